@@ -1,0 +1,42 @@
+PYTHON ?= python3
+IN_VENV := .venv/bin/python
+
+.PHONY: help run demo test lint lock
+
+help:
+	@echo "make run    serve with the live Open-Meteo on http://127.0.0.1:8000 (HOST, PORT)"
+	@echo "make demo   the same with a simulated Open-Meteo, for a machine without internet"
+	@echo "make test   every test, against real servers that it starts itself"
+	@echo "make lint   ruff, format, types, import arrows, migrations, check --deploy"
+	@echo "make lock   resolve requirements.txt and requirements-dev.txt anew from pyproject.toml"
+
+run:
+	@$(PYTHON) deploy/venv.py requirements.txt
+	@exec $(IN_VENV) manage.py serve
+
+demo:
+	@$(PYTHON) deploy/venv.py requirements.txt
+	@exec $(IN_VENV) manage.py serve --demo
+
+test:
+	@$(PYTHON) deploy/venv.py requirements-dev.txt
+	@exec $(IN_VENV) -m pytest $(ARGS)
+
+lint:
+	@$(PYTHON) deploy/venv.py requirements-dev.txt
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy .
+	.venv/bin/lint-imports
+	$(IN_VENV) manage.py makemigrations --check --dry-run
+	SECRET_KEY=$$($(IN_VENV) -c 'import secrets; print(secrets.token_urlsafe(60))') RATE_LIMIT_HASH_KEY=lint \
+	ALLOWED_HOSTS=weather.example REDIS_URL=redis://redis.example:6379/0 \
+	DATABASE_URL=postgres://weathernote@database.example/weathernote \
+	$(IN_VENV) manage.py check --deploy --fail-level WARNING
+
+lock:
+	@$(PYTHON) deploy/venv.py requirements-dev.txt
+	.venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+		pyproject.toml -o requirements.txt
+	.venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+		--extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt

@@ -1,0 +1,8 @@
+from django.apps import AppConfig
+
+
+class WeatherNoteConfig(AppConfig):
+    name = "weathernote"
+
+    def ready(self) -> None:
+        from weathernote import checks  # noqa: F401 - registers the system checks

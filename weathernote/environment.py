@@ -1,0 +1,84 @@
+"""Typed readers of the environment for settings.py; what makes no sense is noted, not raised.
+
+A wrong value leaves its default in force, so that `manage.py check` can run and name every one of
+them (weathernote.E001) instead of stopping at the first with a traceback.
+"""
+
+import re
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+_LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+cluster")
+
+
+class Environment:
+    """Reads `variables`; `problems` gathers a sentence for each value that makes no sense."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self.variables = variables
+        self.problems: list[str] = []
+
+    def text(self, name: str, default: str = "") -> str:
+        return self.variables.get(name, "") or default
+
+    def switch(self, name: str, default: bool = False) -> bool:
+        value = self.text(name, "1" if default else "0").lower()
+        if value in ("1", "true", "yes", "on"):
+            return True
+        if value not in ("0", "false", "no", "off"):
+            self.problems.append(f"{name} must be 0 or 1, not {value!r}.")
+        return False
+
+    def whole(self, name: str, default: int, minimum: int, maximum: int = 10**9) -> int:
+        return int(self._number(name, default, minimum, maximum, r"-?[0-9]{1,12}", "a whole number"))
+
+    def real(self, name: str, default: float, minimum: float, maximum: float = 10**9) -> float:
+        return self._number(name, default, minimum, maximum, r"-?[0-9]{1,12}(\.[0-9]{1,9})?", "a number")
+
+    def items(self, name: str, default: tuple[str, ...] = ()) -> list[str]:
+        """The comma-separated items of a variable, blanks around them dropped."""
+        return [item.strip() for item in self.text(name).split(",") if item.strip()] or list(default)
+
+    def log_level(self, name: str, default: str) -> str:
+        value = self.text(name, default).upper()
+        if value in _LOG_LEVELS:
+            return value
+        self.problems.append(f"{name} must be one of {', '.join(_LOG_LEVELS)}, not {value!r}.")
+        return default
+
+    def url(self, name: str, default: str, schemes: tuple[str, ...]) -> str:
+        value = self.text(name, default)
+        if not value:
+            return value
+        scheme, separator, rest = value.partition("://")
+        # The value may carry a password: the sentence names the scheme alone.
+        if not separator or scheme not in schemes or not rest:
+            shown = scheme if separator else "no scheme"
+            self.problems.append(f"{name} must begin with {' or '.join(s + '://' for s in schemes)} (it has {shown}).")
+            return default
+        if scheme in ("unix", "sqlite"):
+            if not urlsplit(value).path:
+                self.problems.append(f"{name} must name a file, as in {scheme}:///path.")
+                return default
+        elif not all(map(_has_host, rest.rpartition("@")[2].split(",") if scheme == "redis+cluster" else [rest])):
+            self.problems.append(f"{name} must name a host and a port between 1 and 65535.")
+            return default
+        return value
+
+    def _number(self, name: str, default: float, minimum: float, maximum: float, pattern: str, what: str) -> float:
+        value = self.text(name)
+        if not value:
+            return default
+        if re.fullmatch(pattern, value) and minimum <= float(value) <= maximum:
+            return float(value)
+        self.problems.append(f"{name} must be {what} from {minimum} to {maximum}, not {value!r}.")
+        return default
+
+
+def _has_host(after_the_scheme: str) -> bool:
+    try:
+        parts = urlsplit(f"//{after_the_scheme}")
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

@@ -1,0 +1,190 @@
+"""WeatherNote's settings: the only reader of the environment.
+
+Without any environment the service is safe on one machine. Every variable, its meaning and its
+default stand in README.md; what makes no sense is named by `manage.py check` and stops the start.
+"""
+
+import os
+from pathlib import Path
+
+import environ
+
+from weathernote import local
+from weathernote.environment import REDIS_SCHEMES, Environment
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+RUN_DIR = BASE_DIR / ".run"
+ENVIRONMENT = Environment(os.environ)
+local.make_folder(RUN_DIR)
+
+# ── the service ──────────────────────────────────────────────────────────────────────────────────
+HOST = ENVIRONMENT.text("HOST", "127.0.0.1")
+PORT = ENVIRONMENT.whole("PORT", 8000, 1, 65535)
+WORKERS = ENVIRONMENT.whole("WORKERS", os.cpu_count() or 1, 1, 256)
+# Threads wait for Open-Meteo, so there are many; a hit holds one for less than a millisecond.
+THREADS = ENVIRONMENT.whole("THREADS", 128, 4, 1024)
+DRAIN_SECONDS = ENVIRONMENT.whole("DRAIN_SECONDS", 0, 0, 3600)
+
+WEATHER_TTL_SECONDS = ENVIRONMENT.whole("WEATHER_TTL_SECONDS", 600, 1, 86_400)
+FORECAST_TTL_SECONDS = ENVIRONMENT.whole("FORECAST_TTL_SECONDS", 600, 1, 86_400)
+HOLD_SECONDS = ENVIRONMENT.whole("HOLD_SECONDS", 172_800, 600, 345_600)
+
+# ── Open-Meteo ───────────────────────────────────────────────────────────────────────────────────
+INSTANCE = local.Instance.current(RUN_DIR, ENVIRONMENT.text(local.INSTANCE_VARIABLE))
+OPEN_METEO_API_KEY = ENVIRONMENT.text("OPEN_METEO_API_KEY")
+_OPEN_METEO_HOST = "customer-api.open-meteo.com" if OPEN_METEO_API_KEY else "api.open-meteo.com"
+OPEN_METEO_URL = INSTANCE.simulator_url or ENVIRONMENT.url(
+    "OPEN_METEO_URL", f"https://{_OPEN_METEO_HOST}/v1/forecast", ("https", "http")
+)
+SOURCE = "simulator" if INSTANCE.simulator_url else "open-meteo"
+UPSTREAM_TIMEOUT_SECONDS = ENVIRONMENT.real("UPSTREAM_TIMEOUT_SECONDS", 5, 0.1, 60)
+
+# ── Redis ────────────────────────────────────────────────────────────────────────────────────────
+REDIS_URL_IS_GIVEN = bool(ENVIRONMENT.text("REDIS_URL"))
+REDIS_URL = ENVIRONMENT.url("REDIS_URL", "", REDIS_SCHEMES) or INSTANCE.redis_url
+REDIS_TIMEOUT_SECONDS = 0.1
+
+CACHES = {
+    "default": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": [REDIS_URL],
+        # Redis holds exactly the names that the contract promises, without Django's `:1:` before them.
+        "KEY_FUNCTION": "weathernote.redis.exact_key",
+        "REVERSE_KEY_FUNCTION": "weathernote.redis.exact_key_reversed",
+        "OPTIONS": {
+            "CLIENT_CLASS": "django_redis.client.DefaultClient",
+            # Text in, text out: whoever can write to Redis must not be able to run code here.
+            "SERIALIZER": "weathernote.redis.TextSerializer",
+            "SOCKET_CONNECT_TIMEOUT": REDIS_TIMEOUT_SECONDS,
+            "SOCKET_TIMEOUT": REDIS_TIMEOUT_SECONDS,
+            "CONNECTION_POOL_KWARGS": {
+                # RESP3 turns off the check for unread data, and a stray reply reaches the next caller.
+                "protocol": 2,
+                "retry": None,
+                "max_connections": 256,
+            },
+        },
+    }
+}
+
+# ── fair use ─────────────────────────────────────────────────────────────────────────────────────
+RATE_LIMIT_HASH_KEY = ENVIRONMENT.text("RATE_LIMIT_HASH_KEY")
+
+# ── Django ───────────────────────────────────────────────────────────────────────────────────────
+DEBUG = ENVIRONMENT.switch("DEBUG")
+SECRET_KEY_IS_GIVEN = bool(ENVIRONMENT.text("SECRET_KEY"))
+SECRET_KEY = ENVIRONMENT.text("SECRET_KEY") or local.kept_secret(RUN_DIR)
+# 10.0.2.2 is the Android emulator's name for the machine that it runs on.
+LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]", "10.0.2.2")
+ALLOWED_HOSTS = ENVIRONMENT.items("ALLOWED_HOSTS", LOOPBACK_HOSTS)
+HOSTS_ARE_REAL = bool(set(ALLOWED_HOSTS) - set(LOOPBACK_HOSTS))
+
+INSTALLED_APPS = [
+    "weathernote",
+    "weather",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+]
+MIDDLEWARE = [
+    "weathernote.middleware.request_id",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "weathernote.middleware.Common",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "weathernote.urls"
+WSGI_APPLICATION = "weathernote.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+_DATABASE_URL = ENVIRONMENT.url(
+    "DATABASE_URL",
+    f"sqlite:///{RUN_DIR / 'db.sqlite3'}",
+    ("sqlite", "postgres", "postgresql"),
+)
+DATABASES = {"default": environ.Env.db_url_config(_DATABASE_URL)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "/static/"
+# The files are served from their packages: no collectstatic stands between a clone and a page.
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+
+# TLS ends at the edge; the cookies of staff travel over it wherever a real host is served.
+SESSION_COOKIE_SECURE = HOSTS_ARE_REAL
+CSRF_COOKIE_SECURE = HOSTS_ARE_REAL
+SECURE_PROXY_SSL_HEADER = None
+SILENCED_SYSTEM_CHECKS = [
+    "security.W004",  # HSTS is the edge's to send
+    "security.W008",  # TLS ends at the edge, Django never redirects to https
+]
+
+REST_FRAMEWORK = {
+    # No authentication: it reads the database as soon as a cookie is sent, and the API must not.
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "UNAUTHENTICATED_USER": None,
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": [],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "weathernote.problems.from_exception",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "WeatherNote",
+    "VERSION": "1.0.0",
+    "DESCRIPTION": (
+        "Weather and forecast for mobile clients, by 0.1° cell.\n\n"
+        "Weather data by [Open-Meteo.com](https://open-meteo.com/), CC BY 4.0."
+    ),
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": [],
+    "DISABLE_ERRORS_AND_WARNINGS": False,
+    "ENUM_NAME_OVERRIDES": {},
+}
+
+LOG_LEVEL = ENVIRONMENT.log_level("LOG_LEVEL", "INFO")
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "loggers": {
+        "django": {"handlers": ["console"], "level": LOG_LEVEL, "propagate": False},
+        # What a client did wrong is told to the client; the log is for what went wrong here.
+        "django.request": {"handlers": ["console"], "level": "ERROR", "propagate": False},
+        "django.security.DisallowedHost": {"handlers": ["console"], "level": "CRITICAL", "propagate": False},
+        "urllib3": {"level": "WARNING"},  # at DEBUG it writes the URL, and the key in it
+    },
+}

@@ -1,0 +1,14 @@
+"""The WSGI callable that a server runs; it does not start on settings that make no sense."""
+
+import os
+import sys
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "weathernote.settings")
+application = get_wsgi_application()
+
+from weathernote.checks import settings_that_make_no_sense  # noqa: E402 - needs the settings to be set up
+
+if _problems := settings_that_make_no_sense(None):
+    sys.exit("\n".join(str(problem.msg) for problem in _problems))

@@ -1,0 +1,78 @@
+"""A position on the map and the 0.1° cell that it belongs to."""
+
+import re
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+
+# ASCII digits only: \d would let Arabic digits in. Phones near Greenwich print -3.1e-6.
+_POSITION = re.compile(r"-?[0-9]{1,3}(\.[0-9]{1,20})?([eE]-?[0-9]{1,3})?")
+_TENTH = Decimal("0.1")
+
+
+class InvalidPosition(ValueError):
+    """A latitude or longitude that is not a position; `parameter` names which, the text says why."""
+
+    def __init__(self, parameter: str, detail: str) -> None:
+        super().__init__(detail)
+        self.parameter = parameter
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A 0.1° square of the map, named by its centre in tenths of a degree."""
+
+    tenths_lat: int
+    tenths_lon: int
+
+    @classmethod
+    def parse(cls, lat: str, lon: str) -> "Cell":
+        """The cell of a position as decimal text in degrees; InvalidPosition for anything else."""
+        return cls(latitude_tenths(lat), longitude_tenths(lon))
+
+    @classmethod
+    def from_key(cls, key: str) -> "Cell":
+        """The cell that `key` names; ValueError for any other text."""
+        what, lat, which, lon = key.split(":")
+        if (what, which) != ("lat", "lon"):
+            raise ValueError(f"not the key of a cell: {key!r}")
+        cell = cls.parse(lat, lon)
+        if cell.key != key:  # lat:40.74:lon:1 is a position, and no cell's name
+            raise ValueError(f"not the key of a cell: {key!r}")
+        return cell
+
+    @property
+    def latitude(self) -> float:
+        """The centre's latitude in degrees north."""
+        return self.tenths_lat / 10
+
+    @property
+    def longitude(self) -> float:
+        """The centre's longitude in degrees east, -180.0 to 179.9."""
+        return self.tenths_lon / 10
+
+    @property
+    def key(self) -> str:
+        """The cell's name inside keys and members of Redis, such as `lat:40.7:lon:-74.0`."""
+        return f"lat:{self.tenths_lat / 10}:lon:{self.tenths_lon / 10}"
+
+
+def latitude_tenths(text: str) -> int:
+    """The cell's latitude in tenths of a degree, from a latitude as decimal text; InvalidPosition for anything else."""
+    return _tenths("lat", text, 90)
+
+
+def longitude_tenths(text: str) -> int:
+    """The same for a longitude; the antimeridian is -180.0, from whichever side."""
+    tenths = _tenths("lon", text, 180)
+    return -1800 if tenths == 1800 else tenths
+
+
+def _tenths(parameter: str, text: str, limit: int) -> int:
+    if not _POSITION.fullmatch(text):
+        raise InvalidPosition(parameter, "must be a decimal number of degrees, such as 40.7128")
+    degrees = Decimal(text)
+    if abs(degrees) > limit:
+        raise InvalidPosition(parameter, f"must be between -{limit} and {limit} degrees")
+    # On the decimal text and halves away from zero, so that every language gets the same cell.
+    return int(degrees.quantize(_TENTH, rounding=ROUND_HALF_UP).scaleb(1))

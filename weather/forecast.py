@@ -1,0 +1,169 @@
+"""From what Open-Meteo said about a place to what a phone is shown: current conditions, hours and days."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from itertools import pairwise
+from math import atan2, cos, degrees, hypot, radians, sin
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from weather.sun import Sun
+from weather.variables import HOUR_SECONDS, HOURLY, Variable
+
+HOURS_SHOWN = 48
+
+_VARIABLES = {variable.name: variable for variable in HOURLY}
+
+#: A day's value, the hourly variable that it is taken from, and how.
+_AGGREGATES: tuple[tuple[str, Variable, Callable[[list[float]], float]], ...] = (
+    ("weather_code", _VARIABLES["weather_code"], max),
+    ("temperature_2m_max", _VARIABLES["temperature_2m"], max),
+    ("temperature_2m_min", _VARIABLES["temperature_2m"], min),
+    ("apparent_temperature_max", _VARIABLES["apparent_temperature"], max),
+    ("apparent_temperature_min", _VARIABLES["apparent_temperature"], min),
+    ("precipitation_sum", _VARIABLES["precipitation"], lambda amounts: round(sum(amounts), 2)),
+    ("precipitation_probability_max", _VARIABLES["precipitation_probability"], max),
+    ("wind_speed_10m_max", _VARIABLES["wind_speed_10m"], max),
+    ("wind_gusts_10m_max", _VARIABLES["wind_gusts_10m"], max),
+)
+
+CURRENT_UNITS = {"time": "iso8601"} | {variable.name: variable.unit for variable in HOURLY}
+HOURLY_UNITS = dict(CURRENT_UNITS)
+DAILY_UNITS = (
+    {"time": "iso8601"}
+    | {name: variable.unit for name, variable, _ in _AGGREGATES}
+    | {"wind_direction_10m_dominant": "°", "sunrise": "iso8601", "sunset": "iso8601"}
+)
+
+# zoneinfo itself remembers eight; to read a zone from its file again costs as much as half a forecast.
+_zone = lru_cache(maxsize=1024)(ZoneInfo)
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """What Open-Meteo said about one place: hourly columns from `start` on, one row an hour, without gaps."""
+
+    latitude: float  # the weather model's own point, degrees
+    longitude: float
+    elevation: float | None  # metres
+    timezone: str  # IANA
+    start: int  # unix seconds of the first row
+    columns: Mapping[str, Sequence[float | None]]  # by Open-Meteo's names, all of one length
+    fetched_at: int  # unix seconds
+    source: str  # "open-meteo" or "simulator"
+
+
+def current(series: Series, now: float) -> dict[str, object]:
+    """The conditions of the minute that `now` lies in; null before the first and after the last row."""
+    minute = int(now // 60)
+    row, seconds = divmod(minute * 60 - series.start, HOUR_SECONDS)
+    answer: dict[str, object] = {"time": _iso(minute * 60, _zone(series.timezone))}
+    for variable in HOURLY:
+        answer[variable.name] = _reading(variable, series.columns.get(variable.name, ()), row, seconds)
+    answer["is_day"] = Sun(series.latitude, series.longitude).is_up(minute)
+    return answer
+
+
+def hourly(series: Series, now: float, days: int) -> dict[str, list[Any]]:
+    """The present hour and those after it: 48, or to the end of the last of `days` local days; null without a row."""
+    zone = _zone(series.timezone)
+    first = int((now - series.start) // HOUR_SECONDS)
+    start, end = series.start + first * HOUR_SECONDS, _midnight(_today(now, zone) + timedelta(days), zone)
+    times = range(start, end, HOUR_SECONDS)[:HOURS_SHOWN]
+    sun = Sun(series.latitude, series.longitude)
+    answer: dict[str, list[Any]] = {"time": [_iso(time, zone) for time in times]}
+    for variable in HOURLY:
+        column = series.columns.get(variable.name, ())
+        rows = range(first, first + len(times))
+        answer[variable.name] = [_typed(variable, column[row]) if 0 <= row < len(column) else None for row in rows]
+    answer["is_day"] = [sun.is_up(time // 60) for time in times]
+    return answer
+
+
+def daily(series: Series, now: float, days: int) -> dict[str, list[Any]]:
+    """`days` local days from today on; a row belongs to the date of its instant, a day without values is null."""
+    zone = _zone(series.timezone)
+    dates = [_today(now, zone) + timedelta(day) for day in range(days + 1)]
+    midnights = [_midnight(day, zone) for day in dates]
+    # Rounded up: where midnight falls between two rows (a zone of half an hour), the day begins with the later one.
+    first_rows = [max(0, -((series.start - midnight) // HOUR_SECONDS)) for midnight in midnights]
+    spans = [slice(*rows) for rows in pairwise(first_rows)]
+    answer: dict[str, list[Any]] = {"time": [day.isoformat() for day in dates[:-1]]}
+    for name, variable, aggregate in _AGGREGATES:
+        column = series.columns.get(variable.name, ())
+        given = [[value for value in column[span] if value is not None] for span in spans]
+        answer[name] = [_typed(variable, aggregate(values)) if values else None for values in given]
+    speeds, directions = (series.columns.get(name, ()) for name in ("wind_speed_10m", "wind_direction_10m"))
+    answer["wind_direction_10m_dominant"] = [_dominant_direction(speeds[span], directions[span]) for span in spans]
+    sun = Sun(series.latitude, series.longitude)
+    suns = [sun.rise_and_set(start // 60, end // 60) for start, end in pairwise(midnights)]
+    answer["sunrise"] = [None if rise is None else _iso(rise * 60, zone) for rise, _ in suns]
+    answer["sunset"] = [None if set_ is None else _iso(set_ * 60, zone) for _, set_ in suns]
+    return answer
+
+
+def next_midnight(timezone: str, now: float) -> int:
+    """When the present date ends in an IANA zone, in unix seconds; KeyError or ValueError if there is no such zone."""
+    zone = _zone(timezone)
+    return _midnight(_today(now, zone) + timedelta(1), zone)
+
+
+def _reading(variable: Variable, column: Sequence[float | None], row: int, seconds: int) -> float | None:
+    """The variable `seconds` after `row`, as `variables.Reading` says.
+
+    Half way the nearest hour is the later one, and a wind that turns to the opposite side turns counter-clockwise.
+    """
+    next_row = row + 1 if seconds else row
+    if row < 0 or next_row >= len(column):
+        return None
+    before, after = column[row], column[next_row]
+    if not seconds or variable.reading == "ending":
+        return _typed(variable, after)
+    if variable.reading == "nearest":
+        return _typed(variable, after if 2 * seconds >= HOUR_SECONDS else before)
+    if before is None or after is None:
+        return None
+    passed = seconds / HOUR_SECONDS
+    if variable.reading == "circular":
+        return round(before + ((after - before + 180) % 360 - 180) * passed) % 360
+    return _typed(variable, round(before + (after - before) * passed, variable.decimals))
+
+
+def _typed(variable: Variable, value: float | None) -> float | None:
+    """What has no decimals is an int and the rest a float, wherever the column came from."""
+    if value is None:
+        return None
+    # Adding zero turns the -0.0 that is neither frost nor thaw into 0.0.
+    return value + 0.0 if variable.decimals else round(value)
+
+
+def _dominant_direction(speeds: Sequence[float | None], directions: Sequence[float | None]) -> int | None:
+    """The direction of the sum of the hours' wind vectors; null where they cancel out or there are none.
+
+    This is Open-Meteo's own rule (GenericDailyCalculator.swift in its public source). Held to the rule only: no
+    recorded answer of whole days has both the hourly directions and the dominant one.
+    """
+    east = north = 0.0
+    for speed, direction in zip(speeds, directions, strict=False):
+        if speed is None or direction is None:
+            continue
+        east += speed * sin(radians(direction))
+        north += speed * cos(radians(direction))
+    if hypot(east, north) < 1e-9:
+        return None
+    return round(degrees(atan2(east, north))) % 360
+
+
+def _iso(seconds: int, zone: ZoneInfo) -> str:
+    return datetime.fromtimestamp(seconds, zone).isoformat()
+
+
+def _today(now: float, zone: ZoneInfo) -> date:
+    return datetime.fromtimestamp(now, zone).date()
+
+
+def _midnight(day: date, zone: ZoneInfo) -> int:
+    """Where the clock shows midnight twice the first one, where it leaps over midnight the moment of the leap."""
+    return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp())

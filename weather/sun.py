@@ -1,0 +1,97 @@
+"""When the sun is up at a place.
+
+Everything counts whole unix minutes: sunrise is the first minute with the sun up, sunset the first with it down,
+so what is shown as sunrise, as sunset and as day never disagree. No calendar takes part, so neither the
+antimeridian nor a clock far from solar time can move a sunset to another day.
+"""
+
+from bisect import bisect_left
+from functools import lru_cache
+from math import asin, ceil, cos, floor, pi, radians, sin, sqrt
+
+from astral.julian import julianday_to_juliancentury
+from astral.sun import eq_of_time, sun_declination
+
+_DAY_MINUTES = 1440
+_HALF_TURN_MINUTES = 720
+_RADIANS_PER_MINUTE = 2 * pi / _DAY_MINUTES
+_JULIAN_DAY_OF_1970 = 2440587.5
+
+# The sun's radius and the bending of light at the horizon: 50 arc minutes by convention.
+_SIN_HORIZON = sin(radians(-0.833))
+
+
+class Sun:
+    """The sun over a position in degrees; where a model's point stands for its cell, a sunset is off by a minute."""
+
+    __slots__ = ("_cos_latitude", "_longitude", "_sin_latitude")
+
+    def __init__(self, latitude: float, longitude: float) -> None:
+        self._sin_latitude = sin(radians(latitude))
+        self._cos_latitude = cos(radians(latitude))
+        self._longitude = radians(longitude)
+
+    def is_up(self, minute: int) -> bool:
+        """Whether the sun's centre stands higher than -0.833°."""
+        day, minute_of_day = divmod(minute, _DAY_MINUTES)
+        sin_declination, sin_declination_step, equation, equation_step = _almanac(day)
+        passed = minute_of_day / _DAY_MINUTES
+        sin_declination += passed * sin_declination_step
+        # An hour angle counts from noon, this one from midnight: hence the minus before its cosine.
+        angle = minute_of_day * _RADIANS_PER_MINUTE + self._longitude + equation + passed * equation_step
+        cos_declination = sqrt(1 - sin_declination * sin_declination)
+        sin_altitude = self._sin_latitude * sin_declination - self._cos_latitude * cos_declination * cos(angle)
+        return sin_altitude > _SIN_HORIZON
+
+    def rise_and_set(self, start: int, end: int) -> tuple[int | None, int | None]:
+        """The first rise and the last set in the minutes from `start` to before `end`; None for what does not happen.
+
+        Under the midnight sun's edge one date can hold two sunsets, yesterday's just after midnight and its own just
+        before the next: the last is its own.
+        """
+        first_rise: int | None = None
+        last_set: int | None = None
+        before = start - 1  # A change at `start` itself shows only against the minute before it.
+        was_up = self.is_up(before)
+        for minute in (*self._turns(start, end), end - 1):
+            is_up = self.is_up(minute)
+            if is_up and not was_up and first_rise is None:
+                first_rise = self._first(before + 1, minute, is_up)
+            elif was_up and not is_up:
+                last_set = self._first(before + 1, minute, is_up)
+            before, was_up = minute, is_up
+        return first_rise, last_set
+
+    def _turns(self, start: int, end: int) -> list[int]:
+        """The minutes between which the sun only climbs or only sinks: its solar noons and midnights.
+
+        They come early or late by what the sun drifts north or south meanwhile: by seconds in most places, by hours
+        in the last degree before a pole, where in the end the drift is all there is.
+        """
+        sin_declination, drift, equation, _ = _almanac(start // _DAY_MINUTES)
+        turning = 2 * pi * self._cos_latitude * sqrt(1 - sin_declination * sin_declination)
+        if abs(self._sin_latitude * drift) >= turning:
+            return []
+        delay = asin(self._sin_latitude * drift / turning) / _RADIANS_PER_MINUTE
+        ahead = (self._longitude + equation) / _RADIANS_PER_MINUTE
+        halves = range(floor((start + ahead) / _HALF_TURN_MINUTES), ceil((end + ahead) / _HALF_TURN_MINUTES) + 1)
+        turns = [floor(half * _HALF_TURN_MINUTES - ahead + (delay if half % 2 else -delay)) for half in halves]
+        return [turn for turn in turns if start <= turn < end]
+
+    def _first(self, start: int, end: int, is_up: bool) -> int:
+        return start + bisect_left(range(start, end), True, key=lambda minute: self.is_up(minute) == is_up)
+
+
+@lru_cache(maxsize=64)
+def _almanac(day: int) -> tuple[float, float, float, float]:
+    """The sine of the sun's declination at 00:00 UTC and its change in a day; the equation of time and its, in radians.
+
+    The same for every place, and so near a straight line within a day that the sun is off by 0.001° at most.
+    """
+    (sin_declination, equation), (next_sin_declination, next_equation) = _position(day), _position(day + 1)
+    return sin_declination, next_sin_declination - sin_declination, equation, next_equation - equation
+
+
+def _position(day: int) -> tuple[float, float]:
+    century = julianday_to_juliancentury(_JULIAN_DAY_OF_1970 + day)
+    return sin(radians(sun_declination(century))), eq_of_time(century) * _RADIANS_PER_MINUTE

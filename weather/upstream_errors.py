@@ -1,0 +1,35 @@
+"""What can go wrong with a call to Open-Meteo; each message is one clear line without the key or the query."""
+
+from typing import Literal
+
+#: The part of Open-Meteo's quota that ran out: of a minute, an hour or a day, or of requests at the same time.
+Window = Literal["minute", "hour", "day", "concurrency"]
+
+
+class UpstreamError(Exception):
+    """No weather came of the call."""
+
+
+class UpstreamUnavailable(UpstreamError):
+    """It did not answer in time, said 5xx or refused the key, or something on the way failed."""
+
+    def __init__(self, message: str, *, worth_a_retry: bool = False) -> None:
+        super().__init__(message)
+        self.worth_a_retry = worth_a_retry
+
+
+class UpstreamRefused(UpstreamError):
+    """It said 429; after how long to ask again and which quota ran out, where it said so."""
+
+    def __init__(self, message: str, *, retry_after_seconds: int | None = None, window: Window | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+        self.window = window
+
+
+class UpstreamNonsense(UpstreamError):
+    """It answered with something that is not weather."""
+
+
+class PlaceRejected(UpstreamNonsense):
+    """It said 400 about a place: with several places in the call, one of them spoils it for all."""

@@ -1,0 +1,203 @@
+"""From the text of an answer to one checked series a place: bad data is never stored and never shown."""
+
+import json
+import math
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, NoReturn
+from zoneinfo import ZoneInfo
+
+from weather.cells import Cell
+from weather.forecast import Series
+from weather.upstream_errors import UpstreamError, UpstreamNonsense
+from weather.variables import HOUR_SECONDS, HOURLY, Variable
+
+DAY_SECONDS = 24 * HOUR_SECONDS
+#: Upstream's clock and ours may differ by so much at the first row.
+CLOCK_SLACK_SECONDS = HOUR_SECONDS
+OLDEST_START_SECONDS = 2 * DAY_SECONDS
+COVERED_SECONDS = 7 * DAY_SECONDS
+MIN_ROWS, MAX_ROWS = 7 * 24, 16 * 24
+#: From a cell's centre to the model's own point: grids are 0.25° wide at most, and a coast's point moves to the land.
+FARTHEST_KM = 60.0
+#: Without these two for the coming seven days there is nothing to show; the other columns may be null.
+NEVER_NULL = ("temperature_2m", "weather_code")
+
+_EARTH_RADIUS_KM = 6371.0
+_ZONE_NAME = re.compile(r"[A-Za-z0-9_+-]{1,32}(/[A-Za-z0-9_+-]{1,32}){0,2}")
+
+
+def read_answer(
+    body: bytes | bytearray, cells: Sequence[Cell], now: float, source: str
+) -> dict[Cell, Series | UpstreamError]:
+    """What the answer says about each of the distinct `cells`, in the order that they were asked in.
+
+    A bad place is an UpstreamNonsense in its own stead. Raises UpstreamNonsense if the answer as a whole is no weather.
+    """
+    places = _places(_parsed(body), len(cells))
+    return {cell: _series_or_error(place, cell, now, source) for cell, place in zip(cells, places, strict=True)}
+
+
+def read_reason(body: bytes | bytearray) -> str | None:
+    """The `reason` of an error of Open-Meteo's own making, None for anything else."""
+    try:
+        return _reason(_parsed(body))
+    except UpstreamNonsense:
+        return None
+
+
+def _parsed(body: bytes | bytearray) -> Any:
+    try:
+        return json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):  # bad UTF-8, bad JSON, an integer of 5,000 digits, 100,000 brackets
+        raise UpstreamNonsense("the answer is not JSON") from None
+
+
+def _refuse_constant(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _reason(answer: Any) -> str | None:
+    if not isinstance(answer, dict) or not answer.get("error"):
+        return None
+    reason = answer.get("reason")
+    return reason if isinstance(reason, str) else "no reason given"
+
+
+def _places(answer: Any, count: int) -> list[Any]:
+    """One place comes as an object, several as an array."""
+    if _reason(answer) is not None:
+        raise UpstreamNonsense("the answer is an error under the status of a success")
+    if count == 1:
+        return [answer]
+    if not isinstance(answer, list):
+        raise UpstreamNonsense(f"one answer to a question about {count} places")
+    if len(answer) != count:
+        raise UpstreamNonsense(f"{len(answer)} answers to a question about {count} places")
+    return answer
+
+
+def _series_or_error(place: Any, cell: Cell, now: float, source: str) -> Series | UpstreamError:
+    try:
+        return read_place(place, cell, now, source)
+    except UpstreamNonsense as error:
+        return error.with_traceback(None)
+
+
+def read_place(place: Any, cell: Cell, now: float, source: str) -> Series:
+    """The series of one place of an answer; UpstreamNonsense says what is wrong with it first."""
+    if not isinstance(place, dict):
+        raise UpstreamNonsense("a place is not a JSON object")
+    latitude, longitude = _number(place, "latitude", 90), _number(place, "longitude", 180)
+    _check_near(cell, latitude, longitude)
+    hourly, units = place.get("hourly"), place.get("hourly_units")
+    if not isinstance(hourly, dict) or not isinstance(units, dict):
+        raise UpstreamNonsense("a place without hourly values")
+    if units.get("time") != "unixtime":
+        raise UpstreamNonsense("the hours are not in unixtime")
+    start, rows = _hours(hourly.get("time"), now)
+    columns = {variable.name: _column(variable, hourly, units, rows) for variable in HOURLY}
+    _check_no_gap(columns, start, now)
+    return Series(
+        latitude=latitude,
+        longitude=longitude,
+        elevation=_elevation(place.get("elevation")),
+        timezone=_timezone(place.get("timezone")),
+        start=start,
+        columns=columns,
+        fetched_at=int(now),
+        source=source,
+    )
+
+
+def _number(place: dict[str, Any], name: str, limit: int) -> float:
+    value: Any = place.get(name)
+    # Compared, not converted: NaN is outside of every range, and an integer of 400 digits is no float.
+    if type(value) not in (int, float) or not -limit <= value <= limit:
+        raise UpstreamNonsense(f"a place without a {name} on Earth")
+    return float(value)
+
+
+def _elevation(value: Any) -> float | None:
+    if value is None or value != value:
+        return None
+    if type(value) not in (int, float) or not -12_000 <= value <= 12_000:
+        raise UpstreamNonsense("an elevation that is not on Earth")
+    return float(value)
+
+
+def _timezone(value: Any) -> str:
+    if not isinstance(value, str) or not _is_known_zone(value):
+        raise UpstreamNonsense("a time zone that nobody knows")
+    return value
+
+
+@lru_cache(maxsize=1024)
+def _is_known_zone(name: str) -> bool:
+    if not _ZONE_NAME.fullmatch(name):
+        return False
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # no such zone, a file that is no zone, a folder
+        return False
+    return True
+
+
+def _check_near(cell: Cell, latitude: float, longitude: float) -> None:
+    """The place is the one that was asked for: so places in a wrong order are found out too."""
+    distance_km = great_circle_km(cell.latitude, cell.longitude, latitude, longitude)
+    if distance_km > FARTHEST_KM:
+        raise UpstreamNonsense(f"the answer is about a place {distance_km:.0f} km away")
+
+
+def great_circle_km(lat: float, lon: float, other_lat: float, other_lon: float) -> float:
+    """The haversine formula, degrees in."""
+    phi, other_phi = math.radians(lat), math.radians(other_lat)
+    half_phi, half_lambda = (other_phi - phi) / 2, math.radians(other_lon - lon) / 2
+    square = math.sin(half_phi) ** 2 + math.cos(phi) * math.cos(other_phi) * math.sin(half_lambda) ** 2
+    return 2 * _EARTH_RADIUS_KM * math.asin(math.sqrt(min(1.0, square)))
+
+
+def _hours(times: Any, now: float) -> tuple[int, int]:
+    """The first row's time and the number of rows, if these are consecutive hours around now."""
+    if not isinstance(times, list) or not MIN_ROWS <= len(times) <= MAX_ROWS:
+        raise UpstreamNonsense(f"not between {MIN_ROWS} and {MAX_ROWS} hours")
+    start, rows = times[0], len(times)
+    if set(map(type, times)) != {int} or times != list(range(start, start + rows * HOUR_SECONDS, HOUR_SECONDS)):
+        raise UpstreamNonsense("the hours do not follow each other")
+    if not now - OLDEST_START_SECONDS <= start <= now + CLOCK_SLACK_SECONDS:
+        raise UpstreamNonsense("the hours do not begin today")
+    if times[-1] < now + COVERED_SECONDS:
+        raise UpstreamNonsense("the hours end within seven days")
+    return start, rows
+
+
+def _column(variable: Variable, hourly: dict[str, Any], units: dict[str, Any], rows: int) -> list[float | None]:
+    """The variable's values: each in its range or null, as many as there are hours.
+
+    A call brings 3,360 values a place, so they are looked at by set, min, max and sum, which run in C.
+    """
+    if units.get(variable.name) != variable.unit:
+        raise UpstreamNonsense(f"{variable.name} is not in {variable.unit}")
+    column = hourly.get(variable.name)
+    if not isinstance(column, list) or len(column) != rows:
+        raise UpstreamNonsense(f"{variable.name} has not one value for each hour")
+    types = set(map(type, column))
+    if not types <= {int, float, type(None)}:
+        raise UpstreamNonsense(f"{variable.name} has a value that is not a number")
+    values = [value for value in column if value is not None] if type(None) in types else column
+    if values and not (min(values) >= variable.minimum and max(values) <= variable.maximum and _no_nan(values)):
+        raise UpstreamNonsense(f"{variable.name} has a value that cannot be")
+    return column
+
+
+def _no_nan(values: list[float]) -> bool:
+    return not math.isnan(sum(values))  # min and max pass over a NaN, a sum does not
+
+
+def _check_no_gap(columns: dict[str, list[float | None]], start: int, now: float) -> None:
+    first, last = (int((moment - start) // HOUR_SECONDS) for moment in (now, now + COVERED_SECONDS))
+    for name in NEVER_NULL:
+        if None in columns[name][max(first, 0) : last + 1]:
+            raise UpstreamNonsense(f"{name} has a gap in the coming seven days")

@@ -1,0 +1,592 @@
+"""Open-Meteo hangs, fails, lies or floods: what its client makes of it."""
+
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.openmeteo_simulator import OpenMeteoSimulator
+from tests.staged_upstream import CELL, CELLS, NOW, StagedUpstream, answer, http
+from weather.cells import Cell
+from weather.forecast import Series
+from weather.openmeteo import (
+    OpenMeteo,
+    PlaceRejected,
+    UpstreamError,
+    UpstreamNonsense,
+    UpstreamRefused,
+    UpstreamUnavailable,
+)
+
+#: Of calls that are to be given up.
+TIMEOUT_SECONDS = 0.4
+#: What a deadline may be late by on a busy machine.
+GRACE_SECONDS = 0.3
+
+
+class Caller:
+    """A client that counts its attempts and how long it took."""
+
+    def __init__(self, url: str, timeout_seconds: float = 5.0, **options: Any) -> None:
+        self.client = OpenMeteo(url, timeout_seconds=timeout_seconds, **options)
+        self.attempts = 0
+        self.seconds = 0.0
+
+    def ask(self, *cells: Cell) -> dict[Cell, Series | UpstreamError]:
+        began = time.monotonic()
+        self.attempts = 0
+        try:
+            return self.client.fetch(cells or [CELL], self._count)
+        finally:
+            self.seconds = time.monotonic() - began
+
+    def fail(self, *cells: Cell) -> UpstreamError:
+        """The error of a call that brings nothing: of the whole, or of its first place."""
+        try:
+            got = list(self.ask(*cells).values())
+        except UpstreamError as error:
+            return error
+        assert isinstance(got[0], UpstreamError)
+        return got[0]
+
+    def _count(self, _: int) -> None:
+        self.attempts += 1
+
+
+@pytest.fixture
+def caller(simulator: OpenMeteoSimulator) -> Caller:
+    return Caller(simulator.url)
+
+
+def calls_in_flight() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "open-meteo-call"]
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def wait_until(is_so: Callable[[], bool], seconds: float = 2.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while not is_so() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return is_so()
+
+
+def test_the_simulators_answer_is_weather(caller: Caller, simulator: OpenMeteoSimulator) -> None:
+    assert all(isinstance(got, Series) for got in caller.ask(*CELLS).values())
+    assert simulator.state()["cells_per_call"] == [3]
+
+
+def test_a_hundred_places_come_in_one_call(simulator: OpenMeteoSimulator) -> None:
+    cells = [Cell(-890 + 17 * number, -1790 + 35 * number) for number in range(100)]
+
+    got = Caller(simulator.url).ask(*cells)
+
+    assert {type(each) for each in got.values()} == {Series}
+    assert simulator.state()["cells_per_call"] == [100]
+
+
+def test_a_thousand_places_come_in_one_call(simulator: OpenMeteoSimulator) -> None:
+    cells = [Cell(-890 + number, -1790 + 3 * number) for number in range(1000)]
+
+    got = Caller(simulator.url, timeout_seconds=20).ask(*cells)
+
+    assert {type(each) for each in got.values()} == {Series}
+
+
+# Wrong answers: refused, in one attempt
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments"),
+    [
+        ("html", {"status": 200}),
+        ("truncated", {}),
+        ("truncated", {"at": 0.999}),
+        ("text", {}),
+        ("text", {"instead": True}),
+        ("nan", {}),
+        ("metadata_only", {}),
+        ("nulls", {}),
+        ("nulls", {"variable": "temperature_2m"}),
+        ("nulls", {"variable": "weather_code", "trailing_hours": 200}),
+        ("missing", {"variable": "temperature_2m"}),
+        ("missing", {"variable": "wind_gusts_10m"}),
+        ("missing", {"variable": "time"}),
+        ("wrong_length", {"by": -1}),
+        ("wrong_length", {"by": 1}),
+        ("wrong_length", {"variable": "time"}),
+        ("wrong_place", {"km": 100.0}),
+        ("wrong_units", {}),
+        ("wrong_units", {"variable": "wind_speed_10m", "unit": "mp/h"}),
+        ("wrong_units", {"variable": "time", "unit": "iso8601"}),
+        ("wrong_times", {}),
+        ("wrong_times", {"row": 0, "seconds": 5 * 86_400}),
+        ("wrong_times", {"row": 0, "seconds": -5 * 86_400}),
+        ("odd_value", {"value": "1e999"}),
+        ("odd_value", {"value": "NaN"}),
+        ("odd_value", {"value": '"12.3"'}),
+        ("odd_value", {"value": "true"}),
+        ("odd_value", {"value": "9" * 5000}),
+        ("odd_value", {"value": "[" * 50_000 + "]" * 50_000}),
+        ("odd_value", {"value": "-274"}),
+        ("zone_differs", {"timezone": "Mars/Olympus"}),
+        ("zone_differs", {"timezone": "../../etc/passwd"}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else ",".join(str(part)[:12] for part in value.values()),
+)
+def test_what_is_not_weather_is_nonsense_and_not_asked_again(
+    caller: Caller, simulator: OpenMeteoSimulator, kind: str, arguments: dict[str, Any]
+) -> None:
+    simulator.fault(kind, **arguments)
+
+    assert isinstance(caller.fail(), UpstreamNonsense)
+    assert caller.attempts == simulator.state()["calls"] == 1
+
+
+@pytest.mark.parametrize(
+    ("variable", "trailing_hours"),
+    [(None, 24), (None, 5 * 24), ("pressure_msl", None), ("precipitation_probability", None)],
+)
+def test_trailing_nulls_and_null_columns_are_fine(
+    caller: Caller, simulator: OpenMeteoSimulator, variable: str | None, trailing_hours: int | None
+) -> None:
+    simulator.fault("nulls", variable=variable, trailing_hours=trailing_hours)
+
+    series = caller.ask()[CELL]
+
+    assert isinstance(series, Series)
+    assert series.columns[variable or "temperature_2m"][-1] is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments"), [("one_bad_place", {}), ("wrong_place", {}), ("missing", {}), ("odd_value", {})]
+)
+def test_one_bad_place_does_not_spoil_the_others(
+    caller: Caller, simulator: OpenMeteoSimulator, kind: str, arguments: dict[str, Any]
+) -> None:
+    simulator.fault(kind, place="51.5,-0.1", **arguments)
+
+    assert [type(got) for got in caller.ask(*CELLS).values()] == [Series, UpstreamNonsense, Series]
+
+
+def test_places_in_another_order_are_not_taken_for_each_other(caller: Caller, simulator: OpenMeteoSimulator) -> None:
+    simulator.fault("wrong_order")
+
+    got = caller.ask(*CELLS[:2])
+
+    assert [type(each) for each in got.values()] == [UpstreamNonsense, UpstreamNonsense]
+
+
+def test_a_batch_that_is_refused_for_a_place_is_told_from_other_refusals(
+    caller: Caller, simulator: OpenMeteoSimulator
+) -> None:
+    simulator.fault("refused_place", place="51.5,-0.1")
+
+    assert isinstance(caller.fail(*CELLS), PlaceRejected)
+    assert caller.attempts == 1
+
+
+# Statuses
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_a_5xx_is_asked_once_more_and_no_oftener(caller: Caller, simulator: OpenMeteoSimulator, status: int) -> None:
+    simulator.fault("status", status=status)
+
+    assert isinstance(caller.fail(), UpstreamUnavailable)
+    assert caller.attempts == simulator.state()["calls"] == 2
+
+
+def test_a_passing_502_in_html_is_not_noticed(caller: Caller, simulator: OpenMeteoSimulator) -> None:
+    simulator.fault("html", status=502, times=1)
+
+    assert isinstance(caller.ask()[CELL], Series)
+    assert caller.attempts == 2
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 429])
+def test_a_4xx_is_not_asked_again(caller: Caller, simulator: OpenMeteoSimulator, status: int) -> None:
+    simulator.fault("status", status=status)
+
+    caller.fail()
+
+    assert caller.attempts == simulator.state()["calls"] == 1
+
+
+@pytest.mark.parametrize("retry_after", [3600, None])
+def test_nothing_sleeps_on_a_429(caller: Caller, simulator: OpenMeteoSimulator, retry_after: int | None) -> None:
+    simulator.fault("status", status=429, retry_after=retry_after)
+
+    error = caller.fail()
+
+    assert isinstance(error, UpstreamRefused)
+    assert (error.retry_after_seconds, error.window) == (retry_after, "minute")
+    assert caller.seconds < GRACE_SECONDS
+
+
+@pytest.mark.parametrize("window", ["minute", "hour", "day"])
+def test_a_spent_quota_names_its_window(caller: Caller, simulator: OpenMeteoSimulator, window: str) -> None:
+    simulator.settings(limits={window: 0})
+
+    error = caller.fail()
+
+    assert isinstance(error, UpstreamRefused)
+    assert error.window == window
+
+
+@pytest.mark.parametrize("api_key", ["", "wrong"])
+def test_a_missing_and_a_wrong_key_are_unavailability(simulator: OpenMeteoSimulator, api_key: str) -> None:
+    simulator.settings(api_key="right")
+
+    error = Caller(simulator.url, api_key=api_key).fail()
+
+    assert isinstance(error, UpstreamUnavailable)
+    assert "API key" in str(error)
+    assert isinstance(Caller(simulator.url, api_key="right").ask()[CELL], Series)
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_is_refused_and_not_followed(caller: Caller, simulator: OpenMeteoSimulator, status: int) -> None:
+    simulator.fault("redirect", status=status)
+
+    assert isinstance(caller.fail(), UpstreamUnavailable)
+    assert caller.attempts == 1
+    assert simulator.state()["redirects_followed"] == 0
+
+
+def test_the_body_of_a_redirect_is_not_read() -> None:
+    def endless() -> Iterator[bytes]:
+        yield b"HTTP/1.1 302 Found\r\nLocation: http://[\r\nTransfer-Encoding: chunked\r\n\r\n"
+        while True:
+            yield b"10000\r\n" + b" " * 65_536 + b"\r\n"
+
+    with StagedUpstream(endless) as upstream:
+        caller = Caller(upstream.url)
+
+        assert isinstance(caller.fail(), UpstreamUnavailable)
+        assert caller.seconds < GRACE_SECONDS
+
+
+# Broken connections
+
+
+@pytest.mark.parametrize("kind", ["reset", "close", "chunked_cut"])
+def test_a_broken_connection_is_tried_once_more(caller: Caller, simulator: OpenMeteoSimulator, kind: str) -> None:
+    simulator.fault(kind, times=1)
+
+    assert isinstance(caller.ask()[CELL], Series)
+    assert caller.attempts == simulator.state()["calls"] == 2
+
+
+@pytest.mark.parametrize("kind", ["reset", "close", "chunked_cut"])
+def test_a_connection_that_always_breaks_is_tried_twice(
+    caller: Caller, simulator: OpenMeteoSimulator, kind: str
+) -> None:
+    simulator.fault(kind)
+
+    assert isinstance(caller.fail(), UpstreamUnavailable)
+    assert caller.attempts == simulator.state()["calls"] == 2
+
+
+def test_a_kept_connection_that_was_closed_meanwhile_is_not_noticed(simulator: OpenMeteoSimulator) -> None:
+    server = OpenMeteoSimulator(base_ms=0, unlimited=True).start()
+    caller = Caller(server.url)
+    caller.ask()
+    server.stop()
+    restarted = OpenMeteoSimulator(server.port, base_ms=0, unlimited=True).start()
+    try:
+        assert isinstance(caller.ask()[CELL], Series)
+    finally:
+        restarted.stop()
+
+
+def test_nobody_listening_is_unavailability_at_once() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    caller = Caller(f"http://127.0.0.1:{port}")
+
+    assert isinstance(caller.fail(), UpstreamUnavailable)
+    assert caller.attempts == 1
+    assert caller.seconds < GRACE_SECONDS
+
+
+# The deadline
+
+
+def drip_status_line() -> Iterator[bytes]:
+    for character in b"HTTP/1.1 200 OK" + b"!" * 1000:
+        yield bytes([character])
+        time.sleep(0.02)
+
+
+def drip_interim_answers() -> Iterator[bytes]:
+    while True:
+        yield b"HTTP/1.1 100 Continue\r\n\r\n"
+        time.sleep(0.02)
+
+
+def drip_until_the_connection_ends() -> Iterator[bytes]:
+    yield b"HTTP/1.0 200 OK\r\n\r\n"
+    while True:
+        yield b" "
+        time.sleep(0.02)
+
+
+def drip_trailers() -> Iterator[bytes]:
+    yield b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
+    while True:
+        yield b"X-Trailer: 1\r\n"
+        time.sleep(0.02)
+
+
+def drip_compressed() -> Iterator[bytes]:
+    whole = http(answer([CELL]), Content_Encoding="gzip")
+    for start in range(0, len(whole), 20):
+        yield whole[start : start + 20]
+        time.sleep(0.02)
+
+
+DRIPS = [drip_status_line, drip_interim_answers, drip_until_the_connection_ends, drip_trailers, drip_compressed]
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments"),
+    [
+        ("hang", {}),
+        ("delay", {"seconds": 10}),
+        ("drip", {"interval_seconds": 0.02}),
+        ("drip_headers", {"interval_seconds": 0.02}),
+    ],
+)
+def test_the_deadline_holds_and_nothing_of_the_call_is_left(
+    simulator: OpenMeteoSimulator, kind: str, arguments: dict[str, Any]
+) -> None:
+    simulator.fault(kind, **arguments)
+    caller = Caller(simulator.url, TIMEOUT_SECONDS)
+
+    assert isinstance(caller.fail(), UpstreamUnavailable)
+    assert TIMEOUT_SECONDS <= caller.seconds < TIMEOUT_SECONDS + GRACE_SECONDS
+    assert caller.attempts == 1
+    assert wait_until(lambda: not calls_in_flight())
+
+    simulator.fault(None)
+    assert isinstance(caller.ask()[CELL], Series)
+
+
+@pytest.mark.parametrize("drip", DRIPS, ids=lambda drip: drip.__name__)
+def test_the_deadline_holds_whatever_drips(drip: Callable[[], Iterator[bytes]]) -> None:
+    with StagedUpstream(drip) as upstream:
+        caller = Caller(upstream.url, TIMEOUT_SECONDS, now=lambda: NOW)
+
+        assert isinstance(caller.fail(), UpstreamUnavailable)
+        assert caller.seconds < TIMEOUT_SECONDS + GRACE_SECONDS
+        assert wait_until(lambda: not calls_in_flight())
+
+
+def test_the_deadline_holds_for_a_tls_handshake_that_nobody_answers() -> None:
+    with StagedUpstream(b"") as upstream:
+        caller = Caller(upstream.url.replace("http:", "https:"), TIMEOUT_SECONDS)
+
+        assert isinstance(caller.fail(), UpstreamUnavailable)
+        assert caller.seconds < TIMEOUT_SECONDS + GRACE_SECONDS
+        assert wait_until(lambda: not calls_in_flight())
+
+
+def test_the_retry_has_only_what_is_left_of_the_time() -> None:
+    def break_late() -> Iterator[bytes]:
+        time.sleep(TIMEOUT_SECONDS / 2)
+        yield b""
+        raise ConnectionResetError
+
+    with StagedUpstream(break_late, drip_interim_answers) as upstream:
+        caller = Caller(upstream.url, TIMEOUT_SECONDS)
+
+        assert isinstance(caller.fail(), UpstreamUnavailable)
+        assert caller.seconds < TIMEOUT_SECONDS + GRACE_SECONDS
+        assert caller.attempts == 2
+
+
+def test_no_retry_is_paid_for_when_no_time_is_left() -> None:
+    def fail_late() -> Iterator[bytes]:
+        time.sleep(TIMEOUT_SECONDS * 0.95)
+        yield http(status=503)
+
+    with StagedUpstream(fail_late) as upstream:
+        caller = Caller(upstream.url, TIMEOUT_SECONDS)
+
+        assert isinstance(caller.fail(), UpstreamUnavailable)
+        assert caller.attempts == 1
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts the files of a process under /proc")
+def test_calls_that_are_given_up_leave_no_sockets(simulator: OpenMeteoSimulator) -> None:
+    with StagedUpstream(drip_interim_answers) as upstream:
+        caller = Caller(upstream.url, 0.05)
+        caller.fail()
+        wait_until(lambda: not calls_in_flight())
+        before = open_files()
+        for _ in range(10):
+            caller.fail()
+        wait_until(lambda: not calls_in_flight())
+
+        # The other ends, in this very process, are the server's; they are closed when it finds out.
+        assert wait_until(lambda: open_files() <= before + 1)
+
+
+# The lookup of its name
+
+
+@pytest.fixture
+def hanging_lookup(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Names resolve to loopback, but not before the event is set."""
+    comes_back = threading.Event()
+    lookup = socket.getaddrinfo
+
+    def hang(host: str, port: int, *rest: Any, **options: Any) -> Any:
+        comes_back.wait(10)
+        return lookup("127.0.0.1", port, *rest, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    yield comes_back
+    comes_back.set()
+    wait_until(lambda: not calls_in_flight())
+
+
+@pytest.mark.usefixtures("hanging_lookup")
+def test_the_deadline_holds_for_a_lookup_that_hangs() -> None:
+    caller = Caller("http://api.open-meteo.test", TIMEOUT_SECONDS)
+
+    assert isinstance(caller.fail(), UpstreamUnavailable)
+    assert caller.seconds < TIMEOUT_SECONDS + GRACE_SECONDS
+
+
+def test_lookups_that_hang_do_not_pile_up(hanging_lookup: threading.Event) -> None:
+    with StagedUpstream(http(answer([CELL]))) as upstream:
+        caller = Caller(upstream.url.replace("127.0.0.1", "api.open-meteo.test"), 0.05, now=lambda: NOW)
+        for _ in range(10):
+            assert isinstance(caller.fail(), UpstreamUnavailable)
+        assert len(calls_in_flight()) == 4
+        assert caller.seconds < GRACE_SECONDS
+
+        hanging_lookup.set()
+        assert wait_until(lambda: not calls_in_flight())
+        assert upstream.requests == []
+        assert isinstance(caller.ask()[CELL], Series)
+
+
+def test_a_failed_lookup_is_unavailability_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    caller = Caller("http://api.open-meteo.test")
+
+    assert isinstance(caller.fail(), UpstreamUnavailable)
+    assert caller.attempts == 1
+    assert caller.seconds < GRACE_SECONDS
+
+
+# Floods
+
+FLOODED = """
+import sys
+from pathlib import Path
+from weather.cells import Cell
+from weather.openmeteo import OpenMeteo, UpstreamNonsense
+
+def peak_kilobytes():
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0])
+
+client = OpenMeteo(sys.argv[1], timeout_seconds=20)
+before = peak_kilobytes()
+try:
+    client.fetch([Cell(number, number) for number in range(100)])
+except UpstreamNonsense as error:
+    print(peak_kilobytes() - before, error)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="reads a process's peak of memory under /proc")
+@pytest.mark.parametrize("kind", ["big", "gzip_bomb"])
+def test_a_flood_is_cut_off_with_flat_memory(simulator: OpenMeteoSimulator, kind: str) -> None:
+    simulator.fault(kind)
+
+    told = subprocess.run(
+        [sys.executable, "-c", FLOODED, simulator.url],
+        capture_output=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+        text=True,
+        timeout=30,
+    ).stdout
+
+    kilobytes, _, message = told.partition(" ")
+    assert "longer than" in message
+    assert int(kilobytes) < 24_000
+
+
+@pytest.mark.parametrize("kind", ["big", "gzip_bomb"])
+def test_a_flood_is_nonsense_and_not_asked_again(caller: Caller, simulator: OpenMeteoSimulator, kind: str) -> None:
+    simulator.fault(kind)
+
+    assert isinstance(caller.fail(), UpstreamNonsense)
+    assert caller.attempts == 1
+
+
+def test_an_announced_flood_is_not_read() -> None:
+    with StagedUpstream(http(b" ", Content_Length="1000000000")) as upstream:
+        caller = Caller(upstream.url)
+
+        assert isinstance(caller.fail(), UpstreamNonsense)
+        assert caller.seconds < GRACE_SECONDS
+
+
+def test_a_flood_under_a_429_is_still_a_429() -> None:
+    with StagedUpstream(http(b" " * 50_000_000, 429, Content_Encoding="gzip", Retry_After="7")) as upstream:
+        error = Caller(upstream.url).fail()
+
+    assert isinstance(error, UpstreamRefused)
+    assert error.retry_after_seconds == 7
+
+
+def test_what_cannot_be_decompressed_is_nonsense() -> None:
+    broken = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 8\r\n\r\nnot gzip"
+    with StagedUpstream(broken) as upstream:
+        assert isinstance(Caller(upstream.url).fail(), UpstreamNonsense)
+
+
+# The environment
+
+
+def test_no_proxy_and_no_netrc_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login somebody password something\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with StagedUpstream(http(status=403)) as proxy, StagedUpstream(http(answer([CELL]))) as upstream:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+        got = Caller(upstream.url, now=lambda: NOW).ask()[CELL]
+
+    assert isinstance(got, Series)
+    assert proxy.requests == []
+    assert "authorization" not in upstream.requests[0].lower()
+
+
+def test_no_cookie_is_sent_back() -> None:
+    with StagedUpstream(http(answer([CELL]), Set_Cookie="tracked=1; Path=/")) as upstream:
+        caller = Caller(upstream.url, now=lambda: NOW)
+        caller.ask()
+        caller.ask()
+
+    assert "cookie" not in upstream.requests[1].lower()

@@ -1,0 +1,146 @@
+"""The finished answer: the JSON text that a phone gets and that Redis keeps, and how it is read back.
+
+Its first and last fields stand at fixed places, so that a hit needs no JSON decoding: the cell at the
+beginning proves whose answer it is, and what the headers need is read from the end.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from blake3 import blake3
+
+from weather import forecast
+from weather.cells import Cell
+from weather.forecast import Series
+
+ATTRIBUTION = "Weather data by Open-Meteo.com (https://open-meteo.com/), CC BY 4.0"
+#: Nobody waits longer than this to see the refresh that a stale answer is waiting for.
+STALE_LIFE_SECONDS = 60
+
+_CACHED, _FETCHED = b'"cached":true,"stale":', b'"cached":false,"stale":'
+_TIME = rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+_TAIL = re.compile(
+    rb'"cached":true,"stale":(true|false),"source":"[a-z-]{1,20}","fetched_at":"('
+    + _TIME
+    + rb')","expires_at":"('
+    + _TIME
+    + rb')","attribution":'
+    + re.escape(json.dumps(ATTRIBUTION).encode())
+    + rb"}\Z"
+)
+_LONGEST_TAIL = 300
+_ZONE = re.compile(rb'"timezone":"([^"]{1,64})"')
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a phone asks about a cell: its weather, or its forecast for `days` days."""
+
+    cell: Cell
+    days: int | None = None
+
+    @property
+    def key(self) -> str:
+        """The answer's name in Redis."""
+        if self.days is None:
+            return f"weather:{self.cell.key}"
+        return f"forecast:{self.cell.key}:days:{self.days}"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A finished answer. `text` is UTF-8 JSON in its `"cached": true` form; times are unix seconds."""
+
+    text: bytes
+    stale: bool
+    fetched_at: int
+    expires_at: int
+    #: When the day that a forecast begins with is over in its cell; none for /weather.
+    midnight: int | None
+
+    @property
+    def fetched_text(self) -> bytes:
+        """The same answer for those for whom Open-Meteo was asked."""
+        return self.text.replace(_CACHED, _FETCHED, 1)
+
+    @property
+    def etag(self) -> str:
+        """Weak, and the same for both forms."""
+        return f'W/"{blake3(self.text).hexdigest(length=8)}"'
+
+
+def derive(question: Question, series: Series, now: float, life_seconds: int, *, stale: bool) -> Answer:
+    """Works the answer out from what Open-Meteo said, for the minute that `now` lies in.
+
+    It lives `life_seconds`, but a stale one at most a minute and a forecast not past its cell's midnight.
+    """
+    expires_at = int(now) + (min(life_seconds, STALE_LIFE_SECONDS) if stale else life_seconds)
+    midnight = None
+    parts: dict[str, Any]
+    if question.days is None:
+        parts = {"current": forecast.current(series, now), "units": forecast.CURRENT_UNITS}
+    else:
+        midnight = forecast.next_midnight(series.timezone, now)
+        expires_at = min(expires_at, midnight)
+        parts = {
+            "daily": forecast.daily(series, now, question.days),
+            "hourly": forecast.hourly(series, now, question.days),
+            "units": forecast.DAILY_UNITS | forecast.HOURLY_UNITS,
+        }
+    body = {
+        "latitude": question.cell.latitude,
+        "longitude": question.cell.longitude,
+        "grid": {"latitude": series.latitude, "longitude": series.longitude, "elevation": series.elevation},
+        "timezone": series.timezone,
+        **parts,
+        "cached": True,
+        "stale": stale,
+        "source": series.source,
+        "fetched_at": _utc(series.fetched_at),
+        "expires_at": _utc(expires_at),
+        "attribution": ATTRIBUTION,
+    }
+    return Answer(_json(body), stale, series.fetched_at, expires_at, midnight)
+
+
+def read(question: Question, text: bytes, now: float) -> Answer | None:
+    """The answer in `text` as Redis kept it; None where it is not one to this question, or has ended."""
+    tail = _TAIL.search(text, max(0, len(text) - _LONGEST_TAIL))
+    if tail is None or not text.startswith(_head(question.cell)):
+        return None
+    try:
+        fetched_at, expires_at = _unix(tail[2]), _unix(tail[3])
+        midnight = None if question.days is None else _midnight_after(_ZONE.search(text)[1], int(now // 900))  # type: ignore[index]
+    except (ValueError, TypeError, KeyError):
+        return None
+    if expires_at <= now:
+        return None
+    return Answer(text, tail[1] == b"true", fetched_at, expires_at, midnight)
+
+
+def _head(cell: Cell) -> bytes:
+    return b'{"latitude":%s,"longitude":%s,' % (str(cell.latitude).encode(), str(cell.longitude).encode())
+
+
+def _json(body: Mapping[str, Any]) -> bytes:
+    return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+def _utc(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@lru_cache(maxsize=4096)
+def _unix(text: bytes) -> int:
+    return int(datetime.fromisoformat(text.decode()).timestamp())
+
+
+@lru_cache(maxsize=4096)
+def _midnight_after(zone: bytes, quarter: int) -> int:
+    # All zones' midnights lie on quarters of an hour, so one look serves all answers of the quarter.
+    return forecast.next_midnight(zone.decode(), quarter * 900)

@@ -5,7 +5,7 @@ import math
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, NoReturn
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from weather.cells import Cell
@@ -24,6 +24,7 @@ FARTHEST_KM = 60.0
 #: Without these two for the coming seven days there is nothing to show; the other columns may be null.
 NEVER_NULL = ("temperature_2m", "weather_code")
 
+_NAN = re.compile(rb"(?<=[:,\[])\s*-?(?:nan|inf)\b")
 _EARTH_RADIUS_KM = 6371.0
 _ZONE_NAME = re.compile(r"[A-Za-z0-9_+-]{1,32}(/[A-Za-z0-9_+-]{1,32}){0,2}")
 
@@ -49,13 +50,18 @@ def read_reason(body: bytes | bytearray) -> str | None:
 
 def _parsed(body: bytes | bytearray) -> Any:
     try:
-        return json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
+        return _json(body)
     except (ValueError, RecursionError):  # bad UTF-8, bad JSON, an integer of 5,000 digits, 100,000 brackets
+        pass
+    try:  # a place without weather is written as nan, which is no JSON: as text it spoils that place alone
+        return _json(_NAN.sub(rb'"nan"', body))
+    except (ValueError, RecursionError):
         raise UpstreamNonsense("the answer is not JSON") from None
 
 
-def _refuse_constant(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")
+def _json(body: bytes | bytearray) -> Any:
+    # NaN and Infinity, which Python would take for numbers, become text, and text is no value.
+    return json.loads(body.decode("utf-8"), parse_constant=str)
 
 
 def _reason(answer: Any) -> str | None:

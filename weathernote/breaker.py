@@ -1,0 +1,60 @@
+"""A circuit breaker: after a few failures in a row it stops asking, then lets one probe through at a time."""
+
+import threading
+import time
+from collections.abc import Callable
+
+
+class Breaker:
+    """closed → open after `failures_to_open` in a row → one probe every `pause_seconds` → closed.
+
+    The clock is monotonic, so a clock that is set does not hold it open. Its lock is held for a few
+    assignments and never while the guarded thing is asked.
+    """
+
+    def __init__(
+        self,
+        *,
+        failures_to_open: int = 3,
+        pause_seconds: float = 1.0,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.failures_to_open = failures_to_open
+        self.pause_seconds = pause_seconds
+        self.now = now
+        self._lock = threading.Lock()
+        self._failures = 0
+        self._next_probe: float | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self._next_probe is not None
+
+    def allows(self) -> bool:
+        """Whether to ask now. Asked while open, it grants the one probe of this pause."""
+        if self._next_probe is None:
+            return True
+        with self._lock:
+            if self._next_probe is None:
+                return True
+            if self.now() < self._next_probe:
+                return False
+            self._next_probe = self.now() + self.pause_seconds
+            return True
+
+    def succeeded(self) -> None:
+        if self._failures == 0 and self._next_probe is None:
+            return
+        with self._lock:
+            self._failures = 0
+            self._next_probe = None
+
+    def failed(self) -> bool:
+        """Notes a failure; True when it is the one that opens the breaker."""
+        with self._lock:
+            self._failures += 1
+            if self._next_probe is None and self._failures < self.failures_to_open:
+                return False
+            opens = self._next_probe is None
+            self._next_probe = self.now() + self.pause_seconds
+            return opens

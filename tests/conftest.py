@@ -1,0 +1,87 @@
+"""Fixtures: real servers started once for the whole run, and emptied for each test."""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis as redis_py
+from django.core.cache import caches
+from django.test import Client
+
+from tests.openmeteo_simulator import OpenMeteoSimulator
+from tests.servers import Instance, Valkey
+from weather import service
+from weathernote import redis
+
+
+@pytest.fixture(scope="session")
+def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+    server = Valkey(tmp_path_factory.mktemp("valkey"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def simulator_server() -> Iterator[OpenMeteoSimulator]:
+    server = OpenMeteoSimulator(base_ms=2, per_place_ms=0, unlimited=True)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def valkey(valkey_server: Valkey) -> redis_py.Redis:
+    """A client of a real, empty server, as an operator's redis-cli."""
+    valkey_server.client.flushall()
+    return valkey_server.client
+
+
+@pytest.fixture
+def simulator(simulator_server: OpenMeteoSimulator) -> OpenMeteoSimulator:
+    """A simulated Open-Meteo without faults, limits or counts."""
+    simulator_server.reset()
+    return simulator_server
+
+
+@pytest.fixture
+def forget() -> Iterator[Callable[[], None]]:
+    """Forgets what a process keeps: connections, breakers, the service; before, after and whenever it is called."""
+
+    def forgotten() -> None:
+        redis.reset()
+        service.service.cache_clear()
+        with suppress(AttributeError):
+            del caches["default"]
+
+    forgotten()
+    yield forgotten
+    forgotten()
+
+
+@pytest.fixture
+def api(
+    client: Client,
+    valkey: redis_py.Redis,
+    valkey_server: Valkey,
+    simulator: OpenMeteoSimulator,
+    settings: Any,
+    forget: Callable[[], None],
+) -> Client:
+    """Django's test client before the real Redis and the simulator. The database stays shut."""
+    settings.CACHES["default"]["LOCATION"] = [valkey_server.url]
+    settings.OPEN_METEO_URL = simulator.url
+    forget()
+    client.raise_request_exception = False
+    return client
+
+
+@pytest.fixture(scope="module")
+def instance(
+    tmp_path_factory: pytest.TempPathFactory, valkey_server: Valkey, simulator_server: OpenMeteoSimulator
+) -> Iterator[Instance]:
+    """An instance of two workers, as an operator starts it."""
+    folder: Path = tmp_path_factory.mktemp("instance")
+    with Instance(folder, REDIS_URL=valkey_server.url, OPEN_METEO_URL=simulator_server.url, WORKERS=2) as started:
+        yield started

@@ -1,0 +1,142 @@
+"""Real servers for the tests: each is started on a free port in a folder of its own, and stopped by who started it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Self
+
+import redis
+import requests
+
+from tests.settings import OURS
+from weathernote.local import redis_binary
+
+TOP = Path(__file__).resolve().parent.parent
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def eventually(holds: Callable[[], Any], *, within_seconds: float = 10, every_seconds: float = 0.02) -> Any:
+    """What `holds` gives as soon as it gives something true; fails the test if it never does."""
+    deadline = time.monotonic() + within_seconds
+    while True:
+        with suppress(OSError, redis.RedisError):
+            if got := holds():
+                return got
+        if time.monotonic() > deadline:
+            raise AssertionError(f"did not come true within {within_seconds} s")
+        time.sleep(every_seconds)
+
+
+class Process:
+    """A server process that is ended for certain: by its own number, and only this one."""
+
+    def __init__(self, command: list[str], log: Path, env: dict[str, str] | None = None) -> None:
+        self.log = log
+        with log.open("ab") as output:
+            self.popen = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=TOP,
+                env=env,
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        return self.popen.pid
+
+    def signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def said(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def stop(self, timeout_seconds: float = 20) -> int:
+        if self.popen.poll() is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGCONT)
+                self.popen.terminate()
+            try:
+                self.popen.wait(timeout_seconds)
+            except subprocess.TimeoutExpired:
+                self.popen.kill()
+        return self.popen.wait()
+
+    def kill(self) -> None:
+        self.popen.kill()
+        self.popen.wait()
+
+
+class Valkey(Process):
+    """A real key-value server with nothing on disk; `start` again after `kill` and it comes back on its port."""
+
+    def __init__(self, folder: Path, *options: str, port: int | None = None) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.options = options
+        self.port = port or free_port()
+        self.start()
+
+    def start(self) -> None:
+        command = [
+            *(redis_binary(), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)),
+            *("--save", "", "--appendonly", "no", *self.options),
+        ]
+        super().__init__(command, self.folder / "valkey.log")
+        self.client = redis.Redis(port=self.port, decode_responses=True, protocol=2)
+        eventually(self._answers)
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self.client.ping())
+        except redis.ResponseError:
+            return True  # it wants a password or is loading: it is there
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+
+class Instance(Process):
+    """`manage.py serve` as an operator starts it, with the environment that the test gives it."""
+
+    def __init__(self, folder: Path, *arguments: str, **variables: object) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.port = free_port()
+        self.base = f"http://127.0.0.1:{self.port}"
+        own = {"PORT": self.port, "DATABASE_URL": f"sqlite:///{folder / 'db.sqlite3'}", **variables}
+        env = {name: value for name, value in os.environ.items() if name not in (*OURS, "DJANGO_SETTINGS_MODULE")}
+        env |= {name: str(value) for name, value in own.items()}
+        super().__init__([sys.executable, "manage.py", "serve", *arguments], folder / "serve.log", env)
+        try:
+            eventually(self._answers, within_seconds=40)
+        except BaseException:
+            self.stop()
+            raise AssertionError(f"the instance did not start:\n{self.said()}") from None
+
+    def _answers(self) -> bool:
+        if self.popen.poll() is not None:
+            raise AssertionError("ended")
+        return requests.get(f"{self.base}/health", timeout=2).ok
+
+    def get(self, path: str, **options: Any) -> requests.Response:
+        return requests.get(self.base + path, timeout=options.pop("timeout", 15), **options)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop()

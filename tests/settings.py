@@ -1,0 +1,50 @@
+"""The settings of a machine without any environment, whatever the shell and `.run/` of the developer hold."""
+
+import os
+import tempfile
+from pathlib import Path
+
+OURS = [
+    "SECRET_KEY",
+    "DEBUG",
+    "ALLOWED_HOSTS",
+    "DATABASE_URL",
+    "REDIS_URL",
+    "OPEN_METEO_URL",
+    "OPEN_METEO_API_KEY",
+    "WEATHER_TTL_SECONDS",
+    "FORECAST_TTL_SECONDS",
+    "HOLD_SECONDS",
+    "UPSTREAM_TIMEOUT_SECONDS",
+    "UPSTREAM_MINUTE_BUDGET",
+    "UPSTREAM_HOUR_BUDGET",
+    "UPSTREAM_DAY_BUDGET",
+    "UPSTREAM_CONCURRENCY",
+    "COLD_CELLS_PER_CLIENT_PER_HOUR",
+    "COLD_SHARE_PER_ADDRESS",
+    "FLEET_PROCESSES",
+    "RATE_LIMIT_REQUESTS",
+    "RATE_LIMIT_WINDOW_SECONDS",
+    "RATE_LIMIT_HASH_KEY",
+    "TRUSTED_PROXY_COUNT",
+    "METRICS_ALLOWED_NETWORKS",
+    "API_CORS",
+    "HOST",
+    "PORT",
+    "WORKERS",
+    "THREADS",
+    "DRAIN_SECONDS",
+    "LOG_LEVEL",
+]
+for name in OURS:
+    os.environ.pop(name, None)
+
+_folder = Path(tempfile.mkdtemp(prefix="weathernote-tests-"))
+_servers = f'{{"pid": {os.getpid()}, "redis_url": "unix://{_folder}/nothing-here.sock", "simulator_url": ""}}'
+(_folder / "instance.json").write_text(_servers)
+os.environ["WEATHERNOTE_INSTANCE"] = str(_folder)
+
+from weathernote.settings import *  # noqa: E402, F403 - the project's own, read after the environment is cleared
+
+# The servers that tests start read the environment of their own.
+del os.environ["WEATHERNOTE_INSTANCE"]

@@ -1,0 +1,179 @@
+"""`/api/v1/weather` and `/api/v1/forecast`: from the query to finished bytes and honest headers."""
+
+import re
+from collections.abc import Callable, Iterable
+from time import time
+from typing import Any, ClassVar
+
+from django.http import HttpResponse, HttpResponseNotModified, QueryDict
+from django.utils.http import parse_etags
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.request import Request
+from rest_framework.viewsets import ViewSet
+
+from weather.answers import Question
+from weather.cells import Cell, latitude_tenths, longitude_tenths
+from weather.serializers import ForecastSerializer, WeatherSerializer
+from weather.service import Origin, Served, service
+from weathernote import problems, redis
+from weathernote.problems import Problem, ProblemSerializer
+
+MAX_DAYS = 10
+_DAYS = re.compile(r"[1-9][0-9]?")
+_CACHE_STATUS: dict[Origin, str] = {
+    "found": "weathernote; hit; ttl={ttl}",
+    "derived": "weathernote; hit; ttl={ttl}",
+    "fetched": "weathernote; fwd=miss{stored}",
+    "stale": "weathernote; fwd=stale{stored}",
+}
+
+
+class JsonAlone(BaseContentNegotiation):
+    """There is one form of every answer, so `Accept` is not asked and never varies it."""
+
+    def select_parser(self, request: Request, parsers: Iterable[Any]) -> Any:
+        return None
+
+    def select_renderer(self, request: Request, renderers: Iterable[Any], format_suffix: str | None = None) -> Any:
+        renderer = next(iter(renderers))
+        return renderer, renderer.media_type
+
+
+class CellViewSet(ViewSet):
+    """Reads the query and looks the answer up before DRF's own steps, so that they share one round trip."""
+
+    content_negotiation_class = JsonAlone
+    default_days: ClassVar[int | None] = None
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        wrong: Problem | None = None
+        if request.method in ("GET", "HEAD"):
+            try:
+                self.question = question_in(request.query_params, self.default_days)
+                (self.reply,) = redis.ask(service().finding(self.question))
+            except Problem as problem:
+                wrong = problem
+        super().initial(request, *args, **kwargs)
+        if wrong:
+            raise wrong
+
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        response = HttpResponse(status=204, headers={"Allow": ", ".join(self.allowed_methods)})
+        del response["Content-Type"]
+        return response
+
+    def respond(self, request: Request) -> HttpResponse:
+        served = service().answer(self.question, self.reply)
+        headers = _headers(served, int(time()))
+        if _matches(request.META.get("HTTP_IF_NONE_MATCH"), headers["ETag"]):
+            return HttpResponseNotModified(headers=headers)
+        text = served.answer.fetched_text if served.origin == "fetched" else served.answer.text
+        return HttpResponse(text, content_type="application/json", headers=headers)
+
+
+def _errors(*statuses: int) -> dict[Any, OpenApiResponse]:
+    said = {
+        400: "A parameter is missing, repeated or makes no sense",
+        405: "GET, HEAD and OPTIONS only",
+        429: "Too many requests; Retry-After says when to come again",
+        500: "A fault of the service",
+        503: "Nothing is known of this place and Open-Meteo cannot be asked now; Retry-After says when to come again",
+    }
+    return {
+        (status, problems.CONTENT_TYPE): OpenApiResponse(ProblemSerializer, description=said[status])
+        for status in statuses
+    }
+
+
+_LAT = OpenApiParameter(
+    "lat", {"type": "number", "minimum": -90, "maximum": 90}, required=True, description="Latitude, degrees north"
+)
+_LON = OpenApiParameter(
+    "lon", {"type": "number", "minimum": -180, "maximum": 180}, required=True, description="Longitude, degrees east"
+)
+_DAYS_PARAMETER = OpenApiParameter(
+    "days",
+    {"type": "integer", "minimum": 1, "maximum": MAX_DAYS, "default": 7},
+    description="How many days, today first",
+)
+
+
+class WeatherViewSet(CellViewSet):
+    @extend_schema(
+        operation_id="weather",
+        summary="The weather of a cell now",
+        parameters=[_LAT, _LON],
+        responses={200: WeatherSerializer, 304: None, **_errors(400, 405, 429, 500, 503)},
+    )
+    def retrieve(self, request: Request) -> HttpResponse:
+        """The conditions of the present minute in the 0.1° cell of a position."""
+        return self.respond(request)
+
+
+class ForecastViewSet(CellViewSet):
+    default_days = 7
+
+    @extend_schema(
+        operation_id="forecast",
+        summary="The forecast of a cell",
+        parameters=[_LAT, _LON, _DAYS_PARAMETER],
+        responses={200: ForecastSerializer, 304: None, **_errors(400, 405, 429, 500, 503)},
+    )
+    def retrieve(self, request: Request) -> HttpResponse:
+        """Up to ten days and the next 48 hours in the 0.1° cell of a position."""
+        return self.respond(request)
+
+
+def question_in(query: QueryDict, default_days: int | None) -> Question:
+    """The question that a query asks; a 400 Problem that names every parameter at fault."""
+    errors: list[tuple[str, str]] = []
+    lat = _parsed(query, "lat", latitude_tenths, errors)
+    lon = _parsed(query, "lon", longitude_tenths, errors)
+    days = default_days
+    if default_days is not None and "days" in query:
+        days = _parsed(query, "days", _days, errors)
+    if errors:
+        raise problems.invalid_parameters(errors)
+    return Question(Cell(lat, lon), days)
+
+
+def _parsed(query: QueryDict, name: str, parse: Callable[[str], int], errors: list[tuple[str, str]]) -> int:
+    """The parameter's value; 0 where an error about it was added to `errors`."""
+    values = query.getlist(name)
+    try:
+        if len(values) == 1 and values[0]:
+            return parse(values[0])
+        errors.append((name, "must be given once" if len(values) > 1 else "is empty" if values else "is missing"))
+    except ValueError as invalid:
+        errors.append((name, str(invalid)))
+    return 0
+
+
+def _days(text: str) -> int:
+    if _DAYS.fullmatch(text) and int(text) <= MAX_DAYS:
+        return int(text)
+    raise ValueError(f"must be a whole number from 1 to {MAX_DAYS}")
+
+
+def _headers(served: Served, now: int) -> dict[str, str]:
+    answer = served.answer
+    life_seconds = max(0, answer.expires_at - now)
+    # Nobody is shown yesterday as today: what may be kept past its end ends with the cell's day.
+    left_of_day = 3600 if answer.midnight is None else max(0, answer.midnight - answer.expires_at)
+    return {
+        "Cache-Control": (
+            f"public, max-age={life_seconds}, stale-while-revalidate={min(60, left_of_day)}, "
+            f"stale-if-error={min(3600, left_of_day)}"
+        ),
+        "ETag": answer.etag,
+        "Cache-Status": _CACHE_STATUS[served.origin].format(ttl=life_seconds, stored="; stored" if served.kept else ""),
+    }
+
+
+def _matches(if_none_match: str | None, etag: str) -> bool:
+    """RFC 9110's weak comparison of `If-None-Match` with `etag`."""
+    if not if_none_match:
+        return False
+    opaque = etag.removeprefix("W/")
+    return any(given == "*" or given.removeprefix("W/") == opaque for given in parse_etags(if_none_match))

@@ -1,0 +1,73 @@
+"""The schema tells the truth: of every field, every error, and under whatever schemathesis thinks of."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+
+from weather.variables import HOURLY
+
+
+@pytest.fixture
+def schema(api):
+    return api.get("/api/v1/schema").json()
+
+
+def test_every_value_says_its_unit(schema):
+    current = schema["components"]["schemas"]["Current"]["properties"]
+    assert all(variable.unit in current[variable.name]["description"] for variable in HOURLY)
+    for name, section in (("Daily", "daily"), ("Hourly", "hourly")):
+        columns = schema["components"]["schemas"][name]["properties"]
+        assert all(column["description"] for column in columns.values()), section
+
+
+@pytest.mark.parametrize("path", ["/api/v1/weather", "/api/v1/forecast"])
+def test_every_error_is_described_as_a_problem(schema, path):
+    responses = schema["paths"][path]["get"]["responses"]
+    assert set(responses) == {"200", "304", "400", "405", "429", "500", "503"}
+    assert all(
+        set(response["content"]) == {"application/problem+json"}
+        for status, response in responses.items()
+        if status >= "400"
+    )
+
+
+def test_an_answer_has_the_fields_of_the_schema_and_no_others(api, schema):
+    for path, name in (("/api/v1/weather", "Weather"), ("/api/v1/forecast", "Forecast")):
+        assert set(api.get(f"{path}?lat=1&lon=1").json()) == set(schema["components"]["schemas"][name]["properties"])
+
+
+def test_the_docs_need_nothing_from_elsewhere(instance):
+    page = instance.get("/api/v1/docs")
+    assets = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert page.status_code == 200 and assets
+    assert all(asset.startswith("/") for asset in assets)
+    assert all(instance.get(asset).status_code == 200 for asset in assets)
+
+
+def test_the_front_door_leads_to_the_docs(instance):
+    assert instance.get("/").url == f"{instance.base}/api/v1/docs"
+
+
+def test_schemathesis_finds_nothing(instance, simulator, valkey):
+    command = Path(sys.executable).with_name("st")
+    run = subprocess.run(
+        [command, "run", f"{instance.base}/api/v1/schema", "--checks", "all", "--max-examples", "200", "--no-color"],
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    print(run.stdout[-2000:])
+    assert run.returncode == 0, run.stdout[-6000:]
+    assert re.search(r"[1-9]\d* generated, [1-9]\d* passed", run.stdout)
+
+
+def test_health_says_what_is_well(instance, valkey, simulator):
+    instance.get("/api/v1/weather?lat=1&lon=1")
+    response = requests.get(f"{instance.base}/health", headers={"Host": "any.example"}, timeout=5)
+    assert response.status_code == 200
+    assert response.json() == {"status": "ok", "redis": "ok", "upstream": "ok"}

@@ -1,138 +1,68 @@
-"""The connection to Redis and its breaker; what happens when Redis is gone is said here and nowhere else.
+"""Redis and what happens when it is gone: said here, and nowhere else.
 
 Callers hand commands to `ask` and get a reply for each: what Redis said, or the RedisDown that stands
 for it. A method that cannot go on without its reply lets RedisDown rise, and `without_redis` on the
-line above its name states what the method then returns.
+line above its name states what the method then returns. One server or a cluster: nobody above knows.
 """
 
 import functools
+import hashlib
 import logging
+import os
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
-import hiredis
-from django_redis import get_redis_connection
-from django_redis.serializers.base import BaseSerializer
+from django.core.cache import caches
 from redis import exceptions
-from redis.connection import ConnectionPool
 
-from weathernote.breaker import Breaker
+from weathernote.cache import Connections
+from weathernote.cluster import Cluster
+from weathernote.link import Reply
+from weathernote.node import Command, Node, RedisDown, note_lost, on_lost
+
+__all__ = ["Command", "RedisDown", "Reply", "Script", "ask", "each", "on_lost", "script", "value", "without_redis"]
 
 log = logging.getLogger(__name__)
 
-Command = tuple[str | bytes | int | float, ...]
-Reply = Any
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# A reply that is an error of one command leaves the connection sound; these do not.
-_BROKEN = (
-    exceptions.ConnectionError,
-    exceptions.TimeoutError,
-    exceptions.InvalidResponse,
-    hiredis.HiredisError,
-    OSError,
-)
-
-
-class RedisDown(Exception):
-    """Redis gave no usable reply: gone, slow, full, read-only, garbled, or its breaker is open."""
-
-
-class Node:
-    """One Redis server as this process sees it: a connection for each thread, and one breaker."""
-
-    def __init__(self, pool: ConnectionPool, name: str = "redis") -> None:
-        self.name = name
-        self.breaker = Breaker()
-        self._pool = pool
-        self._mine = threading.local()
-
-    def exchange(self, commands: Sequence[Command]) -> list[Reply]:
-        """The replies to `commands`, sent in one write and never sent twice: a count must not be counted again."""
-        if not self.breaker.allows():
-            return [RedisDown(f"{self.name}: breaker open")] * len(commands)
-        try:
-            connection = self._connection()
-            packed = b"".join(map(hiredis.pack_command, commands))
-            connection.send_packed_command([packed], check_health=False)
-            replies = [_read(connection) for _ in commands]
-        except _BROKEN as error:
-            return [self._lost(error)] * len(commands)
-        self.breaker.succeeded()
-        return replies
-
-    def _connection(self) -> Any:
-        connection = getattr(self._mine, "connection", None)
-        if connection is None:
-            connection = self._mine.connection = self._pool.make_connection()
-        if connection.is_connected:
-            # Unread data is a stray reply, or the server's good-bye: either way not ours to read.
-            if connection.can_read(0):
-                connection.disconnect()
-                connection.connect()
-        else:
-            connection.connect()
-        return connection
-
-    def _lost(self, error: Exception) -> RedisDown:
-        connection = getattr(self._mine, "connection", None)
-        if connection is not None:
-            connection.disconnect()
-        if self.breaker.failed():
-            log.warning("Redis %s is down (%s); the service goes on without it.", self.name, type(error).__name__)
-        return RedisDown(f"{self.name}: {type(error).__name__}")
-
-
-def _read(connection: Any) -> Reply:
-    try:
-        return connection.read_response(disable_decoding=True, disconnect_on_error=False)
-    except exceptions.ResponseError as error:
-        return error
-
-
-@functools.cache
-def _node() -> Node:
-    return Node(get_redis_connection("default").connection_pool)
-
-
-def reset() -> None:
-    """Forgets the connections and breakers: for tests, which change servers."""
-    _node.cache_clear()
-
 
 def ask(*commands: Command) -> list[Reply]:
-    """A reply for each command, in one round trip; RedisDown or a ResponseError stands where one failed."""
-    return _node().exchange(commands)
+    """A reply for each command, in one round trip; RedisDown or a ResponseError stands where one failed.
+
+    An outage raises nothing. What was sent once is not sent again, but for scripts that the server did
+    not know: those did not run, and run after the others.
+    """
+    if not commands:
+        return []
+    server = _server or _connected()
+    replies = server.exchange(commands)
+    for reply in replies:
+        if isinstance(reply, exceptions.ResponseError):
+            return _settled(server, commands, replies)
+    return replies
+
+
+def each(*command: str | bytes | int | float) -> dict[str, Reply]:
+    """What each server (each master of a cluster) replies to one command, by the server's name."""
+    return (_server or _connected()).each(command)
 
 
 def value(reply: Reply) -> Reply:
     """What Redis said; raises RedisDown where it said nothing or refused."""
     if isinstance(reply, exceptions.ResponseError):
-        _tell_once(str(reply).partition(" ")[0])
         raise RedisDown(str(reply)) from reply
     if isinstance(reply, RedisDown):
         raise reply
     return reply
 
 
-@functools.lru_cache(maxsize=64)
-def _tell_once(kind: str) -> None:
-    log.warning("Redis refuses commands: %s", kind)
-
-
-def is_down() -> bool:
-    """Whether Redis fails to answer a PING; the breaker makes that quick while it is known to be down."""
-    try:
-        value(ask(("PING",))[0])
-    except RedisDown:
-        return True
-    return False
-
-
-def without_redis(*, returns: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """States what the method returns while Redis is gone: a value, or what calling `returns` gives."""
+def without_redis(
+    *, returns: Any = None, instead: Callable[..., Any] | None = None
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """States what happens while Redis is gone: the method `returns` a value, or `instead` is called like it."""
 
     def decorate(method: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(method)
@@ -140,29 +70,99 @@ def without_redis(*, returns: Any) -> Callable[[Callable[P, R]], Callable[P, R]]
             try:
                 return method(*args, **kwargs)
             except RedisDown:
-                return returns() if callable(returns) else returns
+                return instead(*args, **kwargs) if instead else returns
 
         return guarded
 
     return decorate
 
 
-def exact_key(key: str, prefix: str, version: int) -> str:
-    """Django's cache key as it is: the names in Redis are promised to the outside."""
-    return key
+# ── scripts ───────────────────────────────────────────────────────────────────────────────────────
+
+_script_texts: dict[str | bytes | int | float, str] = {}
 
 
-def exact_key_reversed(key: str) -> str:
-    return key
+class Script:
+    """A Lua script over one key. Called with the key and the arguments, it gives the command for `ask`."""
+
+    def __init__(self, text: str) -> None:
+        self.sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+        _script_texts[self.sha] = text
+
+    def __call__(self, key: str, *arguments: str | bytes | int | float) -> Command:
+        return ("EVALSHA", self.sha, 1, key, *arguments)
 
 
-class TextSerializer(BaseSerializer):
-    """Text in, text out, so that `redis-cli GET` shows what a phone gets and nothing can be unpickled."""
+def script(text: str) -> Script:
+    """A Lua script, sent by its hash; where the server does not know it yet, `ask` sends the text."""
+    return Script(text)
 
-    def dumps(self, value: Any) -> bytes:
-        if not isinstance(value, str):
-            raise TypeError(f"only text is kept in the cache, not {type(value).__name__}")
-        return value.encode()
 
-    def loads(self, value: bytes) -> str:
-        return value.decode()
+def _settled(server: Node | Cluster, commands: Sequence[Command], replies: list[Reply]) -> list[Reply]:
+    """The replies once more, after the scripts that a server did not know were sent to it in full."""
+    unknown = [
+        at
+        for at, reply in enumerate(replies)
+        if isinstance(reply, exceptions.NoScriptError) and commands[at][1] in _script_texts
+    ]
+    if unknown:
+        again = server.exchange([("EVAL", _script_texts[commands[at][1]], *commands[at][2:]) for at in unknown])
+        for at, reply in zip(unknown, again, strict=True):
+            replies[at] = reply
+    for reply in replies:
+        if isinstance(reply, exceptions.ResponseError):
+            note_lost("refused", 1)
+            _tell_once(reply.status_code or str(reply).partition(" ")[0])
+    return replies
+
+
+@functools.lru_cache(maxsize=64)
+def _tell_once(kind: str) -> None:
+    log.warning("Redis refuses commands: %s", kind)
+
+
+# ── servers ───────────────────────────────────────────────────────────────────────────────────────
+
+_server: Node | Cluster | None = None
+_making = threading.Lock()  # for assignments: a connection is made by the thread that will use it
+
+
+def _connected() -> Node | Cluster:
+    global _server
+    with _making:
+        if _server is None:
+            client: Any = caches["default"].client  # type: ignore[attr-defined]  # django-redis' own
+            _server = client.connection_factory.server(client._server[0])
+        return _server
+
+
+def states() -> list[tuple[str, bool]]:
+    """The servers that keys are asked of, and whether the breaker of each is open."""
+    masters = (_server or _connected()).masters()
+    return [(node.name, node.breaker.is_open) for node in masters] or [("cluster", True)]
+
+
+def is_down() -> bool:
+    """Whether a server fails to answer a PING; its breaker makes that quick while it is known to be down."""
+    replies = each("PING")
+    return not replies or any(isinstance(reply, Exception) for reply in replies.values())
+
+
+def reset() -> None:
+    """Forgets the connections and breakers: for tests, which change servers."""
+    if _server is not None:
+        _server.close()
+    for cluster in Connections.clusters.values():
+        cluster.close()
+    _disown()
+
+
+def _disown() -> None:
+    global _server, _making
+    _making = threading.Lock()
+    _server = None
+    Connections.clusters.clear()
+
+
+# The connections of a process that forks are not its child's to use, nor to close, nor are its threads there.
+os.register_at_fork(after_in_child=_disown)

@@ -1,0 +1,104 @@
+"""A thread's own connection to a Redis server: one write, and the replies within one timeout for all of them."""
+
+import select
+import ssl
+import time
+from typing import Any
+
+import hiredis
+from redis import exceptions
+from redis._parsers.base import BaseParser
+from redis.connection import AbstractConnection
+
+Reply = Any
+
+_MORE = object()
+_BUFFER_BYTES = 16_384
+_OLD_SECONDS = 1.0
+_NOT_YET = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+class Link:
+    """Connected by redis-py (TCP, TLS, unix; AUTH, SELECT), then read and written without it: half the time.
+
+    Every method may raise OSError, redis-py's exceptions and hiredis'; after that, or when an exchange
+    was not read to its end, the connection is good for nothing and `is_quiet` says so.
+    """
+
+    def __init__(self, connection: AbstractConnection, generation: int = 0) -> None:
+        connection.connect()
+        self.generation = generation
+        self.refusals: list[Exception] = []
+        self._connection = connection
+        self._timeout_seconds: float = connection.socket_timeout or 0.1
+        self._deadline = 0.0
+        self._since = time.monotonic()
+        self._owed = False
+        sock: Any = connection._sock
+        sock.setblocking(False)
+        self._socket = sock
+        self._decrypted = sock.pending if isinstance(sock, ssl.SSLSocket) else None
+        self._poll = select.poll()
+        self._poll.register(sock, select.POLLIN)
+        self._buffer = bytearray(_BUFFER_BYTES)
+        refusals = self.refusals
+
+        def refused(text: str) -> Exception:
+            error: Exception = BaseParser.parse_error(text)  # ValueError where it is no error that a server says
+            refusals.append(error)
+            return error
+
+        self._reader = hiredis.Reader(protocolError=exceptions.InvalidResponse, replyError=refused, notEnoughData=_MORE)
+
+    def is_quiet(self) -> bool:
+        """Whether nothing is owed or unread. What is unread is a stray reply, or a good-bye: never the next reply."""
+        return not (self._owed or self._poll.poll(0) or (self._decrypted and self._decrypted()))
+
+    def is_old(self) -> bool:
+        return time.monotonic() - self._since > _OLD_SECONDS
+
+    def send(self, packed: bytes) -> None:
+        self._owed = True
+        self.refusals.clear()
+        self._deadline = time.monotonic() + self._timeout_seconds
+        try:
+            sent = self._socket.send(packed)
+        except _NOT_YET:
+            sent = 0
+        if sent < len(packed):
+            self._socket.settimeout(self._timeout_seconds)
+            self._socket.sendall(memoryview(packed)[sent:])
+            self._socket.setblocking(False)
+
+    def receive(self, count: int) -> list[Reply]:
+        """The replies to what was sent, as bytes, numbers and lists; an error among them is a ResponseError."""
+        replies: list[Reply] = []
+        gets = self._reader.gets
+        while len(replies) < count:
+            reply = gets(False)
+            if reply is _MORE:
+                self._read_more()
+            else:
+                replies.append(reply)
+        if self._reader.has_data():
+            raise exceptions.InvalidResponse("more replies than commands")
+        self._owed = False
+        return replies
+
+    def close(self) -> None:
+        self._owed = True
+        self._connection.disconnect()
+
+    def _read_more(self) -> None:
+        if not (self._decrypted and self._decrypted()):
+            left_seconds = self._deadline - time.monotonic()
+            # Past its time, what has come already is still read: another node was waited for meanwhile.
+            if left_seconds < -self._timeout_seconds or not self._poll.poll(max(left_seconds, 0) * 1000):
+                raise exceptions.TimeoutError("no reply in time")
+        try:
+            received = self._socket.recv_into(self._buffer)
+        except _NOT_YET:
+            return
+        if not received:
+            raise exceptions.ConnectionError("closed by the server")
+        self._reader.feed(self._buffer, 0, received)

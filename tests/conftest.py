@@ -16,6 +16,10 @@ from weather import service
 from weathernote import redis
 
 
+#: Tests of anything but the limit ask more often than a client may.
+UNLIMITED = 1_000_000
+
+
 @pytest.fixture(scope="session")
 def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
     server = Valkey(tmp_path_factory.mktemp("valkey"))
@@ -72,6 +76,7 @@ def api(
     """Django's test client before the real Redis and the simulator. The database stays shut."""
     settings.CACHES["default"]["LOCATION"] = [valkey_server.url]
     settings.OPEN_METEO_URL = simulator.url
+    settings.RATE_LIMIT_REQUESTS = UNLIMITED
     forget()
     client.raise_request_exception = False
     return client
@@ -83,5 +88,6 @@ def instance(
 ) -> Iterator[Instance]:
     """An instance of two workers, as an operator starts it."""
     folder: Path = tmp_path_factory.mktemp("instance")
-    with Instance(folder, REDIS_URL=valkey_server.url, OPEN_METEO_URL=simulator_server.url, WORKERS=2) as started:
+    servers = {"REDIS_URL": valkey_server.url, "OPEN_METEO_URL": simulator_server.url}
+    with Instance(folder, WORKERS=2, RATE_LIMIT_REQUESTS=UNLIMITED, **servers) as started:
         yield started

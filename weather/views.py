@@ -1,23 +1,23 @@
 """`/api/v1/weather` and `/api/v1/forecast`: from the query to finished bytes and honest headers."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from time import time
 from typing import Any, ClassVar
 
 from django.http import HttpResponse, HttpResponseNotModified, QueryDict
 from django.utils.http import parse_etags
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
-from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.request import Request
-from rest_framework.viewsets import ViewSet
 
 from weather.answers import Question
 from weather.cells import Cell, latitude_tenths, longitude_tenths
 from weather.serializers import ForecastSerializer, WeatherSerializer
 from weather.service import Origin, Served, service
-from weathernote import problems, redis
-from weathernote.problems import Problem, ProblemSerializer
+from weathernote import problems
+from weathernote.api import ApiViewSet
+from weathernote.problems import ProblemSerializer
+from weathernote.redis import Command
 
 MAX_DAYS = 10
 _DAYS = re.compile(r"[1-9][0-9]?")
@@ -29,42 +29,17 @@ _CACHE_STATUS: dict[Origin, str] = {
 }
 
 
-class JsonAlone(BaseContentNegotiation):
-    """There is one form of every answer, so `Accept` is not asked and never varies it."""
+class CellViewSet(ApiViewSet):
+    """What /weather and /forecast share: the question, and its answer with honest headers."""
 
-    def select_parser(self, request: Request, parsers: Iterable[Any]) -> Any:
-        return None
-
-    def select_renderer(self, request: Request, renderers: Iterable[Any], format_suffix: str | None = None) -> Any:
-        renderer = next(iter(renderers))
-        return renderer, renderer.media_type
-
-
-class CellViewSet(ViewSet):
-    """Reads the query and looks the answer up before DRF's own steps, so that they share one round trip."""
-
-    content_negotiation_class = JsonAlone
     default_days: ClassVar[int | None] = None
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        wrong: Problem | None = None
-        if request.method in ("GET", "HEAD"):
-            try:
-                self.question = question_in(request.query_params, self.default_days)
-                (self.reply,) = redis.ask(service().finding(self.question))
-            except Problem as problem:
-                wrong = problem
-        super().initial(request, *args, **kwargs)
-        if wrong:
-            raise wrong
-
-    def options(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        response = HttpResponse(status=204, headers={"Allow": ", ".join(self.allowed_methods)})
-        del response["Content-Type"]
-        return response
+    def look_up(self, request: Request) -> list[Command]:
+        self.question = question_in(request.query_params, self.default_days)
+        return [service().finding(self.question)]
 
     def respond(self, request: Request) -> HttpResponse:
-        served = service().answer(self.question, self.reply)
+        served = service().answer(self.question, self.replies[0])
         headers = _headers(served, int(time()))
         if _matches(request.META.get("HTTP_IF_NONE_MATCH"), headers["ETag"]):
             return HttpResponseNotModified(headers=headers)

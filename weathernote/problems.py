@@ -1,6 +1,8 @@
 """The one error shape, for everything that this service refuses or fails at: RFC 9457 problem details."""
 
 import json
+import logging
+import math
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
@@ -8,6 +10,8 @@ from typing import Any
 from django.core.exceptions import DisallowedHost, PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions, serializers
+
+log = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -90,9 +94,12 @@ def respond(request: HttpRequest, problem: Problem) -> HttpResponse:
     return response
 
 
-def from_exception(exception: Exception, context: dict[str, Any]) -> HttpResponse | None:
-    """DRF's exception handler: None leaves what is not a stated problem to Django's own 500."""
+def from_exception(exception: Exception, context: dict[str, Any]) -> HttpResponse:
+    """DRF's exception handler: what is not a stated problem is a fault of ours, told in the log and not to the client."""
     request = context["request"]
+    if isinstance(exception, exceptions.Throttled):
+        wait = math.ceil(exception.wait or 0)
+        return respond(request, Problem("rate_limited", f"Too many requests; come again in {wait} s.", retry_after_seconds=wait))
     if isinstance(exception, exceptions.MethodNotAllowed):
         response = respond(request, method_not_allowed(request.method))
         response["Allow"] = ", ".join(context["view"].allowed_methods)
@@ -101,7 +108,8 @@ def from_exception(exception: Exception, context: dict[str, Any]) -> HttpRespons
         return respond(request, Problem("not_found", "There is nothing here."))
     if isinstance(exception, Problem):
         return respond(request, exception)
-    return None
+    log.error("Internal error at %s", request.path, exc_info=exception)
+    return server_error(request)
 
 
 def method_not_allowed(method: str | None) -> Problem:

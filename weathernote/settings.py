@@ -38,29 +38,43 @@ OPEN_METEO_URL = INSTANCE.simulator_url or ENVIRONMENT.url(
 )
 SOURCE = "simulator" if INSTANCE.simulator_url else "open-meteo"
 UPSTREAM_TIMEOUT_SECONDS = ENVIRONMENT.real("UPSTREAM_TIMEOUT_SECONDS", 5, 0.1, 60)
+# The free service's own limits; each binds by itself, in any order of size.
+UPSTREAM_MINUTE_BUDGET = ENVIRONMENT.whole("UPSTREAM_MINUTE_BUDGET", 600, 1)
+UPSTREAM_HOUR_BUDGET = ENVIRONMENT.whole("UPSTREAM_HOUR_BUDGET", 5000, 1)
+UPSTREAM_DAY_BUDGET = ENVIRONMENT.whole("UPSTREAM_DAY_BUDGET", 10_000, 1)
+UPSTREAM_CONCURRENCY = ENVIRONMENT.whole("UPSTREAM_CONCURRENCY", 1, 1, 100)
+FLEET_PROCESSES = ENVIRONMENT.whole("FLEET_PROCESSES", 40, 1, 100_000)
+COLD_CELLS_PER_CLIENT_PER_HOUR = ENVIRONMENT.whole("COLD_CELLS_PER_CLIENT_PER_HOUR", 30, 1)
+COLD_SHARE_PER_ADDRESS = ENVIRONMENT.real("COLD_SHARE_PER_ADDRESS", 0.1, 0.001, 1)
 
 # ── Redis ────────────────────────────────────────────────────────────────────────────────────────
 REDIS_URL_IS_GIVEN = bool(ENVIRONMENT.text("REDIS_URL"))
 REDIS_URL = ENVIRONMENT.url("REDIS_URL", "", REDIS_SCHEMES) or INSTANCE.redis_url
-REDIS_TIMEOUT_SECONDS = 0.1
+# For connecting and for each reply; under 100 ms, so that /health tells of a Redis that hangs within 100 ms.
+REDIS_TIMEOUT_SECONDS = 0.08
 
 CACHES = {
     "default": {
         "BACKEND": "django_redis.cache.RedisCache",
         "LOCATION": [REDIS_URL],
         # Redis holds exactly the names that the contract promises, without Django's `:1:` before them.
-        "KEY_FUNCTION": "weathernote.redis.exact_key",
-        "REVERSE_KEY_FUNCTION": "weathernote.redis.exact_key_reversed",
+        "KEY_FUNCTION": "weathernote.cache.exact_key",
+        "REVERSE_KEY_FUNCTION": "weathernote.cache.exact_key_reversed",
         "OPTIONS": {
-            "CLIENT_CLASS": "django_redis.client.DefaultClient",
+            # One server or, by `redis+cluster://`, a cluster.
+            "CLIENT_CLASS": "weathernote.cache.CacheClient",
+            "CONNECTION_FACTORY": "weathernote.cache.Connections",
             # Text in, text out: whoever can write to Redis must not be able to run code here.
-            "SERIALIZER": "weathernote.redis.TextSerializer",
+            "SERIALIZER": "weathernote.cache.TextSerializer",
             "SOCKET_CONNECT_TIMEOUT": REDIS_TIMEOUT_SECONDS,
             "SOCKET_TIMEOUT": REDIS_TIMEOUT_SECONDS,
             "CONNECTION_POOL_KWARGS": {
                 # RESP3 turns off the check for unread data, and a stray reply reaches the next caller.
                 "protocol": 2,
+                # A count that is sent twice is counted twice.
                 "retry": None,
+                # Its name would cost each new connection two round trips.
+                "driver_info": None,
                 "max_connections": 256,
             },
         },
@@ -68,6 +82,9 @@ CACHES = {
 }
 
 # ── fair use ─────────────────────────────────────────────────────────────────────────────────────
+RATE_LIMIT_REQUESTS = ENVIRONMENT.whole("RATE_LIMIT_REQUESTS", 60, 1, 1_000_000)
+RATE_LIMIT_WINDOW_SECONDS = ENVIRONMENT.whole("RATE_LIMIT_WINDOW_SECONDS", 60, 1, 86_400)
+TRUSTED_PROXY_COUNT = ENVIRONMENT.whole("TRUSTED_PROXY_COUNT", 0, 0, 10)
 RATE_LIMIT_HASH_KEY = ENVIRONMENT.text("RATE_LIMIT_HASH_KEY")
 
 # ── Django ───────────────────────────────────────────────────────────────────────────────────────
@@ -82,6 +99,7 @@ HOSTS_ARE_REAL = bool(set(ALLOWED_HOSTS) - set(LOOPBACK_HOSTS))
 INSTALLED_APPS = [
     "weathernote",
     "weather",
+    "ratelimit",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -151,6 +169,8 @@ REST_FRAMEWORK = {
     # No authentication: it reads the database as soon as a cookie is sent, and the API must not.
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": [],
+    # Or ClientTokenBucketThrottle: README.md says what each lets through.
+    "DEFAULT_THROTTLE_CLASSES": ["ratelimit.throttling.ClientWindowThrottle"],
     "UNAUTHENTICATED_USER": None,
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": [],

@@ -1,0 +1,88 @@
+"""Who a request comes from, as a hash. The raw identifier stops here: it is never stored, logged or passed on."""
+
+import ipaddress
+import logging
+from dataclasses import dataclass
+from functools import cache, lru_cache
+
+from blake3 import blake3
+from django.conf import settings
+from django.http import HttpRequest
+
+log = logging.getLogger(__name__)
+
+LONGEST_CLIENT_ID = 128
+HASH_DIGITS = 8
+IPV6_CLIENT_BITS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A client by the first eight hex digits of its BLAKE3 hash."""
+
+    hash: str
+
+
+def identify(request: HttpRequest) -> Client:
+    """The client that sent the request: by `x-client-id` where that is usable, else by the address vouched for."""
+    client_id = request.META.get("HTTP_X_CLIENT_ID", "")
+    if not _is_usable(client_id):
+        client_id = _address(request)
+    return Client(hashed(client_id))
+
+
+def hashed(identifier: str) -> str:
+    """The first hex digits of the identifier's BLAKE3 hash, keyed where RATE_LIMIT_HASH_KEY is set."""
+    data, key = identifier.encode(), settings.RATE_LIMIT_HASH_KEY
+    hasher = blake3(data, key=_key(key)) if key else blake3(data)
+    return hasher.hexdigest(length=HASH_DIGITS // 2)
+
+
+@lru_cache(maxsize=8)
+def _key(secret: str) -> bytes:
+    # BLAKE3 takes a key of exactly 32 bytes; the secret may be of any length.
+    return blake3(secret.encode()).digest()
+
+
+def _is_usable(client_id: str) -> bool:
+    return 0 < len(client_id) <= LONGEST_CLIENT_ID and client_id.isascii() and client_id.isprintable()
+
+
+def _address(request: HttpRequest) -> str:
+    """The address that the outermost trusted proxy saw; an IPv6 address as its /64, which is what one customer gets."""
+    address = request.META.get("REMOTE_ADDR", "")
+    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
+    if forwarded and settings.TRUSTED_PROXY_COUNT == 0:
+        _warn_of_forwarded_header()
+    elif forwarded:
+        # Each trusted proxy added one address on the right; what stands further left is the client's own tale.
+        hops = forwarded.split(",")
+        if len(hops) >= settings.TRUSTED_PROXY_COUNT:
+            address = hops[-settings.TRUSTED_PROXY_COUNT]
+    return _canonical(address.strip()) or _canonical(request.META.get("REMOTE_ADDR", "")) or "unknown"
+
+
+@lru_cache(maxsize=4096)
+def _canonical(text: str) -> str:
+    """One spelling of an address, without its port; empty for what is none."""
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return ""
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped:
+            return str(address.ipv4_mapped)
+        return str(ipaddress.ip_network((address, IPV6_CLIENT_BITS), strict=False))
+    return str(address)
+
+
+@cache
+def _warn_of_forwarded_header() -> None:
+    log.warning(
+        "X-Forwarded-For arrives and is not believed, for TRUSTED_PROXY_COUNT is 0: "
+        "behind a proxy all clients without x-client-id share one limit."
+    )

@@ -1,0 +1,75 @@
+"""The base of every API view: one form of answer, and one round trip to Redis for the throttle and the view together."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.request import Request
+from rest_framework.viewsets import ViewSet
+
+from weathernote import redis
+from weathernote.problems import Problem
+from weathernote.redis import Command
+from weathernote.roundtrip import RoundTripThrottle
+
+
+class JsonAlone(BaseContentNegotiation):
+    """There is one form of every answer, so `Accept` is not asked and never varies it."""
+
+    def select_parser(self, request: Request, parsers: Iterable[Any]) -> Any:
+        return None
+
+    def select_renderer(self, request: Request, renderers: Iterable[Any], format_suffix: str | None = None) -> Any:
+        renderer = next(iter(renderers))
+        return renderer, renderer.media_type
+
+
+class ApiViewSet(ViewSet):
+    """`look_up` and the throttles name their commands, Redis is asked once, then DRF's own steps follow.
+
+    What `look_up` refuses is refused after the throttle has counted the request.
+    """
+
+    content_negotiation_class = JsonAlone
+
+    def look_up(self, request: Request) -> list[Command]:
+        """What the view wants from Redis; it finds the replies in `self.replies`."""
+        return []
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        self.throttles: list[RoundTripThrottle] = []
+        if request.method == "OPTIONS":
+            return
+        self.throttles = [throttle for throttle in super().get_throttles() if isinstance(throttle, RoundTripThrottle)]
+        wrong: Problem | None = None
+        wanted: list[Command] = []
+        if request.method in ("GET", "HEAD"):
+            try:
+                wanted = self.look_up(request)
+            except Problem as problem:
+                wrong = problem
+        replies = redis.ask(*[throttle.command(request) for throttle in self.throttles], *wanted)
+        for throttle in self.throttles:
+            throttle.reply = replies.pop(0)
+        self.replies = replies
+        super().initial(request, *args, **kwargs)
+        if wrong:
+            raise wrong
+
+    def get_throttles(self) -> Any:
+        others = [throttle for throttle in super().get_throttles() if not isinstance(throttle, RoundTripThrottle)]
+        return [*self.throttles, *others]
+
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        response = HttpResponse(status=204, headers={"Allow": ", ".join(self.allowed_methods)})
+        del response["Content-Type"]
+        return response
+
+    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        finished = super().finalize_response(request, response, *args, **kwargs)
+        for throttle in self.throttles:
+            for name, value in throttle.headers().items():
+                finished.headers[name] = value
+        return finished

@@ -7,7 +7,7 @@ beginning proves whose answer it is, and what the headers need is read from the 
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -121,6 +121,19 @@ def read(question: Question, text: bytes, now: float) -> Answer | None:
     if expires_at <= now:
         return None
     return Answer(text, tail[1] == b"true", fetched_at, expires_at, midnight)
+
+
+def prolonged(question: Question, answer: Answer, now: float) -> Answer | None:
+    """An answer that has ended, as a stale one for a minute more; None once the day that it begins with is over."""
+    expires_at = int(now) + STALE_LIFE_SECONDS
+    if answer.midnight is not None:
+        expires_at = min(expires_at, answer.midnight)
+    tail = _TAIL.search(answer.text)
+    if tail is None or expires_at <= now:
+        return None
+    start, end = answer.text[: tail.start(1)], answer.text[tail.end(3) :]
+    text = start + b"true" + answer.text[tail.end(1) : tail.start(3)] + _utc(expires_at).encode() + end
+    return replace(answer, text=text, stale=True, expires_at=expires_at)
 
 
 def _head(cell: Cell) -> bytes:

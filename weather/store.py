@@ -8,38 +8,58 @@ from weather.answers import Answer, Question
 from weather.cells import Cell
 from weather.forecast import Series
 from weather.packing import VERSION, Unreadable, pack, unpack
-from weathernote import redis
+from weathernote import metrics, redis
+from weathernote.memory import Memory
 from weathernote.redis import Command, Reply, without_redis
 
 #: The days that phones ask for; other answers are worked out anew at no cost and would fill the memory.
 USUAL_DAYS = 7
 UNUSUAL_LIFE_SECONDS = 60
 
+#: What a process remembers of answers, and as much again of records; about 3,000 cells.
+MEMORY_BYTES = 16_000_000
+#: Without Redis an answer may be shown for so long past its life, and says that it is stale.
+LONGEST_PAST_SECONDS = 3600
+
 REJECTED_KEY = "rejected:cells"
 REJECTED_SECONDS = 600
 
 # Field and life are set in one step, so that a crash leaves no key without a life. What lies under the
 # name and is no hash was never ours.
-_HOLD = """
-if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then redis.call('DEL', KEYS[1]) end
+_HOLD = redis.script("""
+local kind = redis.call('TYPE', KEYS[1]).ok
+if kind ~= 'hash' and kind ~= 'none' then redis.call('DEL', KEYS[1]) end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 return redis.call('EXPIRE', KEYS[1], ARGV[3])
-"""
-_REJECT = "redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1]) return redis.call('EXPIRE', KEYS[1], ARGV[3])"
+""")
+_REJECT = redis.script("redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1]) return redis.call('EXPIRE', KEYS[1], ARGV[3])")
 
 
 class Store:
-    """The records by cell. A method that touches Redis says above its name what it returns without it."""
+    """The records by cell, in Redis and, for the time when it is gone, what this process saw of them.
+
+    A method that touches Redis says above its name what happens without it.
+    """
 
     def __init__(self, hold_seconds: int, now: Callable[[], float] = time) -> None:
         self.hold_seconds = hold_seconds
         self.now = now
+        self._seen_answers: Memory[Answer] = Memory(most_entries=10_000, most_bytes=MEMORY_BYTES)
+        self._seen_records: Memory[bytes] = Memory(most_entries=10_000, most_bytes=MEMORY_BYTES)
 
     def finding(self, question: Question) -> Command:
         """The command whose reply `found` reads, for whoever shares a round trip with it."""
         return ("GET", question.key)
 
-    @without_redis(returns=None)
+    def seen(self, question: Question, reply: Reply) -> Answer | None:
+        """The answer that this process saw last, if it still lives."""
+        answer = self._seen_answers.get(question.key)
+        if answer is None or answer.expires_at <= self.now():
+            return None
+        metrics.ANSWERED_FROM_MEMORY.inc()
+        return answer
+
+    @without_redis(instead=seen)
     def found(self, question: Question, reply: Reply) -> Answer | None:
         """The finished answer in Redis' reply; what is no answer is deleted, and None like what is not there."""
         text = redis.value(reply)
@@ -48,9 +68,30 @@ class Store:
         answer = answers.read(question, text, self.now())
         if answer is None:
             redis.ask(("DEL", question.key))
+            return None
+        self._seen_answers.put(question.key, text, answer)
         return answer
 
-    @without_redis(returns=False)
+    def seen_past_its_life(self, question: Question, reply: Reply) -> Answer | None:
+        """The answer that this process saw last, as a stale one, if it ended less than an hour ago."""
+        answer = self._seen_answers.get(question.key)
+        if answer is None or answer.expires_at + LONGEST_PAST_SECONDS <= self.now():
+            return None
+        metrics.ANSWERED_FROM_MEMORY.inc()
+        return answers.prolonged(question, answer, self.now())
+
+    @without_redis(instead=seen_past_its_life)
+    def past(self, question: Question, reply: Reply) -> Answer | None:
+        """None while Redis is well: an answer past its life is nothing that it keeps."""
+        redis.value(reply)
+        return None
+
+    def lost(self, *args: object) -> bool:
+        """A record that Redis did not take; whoever needs it works it out again."""
+        metrics.REDIS_LOST_WRITES.inc()
+        return False
+
+    @without_redis(instead=lost)
     def finish(self, question: Question, answer: Answer) -> bool:
         """Keeps a finished answer for as long as it lives; True if it is kept."""
         life_seconds = answer.expires_at - int(self.now())
@@ -58,6 +99,7 @@ class Store:
             life_seconds = min(life_seconds, UNUSUAL_LIFE_SECONDS)
         if life_seconds < 1:
             return False
+        self._seen_answers.put(question.key, answer.text, answer)
         redis.value(redis.ask(("SET", question.key, answer.text, "EX", life_seconds))[0])
         return True
 
@@ -70,16 +112,33 @@ class Store:
         cells = list(cells)
         replies = redis.ask(*(("HGET", _upstream_key(cell), VERSION) for cell in cells))
         oldest = self.now() - self.hold_seconds
-        unpacked = zip(cells, map(_unpacked, replies), strict=True)
+        unpacked = ((cell, self._unpacked(self._packed(cell, reply))) for cell, reply in zip(cells, replies, strict=True))
         return {cell: series for cell, series in unpacked if series and series.fetched_at > oldest}
 
-    @without_redis(returns=False)
+    def _seen_packed(self, cell: Cell, reply: Reply) -> bytes | None:
+        return self._seen_records.get(cell.key)
+
+    @without_redis(instead=_seen_packed)
+    def _packed(self, cell: Cell, reply: Reply) -> bytes | None:
+        packed: bytes | None = redis.value(reply)
+        if packed is not None:
+            self._seen_records.put(cell.key, packed, packed)
+        return packed
+
+    @staticmethod
+    def _unpacked(packed: bytes | None) -> Series | None:
+        try:
+            return None if packed is None else unpack(packed)
+        except Unreadable:
+            return None
+
+    @without_redis(instead=lost)
     def hold(self, fetched: Mapping[Cell, Series]) -> bool:
         """Keeps what Open-Meteo said for the hold; True if all of it is kept."""
-        commands = (
-            ("EVAL", _HOLD, 1, _upstream_key(cell), VERSION, pack(series), self.hold_seconds)
-            for cell, series in fetched.items()
-        )
+        packed = {cell: pack(series) for cell, series in fetched.items()}
+        for cell, record in packed.items():
+            self._seen_records.put(cell.key, record, record)
+        commands = (_HOLD(_upstream_key(cell), VERSION, record, self.hold_seconds) for cell, record in packed.items())
         for reply in redis.ask(*commands):
             redis.value(reply)
         return True
@@ -88,7 +147,7 @@ class Store:
     def reject(self, cell: Cell) -> None:
         """Remembers for ten minutes that Open-Meteo has no weather for the cell, so that it costs nothing meanwhile."""
         until = int(self.now()) + REJECTED_SECONDS
-        redis.value(redis.ask(("EVAL", _REJECT, 1, REJECTED_KEY, cell.key, until, REJECTED_SECONDS))[0])
+        redis.value(redis.ask(_REJECT(REJECTED_KEY, cell.key, until, REJECTED_SECONDS))[0])
 
     @without_redis(returns=False)
     def is_rejected(self, cell: Cell) -> bool:
@@ -98,12 +157,3 @@ class Store:
 
 def _upstream_key(cell: Cell) -> str:
     return f"upstream:{cell.key}"
-
-
-@without_redis(returns=None)
-def _unpacked(reply: Reply) -> Series | None:
-    packed = redis.value(reply)
-    try:
-        return None if packed is None else unpack(packed)
-    except Unreadable:
-        return None

@@ -61,7 +61,9 @@ class Environment:
             if not urlsplit(value).path:
                 self.problems.append(f"{name} must name a file, as in {scheme}:///path.")
                 return default
-        elif not all(map(_has_host, rest.rpartition("@")[2].split(",") if scheme == "redis+cluster" else [rest])):
+        elif not (
+            all(map(_is_node, rest.rpartition("@")[2].split(","))) if scheme == "redis+cluster" else _has_host(rest)
+        ):
             self.problems.append(f"{name} must name a host and a port between 1 and 65535.")
             return default
         return value
@@ -82,3 +84,8 @@ def _has_host(after_the_scheme: str) -> bool:
         return bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
+
+
+def _is_node(text: str) -> bool:
+    # A cluster has no numbered databases, and options after `?` would be passed over without a word.
+    return _has_host(text) and not any(letter in text for letter in "/?#@ ")

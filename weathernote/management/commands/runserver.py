@@ -1,0 +1,31 @@
+"""`manage.py runserver`, as Django people know it, with a key-value server where REDIS_URL is not set."""
+
+import os
+from typing import Any
+
+from django.conf import settings
+from django.contrib.staticfiles.management.commands.runserver import Command as RunserverCommand
+from django.core.management.base import CommandError
+from django.utils.autoreload import DJANGO_AUTORELOAD_ENV
+
+from weathernote import local, server
+
+
+class Command(RunserverCommand):
+    addr: str
+    port: str
+
+    def run(self, **options: Any) -> None:
+        # The autoreloader runs this command twice: the first process outlives every reload.
+        if os.environ.get(DJANGO_AUTORELOAD_ENV):
+            local.end_with_parent()
+            super().run(**options)
+            return
+        if settings.ENVIRONMENT.problems:
+            raise CommandError("\n".join(settings.ENVIRONMENT.problems))
+        try:
+            local.require_free_port(self.addr, int(self.port), "name another, as in `manage.py runserver 8001`.")
+            with server.local_servers(f"runserver-{self.port}", demo=False):
+                super().run(**options)
+        except local.LocalServerError as error:
+            raise CommandError(str(error)) from None

@@ -1,0 +1,147 @@
+"""Starts and stops an instance: its local servers, the database, granian, and the drain before the end."""
+
+import fcntl
+import importlib
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from types import FrameType
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+
+from weathernote import local
+from weathernote.local import Instance, LocalServerError
+
+Say = Callable[[str], None]
+_DEMO_USER = "demo"
+
+
+def serve(*, demo: bool, say: Say) -> None:
+    """Serves until SIGTERM or Ctrl-C; LocalServerError if something does not start or ends by itself."""
+    local.require_free_port(settings.HOST, settings.PORT, "choose another with HOST and PORT.")
+    signal.signal(signal.SIGTERM, _interrupt)
+    with suppress(KeyboardInterrupt), local_servers(f"{'demo' if demo else 'run'}-{settings.PORT}", demo=demo) as lock:
+        _prepare_database(demo, say)
+        _run_granian(lock, lambda: _greet(demo, say))
+
+
+@contextmanager
+def local_servers(name: str, *, demo: bool) -> Iterator[int]:
+    """The key-value server (unless REDIS_URL names one) and the demo's simulator, stopped at the end.
+
+    Gives the lock of the instance's folder, for what else is to keep it until it is gone.
+    """
+    with local.held_folder(settings.RUN_DIR / name) as (folder, lock), ExitStack() as servers:
+        redis_url = settings.REDIS_URL
+        if not settings.REDIS_URL_IS_GIVEN:
+            redis_url = servers.enter_context(local.redis_server(folder, lock))
+        simulator_url = servers.enter_context(local.simulator(folder, lock)) if demo else ""
+        instance = Instance(folder, redis_url, simulator_url)
+        servers.callback(instance.withdraw)
+        instance.announce()
+        _read_settings_again()
+        yield lock
+
+
+def _read_settings_again() -> None:
+    """Now as a process of this instance: the settings so far may speak of a neighbour's servers."""
+    own = importlib.reload(importlib.import_module(settings.SETTINGS_MODULE))
+    for name in ("INSTANCE", "REDIS_URL", "OPEN_METEO_URL", "SOURCE"):
+        setattr(settings, name, getattr(own, name))
+    settings.CACHES["default"].update(own.CACHES["default"])
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _prepare_database(demo: bool, say: Say) -> None:
+    with ExitStack() as stack:
+        with suppress(OSError):  # on a read-only file system the database is elsewhere
+            lock = stack.enter_context((settings.RUN_DIR / "migrate.lock").open("w"))
+            # Two first starts at once would both create the tables, and the demo's user.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        call_command("migrate", interactive=False, verbosity=0)
+        _speak_of_staff(demo, say)
+
+
+def _speak_of_staff(demo: bool, say: Say) -> None:
+    users: Any = get_user_model()._default_manager
+    if users.filter(is_staff=True).exists():
+        return
+    if not demo:
+        say("No staff user yet: .venv/bin/python manage.py createsuperuser makes one for /admin/.")
+        return
+    password = secrets.token_urlsafe(12)
+    users.create_superuser(_DEMO_USER, password=password)
+    say(f"Staff for /admin/: user {_DEMO_USER}, password {password}  (made now, shown once)")
+
+
+def _greet(demo: bool, say: Say) -> None:
+    base = f"http://{f'[{settings.HOST}]' if ':' in settings.HOST else settings.HOST}:{settings.PORT}"
+    if demo:
+        say("Weather from the built-in simulator: nothing here is real, and every answer says so.")
+    elif problem := _open_meteo_is_out_of_reach():
+        say(f"Open-Meteo cannot be reached ({problem}): no weather will come; `make demo` runs without internet.")
+    say(f"Serving on {base} (docs: {base}/api/v1/docs)")
+    say(f"Try: curl '{base}/api/v1/weather?lat=40.7128&lon=-74.0060'")
+
+
+def _open_meteo_is_out_of_reach() -> str:
+    parts = urlsplit(settings.OPEN_METEO_URL)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        socket.create_connection((parts.hostname or "", port), timeout=2).close()
+    except OSError as error:
+        return f"{parts.hostname}: {error.strerror or error}"
+    return ""
+
+
+def _run_granian(lock: int, greet: Callable[[], None]) -> None:
+    # A request may wait for Open-Meteo, so a worker gets longer to finish; granian outlives its workers.
+    worker_grace_seconds = round(settings.UPSTREAM_TIMEOUT_SECONDS) + 5
+    command = _granian_command(worker_grace_seconds)
+    with local.kept(command, lock=lock, grace_seconds=worker_grace_seconds + 5) as granian:
+        try:
+            local.wait_until(_port_answers, granian, "The server did not start: its lines above say why.")
+            greet()
+            if code := granian.wait():
+                raise LocalServerError(f"The server ended by itself (exit code {code}): its lines above say why.")
+        except KeyboardInterrupt:
+            _drain(granian)
+
+
+def _drain(granian: subprocess.Popen[Any]) -> None:
+    """Goes on serving while the balancer sees /health say 503; a second Ctrl-C ends it at once."""
+    with suppress(OSError):  # a full disk
+        (settings.INSTANCE.folder / local.STOPPING_FILE).touch()
+    end = time.monotonic() + settings.DRAIN_SECONDS
+    with suppress(KeyboardInterrupt):
+        while time.monotonic() < end and granian.poll() is None:
+            time.sleep(0.1)
+
+
+def _port_answers() -> bool:
+    socket.create_connection((settings.HOST, settings.PORT), timeout=1).close()
+    return True
+
+
+def _granian_command(worker_grace_seconds: int) -> list[str]:
+    return [
+        *(sys.executable, "-m", "granian", "weathernote.wsgi:application", "--interface", "wsgi"),
+        *("--host", settings.HOST, "--port", str(settings.PORT), "--no-ws", "--http", "1"),
+        *("--workers", str(settings.WORKERS), "--blocking-threads", str(settings.THREADS)),
+        # A worker that is killed would otherwise take the whole server with it.
+        *("--respawn-failed-workers", "--respawn-interval", "0.5", "--workers-kill-timeout", str(worker_grace_seconds)),
+        # Its warnings speak of the many threads, which are meant.
+        *("--log-level", "error"),
+    ]

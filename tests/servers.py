@@ -38,6 +38,17 @@ def eventually(holds: Callable[[], Any], *, within_seconds: float = 10, every_se
         time.sleep(every_seconds)
 
 
+def children_of(pid: int) -> list[int]:
+    """The processes that a process started and that still run."""
+    said = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False).stdout
+    return [int(child) for child in said.split()]
+
+
+def command_of(pid: int) -> str:
+    said = subprocess.run(["ps", "-ww", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return said.stdout.strip()
+
+
 class Process:
     """A server process that is ended for certain: by its own number, and only this one."""
 
@@ -97,12 +108,16 @@ class Valkey(Process):
         ]
         super().__init__(command, self.folder / "valkey.log")
         self.client = redis.Redis(port=self.port, decode_responses=True, protocol=2)
-        eventually(self._answers)
+        try:
+            eventually(self._answers)
+        except BaseException:
+            self.stop()
+            raise
 
     def _answers(self) -> bool:
         try:
             return bool(self.client.ping())
-        except redis.ResponseError:
+        except (redis.ResponseError, redis.AuthenticationError):
             return True  # it wants a password or is loading: it is there
 
     @property

@@ -1,10 +1,9 @@
-"""The base of every API view: one form of answer, and one round trip to Redis for the throttle and the view together."""
+"""The base of every API view: one form of answer, and one round trip to Redis for throttle and view together."""
 
 from collections.abc import Iterable
 from typing import Any
 
 from django.http import HttpResponse
-from django.http.response import HttpResponseBase
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.request import Request
 from rest_framework.viewsets import ViewSet
@@ -67,9 +66,10 @@ class ApiViewSet(ViewSet):
         del response["Content-Type"]
         return response
 
-    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
         finished = super().finalize_response(request, response, *args, **kwargs)
         for throttle in self.throttles:
             for name, value in throttle.headers().items():
-                finished.headers[name] = value
+                # An allowance that the view refused by stands beside the client's own limit.
+                finished.headers[name] = f"{value}, {finished.headers[name]}" if name in finished.headers else value
         return finished

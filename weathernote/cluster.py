@@ -29,6 +29,7 @@ DEFAULT_PORT = 6379
 # The map is asked for at most this often, and this often while something is amiss: a promoted replica is found soon.
 _PAUSE_SECONDS = 0.5
 _FIRST_PAUSE_SECONDS = 0.1
+_FIRST_MAP_SECONDS = 1.0
 # Otherwise now and then, so that a fleet of nodes that were replaced one by one is never lost sight of.
 _REST_SECONDS = 60
 # To a slot's new place, and once more where it moves at that moment.
@@ -156,8 +157,8 @@ class Cluster:
 
     def _map(self) -> RedisCluster | None:
         if self._redis_py is None:
-            # The first requests of a process wait for the first attempt; after it nobody waits.
-            self._tried.wait(2 * self._options["socket_timeout"])
+            # The first requests of a process wait until the first attempt is over; after it nobody waits.
+            self._tried.wait(_FIRST_MAP_SECONDS)
         return self._redis_py
 
     def _note_move(self, moved: exceptions.MovedError) -> None:

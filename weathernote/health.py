@@ -13,7 +13,7 @@ def health(request: HttpRequest) -> JsonResponse:
     upstream = service.upstream_state()
     status = "degraded" if redis_is_down or upstream != "ok" else "ok"
     stopping = (settings.INSTANCE.folder / STOPPING_FILE).exists()
-    return JsonResponse(
+    response = JsonResponse(
         {
             "status": "stopping" if stopping else status,
             "redis": "down" if redis_is_down else "ok",
@@ -22,3 +22,5 @@ def health(request: HttpRequest) -> JsonResponse:
         status=503 if stopping else 200,
         headers={"Cache-Control": "no-store"},
     )
+    response._has_been_logged = True  # type: ignore[attr-defined] # a 503 here is meant, not a fault
+    return response

@@ -28,7 +28,7 @@ class Memory(Generic[Value]):
 
     def get(self, key: str) -> Value | None:
         kept = self._kept.get(key)
-        return kept and kept.value
+        return None if kept is None else kept.value
 
     def put(self, key: str, text: bytes, value: Value) -> None:
         """Keeps `value`; `text` is the bytes that it stands for, whose length counts and whose change is noticed."""

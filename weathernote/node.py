@@ -24,7 +24,8 @@ _LOOK_SECONDS = 0.05
 BROKEN = (exceptions.RedisError, hiredis.HiredisError, OSError, ValueError)
 
 #: Each is called with a reason and a number whenever commands stay without a reply of use:
-#: breaker_open, timeout, disconnected, nonsense, unusable (it lets nobody in, or loads), refused (this command).
+#: breaker_open, timeout, disconnected, nonsense, unusable (it lets nobody in, or loads), unowned (no node is
+#: known for the slot), refused (this one command).
 on_lost: list[Callable[[str, int], None]] = []
 
 

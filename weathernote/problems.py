@@ -31,7 +31,8 @@ CODES = {
 class Problem(exceptions.APIException):
     """An error on its way to the client, raised anywhere below a view.
 
-    `errors` name the parameters at fault as (parameter, detail); `retry_after_seconds` goes into Retry-After.
+    `errors` name the parameters at fault as (parameter, detail); `retry_after_seconds` goes into Retry-After
+    and the `policy` that was exceeded into RateLimit-Policy.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Problem(exceptions.APIException):
         *,
         errors: Sequence[tuple[str, str]] = (),
         retry_after_seconds: int | None = None,
+        policy: str | None = None,
     ) -> None:
         super().__init__(detail)
         self.status_code = CODES[code][0]
@@ -48,6 +50,7 @@ class Problem(exceptions.APIException):
         self.text = detail
         self.errors = errors
         self.retry_after_seconds = retry_after_seconds
+        self.policy = policy
 
 
 class ParameterErrorSerializer(serializers.Serializer):
@@ -89,17 +92,22 @@ def respond(request: HttpRequest, problem: Problem) -> HttpResponse:
         body["errors"] = [{"parameter": name, "detail": detail} for name, detail in problem.errors]
     response = HttpResponse(json.dumps(body, ensure_ascii=False), status=status, content_type=CONTENT_TYPE)
     response["Cache-Control"] = "no-store"
+    # A stated answer is no fault to be logged; what is one has been, with its traceback.
+    response._has_been_logged = True  # type: ignore[attr-defined]
     if problem.retry_after_seconds is not None:
         response["Retry-After"] = str(problem.retry_after_seconds)
+    if problem.policy is not None:
+        response["RateLimit-Policy"] = problem.policy
     return response
 
 
 def from_exception(exception: Exception, context: dict[str, Any]) -> HttpResponse:
-    """DRF's exception handler: what is not a stated problem is a fault of ours, told in the log and not to the client."""
+    """DRF's exception handler: what is no stated problem is a fault of ours, told in the log and not to the client."""
     request = context["request"]
     if isinstance(exception, exceptions.Throttled):
-        wait = math.ceil(exception.wait or 0)
-        return respond(request, Problem("rate_limited", f"Too many requests; come again in {wait} s.", retry_after_seconds=wait))
+        wait = math.ceil(getattr(exception, "wait", None) or 0)
+        detail = f"Too many requests; come again in {wait} s."
+        return respond(request, Problem("rate_limited", detail, retry_after_seconds=wait))
     if isinstance(exception, exceptions.MethodNotAllowed):
         response = respond(request, method_not_allowed(request.method))
         response["Allow"] = ", ".join(context["view"].allowed_methods)

@@ -33,7 +33,8 @@ def ask(*commands: Command) -> list[Reply]:
     """A reply for each command, in one round trip; RedisDown or a ResponseError stands where one failed.
 
     An outage raises nothing. What was sent once is not sent again, but for scripts that the server did
-    not know: those did not run, and run after the others.
+    not know: those did not run, and run after the others. One timeout counts for all of the replies, so
+    a batch is a few hundred commands.
     """
     if not commands:
         return []
@@ -83,14 +84,16 @@ _script_texts: dict[str | bytes | int | float, str] = {}
 
 
 class Script:
-    """A Lua script over one key. Called with the key and the arguments, it gives the command for `ask`."""
+    """A Lua script. Called with its key, or keys under one hash tag, and arguments, it gives the command for `ask`."""
 
     def __init__(self, text: str) -> None:
         self.sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
         _script_texts[self.sha] = text
 
-    def __call__(self, key: str, *arguments: str | bytes | int | float) -> Command:
-        return ("EVALSHA", self.sha, 1, key, *arguments)
+    def __call__(self, keys: str | tuple[str, ...], *arguments: str | bytes | int | float) -> Command:
+        if isinstance(keys, str):
+            return ("EVALSHA", self.sha, 1, keys, *arguments)
+        return ("EVALSHA", self.sha, len(keys), *keys, *arguments)
 
 
 def script(text: str) -> Script:

@@ -30,7 +30,7 @@ FORECAST_TTL_SECONDS = ENVIRONMENT.whole("FORECAST_TTL_SECONDS", 600, 1, 86_400)
 HOLD_SECONDS = ENVIRONMENT.whole("HOLD_SECONDS", 172_800, 600, 345_600)
 
 # ── Open-Meteo ───────────────────────────────────────────────────────────────────────────────────
-INSTANCE = local.Instance.current(RUN_DIR, ENVIRONMENT.text(local.INSTANCE_VARIABLE))
+INSTANCE = local.Instance.current(RUN_DIR, ENVIRONMENT.text(local.INSTANCE_VARIABLE), ENVIRONMENT.text("REDIS_URL"))
 OPEN_METEO_API_KEY = ENVIRONMENT.text("OPEN_METEO_API_KEY")
 _OPEN_METEO_HOST = "customer-api.open-meteo.com" if OPEN_METEO_API_KEY else "api.open-meteo.com"
 OPEN_METEO_URL = INSTANCE.simulator_url or ENVIRONMENT.url(
@@ -73,8 +73,10 @@ CACHES = {
                 "protocol": 2,
                 # A count that is sent twice is counted twice.
                 "retry": None,
-                # Its name would cost each new connection two round trips.
+                # To tell its name would cost each new connection two round trips.
                 "driver_info": None,
+                # For the handshake alone, where a thread's connection is read by ourselves.
+                "socket_read_size": 4096,
                 "max_connections": 256,
             },
         },

@@ -1,0 +1,207 @@
+"""Faults 2, 3, 6, 8, 10, 11, 16 and 61: a Redis server hangs, slows down, babbles, dies and comes back."""
+
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.core.cache import cache
+
+from tests import tcp_proxy
+from tests.outage import all_down, is_open, open_the_breaker, seconds
+from tests.servers import eventually
+from weathernote import redis
+from weathernote.redis import ask
+
+pytest_plugins = ["tests.redis_fixtures"]
+
+
+# ── slow and silent ───────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_server_that_hangs_costs_three_timeouts_and_then_nothing(own, lost, settings):
+    server = own()
+    ask(("PING",))
+    server.signal(signal.SIGSTOP)
+    waits = [seconds(lambda: ask(("GET", "a"))) for _ in range(3)]
+    assert all(wait > 0.9 * settings.REDIS_TIMEOUT_SECONDS for wait in waits)
+    assert is_open() and lost == ["timeout"] * 3
+    # Over two pauses of the breaker: no request is the one that finds out whether it is back.
+    after = []
+    until = time.monotonic() + 1.2
+    while time.monotonic() < until:
+        after.append(seconds(lambda: ask(("GET", "a"))))
+    assert sorted(after)[len(after) // 2] < 0.005 and lost[3:] == ["breaker_open"] * len(after)
+    server.signal(signal.SIGCONT)
+    eventually(lambda: ask(("GET", "a")) == [None], within_seconds=5)
+
+
+def test_of_many_threads_none_waits_longer_than_the_timeout(own, settings):
+    server = own()
+    server.signal(signal.SIGSTOP)
+    with ThreadPoolExecutor(32) as pool:
+        waits = list(pool.map(lambda _: seconds(lambda: ask(("GET", "a"))), range(200)))
+    assert max(waits) < 5 * settings.REDIS_TIMEOUT_SECONDS and is_open()
+    assert sum(wait > 0.5 * settings.REDIS_TIMEOUT_SECONDS for wait in waits) <= 32 + 3
+
+
+def test_a_slow_server_opens_the_breaker(proxied):
+    proxied.on_reply = tcp_proxy.later(0.2)
+    open_the_breaker()
+    proxied.on_reply = None
+    eventually(lambda: ask(("PING",)) == [b"PONG"], within_seconds=5)
+
+
+def test_a_reply_that_stops_halfway_is_none(proxied, here):
+    here.set("a", "x" * 1000)
+    proxied.on_reply = tcp_proxy.only_first(500)
+    assert all_down(ask(("SET", "b", 1), ("GET", "a")))
+    proxied.on_reply = None
+    assert ask(("GET", "a"), ("GET", "b")) == [b"x" * 1000, b"1"]
+
+
+def test_a_dripping_reply_ends_with_the_timeout(proxied, here, settings):
+    here.set("a", "x" * 1000)
+
+    def drip(client, data):
+        for at in range(len(data)):
+            client.sendall(data[at : at + 1])
+            time.sleep(0.01)
+
+    proxied.on_reply = drip
+    assert seconds(lambda: ask(("GET", "a"))) < 5 * settings.REDIS_TIMEOUT_SECONDS
+    proxied.cut()
+
+
+def test_a_count_whose_reply_is_lost_is_counted_once(proxied, here):
+    proxied.on_reply = tcp_proxy.lost
+    assert all_down(ask(("INCR", "n")))
+    proxied.on_reply = tcp_proxy.reset_after(0)
+    assert all_down(ask(("INCR", "n")))
+    proxied.on_reply = None
+    assert ask(("INCR", "n")) == [3]
+
+
+# ── garbled ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        b"\xff\xfe\x00\r\n",
+        b"-\xff\xfe\r\n",
+        b"-MOVED nowhere\r\n",
+        b"*9999999\r\n",
+    ],
+)
+def test_a_server_that_speaks_garbage_is_down(proxied, here, said):
+    proxied.on_reply = tcp_proxy.instead(said)
+    for _ in range(3):
+        assert all_down(ask(("GET", "a"), ("GET", "b")))
+    assert is_open()
+    proxied.on_reply = None
+    eventually(lambda: ask(("GET", "a")) == [None], within_seconds=5)
+
+
+def test_a_stray_reply_reaches_nobody(proxied, here):
+    here.mset({"mine": "mine", "other": "other"})
+    assert ask(("GET", "mine")) == [b"mine"]
+    proxied.push(b"$5\r\nstray\r\n")
+    for _ in range(10):
+        assert ask(("GET", "mine"), ("GET", "other")) == [b"mine", b"other"]
+    assert proxied.accepted == 2
+
+
+def test_a_reply_too_many_spoils_the_batch_it_came_with(proxied, here):
+    here.set("mine", "mine")
+    ask(("GET", "mine"))
+    proxied.on_reply = lambda client, data: client.sendall(b"$5\r\nstray\r\n" + data)
+    assert all_down(ask(("GET", "mine")))
+    proxied.on_reply = None
+    assert ask(("GET", "mine")) == [b"mine"]
+
+
+def test_a_reply_that_comes_after_its_time_reaches_nobody(proxied, here):
+    here.mset({"mine": "mine", "other": "other"})
+    proxied.on_reply = tcp_proxy.later(0.12)
+    assert all_down(ask(("GET", "other")))
+    proxied.on_reply = None
+    until = time.monotonic() + 0.2
+    while time.monotonic() < until:
+        assert ask(("GET", "mine")) == [b"mine"]
+
+
+def test_a_reset_in_mid_reply_costs_one_exchange(proxied, here):
+    here.set("a", "x" * 1000)
+    proxied.on_reply = tcp_proxy.reset_after(500)
+    assert all_down(ask(("GET", "a")))
+    proxied.on_reply = None
+    assert ask(("GET", "a")) == [b"x" * 1000] and not is_open()
+
+
+def test_an_exchange_that_was_interrupted_leaves_nothing_for_the_next(here, monkeypatch):
+    here.mset({"mine": "mine", "other": "other"})
+    ask(("GET", "mine"))
+    with monkeypatch.context() as patched:
+        patched.setattr("weathernote.link.Link.receive", lambda link, count: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            ask(("GET", "other"))
+    assert ask(("GET", "mine")) == [b"mine"]
+
+
+# ── gone and back ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_server_that_died_is_found_again_by_every_thread(own, caplog):
+    server = own()
+    barrier = threading.Barrier(8)
+    with ThreadPoolExecutor(8, initializer=barrier.wait) as pool:
+
+        def all_threads():
+            together = threading.Barrier(8)
+            return list(pool.map(lambda _: together.wait() + 1 and ask(("INCR", "n"))[0], range(8)))
+
+        assert sorted(all_threads()) == list(range(1, 9))
+        server.kill()
+        assert all_down(all_threads()) and is_open()
+        server.start()
+        eventually(lambda: not is_open(), within_seconds=5)
+        assert sorted(all_threads()) == list(range(1, 9))
+    assert [record.message.split(" (")[0] for record in caplog.records] == [
+        "Redis redis is down",
+        "Redis redis is back.",
+    ]
+
+
+def test_a_server_that_hung_up_on_an_idle_connection_costs_nothing(here):
+    ask(("PING",))
+    here.client_kill_filter(_type="normal", skipme=True)
+    assert ask(("PING",)) == [b"PONG"]
+
+
+def test_is_down_says_so_at_once(own):
+    server = own()
+    assert not redis.is_down()
+    server.kill()
+    assert seconds(lambda: [redis.is_down() for _ in range(5)]) < 0.4 and redis.is_down()
+
+
+def test_threads_that_ended_leave_no_connections(here):
+    for _ in range(300):
+        thread = threading.Thread(target=ask, args=(("PING",),))
+        thread.start()
+        thread.join()
+    assert ask(("PING",)) == [b"PONG"]
+    eventually(lambda: here.info("clients")["connected_clients"] < 20)
+
+
+def test_the_cache_of_django_fails_fast_too(own):
+    server = own()
+    assert cache.get("a") is None
+    server.signal(signal.SIGSTOP)
+    started = time.perf_counter()
+    with pytest.raises(Exception, match="Timeout"):
+        cache.get("a")
+    assert time.perf_counter() - started < 1

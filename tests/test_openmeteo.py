@@ -1,6 +1,7 @@
 import copy
 import json
 import logging
+import re
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,6 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.staged_upstream import CELL, CELLS, MIDNIGHT, NOW, StagedUpstream, answer, http, place
+from weather import answer_json
 from weather.cells import Cell
 from weather.forecast import Series
 from weather.openmeteo import (
@@ -23,6 +25,7 @@ from weather.openmeteo import (
     UpstreamNonsense,
     UpstreamRefused,
     UpstreamUnavailable,
+    exact_weight,
     weight,
 )
 from weather.validation import great_circle_km, read_answer, read_place
@@ -305,6 +308,27 @@ def test_a_lone_surrogate_spoils_its_place_only() -> None:
     assert [type(got) for got in read_all(body, CELLS).values()] == [UpstreamNonsense, Series, Series]
 
 
+def test_blanks_may_stand_wherever_json_has_them() -> None:
+    body = " \n[ {} \t,\r\n{} , {}]\n ".format(*(json.dumps(place, indent=1) for place in answer(CELLS))).encode()
+
+    assert all(isinstance(got, Series) for got in read_all(body, CELLS).values())
+
+
+@pytest.mark.parametrize("places", [0, 1, 99, 101, 1_000, 1_001, 1_000_000])
+def test_another_number_of_places_is_nonsense(places: int) -> None:
+    with pytest.raises(UpstreamNonsense):
+        read_all(b"[" + b",".join([b"0"] * places) + b"]", [Cell(0, number) for number in range(100)])
+
+
+def test_the_other_threads_go_on_between_any_two_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    ways: list[None] = []
+    monkeypatch.setattr(answer_json, "give_way", lambda: ways.append(None))
+
+    read_all(json.dumps(answer(CELLS)).encode(), CELLS)
+
+    assert len(ways) == 2 * len(CELLS)  # once when it is parsed and once when it is checked
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda values: st.lists(values, max_size=4) | st.dictionaries(st.text(max_size=8), values, max_size=4),
@@ -346,6 +370,42 @@ def test_whatever_bytes_come_no_other_error_leaves(body: bytes) -> None:
     except UpstreamNonsense:
         return
     assert isinstance(got[CELL], UpstreamNonsense)
+
+
+#: What an answer is made of, and what it may be made wrong by.
+pieces = st.lists(
+    st.sampled_from([*'[]{},:"', " ", "\n", "\u00a0", "\ufeff", "nan", "-nan", "inf", "NaN", "-Infinity", "null"])
+    | st.sampled_from(
+        ["true", "7", "-0.5", "1e999", '"a"', '"a":', '"\\ud800"', '"a, nan"', '"°"', '{"a":nan}', "[nan,7]"]
+    ),
+    max_size=12,
+).map("".join)
+
+
+def parsed_at_once(text: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=str)
+    except ValueError:
+        return json.loads(re.sub(rb"(?<=[:,\[])\s*-?(?:nan|inf)\b", rb'"nan"', text.encode()), parse_constant=str)
+
+
+@given(pieces | pieces.map(lambda text: f"[{text}]"))
+@example("[nan,nan , -nan,\n inf]")
+@example('[{"a":nan},{"a":[nan]}]')
+@example("[7,]")
+@example("[,7]")
+@example("[] []")
+@settings(max_examples=500)
+def test_json_in_steps_is_what_it_is_at_once(text: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(answer_json, "_PIECE_CHARACTERS", 2)
+        try:
+            expected = parsed_at_once(text)
+        except ValueError:
+            with pytest.raises(ValueError):
+                answer_json.parsed(text.encode())
+            return
+        assert answer_json.parsed(text.encode()) == expected
 
 
 # The call
@@ -425,6 +485,26 @@ def test_calls_share_a_connection() -> None:
 
 def test_a_call_weighs_one_a_place() -> None:
     assert [weight(places) for places in (1, 20, 1000)] == [1, 20, 1000]
+
+
+def test_other_sections_are_asked_for_in_the_same_way_and_weigh_what_they_hold() -> None:
+    sections = {"hourly": HOURLY_NAMES, "current": HOURLY_NAMES, "daily": [f"{name}_max" for name in HOURLY_NAMES]}
+    told: list[int] = []
+    with StagedUpstream(http(status=503), http([{"a": 1}, {"b": 2}])) as upstream:
+        documents = OpenMeteo(upstream.url).fetch_documents(CELLS[:2], sections, told.append)
+
+    asked = parse_qs(upstream.requests[0].split()[1].partition("?")[2])
+    assert documents == [{"a": 1}, {"b": 2}]
+    assert {name: asked[name][0].split(",") for name in sections} == {name: [*sections[name]] for name in sections}
+    assert (asked["timezone"], asked["timeformat"], asked["forecast_days"]) == (["auto"], ["unixtime"], ["14"])
+    assert told == [6, 6]
+
+
+def test_a_weight_in_whole_numbers_is_never_too_small() -> None:
+    sections = {"hourly": HOURLY_NAMES, "current": ["temperature_2m"]}
+
+    assert exact_weight(2, sections) == pytest.approx(2.2)
+    assert weight(2, sections) == 3
 
 
 def test_the_weight_is_told_before_the_call() -> None:

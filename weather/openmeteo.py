@@ -3,8 +3,9 @@
 import math
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from email.utils import parsedate_to_datetime
+from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from weather.cells import Cell
@@ -18,7 +19,7 @@ from weather.upstream_errors import (
     UpstreamUnavailable,
     Window,
 )
-from weather.validation import read_answer, read_reason
+from weather.validation import read_answer, read_documents, read_reason
 from weather.variables import FORECAST_DAYS, HOURLY_NAMES
 
 __all__ = [
@@ -28,10 +29,14 @@ __all__ = [
     "UpstreamNonsense",
     "UpstreamRefused",
     "UpstreamUnavailable",
+    "exact_weight",
     "weight",
 ]
 
 PATH = "/v1/forecast"
+#: Of an answer's sections (hourly, daily, current) the names of the variables in each.
+Sections = Mapping[str, Sequence[str]]
+SERIES: Sections = {"hourly": HOURLY_NAMES}
 #: Places that Open-Meteo takes in one call. Over 600, the URL is longer than the 8 kB that many servers stop at.
 MAX_PLACES = 1_000
 #: A place is 20 kB of JSON. Twice that for each, and once more for the call, leaves room for longer numbers, and none
@@ -53,10 +58,15 @@ _ABOUT_A_PLACE = re.compile(
 _ABOUT_THE_KEY = re.compile(r"api.?key", re.IGNORECASE)
 
 
-def weight(places: int) -> int:
-    """What a call about so many places costs of Open-Meteo's quota: 1 a place, for ten variables and fourteen days."""
-    variables = len(HOURLY_NAMES)
-    return math.ceil(places * max(1.0, variables / 10, variables / 10 * FORECAST_DAYS / 14))
+def exact_weight(places: int, sections: Sections = SERIES) -> float:
+    """What a call costs of Open-Meteo's quota: for fourteen days a tenth a place and variable, at least 1 a place."""
+    tenths = sum(map(len, sections.values())) / 10
+    return places * max(1.0, tenths, tenths * FORECAST_DAYS / 14)
+
+
+def weight(places: int, sections: Sections = SERIES) -> int:
+    """The same in whole numbers, as budgets count; of a call for series 1 a place."""
+    return math.ceil(exact_weight(places, sections))
 
 
 class OpenMeteo:
@@ -91,26 +101,32 @@ class OpenMeteo:
         asked = list(dict.fromkeys(cells))
         if not asked:
             return {}
-        if len(asked) > MAX_PLACES:
-            raise ValueError(f"{len(asked)} places in one call, {MAX_PLACES} at most")
-        body = self._body(asked, before_attempt)
+        body = self._body(asked, SERIES, before_attempt)
         return read_answer(body, asked, self.now(), self.source)
 
-    def _body(self, cells: Sequence[Cell], before_attempt: Callable[[int], None]) -> bytearray:
+    def fetch_documents(
+        self, cells: Sequence[Cell], sections: Sections, before_attempt: Callable[[int], None] = lambda _: None
+    ) -> list[Any]:
+        """What Open-Meteo says about each of the distinct cells in other sections, unchecked; otherwise as `fetch`."""
+        return read_documents(self._body(cells, sections, before_attempt), len(cells))
+
+    def _body(self, cells: Sequence[Cell], sections: Sections, before_attempt: Callable[[int], None]) -> bytearray:
+        if len(cells) > MAX_PLACES:
+            raise ValueError(f"{len(cells)} places in one call, {MAX_PLACES} at most")
         deadline = time.monotonic() + self.timeout_seconds
-        before_attempt(weight(len(cells)))
+        before_attempt(weight(len(cells), sections))
         try:
-            return self._attempt(cells, deadline)
+            return self._attempt(cells, sections, deadline)
         except UpstreamUnavailable as error:
             left = deadline - time.monotonic()
             if not error.worth_a_retry or left < RETRY_WORTHWHILE * self.timeout_seconds:
                 raise
-        before_attempt(weight(len(cells)))
-        return self._attempt(cells, deadline)
+        before_attempt(weight(len(cells), sections))
+        return self._attempt(cells, sections, deadline)
 
-    def _attempt(self, cells: Sequence[Cell], deadline: float) -> bytearray:
+    def _attempt(self, cells: Sequence[Cell], sections: Sections, deadline: float) -> bytearray:
         reply = self._transport.get(
-            f"{self.url}?{self._query(cells)}",
+            f"{self.url}?{self._query(cells, sections)}",
             # gzip alone, for what else the libraries of this machine could decode would depend on the machine.
             headers={"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "WeatherNote"},
             deadline=deadline,
@@ -120,11 +136,11 @@ class OpenMeteo:
             raise self._error(reply)
         return reply.body
 
-    def _query(self, cells: Sequence[Cell]) -> str:
+    def _query(self, cells: Sequence[Cell], sections: Sections = SERIES) -> str:
         parameters = {
             "latitude": ",".join(f"{cell.latitude:g}" for cell in cells),
             "longitude": ",".join(f"{cell.longitude:g}" for cell in cells),
-            "hourly": ",".join(HOURLY_NAMES),
+            **{section: ",".join(names) for section, names in sections.items()},
             "forecast_days": FORECAST_DAYS,
             "timezone": "auto",
             "timeformat": "unixtime",

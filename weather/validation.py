@@ -1,6 +1,5 @@
 """From the text of an answer to one checked series a place: bad data is never stored and never shown."""
 
-import json
 import math
 import re
 from collections.abc import Sequence
@@ -8,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from weather import answer_json
 from weather.cells import Cell
 from weather.forecast import Series
 from weather.upstream_errors import UpstreamError, UpstreamNonsense
@@ -24,7 +24,6 @@ FARTHEST_KM = 60.0
 #: Without these two for the coming seven days there is nothing to show; the other columns may be null.
 NEVER_NULL = ("temperature_2m", "weather_code")
 
-_NAN = re.compile(rb"(?<=[:,\[])\s*-?(?:nan|inf)\b")
 _EARTH_RADIUS_KM = 6371.0
 _ZONE_NAME = re.compile(r"[A-Za-z0-9_+-]{1,32}(/[A-Za-z0-9_+-]{1,32}){0,2}")
 
@@ -36,8 +35,13 @@ def read_answer(
 
     A bad place is an UpstreamNonsense in its own stead. Raises UpstreamNonsense if the answer as a whole is no weather.
     """
-    places = _places(_parsed(body), len(cells))
+    places = read_documents(body, len(cells))
     return {cell: _series_or_error(place, cell, now, source) for cell, place in zip(cells, places, strict=True)}
+
+
+def read_documents(body: bytes | bytearray, count: int) -> list[Any]:
+    """The places of an answer as they came, with nothing checked but that they are `count`; raises UpstreamNonsense."""
+    return _places(_parsed(body), count)
 
 
 def read_reason(body: bytes | bytearray) -> str | None:
@@ -50,18 +54,9 @@ def read_reason(body: bytes | bytearray) -> str | None:
 
 def _parsed(body: bytes | bytearray) -> Any:
     try:
-        return _json(body)
+        return answer_json.parsed(body)
     except (ValueError, RecursionError):  # bad UTF-8, bad JSON, an integer of 5,000 digits, 100,000 brackets
-        pass
-    try:  # a place without weather is written as nan, which is no JSON: as text it spoils that place alone
-        return _json(_NAN.sub(rb'"nan"', body))
-    except (ValueError, RecursionError):
         raise UpstreamNonsense("the answer is not JSON") from None
-
-
-def _json(body: bytes | bytearray) -> Any:
-    # NaN and Infinity, which Python would take for numbers, become text, and text is no value.
-    return json.loads(body.decode("utf-8"), parse_constant=str)
 
 
 def _reason(answer: Any) -> str | None:
@@ -85,6 +80,7 @@ def _places(answer: Any, count: int) -> list[Any]:
 
 
 def _series_or_error(place: Any, cell: Cell, now: float, source: str) -> Series | UpstreamError:
+    answer_json.give_way()
     try:
         return read_place(place, cell, now, source)
     except UpstreamNonsense as error:

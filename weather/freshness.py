@@ -1,0 +1,74 @@
+"""How long what Open-Meteo said about a cell is good for, given how often the cell is asked for; pure.
+
+A cell asked for `rate` times a second, each time without memory of the last, is refreshed by the first request that
+comes more than T after the last refresh. With y = rate·T + 1 such a cycle lasts y ÷ rate and holds y requests, and
+their ages, summed over a second, are y/2 + 1/(2y), for rate ÷ y calls. The sum of ages over all cells for a given sum
+of calls is smallest (Lagrange) where y = √(1 + 2·price·rate), with one price for all cells: popular cells are refreshed
+in proportion to the square root of their requests, and rare ones still have an interval. The price is what makes the
+calls of all cells come to the budget.
+"""
+
+from collections.abc import Iterable
+from math import sqrt
+
+#: A finished answer lives so long: a shorter interval would never be looked at.
+SHORTEST_SECONDS = 600.0
+#: Shortly before the hold ends: a refresh behind a request costs what the wait of the next one would.
+LONGEST_SECONDS = 44 * 3600.0
+#: A forecast is worth waiting for when it is older than this, and older than its cell's own interval twice over.
+WORTH_A_WAIT_SECONDS = 3 * 3600.0
+
+#: About what 2,000 cells have at 8,000 refreshes a day: for as long as nobody has worked it out.
+USUAL_PRICE = 2e6
+_HIGHEST_PRICE = 1e15
+_HALVINGS = 60
+
+#: How many cells are asked for at a rate, in requests per second.
+Rates = Iterable[tuple[float, int]]
+
+
+def interval_seconds(rate: float, price: float) -> float:
+    """How old a forecast may grow before the next request for its cell has it refreshed."""
+    # The root's numerator multiplied out: exact for the smallest rates too, where it tends to the price itself.
+    best = 2 * price / (sqrt(1 + 2 * price * rate) + 1)
+    return min(max(best, SHORTEST_SECONDS), LONGEST_SECONDS)
+
+
+def calls_per_second(rate: float, interval: float) -> float:
+    """What it costs to refresh a cell at an interval."""
+    return rate / (rate * interval + 1)
+
+
+def price_of(rates: Rates, budget_per_second: float) -> float:
+    """The price at which the calls of all cells come to the budget; 0 where it is enough for the shortest interval.
+
+    Price and calls fall together, so halving finds it; it is looked for in its logarithm, for it spans ten decades.
+    """
+    cells = list(rates)
+
+    def fits(price: float) -> bool:
+        calls = sum(number * calls_per_second(rate, interval_seconds(rate, price)) for rate, number in cells)
+        return calls <= budget_per_second
+
+    if fits(0):
+        return 0.0
+    low, high = SHORTEST_SECONDS, _HIGHEST_PRICE
+    for _ in range(_HALVINGS):
+        middle = sqrt(low * high)
+        low, high = (low, middle) if fits(middle) else (middle, high)
+    return high
+
+
+def even_interval_seconds(active_cells: int, budget_per_second: float) -> float:
+    """The same interval for every cell, however popular: what the square-root rule is compared with."""
+    return min(max(SHORTEST_SECONDS, active_cells / budget_per_second), LONGEST_SECONDS)
+
+
+def is_due(age: float, interval: float) -> bool:
+    """Whether the next request should have the forecast refreshed behind it."""
+    return age >= interval
+
+
+def should_wait(age: float, interval: float) -> bool:
+    """Whether a request should rather wait for the refresh: its cell is asked for so rarely that nobody went before."""
+    return age > max(WORTH_A_WAIT_SECONDS, 2 * interval)

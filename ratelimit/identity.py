@@ -18,17 +18,17 @@ IPV6_CLIENT_BITS = 64
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A client by the first eight hex digits of its BLAKE3 hash."""
+    """A client and the address that it comes from, each by the first eight hex digits of its BLAKE3 hash."""
 
     hash: str
+    address_hash: str
 
 
 def identify(request: HttpRequest) -> Client:
     """The client that sent the request: by `x-client-id` where that is usable, else by the address vouched for."""
+    address_hash = _hashed_address(_address(request), settings.RATE_LIMIT_HASH_KEY)
     client_id = request.META.get("HTTP_X_CLIENT_ID", "")
-    if not _is_usable(client_id):
-        client_id = _address(request)
-    return Client(hashed(client_id))
+    return Client(hashed(client_id) if _is_usable(client_id) else address_hash, address_hash)
 
 
 def hashed(identifier: str) -> str:
@@ -36,6 +36,12 @@ def hashed(identifier: str) -> str:
     data, key = identifier.encode(), settings.RATE_LIMIT_HASH_KEY
     hasher = blake3(data, key=_key(key)) if key else blake3(data)
     return hasher.hexdigest(length=HASH_DIGITS // 2)
+
+
+@lru_cache(maxsize=4096)
+def _hashed_address(address: str, secret: str) -> str:
+    # `secret` is what the hash is keyed with: a changed one must not meet what was hashed with the last.
+    return hashed(address)
 
 
 @lru_cache(maxsize=8)

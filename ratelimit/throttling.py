@@ -14,7 +14,7 @@ from weathernote.roundtrip import RoundTripThrottle
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Whether a request may pass, how many more may, in how many seconds the limit is whole again, and when to retry."""
+    """Whether a request may pass, how many more may, when the limit is whole again and when to retry."""
 
     allowed: bool
     remaining: int

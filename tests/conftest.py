@@ -13,11 +13,21 @@ from django.test import Client
 from tests.openmeteo_simulator import OpenMeteoSimulator
 from tests.servers import Instance, Valkey
 from weather import service
+from weather.popularity import Popularity
 from weathernote import redis
-
 
 #: Tests of anything but the limit ask more often than a client may.
 UNLIMITED = 1_000_000
+LIFTED = dict.fromkeys(
+    [
+        "RATE_LIMIT_REQUESTS",
+        "COLD_CELLS_PER_CLIENT_PER_HOUR",
+        "UPSTREAM_MINUTE_BUDGET",
+        "UPSTREAM_HOUR_BUDGET",
+        "UPSTREAM_DAY_BUDGET",
+    ],
+    UNLIMITED,
+) | {"COLD_SHARE_PER_ADDRESS": 1}
 
 
 @pytest.fixture(scope="session")
@@ -72,11 +82,16 @@ def api(
     simulator: OpenMeteoSimulator,
     settings: Any,
     forget: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Client:
     """Django's test client before the real Redis and the simulator. The database stays shut."""
     settings.CACHES["default"]["LOCATION"] = [valkey_server.url]
     settings.OPEN_METEO_URL = simulator.url
-    settings.RATE_LIMIT_REQUESTS = UNLIMITED
+    settings.RATE_LIMIT_REQUESTS = settings.COLD_CELLS_PER_CLIENT_PER_HOUR = UNLIMITED
+    settings.COLD_SHARE_PER_ADDRESS = 1
+    settings.UPSTREAM_MINUTE_BUDGET = settings.UPSTREAM_HOUR_BUDGET = settings.UPSTREAM_DAY_BUDGET = UNLIMITED
+    # What the thread would send to Redis every few seconds would come in the way of tests that look at all keys.
+    monkeypatch.setattr(Popularity, "start", lambda self: None)
     forget()
     client.raise_request_exception = False
     return client
@@ -89,5 +104,5 @@ def instance(
     """An instance of two workers, as an operator starts it."""
     folder: Path = tmp_path_factory.mktemp("instance")
     servers = {"REDIS_URL": valkey_server.url, "OPEN_METEO_URL": simulator_server.url}
-    with Instance(folder, WORKERS=2, RATE_LIMIT_REQUESTS=UNLIMITED, **servers) as started:
+    with Instance(folder, WORKERS=2, **servers, **LIFTED) as started:
         yield started

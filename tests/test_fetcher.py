@@ -2,20 +2,22 @@
 
 import threading
 from concurrent.futures import wait
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
 from tests.servers import eventually
 from tests.test_packing import a_series
 from weather.cells import Cell
-from weather.fetcher import BATCH_CELLS, CALLS_TO_FIND_A_BAD_PLACE, Fetcher
-from weather.openmeteo import PlaceRejected, UpstreamError, UpstreamUnavailable
-from weather.store import Store
+from weather.conversation import Turn
+from weather.fetcher import CALLS_TO_FIND_A_BAD_PLACE, BudgetSpent, Fetcher
+from weather.openmeteo import PlaceRejected, UpstreamError, UpstreamRefused, UpstreamUnavailable
+from weather.quota import Denied, Granted
 
 pytestmark = pytest.mark.pure
 
 CELLS = [Cell(tenths, tenths) for tenths in range(300)]
+BATCH = 100
 
 
 class NoStore:
@@ -35,6 +37,73 @@ class NoStore:
     def reject(self, cell):
         self.rejected.append(cell)
 
+    def rejected_of(self, cells):
+        return [cell for cell in cells if cell in self.rejected]
+
+
+class Alone:
+    """The conversation of a fleet of one process, whose slot the test may take."""
+
+    batch = BATCH
+
+    def __init__(self):
+        self.is_free = True
+        self.cold, self.refresh = set(), set()
+        self.ended = []
+
+    def slot_of(self, cell):
+        return 0
+
+    def want(self, cold, wait_seconds, refresh):
+        self.cold |= set(cold)
+        self.refresh |= set(refresh)
+
+    def turn(self, slot):
+        queues = (sorted(queue, key=CELLS.index)[:BATCH] for queue in (self.cold, self.refresh - self.cold))
+        return Turn(slot, "", *queues) if self.is_free else None
+
+    def renew(self, turn):
+        return True
+
+    def end(self, turn, done):
+        self.cold -= set(done)
+        self.refresh -= set(done)
+
+    def still_wanted(self, cells):
+        return self.refresh.intersection(cells)
+
+    def is_wanted(self, cell):
+        return cell in self.cold | self.refresh
+
+
+class Purse:
+    """A budget that grants what is in it, and notes what it is told."""
+
+    def __init__(self, left=10_000):
+        self.left = left
+        self.charged = []
+        self.told = []
+
+    def charge(self, weight, spender, least=None):
+        if self.left < (weight if least is None else least):
+            return Denied("day", 77)
+        granted = min(weight, self.left)
+        self.left -= granted
+        self.charged.append((granted, spender))
+        return Granted(granted)
+
+    def close(self, window, retry_after_seconds):
+        self.told.append((window, retry_after_seconds))
+
+    def failed(self):
+        self.told.append("failed")
+
+    def succeeded(self):
+        self.told.append("succeeded")
+
+    def pause_seconds(self):
+        return 0.0
+
 
 class Upstream:
     """Answers when `go` is set; `bad` cells are rejected as Open-Meteo rejects: the whole call."""
@@ -46,7 +115,8 @@ class Upstream:
         self.go = threading.Event()
         self.go.set()
 
-    def fetch(self, cells):
+    def fetch(self, cells, before_attempt):
+        before_attempt(len(cells))
         self.calls.append(list(cells))
         self.go.wait(10)
         if self.failing:
@@ -56,8 +126,16 @@ class Upstream:
         return {cell: a_series() for cell in cells}
 
 
-def fetcher(upstream):
-    return Fetcher(upstream, cast(Store, NoStore()), fresh_seconds=600, now=lambda: a_series().fetched_at + 1)
+def fetcher(upstream, purse=None, conversation=None):
+    return Fetcher(
+        upstream,
+        cast(Any, NoStore()),
+        cast(Any, purse or Purse()),
+        cast(Any, conversation or Alone()),
+        wait_seconds=5,
+        fresh_seconds=600,
+        now=lambda: a_series().fetched_at + 1,
+    )
 
 
 def test_one_cell_wanted_by_many_is_fetched_once():
@@ -91,7 +169,7 @@ def test_a_call_carries_no_more_than_a_batch():
     futures = [one.want(cell) for cell in CELLS]
     upstream.go.set()
     assert not wait(futures, 5).not_done
-    assert max(len(call) for call in upstream.calls) <= BATCH_CELLS
+    assert max(len(call) for call in upstream.calls) <= BATCH
     assert sum(len(call) for call in upstream.calls) == len(CELLS)
 
 
@@ -142,3 +220,79 @@ def test_a_call_that_is_wrong_as_a_whole_costs_few_calls_and_rejects_few():
     wait(futures, 5)
     assert all(future.exception() for future in futures)
     assert len(upstream.calls) <= 2 * CALLS_TO_FIND_A_BAD_PLACE
+
+
+def test_what_is_asked_is_paid_for_before_it_is_asked():
+    upstream, purse = Upstream(), Purse()
+    fetcher(upstream, purse).want(CELLS[0]).result(5)
+    assert purse.charged == [(1, "cold")] and purse.told == ["succeeded"]
+
+
+def test_past_the_wall_nothing_is_asked_and_the_waiter_is_told_when_to_come_again():
+    upstream = Upstream()
+    with pytest.raises(BudgetSpent) as spent:
+        fetcher(upstream, Purse(left=0)).want(CELLS[0]).result(5)
+    assert (spent.value.reason, spent.value.retry_after_seconds) == ("day", 77)
+    assert spent.value.is_a_window and upstream.calls == []
+
+
+def test_what_the_budget_has_room_for_is_asked_and_the_rest_is_refused():
+    upstream = Upstream()
+    one = fetcher(upstream, Purse(left=3))
+    upstream.go.clear()
+    futures = [one.want(cell) for cell in CELLS[:10]]
+    upstream.go.set()
+    wait(futures, 5)
+    assert sum(future.exception() is None for future in futures) == 3
+    assert sum(len(call) for call in upstream.calls) == 3
+
+
+def test_a_search_for_a_bad_place_pays_for_each_call():
+    upstream, purse = Upstream(bad=[CELLS[3]]), Purse()
+    one = fetcher(upstream, purse)
+    upstream.go.clear()
+    futures = [one.want(cell) for cell in CELLS[:8]]
+    upstream.go.set()
+    wait(futures, 5)
+    assert sum(weight for weight, _ in purse.charged) == sum(len(call) for call in upstream.calls)
+
+
+def test_a_refusal_closes_the_window_for_everyone():
+    purse = Purse()
+    one = fetcher(Upstream(failing=UpstreamRefused("429", retry_after_seconds=9, window="hour")), purse)
+    with pytest.raises(UpstreamRefused):
+        one.want(CELLS[0]).result(5)
+    assert purse.told == [("hour", 9)]
+
+
+def test_a_refresh_is_paid_for_as_one_and_asked_once():
+    upstream, purse = Upstream(), Purse()
+    one = fetcher(upstream, purse)
+    upstream.go.clear()
+    futures = {id(one.refresh(CELLS[0])) for _ in range(10)}
+    upstream.go.set()
+    one.refresh(CELLS[0]).result(5)
+    assert len(futures) == 1 and purse.charged == [(1, "refresh")] and upstream.calls == [[CELLS[0]]]
+
+
+def test_while_another_has_the_slot_its_records_are_found():
+    upstream, conversation = Upstream(), Alone()
+    conversation.is_free = False
+    one = fetcher(upstream, conversation=conversation)
+    future = one.want(CELLS[0])
+    one.store.known[CELLS[0]] = a_series()
+    assert future.result(5) == a_series() and upstream.calls == []
+
+
+def test_what_nobody_waits_for_any_more_is_not_asked():
+    upstream, conversation = Upstream(), Alone()
+    conversation.is_free = False
+    one = fetcher(upstream, conversation=conversation)
+    one.wait_seconds = 0.05
+    one.want(CELLS[0])
+    eventually(lambda: not one.is_wanted(CELLS[0]) or not one._wanted)
+    conversation.cold.clear()
+    conversation.is_free = True
+    one.want(CELLS[1])
+    one._wanted[CELLS[1]].future.result(5)
+    assert upstream.calls == [[CELLS[1]]]

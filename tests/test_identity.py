@@ -12,7 +12,6 @@ def client_of(rf, **meta) -> str:
 
 
 def test_a_client_is_the_first_eight_digits_of_its_ids_hash(rf):
-    # blake3 of "phone-1", worked out by hand: python -c 'import blake3; print(blake3.blake3(b"phone-1").hexdigest()[:8])'
     assert client_of(rf, HTTP_X_CLIENT_ID="phone-1") == blake3(b"phone-1").hexdigest()[:8]
     assert hashed("abc") == "6437b3ac"
 

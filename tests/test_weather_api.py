@@ -7,6 +7,9 @@ import pytest
 import time_machine
 from django.core.cache import cache
 
+from tests.servers import eventually
+from weather.service import service
+
 NEW_YORK = "lat=40.7128&lon=-74.0060"
 WEATHER = f"/api/v1/weather?{NEW_YORK}"
 FORECAST = f"/api/v1/forecast?{NEW_YORK}"
@@ -53,7 +56,8 @@ def test_every_key_has_its_promised_name_and_a_life(api, valkey):
     api.get(FORECAST)
     api.get(f"{FORECAST}&days=3")
     lives = {key: valkey.ttl(key) for key in valkey.keys("*")}
-    assert {key: life for key, life in lives.items() if not key.startswith("rate_limit:")} == {
+    assert all(life > 0 for life in lives.values())
+    assert {key: life for key, life in lives.items() if "lat:" in key} == {
         WEATHER_KEY: pytest.approx(600, abs=2),
         "forecast:lat:40.7:lon:-74.0:days:7": pytest.approx(600, abs=2),
         "forecast:lat:40.7:lon:-74.0:days:3": pytest.approx(60, abs=2),
@@ -130,13 +134,30 @@ def test_the_next_answer_of_a_held_record_is_for_the_new_hour_and_costs_nothing(
     assert simulator.state()["calls"] == 1
 
 
-def test_a_record_that_is_due_is_fetched_anew(api, simulator, valkey):
+def test_a_record_that_is_due_is_served_at_once_as_stale_and_refreshed_behind(api, simulator, valkey):
+    with time_machine.travel(datetime.now(UTC), tick=False) as clock:
+        first = api.get(WEATHER).json()
+        valkey.delete(WEATHER_KEY)
+        clock.shift(timedelta(seconds=600))
+        stale = api.get(WEATHER)
+        eventually(lambda: simulator.state()["calls"] == 2)
+        eventually(lambda: service().fetcher._wanted == {})
+        valkey.delete(WEATHER_KEY)
+        refreshed = api.get(WEATHER).json()
+    assert stale.json()["stale"] and stale.json()["cached"] and stale.json()["fetched_at"] == first["fetched_at"]
+    assert stale["Cache-Status"] == "weathernote; fwd=stale; stored"
+    assert stale["Cache-Control"].startswith("public, max-age=60,")
+    assert not refreshed["stale"] and refreshed["cached"] and refreshed["fetched_at"] > first["fetched_at"]
+    assert simulator.state()["calls"] == 2
+
+
+def test_a_cell_that_nobody_asked_for_in_hours_is_worth_a_wait(api, simulator, valkey):
     with time_machine.travel(datetime.now(UTC), tick=False) as clock:
         api.get(WEATHER)
         valkey.delete(WEATHER_KEY)
-        clock.shift(timedelta(seconds=600))
-        assert not api.get(WEATHER).json()["cached"]
-    assert simulator.state()["calls"] == 2
+        clock.shift(timedelta(hours=3, seconds=1))
+        body = api.get(WEATHER).json()
+    assert not body["cached"] and not body["stale"]
 
 
 def test_a_held_record_is_served_as_stale_when_open_meteo_fails(api, simulator, valkey):

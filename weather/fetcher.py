@@ -1,127 +1,275 @@
 """This process's one voice towards Open-Meteo: it gathers the wanted cells, calls, stores and wakes the waiters.
 
-One thread calls, and one call carries all cells that were wanted while the last one ran, so a hundred
-misses cost a few calls and no thread that serves hits is lost to them.
+One thread converses, so that a hundred misses cost a few calls and no thread that serves hits is lost to
+them. It queues what its process wants, takes its turn when the fleet's slot is free, and until then looks
+whether another process has fetched it.
 """
 
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Future
-from time import time
+from dataclasses import dataclass, field
+from time import monotonic, sleep, time
 from typing import Protocol
 
+from weather.budget import Budget, Denied
 from weather.cells import Cell
+from weather.conversation import REFRESH_WANTED_SECONDS, Conversation, Turn
 from weather.forecast import Series
-from weather.openmeteo import PlaceRejected, UpstreamError, UpstreamNonsense
+from weather.openmeteo import (
+    PlaceRejected,
+    UpstreamError,
+    UpstreamNonsense,
+    UpstreamRefused,
+    UpstreamUnavailable,
+    weight,
+)
+from weather.quota import WINDOW_SECONDS, Spender
 from weather.store import Store
 
 log = logging.getLogger(__name__)
 
-BATCH_CELLS = 100
 #: Enough to single out two bad places of a hundred; a call that is wrong as a whole must not cost two hundred.
 CALLS_TO_FIND_A_BAD_PLACE = 30
+#: How soon a process sees that the slot is free, or that another has fetched what it waits for.
+POLL_SECONDS = 0.025
 
 Fetched = dict[Cell, Series | UpstreamError]
 
 
 class Upstream(Protocol):
-    def fetch(self, cells: list[Cell]) -> Fetched: ...
+    def fetch(self, cells: list[Cell], before_attempt: Callable[[int], None]) -> Fetched: ...
+
+
+class BudgetSpent(UpstreamError):
+    """The call was not made: it would have passed the budget, or Open-Meteo wants to be left alone for a while."""
+
+    def __init__(self, denied: Denied) -> None:
+        super().__init__(f"no call was made: {denied.reason}")
+        self.reason = denied.reason
+        self.retry_after_seconds = denied.retry_after_seconds
+
+    @property
+    def is_a_window(self) -> bool:
+        """Whether the budget of a window is spent; else Open-Meteo is left alone after a refusal or failures."""
+        return self.reason in WINDOW_SECONDS
+
+
+@dataclass(slots=True)
+class _Wanted:
+    """What a cell is wanted for, until when (monotonic), and whether it stands in the fleet's queue."""
+
+    spender: Spender
+    until: float
+    is_queued: bool = False
+    future: Future[Series] = field(default_factory=Future)
 
 
 class Fetcher:
     """Cells are wanted by many threads and fetched by one. `is_failing` tells how the last call went."""
 
     def __init__(
-        self, upstream: Upstream, store: Store, *, fresh_seconds: int, now: Callable[[], float] = time
+        self,
+        upstream: Upstream,
+        store: Store,
+        budget: Budget,
+        conversation: Conversation,
+        *,
+        wait_seconds: float,
+        fresh_seconds: int,
+        now: Callable[[], float] = time,
     ) -> None:
         self.upstream = upstream
         self.store = store
+        self.budget = budget
+        self.conversation = conversation
+        self.wait_seconds = wait_seconds
         self.fresh_seconds = fresh_seconds
         self.now = now
         self.is_failing = False
-        self._wanted: dict[Cell, Future[Series]] = {}
-        self._under_way: dict[Cell, Future[Series]] = {}
+        self._wanted: dict[Cell, _Wanted] = {}
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
     def want(self, cell: Cell) -> Future[Series]:
         """What Open-Meteo says about the cell, as soon as it is there; UpstreamError where it has nothing.
 
-        A cell that is already wanted or under way is joined, never asked twice.
+        A cell that is already wanted, here or elsewhere in the fleet, is joined and never asked twice.
         """
+        return self._join(cell, "cold", self.wait_seconds)
+
+    def refresh(self, cell: Cell) -> Future[Series]:
+        """Queues a cell for a refresh, once in the fleet; nobody need wait for it."""
+        return self._join(cell, "refresh", REFRESH_WANTED_SECONDS)
+
+    def is_wanted(self, cell: Cell) -> bool:
+        """Whether the cell is wanted already, in this process or in another."""
+        return cell in self._wanted or self.conversation.is_wanted(cell)
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether nobody asks Open-Meteo for a while, as far as this process knows."""
+        return self.budget.pause_seconds() > 0
+
+    def _join(self, cell: Cell, spender: Spender, seconds: float) -> Future[Series]:
         with self._changed:
-            if future := self._under_way.get(cell) or self._wanted.get(cell):
-                return future
-            future = self._wanted[cell] = Future()
+            until = monotonic() + seconds
+            wanted = self._wanted.setdefault(cell, _Wanted(spender, until))
+            if spender == "cold":
+                # Whoever waits for it takes a refresh forward.
+                wanted.spender, wanted.until, wanted.is_queued = spender, until, False
             self._start_once()
-            self._changed.notify()
-            return future
+            return wanted.future
 
     def _start_once(self) -> None:
         # Not when the object is made: a server forks after that, and a thread does not survive a fork.
         if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._converse, name="fetcher", daemon=True)
             self._thread.start()
+        self._changed.notify()
 
     def _converse(self) -> None:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._wanted)
-                for cell in list(self._wanted)[:BATCH_CELLS]:
-                    self._under_way[cell] = self._wanted.pop(cell)
             try:
-                self._answer(self._fetched(list(self._under_way)))
-            except Exception as error:  # the thread must outlive whatever happens to one batch
-                log.exception("The fetcher failed over a batch.")
-                self._answer(dict.fromkeys(self._under_way, UpstreamError(str(error))))
+                had_a_turn = self._take_a_turn()
+            except Exception as error:  # the thread must outlive whatever happens to one turn
+                log.exception("The fetcher failed over a turn.")
+                self._answer(dict.fromkeys(self._wanted, UpstreamError(str(error))))
+                had_a_turn = False
+            if not had_a_turn:
+                sleep(POLL_SECONDS)
+
+    def _take_a_turn(self) -> bool:
+        """Queues what is wanted and uses the first slot that is free; False where all were others'."""
+        wanted = self._still_waited_for()
+        cold, refresh = (
+            [cell for cell in wanted if wanted[cell].spender == spender] for spender in ("cold", "refresh")
+        )
+        unqueued = [cell for cell in refresh if not wanted[cell].is_queued]
+        self.conversation.want(cold, self.wait_seconds, unqueued)
+        for cell in unqueued:
+            wanted[cell].is_queued = True
+        for slot in dict.fromkeys(map(self.conversation.slot_of, wanted)):
+            if turn := self.conversation.turn(slot):
+                self._use(turn, cold)
+                return True
+        # Whoever has the slot fetches what we wait for, and takes our refreshes out of the queue when they are done.
+        self._answer(self._known(list(wanted)))
+        gone = set(refresh) - self.conversation.still_wanted(refresh)
+        self._answer(dict.fromkeys(gone, UpstreamUnavailable("another process could not refresh the cell")))
+        return False
+
+    def _still_waited_for(self) -> dict[Cell, _Wanted]:
+        with self._changed:
+            now = monotonic()
+            self._wanted = {cell: wanted for cell, wanted in self._wanted.items() if wanted.until > now}
+            return dict(self._wanted)
+
+    def _use(self, turn: Turn, cold: list[Cell]) -> None:
+        """Asks for the turn's batch, and where Redis is gone for our own cells, in one call if all goes well."""
+        fetched: Fetched = {}
+        try:
+            fetched = self._fetched(turn, turn.cold or cold[: self.conversation.batch], turn.refresh)
+            self._answer(fetched)
+        finally:
+            # Another process that still waits for one of them queues it again.
+            self.conversation.end(turn, fetched)
 
     def _answer(self, fetched: Fetched) -> None:
         with self._changed:
-            futures, self._under_way = self._under_way, {}
-        for cell, future in futures.items():
-            got = fetched.get(cell) or UpstreamNonsense("Open-Meteo left the place out")
+            woken = [(got, self._wanted.pop(cell).future) for cell, got in fetched.items() if cell in self._wanted]
+        for got, future in woken:
             if isinstance(got, Series):
                 future.set_result(got)
             else:
                 future.set_exception(got)
 
-    def _fetched(self, cells: list[Cell]) -> Fetched:
-        known = self._just_stored(cells)
-        missing = [cell for cell in cells if cell not in known]
-        if not missing:
-            return known
-        fetched = self._asked(missing)
-        self.store.hold({cell: got for cell, got in fetched.items() if isinstance(got, Series)})
-        for cell, got in fetched.items():
+    def _known(self, cells: list[Cell]) -> Fetched:
+        """Those of the cells that someone has fetched since they were wanted, or that Open-Meteo rejected."""
+        if not cells:
+            return {}
+        fresh_since = self.now() - self.fresh_seconds
+        known: Fetched = {
+            cell: series for cell, series in self.store.held_of(cells).items() if series.fetched_at > fresh_since
+        }
+        rejected = self.store.rejected_of(cell for cell in cells if cell not in known)
+        return known | dict.fromkeys(rejected, PlaceRejected("Open-Meteo rejected the place a short while ago"))
+
+    def _fetched(self, turn: Turn, cold: list[Cell], refresh: list[Cell]) -> Fetched:
+        known = self._known([*cold, *refresh])
+        fetched = self._paid_for([cell for cell in cold if cell not in known], "cold") | self._paid_for(
+            [cell for cell in refresh if cell not in known], "refresh"
+        )
+        paid = [cell for cell, got in fetched.items() if got is None]
+        asked = self._asked(turn, paid) if paid else {}
+        self.store.hold({cell: got for cell, got in asked.items() if isinstance(got, Series)})
+        for cell, got in asked.items():
             if isinstance(got, PlaceRejected):
                 self.store.reject(cell)
-        self.is_failing = all(isinstance(got, UpstreamError) for got in fetched.values())
-        return fetched | known
+        if asked:
+            self.is_failing = not any(isinstance(got, Series | PlaceRejected) for got in asked.values())
+        unpaid = {cell: got for cell, got in fetched.items() if got is not None}
+        return known | unpaid | asked
 
-    def _just_stored(self, cells: Iterable[Cell]) -> Fetched:
-        # Between a miss and this moment another thread's call may have brought the cell.
-        due = self.now() - self.fresh_seconds
-        return {cell: series for cell, series in self.store.held_of(cells).items() if series.fetched_at > due}
+    def _paid_for(self, cells: list[Cell], spender: Spender) -> dict[Cell, BudgetSpent | None]:
+        """None for the cells that the budget has room for; why not, for all, where it has room for none."""
+        if not cells:
+            return {}
+        granted = self.budget.charge(weight(len(cells)), spender, least=1)
+        if isinstance(granted, Denied):
+            return dict.fromkeys(cells, BudgetSpent(granted))
+        # Ten variables for fourteen days weigh 1.0, so what was granted is a number of cells; the others' turn is next.
+        return dict.fromkeys(cells[: granted.weight])
 
-    def _asked(self, cells: list[Cell]) -> Fetched:
+    def _asked(self, turn: Turn, cells: list[Cell]) -> Fetched:
         """One call, if all goes well. A place that Open-Meteo rejects spoils a call for all, so that is halved."""
         fetched: Fetched = {}
         groups = deque([cells])
-        for _ in range(CALLS_TO_FIND_A_BAD_PLACE):
-            if not groups:
+        for call in range(CALLS_TO_FIND_A_BAD_PLACE):
+            if not groups or (call and not self.conversation.renew(turn)):
                 break
             group = groups.popleft()
-            try:
-                fetched |= self.upstream.fetch(group)
-            except PlaceRejected as error:
-                middle = len(group) // 2
-                if middle == 0:
-                    fetched[group[0]] = error
-                groups.extend((group[:middle], group[middle:]) if middle else ())
-            except UpstreamError as error:
-                log.warning("Open-Meteo: %s", error)
-                fetched |= dict.fromkeys(group, error)
+            got = self._called(group, is_paid=call == 0)
+            if not isinstance(got, PlaceRejected):
+                fetched |= got
+                continue
+            middle = len(group) // 2
+            if middle == 0:
+                fetched[group[0]] = got
+            groups.extend((group[:middle], group[middle:]) if middle else ())
         unresolved = UpstreamNonsense("Open-Meteo rejected the call and not one place in it")
         return fetched | {cell: unresolved for group in groups for cell in group}
+
+    def _called(self, cells: list[Cell], *, is_paid: bool) -> Fetched | PlaceRejected:
+        attempts = [None] if is_paid else []
+
+        def pay(weight: int) -> None:
+            # The first attempt was paid for when the cells were chosen; a further one is paid for as it is made.
+            if attempts:
+                attempts.pop()
+                return
+            granted = self.budget.charge(weight, "cold")
+            if isinstance(granted, Denied):
+                raise BudgetSpent(granted)
+
+        try:
+            fetched = self.upstream.fetch(cells, pay)
+            self.budget.succeeded()
+            return fetched
+        except PlaceRejected as rejected:
+            self.budget.succeeded()
+            return rejected
+        except BudgetSpent as spent:
+            return dict.fromkeys(cells, spent)
+        except UpstreamRefused as refused:
+            log.warning("Open-Meteo: %s", refused)
+            self.budget.close(refused.window, refused.retry_after_seconds)
+            return dict.fromkeys(cells, refused)
+        except UpstreamError as error:
+            log.warning("Open-Meteo: %s", error)
+            self.budget.failed()
+            return dict.fromkeys(cells, error)

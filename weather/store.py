@@ -1,6 +1,6 @@
 """What the service keeps in Redis: finished answers, what Open-Meteo said, and the places it rejects."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from time import time
 
 from weather import answers
@@ -8,6 +8,7 @@ from weather.answers import Answer, Question
 from weather.cells import Cell
 from weather.forecast import Series
 from weather.packing import VERSION, Unreadable, pack, unpack
+from weather.popularity import Popularity
 from weathernote import metrics, redis
 from weathernote.memory import Memory
 from weathernote.redis import Command, Reply, without_redis
@@ -103,16 +104,22 @@ class Store:
         redis.value(redis.ask(("SET", question.key, answer.text, "EX", life_seconds))[0])
         return True
 
-    def held(self, cell: Cell) -> Series | None:
-        """What Open-Meteo last said about the cell, if that is no older than the hold."""
-        return self.held_of([cell]).get(cell)
+    def held_with(self, cell: Cell, popularity: Popularity) -> tuple[Series | None, float]:
+        """What Open-Meteo last said about the cell, and how often it is asked for, in one round trip."""
+        record, rating = redis.ask(("HGET", _upstream_key(cell), VERSION), popularity.rating(cell))
+        series = self._unpacked(self._packed(cell, record))
+        if series and series.fetched_at <= self.now() - self.hold_seconds:
+            series = None
+        return series, popularity.rate(rating)
 
     def held_of(self, cells: Iterable[Cell]) -> dict[Cell, Series]:
         """The same for many cells in one round trip; cells of which nothing is held are left out."""
         cells = list(cells)
         replies = redis.ask(*(("HGET", _upstream_key(cell), VERSION) for cell in cells))
         oldest = self.now() - self.hold_seconds
-        unpacked = ((cell, self._unpacked(self._packed(cell, reply))) for cell, reply in zip(cells, replies, strict=True))
+        unpacked = (
+            (cell, self._unpacked(self._packed(cell, reply))) for cell, reply in zip(cells, replies, strict=True)
+        )
         return {cell: series for cell, series in unpacked if series and series.fetched_at > oldest}
 
     def _seen_packed(self, cell: Cell, reply: Reply) -> bytes | None:
@@ -149,10 +156,17 @@ class Store:
         until = int(self.now()) + REJECTED_SECONDS
         redis.value(redis.ask(_REJECT(REJECTED_KEY, cell.key, until, REJECTED_SECONDS))[0])
 
-    @without_redis(returns=False)
     def is_rejected(self, cell: Cell) -> bool:
-        until = redis.value(redis.ask(("ZSCORE", REJECTED_KEY, cell.key))[0])
-        return until is not None and float(until) > self.now()
+        return bool(self.rejected_of([cell]))
+
+    @without_redis(returns=())
+    def rejected_of(self, cells: Iterable[Cell]) -> Collection[Cell]:
+        """Those of the cells that Open-Meteo rejected within the last ten minutes."""
+        cells = list(cells)
+        if not cells:
+            return ()
+        untils = redis.value(redis.ask(("ZMSCORE", REJECTED_KEY, *(cell.key for cell in cells)))[0])
+        return [cell for cell, until in zip(cells, untils, strict=True) if until and float(until) > self.now()]
 
 
 def _upstream_key(cell: Cell) -> str:

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from weather.answers import Question
 from weather.cells import Cell, latitude_tenths, longitude_tenths
 from weather.serializers import ForecastSerializer, WeatherSerializer
-from weather.service import Origin, Served, service
+from weather.service import NOBODY, Asker, Origin, Served, service
 from weathernote import problems
 from weathernote.api import ApiViewSet
 from weathernote.problems import ProblemSerializer
@@ -39,12 +39,17 @@ class CellViewSet(ApiViewSet):
         return [service().finding(self.question)]
 
     def respond(self, request: Request) -> HttpResponse:
-        served = service().answer(self.question, self.replies[0])
+        served = service().answer(self.question, self.replies[0], _asker(request))
         headers = _headers(served, int(time()))
         if _matches(request.META.get("HTTP_IF_NONE_MATCH"), headers["ETag"]):
             return HttpResponseNotModified(headers=headers)
         text = served.answer.fetched_text if served.origin == "fetched" else served.answer.text
         return HttpResponse(text, content_type="application/json", headers=headers)
+
+
+def _asker(request: Request) -> Asker:
+    client: Any = getattr(request, "client", None)  # put there by the throttle that identified it
+    return Asker(client.hash, client.address_hash) if client else NOBODY
 
 
 def _errors(*statuses: int) -> dict[Any, OpenApiResponse]:

@@ -1,0 +1,79 @@
+"""New places are charged to whoever asks first: FAULTS of drained budgets, with the limits that clients meet."""
+
+import pytest
+
+from ratelimit.identity import hashed
+from tests.test_bad_input import problem_of
+from weather.service import service
+
+
+def cold(n: int) -> str:
+    return f"/api/v1/weather?lat={n / 10}&lon=7"
+
+
+@pytest.fixture
+def charged(api, settings, forget):
+    settings.COLD_CELLS_PER_CLIENT_PER_HOUR = 30
+    settings.COLD_SHARE_PER_ADDRESS = 0.1
+    settings.UPSTREAM_DAY_BUDGET, settings.UPSTREAM_HOUR_BUDGET, settings.UPSTREAM_MINUTE_BUDGET = 10_000, 5000, 600
+    forget()
+    return api
+
+
+def test_a_client_gets_its_new_places_of_the_hour_and_no_more(charged, valkey):
+    statuses = [charged.get(cold(n), headers={"x-client-id": "phone"}).status_code for n in range(32)]
+    assert statuses == [200] * 30 + [429] * 2
+    assert 0 < valkey.ttl(f"cold:client:{hashed('phone')}") <= 3600
+
+
+def test_the_refusal_names_the_policy_and_the_time(charged):
+    for n in range(30):
+        charged.get(cold(n), headers={"x-client-id": "phone"})
+    response = charged.get(cold(31), headers={"x-client-id": "phone"})
+    problem_of(response, 429, "rate_limited")
+    assert '"cold-client";q=30;w=3600' in response["RateLimit-Policy"]
+    assert 0 < int(response["Retry-After"]) <= 3600
+
+
+def test_who_asks_for_what_is_known_is_not_charged(charged, valkey):
+    for _ in range(40):
+        charged.get(cold(1), headers={"x-client-id": "phone"})
+    charged.get("/api/v1/forecast?lat=0.1&lon=7", headers={"x-client-id": "phone"})
+    assert valkey.get(f"cold:client:{hashed('phone')}") == "1"
+
+
+def test_who_joins_a_cell_that_is_wanted_already_is_not_charged(charged, valkey, monkeypatch):
+    monkeypatch.setattr(service().fetcher, "is_wanted", lambda cell: True)
+    assert charged.get(cold(1)).status_code == 200
+    assert not valkey.keys("cold:*")
+
+
+def test_changing_client_ids_does_not_help_an_address(charged, settings, forget):
+    """Fault 37: a tenth of what is left of the cold reserve in the hour and the day, and never all of it."""
+    settings.UPSTREAM_HOUR_BUDGET = settings.UPSTREAM_DAY_BUDGET = 200
+    forget()
+    statuses = [charged.get(cold(n), headers={"x-client-id": f"phone {n}"}).status_code for n in range(60)]
+    passed = statuses.count(200)
+    assert statuses == [200] * passed + [429] * (60 - passed)
+    assert 0 < passed <= 20
+    other = charged.get(cold(99), headers={"x-client-id": "other"}, REMOTE_ADDR="203.0.113.7")
+    assert other.status_code == 200
+
+
+def test_addresses_of_one_network_are_one(charged, settings, forget):
+    settings.UPSTREAM_HOUR_BUDGET = settings.UPSTREAM_DAY_BUDGET = 200
+    forget()
+    statuses = [charged.get(cold(n), REMOTE_ADDR=f"2001:db8::{n:x}").status_code for n in range(40)]
+    assert 0 < statuses.count(200) <= 20
+
+
+def test_past_the_wall_cold_cells_are_refused_and_held_ones_served(charged, settings, forget, simulator, valkey):
+    settings.UPSTREAM_DAY_BUDGET, settings.COLD_SHARE_PER_ADDRESS = 3, 1
+    forget()
+    got = [charged.get(cold(n), REMOTE_ADDR=f"203.0.113.{n}") for n in range(6)]
+    assert [response.status_code for response in got] == [200] * 3 + [503] * 3
+    problem_of(got[3], 503, "budget_exhausted")
+    assert 0 < int(got[3]["Retry-After"]) <= 86_400
+    valkey.delete(*valkey.keys("weather:*"))
+    assert [charged.get(cold(n)).status_code for n in range(3)] == [200] * 3
+    assert simulator.state()["weight"] == 3

@@ -58,7 +58,7 @@ class Turn:
 
 
 class Conversation:
-    """`slots` calls at once in the whole fleet, each with at most `batch` cells; a call takes at most `call_seconds`."""
+    """`slots` calls at once in the whole fleet, of at most `batch` cells, each over after `call_seconds`."""
 
     def __init__(self, slots: int, batch: int, call_seconds: float) -> None:
         self.slots = slots

@@ -4,6 +4,9 @@ import pytest
 
 from ratelimit.identity import hashed
 from tests.test_bad_input import problem_of
+from weather.allowance import Allowance
+from weather.budget import Budget
+from weather.quota import Granted
 from weather.service import service
 
 
@@ -58,6 +61,29 @@ def test_changing_client_ids_does_not_help_an_address(charged, settings, forget)
     assert 0 < passed <= 20
     other = charged.get(cold(99), headers={"x-client-id": "other"}, REMOTE_ADDR="203.0.113.7")
     assert other.status_code == 200
+
+
+def test_in_a_day_of_trying_one_address_gets_its_share_and_the_others_theirs(api, capsys):
+    """Fault 37 over a simulated day: every minute the address tries to take all that it can, with new client ids."""
+    now = [1_795_478_400.0]  # a UTC midnight
+    budget = Budget(minute=600, hour=5000, day=10_000, fleet_processes=4, now=lambda: now[0], redis_now=lambda: now[0])
+    allowance = Allowance(budget, cells_per_client=30, share_per_address=0.1, redis_now=lambda: now[0])
+    budget.look()
+    reserve, taken = budget.cold_reserve()["day"], 0
+    for minute in range(24 * 60):
+        now[0] = 1_795_478_400.0 + minute * 60
+        # Refreshes take all that the pace gives them, as on a busy day.
+        budget.charge(60, "refresh", least=1)
+        for attempt in range(100):
+            if allowance.charge(f"client {minute} {attempt}", "one address"):
+                break
+            taken += isinstance(budget.charge(1, "cold"), Granted)
+    with capsys.disabled():
+        print(
+            f"\none address took {taken} cells of a day's reserve of {reserve:.0f} for new places: {taken / reserve:.1%}"
+        )
+    assert 0 < taken <= 0.1 * reserve
+    assert budget.remaining()["day"] > 0
 
 
 def test_addresses_of_one_network_are_one(charged, settings, forget):

@@ -1,6 +1,7 @@
 """How many new places one client and one address may have Open-Meteo asked for, so that nobody can drain the budget."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from weather.budget import Budget
@@ -19,7 +20,7 @@ return {1, 0}
 # ARGV: what is left of the hour and of the day for cold cells, and the share of it that one address may have. What it
 # had counts as left, so that alone it gets just that share, and less where others spend too.
 _ADDRESS = redis.script("""
-local now = tonumber(redis.call('TIME')[1])
+local now = tonumber(ARGV[4]) or tonumber(redis.call('TIME')[1])
 local changes = {}
 for at, length in ipairs({3600, 86400}) do
     local start, name = now - now % length, 'from:' .. length
@@ -45,10 +46,21 @@ class Exceeded:
 
 
 class Allowance:
-    """`cells_per_client` an hour for a client, and for an address a share of what is left of the cold reserve."""
+    """`cells_per_client` an hour for a client, and for an address a share of what is left of the cold reserve.
 
-    def __init__(self, budget: Budget, *, cells_per_client: int, share_per_address: float) -> None:
+    `redis_now` stands in for Redis' own clock in tests.
+    """
+
+    def __init__(
+        self,
+        budget: Budget,
+        *,
+        cells_per_client: int,
+        share_per_address: float,
+        redis_now: Callable[[], float] | None = None,
+    ) -> None:
         self.budget = budget
+        self.redis_now = redis_now
         self.cells_per_client = cells_per_client
         self.share_per_address = share_per_address
 
@@ -61,10 +73,11 @@ class Allowance:
         if min(self.budget.remaining().values()) < 1:
             return None  # not this client's fault: the budget says so
         reserve = self.budget.cold_reserve()
+        clock = "" if self.redis_now is None else int(self.redis_now())
         share = self.share_per_address if self.share_per_address < 1 else math.inf
         client_reply, address_reply = redis.ask(
             _CLIENT(f"cold:client:{client}", self.cells_per_client, CLIENT_WINDOW_SECONDS),
-            _ADDRESS(f"cold:address:{address}", reserve["hour"], reserve["day"], share),
+            _ADDRESS(f"cold:address:{address}", reserve["hour"], reserve["day"], share, clock),
         )
         of_client, of_address = redis.value(client_reply), redis.value(address_reply)
         if not of_client[0]:

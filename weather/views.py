@@ -82,6 +82,7 @@ _DAYS_PARAMETER = OpenApiParameter(
 class WeatherViewSet(CellViewSet):
     @extend_schema(
         operation_id="weather",
+        tags=["weather"],
         summary="The weather of a cell now",
         parameters=[_LAT, _LON],
         responses={200: WeatherSerializer, 304: None, **_errors(400, 405, 429, 500, 503)},
@@ -96,6 +97,7 @@ class ForecastViewSet(CellViewSet):
 
     @extend_schema(
         operation_id="forecast",
+        tags=["weather"],
         summary="The forecast of a cell",
         parameters=[_LAT, _LON, _DAYS_PARAMETER],
         responses={200: ForecastSerializer, 304: None, **_errors(400, 405, 429, 500, 503)},

@@ -102,6 +102,7 @@ INSTALLED_APPS = [
     "weathernote",
     "weather",
     "ratelimit",
+    "prewarm",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -111,6 +112,8 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "import_export",
+    "axes",
 ]
 MIDDLEWARE = [
     "weathernote.middleware.request_id",
@@ -187,6 +190,7 @@ SPECTACULAR_SETTINGS = {
         "Weather data by [Open-Meteo.com](https://open-meteo.com/), CC BY 4.0."
     ),
     "SERVE_INCLUDE_SCHEMA": False,
+    "SORT_OPERATIONS": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SERVE_AUTHENTICATION": [],

@@ -25,7 +25,7 @@ KEY = re.compile(
     r"|upstream:lat:-?\d+\.\d:lon:-?\d+\.\d"
     r"|rate_limit:hash:[0-9a-f]{8}"
     r"|rejected:cells|budget:open-meteo|wanted:\{open-meteo\}:\d+|slot:\{open-meteo\}:\d+"
-    r"|popularity:(cells|price|turn)|cold:(client|address):[0-9a-f]{8})"
+    r"|popularity:(cells|now|price|turn)|cold:(client|address):[0-9a-f]{8})"
 )
 
 NOT_A_POSITION = [
@@ -104,6 +104,29 @@ def test_other_methods_are_not_allowed(api, method, simulator):
     problem_of(response, 405, "method_not_allowed")
     assert response["Allow"] == "GET, HEAD, OPTIONS"
     assert simulator.state()["calls"] == 0
+
+
+def test_a_thousand_unknown_parameters_are_ignored_too(api):
+    response = api.get("/api/v1/weather?lat=1&lon=1&" + "a=1&" * 1001)
+    assert response.status_code == 200 and "RateLimit" in response
+
+
+@pytest.mark.parametrize("path", ["/", "/health", "/api/v1/schema", "/api/v1/docs", "/api/v1/weather"])
+def test_paths_that_are_only_read_say_so(api, path):
+    for method in ("POST", "DELETE", "FOO"):
+        response = api.generic(method, path)
+        problem_of(response, 405, "method_not_allowed")
+        assert response["Allow"] == "GET, HEAD, OPTIONS"
+    allowed = api.options(path)
+    assert (allowed.status_code, allowed["Allow"], allowed.content) == (204, "GET, HEAD, OPTIONS", b"")
+    assert "Content-Length" not in allowed
+
+
+@pytest.mark.parametrize("cookie", ["csrftoken=x", "sessionid=abc", "sessionid=", "messages=x"])
+def test_a_cookie_leaves_a_public_answer_as_it_is(api, cookie):
+    response = api.get("/api/v1/weather?lat=1&lon=1", headers={"Cookie": cookie})
+    assert response.status_code == 200
+    assert "Vary" not in response and not response.cookies
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/api/v1/", "/api/v2/weather", "/api/v1/weather/7", "/api/v1/weather//"])

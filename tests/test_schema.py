@@ -48,6 +48,11 @@ def test_the_docs_need_nothing_from_elsewhere(instance):
     assert all(instance.get(asset).status_code == 200 for asset in assets)
 
 
+@pytest.mark.parametrize("path", ["/api/v1/schema", "/api/v1/docs"])
+def test_a_trailing_slash_is_answered_alike(api, path):
+    assert api.get(f"{path}/").status_code == api.get(path).status_code == 200
+
+
 def test_the_front_door_leads_to_the_docs(instance):
     assert instance.get("/").url == f"{instance.base}/api/v1/docs"
 

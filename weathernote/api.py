@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 from typing import Any
 
-from django.http import HttpResponse
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.request import Request
 from rest_framework.viewsets import ViewSet
 
 from weathernote import redis
 from weathernote.problems import Problem
+from weathernote.read_only import what_is_allowed
 from weathernote.redis import Command
 from weathernote.roundtrip import RoundTripThrottle
 
@@ -62,9 +62,7 @@ class ApiViewSet(ViewSet):
         return [*self.throttles, *others]
 
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        response = HttpResponse(status=204, headers={"Allow": ", ".join(self.allowed_methods)})
-        del response["Content-Type"]
-        return response
+        return what_is_allowed()
 
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
         finished = super().finalize_response(request, response, *args, **kwargs)

@@ -1,15 +1,47 @@
 """System checks: one clear sentence for each setting that makes no sense, and for a deploy without its secrets."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
+from redis.connection import ConnectionPool
 
 
 @register()
 def settings_that_make_no_sense(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
     return [Error(problem, id="weathernote.E001") for problem in settings.ENVIRONMENT.problems]
+
+
+@register()
+def a_redis_url_that_cannot_be_used(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    url = settings.REDIS_URL
+    try:
+        if url.startswith(("redis://", "rediss://")) and not re.fullmatch(r"/?\d*", urlsplit(url).path):
+            raise ValueError
+        if not url.startswith("redis+cluster://"):
+            ConnectionPool.from_url(url).make_connection()
+    except (TypeError, ValueError):
+        # The URL may carry a password, and so may the error: neither is shown.
+        return [Error("REDIS_URL has a database or an option that means nothing.", id="weathernote.E001")]
+    return []
+
+
+@register()
+def hosts_that_are_none(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    odd = [host for host in settings.ALLOWED_HOSTS if not re.fullmatch(r"\*|\.?[\w.-]+|\[[0-9A-Fa-f:.]+\]", host)]
+    return [Error(f"ALLOWED_HOSTS must hold host names alone, not {odd[0]!r}.", id="weathernote.E001")] if odd else []
+
+
+def what_makes_no_sense() -> list[CheckMessage]:
+    """All of the above, for a server that is started without Django's commands."""
+    return [
+        *settings_that_make_no_sense(None),
+        *a_redis_url_that_cannot_be_used(None),
+        *hosts_that_are_none(None),
+    ]
 
 
 @register(Tags.security, deploy=True)

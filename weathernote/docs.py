@@ -4,7 +4,6 @@ import functools
 import json
 
 from django.http import HttpRequest, HttpResponse
-from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.settings import spectacular_settings
 from drf_spectacular.views import SpectacularSwaggerView
@@ -16,7 +15,6 @@ class DocsView(SpectacularSwaggerView):
     throttle_classes = ()
 
 
-@require_safe
 def schema(request: HttpRequest) -> HttpResponse:
     return HttpResponse(_schema_text(), content_type="application/vnd.oai.openapi+json")
 

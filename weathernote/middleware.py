@@ -3,15 +3,24 @@
 import re
 import uuid
 from collections.abc import Callable
+from typing import Any
 
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest, HttpResponsePermanentRedirect
 from django.http.response import HttpResponseBase
 from django.middleware.common import CommonMiddleware
+from django.middleware.csrf import CsrfViewMiddleware
+from django.utils.deprecation import MiddlewareMixin
 
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
 #: Balancers and scrapers ask by address, so these paths answer whatever `Host` says.
 HOST_FREE_PATHS = frozenset({"/health", "/metrics"})
+
+STAFF_PATH = "/admin"
+BODILESS = (204, 304)
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
@@ -30,9 +39,45 @@ def request_id(get_response: Handler) -> Handler:
 
 
 class Common(CommonMiddleware):
-    """Django's own, but for the paths that answer whatever `Host` says."""
+    """Django's own, but for the paths that answer whatever `Host` says, and answers that have no body."""
 
     def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
         if request.path_info in HOST_FREE_PATHS:
             return None
         return super().process_request(request)
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        finished = super().process_response(request, response)
+        if finished.status_code in BODILESS:
+            # 0 would be the length of the answer that a 304 stands for, and a 204 must name none (RFC 9110, 8.6).
+            finished.headers.pop("Content-Length", None)
+        return finished
+
+
+class StaffAlone(MiddlewareMixin):
+    """Stands aside for all but the admin: a cookie must not touch a public answer, nor cost it anything."""
+
+    def __call__(self, request: HttpRequest) -> Any:
+        if request.path_info.startswith(STAFF_PATH):
+            return super().__call__(request)
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, *view: Any) -> Any:
+        before = getattr(super(), "process_view", None)
+        return before(request, *view) if before and request.path_info.startswith(STAFF_PATH) else None
+
+
+class Sessions(StaffAlone, SessionMiddleware):
+    pass
+
+
+class Csrf(StaffAlone, CsrfViewMiddleware):
+    pass
+
+
+class Authentication(StaffAlone, AuthenticationMiddleware):
+    pass
+
+
+class Messages(StaffAlone, MessageMiddleware):
+    pass

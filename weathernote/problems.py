@@ -116,7 +116,7 @@ def from_exception(exception: Exception, context: dict[str, Any]) -> HttpRespons
         return respond(request, Problem("not_found", "There is nothing here."))
     if isinstance(exception, Problem):
         return respond(request, exception)
-    log.error("Internal error at %s", request.path, exc_info=exception)
+    log.error("Internal error at %s, request %s", request.path, request.request_id, exc_info=exception)
     return server_error(request)
 
 

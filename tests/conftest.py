@@ -10,6 +10,7 @@ import redis as redis_py
 from django.core.cache import caches
 from django.test import Client
 
+from prewarm import views as prewarm_views
 from tests.openmeteo_simulator import OpenMeteoSimulator
 from tests.servers import Instance, Valkey
 from weather import service
@@ -46,10 +47,11 @@ def simulator_server() -> Iterator[OpenMeteoSimulator]:
 
 
 @pytest.fixture
-def valkey(valkey_server: Valkey) -> redis_py.Redis:
-    """A client of a real, empty server, as an operator's redis-cli."""
+def valkey(valkey_server: Valkey) -> Iterator[redis_py.Redis]:
+    """A client of a real, empty server, as an operator's redis-cli; what the test leaves there is nobody else's."""
     valkey_server.client.flushall()
-    return valkey_server.client
+    yield valkey_server.client
+    valkey_server.client.flushall()
 
 
 @pytest.fixture
@@ -65,7 +67,8 @@ def forget() -> Iterator[Callable[[], None]]:
 
     def forgotten() -> None:
         redis.reset()
-        service.service.cache_clear()
+        service.forget_service()
+        prewarm_views.record.cache_clear()
         with suppress(AttributeError):
             del caches["default"]
 

@@ -1,5 +1,7 @@
 """New places are charged to whoever asks first: FAULTS of drained budgets, with the limits that clients meet."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from ratelimit.identity import hashed
@@ -8,6 +10,7 @@ from weather.allowance import Allowance
 from weather.budget import Budget
 from weather.quota import Granted
 from weather.service import service
+from weather.views import WeatherViewSet
 
 
 def cold(n: int) -> str:
@@ -79,9 +82,7 @@ def test_in_a_day_of_trying_one_address_gets_its_share_and_the_others_theirs(api
                 break
             taken += isinstance(budget.charge(1, "cold"), Granted)
     with capsys.disabled():
-        print(
-            f"\none address took {taken} cells of a day's reserve of {reserve:.0f} for new places: {taken / reserve:.1%}"
-        )
+        print(f"\none address took {taken} of the day's {reserve:.0f} for new places: {taken / reserve:.1%}")
     assert 0 < taken <= 0.1 * reserve
     assert budget.remaining()["day"] > 0
 
@@ -103,3 +104,37 @@ def test_past_the_wall_cold_cells_are_refused_and_held_ones_served(charged, sett
     valkey.delete(*valkey.keys("weather:*"))
     assert [charged.get(cold(n)).status_code for n in range(3)] == [200] * 3
     assert simulator.state()["weight"] == 3
+
+
+def test_weather_that_does_not_come_is_not_charged(charged, simulator, valkey):
+    simulator.fault("status", status=503)
+    statuses = {charged.get(cold(1), headers={"x-client-id": "phone"}).status_code for _ in range(40)}
+    assert statuses == {503}
+    assert valkey.get(f"cold:client:{hashed('phone')}") in (None, "0")
+
+
+def test_who_is_refused_by_the_address_is_not_charged_as_a_client(charged, settings, forget, valkey):
+    settings.UPSTREAM_HOUR_BUDGET = settings.UPSTREAM_DAY_BUDGET = 20
+    forget()
+    statuses = [charged.get(cold(n), headers={"x-client-id": "phone"}).status_code for n in range(8)]
+    passed = statuses.count(200)
+    assert 0 < passed < 8 and valkey.get(f"cold:client:{hashed('phone')}") == str(passed)
+
+
+def test_the_smallest_budget_lets_an_address_have_one_place(charged, settings, forget):
+    settings.UPSTREAM_DAY_BUDGET = 5
+    forget()
+    responses = [charged.get(cold(n)) for n in range(2)]
+    assert [response.status_code for response in responses] == [200, 429]
+    assert '"cold-address";q=1;w=' in responses[1]["RateLimit-Policy"]
+
+
+def test_of_many_who_ask_for_a_place_at_once_one_pays(charged, simulator, valkey, rf):
+    simulator.settings(base_ms=200)
+
+    def ask(_):
+        return WeatherViewSet.as_view({"get": "retrieve"})(rf.get("/", {"lat": "1", "lon": "1"})).status_code
+
+    with ThreadPoolExecutor(20) as pool:
+        assert set(pool.map(ask, range(40))) == {200}
+    assert valkey.get(f"cold:client:{hashed('127.0.0.1')}") == "1"

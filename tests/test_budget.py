@@ -184,6 +184,40 @@ def test_a_refresh_is_told_when_the_pace_will_have_reached_it(budget, clock):
     assert isinstance(spender.charge(30, "refresh"), Denied)
 
 
+def test_what_cold_cells_took_is_shared_out_over_the_day_and_stops_no_refresh(budget, clock):
+    clock.now += 2 * 3600
+    spender = budget(minute=10**6, hour=10**6)
+    before = spender.refreshes_per_second()
+    assert spender.charge(2_000, "cold") == Granted(2_000)
+    assert 600 < drained(spender, "refresh") < 700
+    clock.now += 2 * 3600
+    assert spender.charge(1, "refresh") == Granted(1)
+    assert 0.7 * before < spender.refreshes_per_second() < 0.85 * before
+
+
+def test_one_address_and_its_share_of_the_reserve_hardly_lengthen_the_intervals(budget, clock):
+    """Row 64: a tenth of the cold reserve, taken at once."""
+    clock.now += 3600
+    spender = budget()
+    before = spender.refreshes_per_second()
+    spender.charge(int(spender.cold_reserve()["day"] / 10), "cold")
+    assert spender.refreshes_per_second() > 0.95 * before
+
+
+def test_intervals_are_planned_so_that_the_pace_is_kept_and_used(budget, clock):
+    """A day at the planned rate, with cold cells in between, spends nearly all and is hardly ever denied."""
+    spender, denied, wishes = budget(), 0, 0.0
+    for minute in range(1440):
+        clock.now = MIDNIGHT + minute * 60
+        if minute % 5 == 0:
+            spender.charge(3, "cold")
+        wishes += spender.refreshes_per_second() * 60
+        while wishes >= 1:
+            wishes -= 1
+            denied += isinstance(spender.charge(1, "refresh"), Denied)
+    assert denied < 250 and spender.remaining()["day"] < 300
+
+
 def test_the_smallest_budgets_still_refresh(budget, clock):
     clock.now += DAY - 60
     assert drained(budget(minute=1, hour=1, day=2), "refresh") == 1

@@ -1,10 +1,17 @@
 """Slots and the queue, in a real Redis."""
 
+import time
+from dataclasses import replace
+
 import pytest
 
 from tests.servers import eventually
+from tests.test_packing import a_series
+from weather.budget import Budget
 from weather.cells import Cell
 from weather.conversation import Conversation
+from weather.fetcher import Fetcher
+from weather.store import Store
 
 CELLS = [Cell(n, n) for n in range(20)]
 
@@ -89,3 +96,76 @@ def test_every_key_of_it_has_a_life(conversation, valkey):
     conversation.want(CELLS[:1], 6, CELLS[1:2])
     conversation.turn(0)
     assert all(valkey.ttl(key) != -1 for key in valkey.keys("*"))
+
+
+# ── two processes' fetchers over one Redis ────────────────────────────────────────────────────────
+
+
+class Upstream:
+    """Answers after `seconds`, and notes each cell that it was asked for."""
+
+    def __init__(self, seconds=0.1):
+        self.seconds = seconds
+        self.asked = []
+
+    def fetch(self, cells, before_attempt):
+        before_attempt(len(cells))
+        self.asked += cells
+        time.sleep(self.seconds)
+        return {cell: replace(a_series(), fetched_at=int(time.time())) for cell in cells}
+
+
+def two_fetchers(upstream, slots=1):
+    def one():
+        budget = Budget(minute=600, hour=5000, day=10_000, fleet_processes=2)
+        conversation = Conversation(slots, batch=100, call_seconds=5)
+        return Fetcher(upstream, Store(172_800), budget, conversation, wait_seconds=5, fresh_seconds=600)
+
+    return one(), one()
+
+
+def _wants_nothing(fetcher):
+    return lambda: not fetcher._wanted
+
+
+def commands(valkey):
+    return valkey.info("stats")["total_commands_processed"]
+
+
+def test_a_refresh_that_both_want_is_asked_for_once_and_neither_spins(api, valkey):
+    upstream = Upstream()
+    for _ in range(5):
+        valkey.flushall()
+        upstream.asked.clear()
+        first, second = two_fetchers(upstream)
+        before = commands(valkey)
+        for fetcher in (first, second):
+            fetcher.refresh(CELLS[0])
+        for fetcher in (first, second):
+            eventually(_wants_nothing(fetcher))
+        assert upstream.asked == [CELLS[0]]
+        assert commands(valkey) - before < 500
+
+
+def test_a_refresh_whose_queue_redis_forgot_is_dropped_and_nobody_spins(api, valkey):
+    first, second = two_fetchers(Upstream(seconds=0.5))
+    first.refresh(CELLS[0])
+    eventually(lambda: valkey.keys("slot:*"))
+    second.refresh(CELLS[1])
+    eventually(lambda: second._wanted and second._wanted[CELLS[1]].is_queued)
+    valkey.flushall()
+    before = commands(valkey)
+    eventually(lambda: not second._wanted)
+    assert commands(valkey) - before < 500
+
+
+def test_with_several_slots_a_cell_is_still_asked_for_once(api, valkey):
+    upstream = Upstream(seconds=0.3)
+    first, second = two_fetchers(upstream, slots=2)
+    in_slot = {slot: [cell for cell in CELLS if first.conversation.slot_of(cell) == slot] for slot in (0, 1)}
+    cold = in_slot[1][0]
+    asked_by_second = second.want(cold)
+    eventually(lambda: upstream.asked)
+    refreshed = first.refresh(in_slot[0][0])
+    assert first.want(cold).result(5) and asked_by_second.result(5) and refreshed.result(5)
+    assert upstream.asked.count(cold) == 1

@@ -38,7 +38,7 @@ class NoStore:
         self.rejected.append(cell)
 
     def rejected_of(self, cells):
-        return [cell for cell in cells if cell in self.rejected]
+        return {cell: 600 for cell in cells if cell in self.rejected}
 
 
 class Alone:
@@ -182,13 +182,13 @@ def test_a_cell_that_someone_has_just_stored_is_not_asked_for():
 
 
 def test_a_failing_upstream_fails_those_who_wait_and_is_told():
-    one = fetcher(Upstream(failing=UpstreamUnavailable("gone")))
+    purse = Purse()
+    one = fetcher(Upstream(failing=UpstreamUnavailable("gone")), purse)
     with pytest.raises(UpstreamUnavailable):
         one.want(CELLS[0]).result(5)
-    assert one.is_failing
     one.upstream.failing = None
     one.want(CELLS[0]).result(5)
-    assert not one.is_failing
+    assert purse.told == ["failed", "succeeded"]
 
 
 def test_the_fetcher_outlives_an_error_that_nobody_thought_of():
@@ -220,6 +220,7 @@ def test_a_call_that_is_wrong_as_a_whole_costs_few_calls_and_rejects_few():
     wait(futures, 5)
     assert all(future.exception() for future in futures)
     assert len(upstream.calls) <= 2 * CALLS_TO_FIND_A_BAD_PLACE
+    assert one.store.rejected == []  # not one of them was found to be at fault by itself
 
 
 def test_what_is_asked_is_paid_for_before_it_is_asked():

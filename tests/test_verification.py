@@ -16,6 +16,7 @@ from tests.servers import TOP
 from tests.settings import OURS
 from tests.staged_upstream import StagedUpstream, http
 from weather.openmeteo import OpenMeteo, UpstreamError, UpstreamUnavailable, exact_weight
+from weather.service import service
 from weather.variables import HOURLY_NAMES
 from weather.verification import DAILY_NAMES, MOST_WEIGHT, PLACES, SECTIONS, Finding, Purse, verify
 
@@ -287,9 +288,9 @@ def test_it_never_weighs_more_than_10(
 
 
 @pytest.fixture
-def command(simulator: OpenMeteoSimulator, settings: Any) -> Callable[[], tuple[int, list[str]]]:
+def command(api: Any, simulator: OpenMeteoSimulator, settings: Any) -> Callable[[], tuple[int, list[str]]]:
     """The exit code and the lines of the command."""
-    settings.OPEN_METEO_URL = simulator.url
+    settings.LIVE_OPEN_METEO_URL = simulator.url
 
     def called() -> tuple[int, list[str]]:
         told, code = StringIO(), 0
@@ -302,12 +303,25 @@ def command(simulator: OpenMeteoSimulator, settings: Any) -> Callable[[], tuple[
     return called
 
 
-def test_the_command_tells_what_was_found_and_spent(command: Callable[[], tuple[int, list[str]]]) -> None:
+def test_the_command_tells_what_was_found_and_spent(
+    command: Callable[[], tuple[int, list[str]]], simulator: OpenMeteoSimulator
+) -> None:
     code, lines = command()
 
     assert code == 0
     assert [line[:2] for line in lines[:-1]] == ["ok"] * 10
-    assert lines[-1] == "spent: 8.4 of Open-Meteo's weight in 2 calls, not charged to the shared budget"
+    host = simulator.url.removeprefix("http://")
+    spent = f"spent: 8.4 of Open-Meteo's weight in 2 calls to {host}; 10 are charged to the shared budget"
+    assert lines[-1] == spent
+
+
+def test_the_command_asks_nothing_that_would_pass_the_budget(
+    command: Callable[[], tuple[int, list[str]]], simulator: OpenMeteoSimulator
+) -> None:
+    service().fetcher.budget.close("hour")
+    with pytest.raises(CommandError, match="must not be asked"):
+        command()
+    assert simulator.state()["calls"] == 0
 
 
 def test_the_command_fails_where_something_differs(

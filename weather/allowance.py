@@ -17,8 +17,12 @@ redis.call('INCR', KEYS[1])
 if redis.call('TTL', KEYS[1]) < 0 then redis.call('EXPIRE', KEYS[1], ARGV[2]) end
 return {1, 0}
 """)
+_CLIENT_BACK = redis.script("""
+if tonumber(redis.call('GET', KEYS[1]) or 0) > 0 then return redis.call('DECR', KEYS[1]) end
+return 0
+""")
 # ARGV: what is left of the hour and of the day for cold cells, and the share of it that one address may have. What it
-# had counts as left, so that alone it gets just that share, and less where others spend too.
+# had counts as left, so that alone it gets just that share, and less where others spend too; one it may always have.
 _ADDRESS = redis.script("""
 local now = tonumber(ARGV[4]) or tonumber(redis.call('TIME')[1])
 local changes = {}
@@ -28,12 +32,21 @@ for at, length in ipairs({3600, 86400}) do
     if redis.call('HGET', KEYS[1], name) == tostring(start) then
         spent = tonumber(redis.call('HGET', KEYS[1], 'spent:' .. length))
     end
-    if spent + 1 > ARGV[3] * (ARGV[at] + spent) then return {0, start + length - now} end
+    local most = math.max(1, math.floor(ARGV[3] * (ARGV[at] + spent)))
+    if spent + 1 > most then return {0, start + length - now, most, length} end
     changes[#changes + 1] = {name, tostring(start), 'spent:' .. length, spent + 1}
 end
 for _, change in ipairs(changes) do redis.call('HSET', KEYS[1], unpack(change)) end
 redis.call('EXPIRE', KEYS[1], 86400)
-return {1, 0}
+return {1, 0, 0, 0}
+""")
+_ADDRESS_BACK = redis.script("""
+for _, length in ipairs({3600, 86400}) do
+    if tonumber(redis.call('HGET', KEYS[1], 'spent:' .. length) or 0) > 0 then
+        redis.call('HINCRBY', KEYS[1], 'spent:' .. length, -1)
+    end
+end
+return 1
 """)
 
 
@@ -80,8 +93,20 @@ class Allowance:
             _ADDRESS(f"cold:address:{address}", reserve["hour"], reserve["day"], share, clock),
         )
         of_client, of_address = redis.value(client_reply), redis.value(address_reply)
-        if not of_client[0]:
-            return Exceeded(f'"cold-client";q={self.cells_per_client};w={CLIENT_WINDOW_SECONDS}', max(1, of_client[1]))
-        if not of_address[0]:
-            return Exceeded(f'"cold-address";q={int(share * reserve["hour"])};w=3600', max(1, of_address[1]))
-        return None
+        if of_client[0] and of_address[0]:
+            return None
+        # Who is refused by the one is not charged by the other.
+        if of_client[0]:
+            redis.ask(_CLIENT_BACK(f"cold:client:{client}"))
+            _, seconds, most, window = of_address
+            return Exceeded(f'"cold-address";q={most};w={window}', max(1, seconds))
+        if of_address[0]:
+            redis.ask(_ADDRESS_BACK(f"cold:address:{address}"))
+        return Exceeded(f'"cold-client";q={self.cells_per_client};w={CLIENT_WINDOW_SECONDS}', max(1, of_client[1]))
+
+    @without_redis(returns=None)
+    def give_back(self, client: str, address: str) -> None:
+        """Undoes a charge for what did not come, or what others had wanted already."""
+        replies = redis.ask(_CLIENT_BACK(f"cold:client:{client}"), _ADDRESS_BACK(f"cold:address:{address}"))
+        for reply in replies:
+            redis.value(reply)

@@ -127,6 +127,11 @@ class Budget:
 
     # ── as this process last saw it, without asking anyone ────────────────────────────────────────
 
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last call of the fleet brought nothing, as this process last heard."""
+        return self.quota.failures > 0
+
     def pause_seconds(self) -> float:
         """For how long nobody should ask: a 429 closed a window, or a row of failures made a pause."""
         with self._lock:

@@ -15,9 +15,9 @@ end
 """
 
 # Past the day's line no refresh goes out. It shares out what cold cells have left, L, from midnight to midnight, and
-# leaves a share r for cold cells to come early in the day and nearly nothing at its end: line(t) = L·t·(1 − r(1 − t)) for
-# t from 0 to 1. A hundredth on top at midnight, so that refreshes never stop then, is a hundredth less in the end, for
-# the cold cells of the last minutes. quota.py says the same to whoever plans ahead.
+# leaves a share r for cold cells to come early in the day and nearly nothing at its end:
+# line(t) = L·t·(1 − r(1 − t)) for t from 0 to 1, as in quota.py. A hundredth on top at midnight, so that refreshes
+# never stop then, is a hundredth less in the end, for the cold cells of the last minutes.
 #
 # What others spent since this process looked is unknown when the counts are gone: a hundredth makes up for it. A clock
 # that is set back, as after a failover, ends no window a second time.

@@ -59,16 +59,17 @@ class BudgetSpent(UpstreamError):
 
 @dataclass(slots=True)
 class _Wanted:
-    """What a cell is wanted for, until when (monotonic), and whether it stands in the fleet's queue."""
+    """What a cell is wanted for, until when (monotonic), whether anyone waits, and whether the fleet's queue has it."""
 
     spender: Spender
     until: float
+    is_awaited: bool = False
     is_queued: bool = False
     future: Future[Series] = field(default_factory=Future)
 
 
 class Fetcher:
-    """Cells are wanted by many threads and fetched by one. `is_failing` tells how the last call went."""
+    """Cells are wanted by many threads and fetched by one."""
 
     def __init__(
         self,
@@ -88,7 +89,6 @@ class Fetcher:
         self.wait_seconds = wait_seconds
         self.fresh_seconds = fresh_seconds
         self.now = now
-        self.is_failing = False
         self._wanted: dict[Cell, _Wanted] = {}
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -98,11 +98,35 @@ class Fetcher:
 
         A cell that is already wanted, here or elsewhere in the fleet, is joined and never asked twice.
         """
-        return self._join(cell, "cold", self.wait_seconds)
+        return self.join(cell)[0]
 
-    def refresh(self, cell: Cell) -> Future[Series]:
-        """Queues a cell for a refresh, once in the fleet; nobody need wait for it."""
-        return self._join(cell, "refresh", REFRESH_WANTED_SECONDS)
+    def join(self, cell: Cell) -> tuple[Future[Series], bool]:
+        """As `want`, and whether this process did not want the cell already."""
+        return self._join(cell, "cold", self.wait_seconds, is_awaited=True)
+
+    def refresh(self, cell: Cell, *, is_awaited: bool = False) -> Future[Series]:
+        """Queues a cell for a refresh, once in the fleet; whoever waits for it says so."""
+        return self._join(cell, "refresh", REFRESH_WANTED_SECONDS, is_awaited)[0]
+
+    def ask_now(self, slot: int, cells: list[Cell], spender: Spender) -> Fetched | None:
+        """Asks for cells of a slot in the caller's thread, in one call with the cold ones that others wait for.
+
+        None while another process has the slot, or nobody could keep what comes. What the call had no room for, or the
+        budget, is left out. For a fetcher whose own thread does not run: its upstream is for one thread at a time.
+        """
+        turn = self.conversation.turn(slot)
+        if turn is None or not turn.token:
+            return None
+        ours = cells[: max(0, self.conversation.batch - len(turn.cold))]
+        fetched: Fetched = {}
+        try:
+            if spender == "cold":
+                fetched = self._fetched(turn, list(dict.fromkeys([*turn.cold, *ours])), [])
+            else:
+                fetched = self._fetched(turn, turn.cold, [cell for cell in ours if cell not in turn.cold])
+        finally:
+            self.conversation.end(turn, fetched)
+        return {cell: fetched[cell] for cell in cells if cell in fetched}
 
     def is_wanted(self, cell: Cell) -> bool:
         """Whether the cell is wanted already, in this process or in another."""
@@ -113,15 +137,17 @@ class Fetcher:
         """Whether nobody asks Open-Meteo for a while, as far as this process knows."""
         return self.budget.pause_seconds() > 0
 
-    def _join(self, cell: Cell, spender: Spender, seconds: float) -> Future[Series]:
+    def _join(self, cell: Cell, spender: Spender, seconds: float, is_awaited: bool) -> tuple[Future[Series], bool]:
         with self._changed:
             until = monotonic() + seconds
+            is_first = cell not in self._wanted
             wanted = self._wanted.setdefault(cell, _Wanted(spender, until))
+            wanted.is_awaited |= is_awaited
             if spender == "cold":
                 # Whoever waits for it takes a refresh forward.
                 wanted.spender, wanted.until, wanted.is_queued = spender, until, False
             self._start_once()
-            return wanted.future
+            return wanted.future, is_first
 
     def _start_once(self) -> None:
         # Not when the object is made: a server forks after that, and a thread does not survive a fork.
@@ -154,11 +180,10 @@ class Fetcher:
         for cell in unqueued:
             wanted[cell].is_queued = True
         for slot in dict.fromkeys(map(self.conversation.slot_of, wanted)):
-            if turn := self.conversation.turn(slot):
-                self._use(turn, cold)
+            if (turn := self.conversation.turn(slot)) and self._use(turn, cold):
                 return True
         # Whoever has the slot fetches what we wait for, and takes our refreshes out of the queue when they are done.
-        self._answer(self._known(list(wanted)))
+        self._answer(self._known([cell for cell in wanted if wanted[cell].is_awaited]))
         gone = set(refresh) - self.conversation.still_wanted(refresh)
         self._answer(dict.fromkeys(gone, UpstreamUnavailable("another process could not refresh the cell")))
         return False
@@ -169,15 +194,21 @@ class Fetcher:
             self._wanted = {cell: wanted for cell, wanted in self._wanted.items() if wanted.until > now}
             return dict(self._wanted)
 
-    def _use(self, turn: Turn, cold: list[Cell]) -> None:
-        """Asks for the turn's batch, and where Redis is gone for our own cells, in one call if all goes well."""
+    def _use(self, turn: Turn, cold: list[Cell]) -> bool:
+        """Asks for the turn's batch, and where Redis is gone for our own cells, in one call if all goes well.
+
+        False where there was nothing to ask for: the queue is empty, or without Redis nobody waits.
+        """
         fetched: Fetched = {}
+        # Without Redis there is no queue that all have, and no token.
+        alone = [] if turn.token else [cell for cell in cold if self.conversation.slot_of(cell) == turn.slot]
         try:
-            fetched = self._fetched(turn, turn.cold or cold[: self.conversation.batch], turn.refresh)
+            fetched = self._fetched(turn, turn.cold or alone[: self.conversation.batch], turn.refresh)
             self._answer(fetched)
         finally:
             # Another process that still waits for one of them queues it again.
             self.conversation.end(turn, fetched)
+        return bool(fetched)
 
     def _answer(self, fetched: Fetched) -> None:
         with self._changed:
@@ -210,8 +241,6 @@ class Fetcher:
         for cell, got in asked.items():
             if isinstance(got, PlaceRejected):
                 self.store.reject(cell)
-        if asked:
-            self.is_failing = not any(isinstance(got, Series | PlaceRejected) for got in asked.values())
         unpaid = {cell: got for cell, got in fetched.items() if got is not None}
         return known | unpaid | asked
 

@@ -18,8 +18,6 @@ LONGEST_SECONDS = 44 * 3600.0
 #: A forecast is worth waiting for when it is older than this, and older than its cell's own interval twice over.
 WORTH_A_WAIT_SECONDS = 3 * 3600.0
 
-#: About what 2,000 cells have at 8,000 refreshes a day: for as long as nobody has worked it out.
-USUAL_PRICE = 2e6
 _HIGHEST_PRICE = 1e15
 _HALVINGS = 60
 

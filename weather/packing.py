@@ -17,6 +17,7 @@ from weather.variables import HOURLY
 
 VERSION = "1"
 _LENGTH = struct.Struct("<H")
+_LONGEST_HEADER = 4096
 _NULL = -32768
 _SCALES = {variable.name: 10**variable.decimals for variable in HOURLY}
 
@@ -67,6 +68,16 @@ def unpack(packed: bytes) -> Series:
         columns = {name: _column(steps[i * rows : (i + 1) * rows], _SCALES[name]) for i, name in enumerate(names)}
         return Series(columns=columns, **header)
     except (zlib.error, struct.error, ValueError, KeyError, TypeError, ZeroDivisionError) as error:
+        raise Unreadable(str(error)) from error
+
+
+def fetched_at(packed: bytes) -> int:
+    """When what `pack` packed was fetched, without unpacking the rest; Unreadable for anything else."""
+    try:
+        raw = zlib.decompressobj().decompress(packed, _LONGEST_HEADER)
+        (length,) = _LENGTH.unpack_from(raw)
+        return int(json.loads(raw[_LENGTH.size : _LENGTH.size + length])["fetched_at"])
+    except (zlib.error, struct.error, ValueError, KeyError, TypeError) as error:
         raise Unreadable(str(error)) from error
 
 

@@ -64,7 +64,8 @@ return string.format('%.3f', now)
 class Popularity:
     """Requests per second and cell. `saw` is all that a request does; a thread of its own tells Redis of it.
 
-    What is in `beside` is called in that thread too, every few seconds. `redis_now` stands in for Redis' own clock.
+    `recent` is told the same, and has a shorter half-life. What is in `beside` is called in that thread too, every few
+    seconds. `redis_now` stands in for Redis' own clock.
     """
 
     def __init__(
@@ -74,8 +75,10 @@ class Popularity:
         half_life_seconds: float = 12 * 3600,
         now: Callable[[], float] = time,
         redis_now: Callable[[], float] | None = None,
+        recent: "Popularity | None" = None,
     ) -> None:
         self.key = key
+        self.recent = recent
         self.half_life_seconds = half_life_seconds
         self.beside: list[Callable[[], object]] = []
         self.now = now
@@ -131,6 +134,11 @@ class Popularity:
             for member, score in zip(members[::2], members[1::2], strict=True)
         }
 
+    def asked_for_within(self, seconds: float, most: int) -> list[Cell]:
+        """The cells that were asked for within so many seconds, or oftener before that; the most popular first."""
+        least = 2 ** (-seconds / self.half_life_seconds) * self._once_per_second()
+        return [cell for cell, rate in self.most_popular(most).items() if rate >= least]
+
     def flush(self) -> None:
         """Tells Redis what was seen since the last time; what Redis does not take is lost."""
         counts: Counter[str] = Counter()
@@ -139,7 +147,10 @@ class Popularity:
             counts[cell.key] += times
         pairs = list(counts.items())
         for start in range(0, len(pairs), _PAIRS_AT_ONCE):
-            self._count(dict(pairs[start : start + _PAIRS_AT_ONCE]))
+            part = dict(pairs[start : start + _PAIRS_AT_ONCE])
+            self._count(part)
+            if self.recent:
+                self.recent._count(part)
 
     @without_redis(returns=None)
     def _count(self, counts: Mapping[str, int]) -> None:

@@ -12,7 +12,7 @@ Spender = Literal["refresh", "cold"]
 #: What refreshes leave of every window for cells that nobody holds; of the day's, less and less until its end.
 COLD_SHARE = 0.2
 #: For so long the intervals follow from what the pace allows, and at most so much more or less than an even day's.
-AHEAD = 6 / 24
+AHEAD = 3 / 24
 LEAST_PART, MOST_PART = 0.25, 1.5
 
 #: A window is spent, a 429 closed it, a row of failures made a pause, or the pace says later.
@@ -88,7 +88,8 @@ class Quota:
         day = self.budgets["day"]
         shared_out = day - (self.spent["day"] - self.refreshed)
         t = (now - self.start["day"]) / WINDOW_SECONDS["day"]
-        to_come = shared_out * line(min(1.0, t + AHEAD)) - self.refreshed + day * line(max(0.0, t + AHEAD - 1))
+        today = min(shared_out * line(min(1.0, t + AHEAD)), shared_out - day / 100) - self.refreshed
+        to_come = today + day * line(max(0.0, t + AHEAD - 1))
         of_the_day = min(max(to_come / AHEAD, LEAST_PART * day), MOST_PART * day) / WINDOW_SECONDS["day"]
         return min(of_the_day, *(self.budgets[w] * (1 - COLD_SHARE) / WINDOW_SECONDS[w] for w in ("minute", "hour")))
 

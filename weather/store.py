@@ -1,13 +1,15 @@
 """What the service keeps in Redis: finished answers, what Open-Meteo said, and the places it rejects."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from time import time
 
 from weather import answers
 from weather.answers import Answer, Question
 from weather.cells import Cell
 from weather.forecast import Series
-from weather.packing import VERSION, Unreadable, pack, unpack
+from weather.packing import VERSION, Unreadable, fetched_at, pack, unpack
 from weather.popularity import Popularity
 from weathernote import metrics, redis
 from weathernote.memory import Memory
@@ -22,6 +24,9 @@ MEMORY_BYTES = 16_000_000
 #: Without Redis an answer may be shown for so long past its life, and says that it is stale.
 LONGEST_PAST_SECONDS = 3600
 
+#: One timeout covers a round trip, and a record is 3 kB.
+RECORDS_AT_ONCE = 100
+
 REJECTED_KEY = "rejected:cells"
 REJECTED_SECONDS = 600
 
@@ -33,7 +38,12 @@ if kind ~= 'hash' and kind ~= 'none' then redis.call('DEL', KEYS[1]) end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 return redis.call('EXPIRE', KEYS[1], ARGV[3])
 """)
-_REJECT = redis.script("redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1]) return redis.call('EXPIRE', KEYS[1], ARGV[3])")
+_REJECT = redis.script("""
+local now = tonumber(redis.call('TIME')[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
+return redis.call('EXPIRE', KEYS[1], ARGV[2])
+""")
 
 
 class Store:
@@ -87,6 +97,12 @@ class Store:
         redis.value(reply)
         return None
 
+    @without_redis(returns=True)
+    def is_gone(self, reply: Reply) -> bool:
+        """Whether Redis gave no reply of use to what was asked of it last."""
+        redis.value(reply)
+        return False
+
     def lost(self, *args: object) -> bool:
         """A record that Redis did not take; whoever needs it works it out again."""
         metrics.REDIS_LOST_WRITES.inc()
@@ -95,14 +111,27 @@ class Store:
     @without_redis(instead=lost)
     def finish(self, question: Question, answer: Answer) -> bool:
         """Keeps a finished answer for as long as it lives; True if it is kept."""
-        life_seconds = answer.expires_at - int(self.now())
-        if question.days not in (None, USUAL_DAYS):
-            life_seconds = min(life_seconds, UNUSUAL_LIFE_SECONDS)
-        if life_seconds < 1:
-            return False
-        self._seen_answers.put(question.key, answer.text, answer)
-        redis.value(redis.ask(("SET", question.key, answer.text, "EX", life_seconds))[0])
-        return True
+        return bool(self.finish_all({question: answer}))
+
+    def finish_all(self, finished: Mapping[Question, Answer]) -> int:
+        """The same for many in one round trip: how many are kept. RedisDown without Redis."""
+        commands: list[Command] = []
+        for question, answer in finished.items():
+            life_seconds = answer.expires_at - int(self.now())
+            if question.days not in (None, USUAL_DAYS):
+                life_seconds = min(life_seconds, UNUSUAL_LIFE_SECONDS)
+            if life_seconds >= 1:
+                self._seen_answers.put(question.key, answer.text, answer)
+                commands.append(("SET", question.key, answer.text, "EX", life_seconds))
+        for reply in redis.ask(*commands):
+            redis.value(reply)
+        return len(commands)
+
+    def lives_of(self, questions: Iterable[Question]) -> dict[Question, float]:
+        """For how many seconds the finished answers live on, 0 for what is not there. RedisDown without Redis."""
+        questions = list(questions)
+        replies = redis.ask(*(("PTTL", question.key) for question in questions))
+        return {question: max(0, redis.value(reply)) / 1000 for question, reply in zip(questions, replies, strict=True)}
 
     def held_with(self, cell: Cell, popularity: Popularity) -> tuple[Series | None, float]:
         """What Open-Meteo last said about the cell, and how often it is asked for, in one round trip."""
@@ -113,14 +142,33 @@ class Store:
         return series, popularity.rate(rating)
 
     def held_of(self, cells: Iterable[Cell]) -> dict[Cell, Series]:
-        """The same for many cells in one round trip; cells of which nothing is held are left out."""
+        """The same for many cells, in few round trips; cells of which nothing is held are left out."""
         cells = list(cells)
-        replies = redis.ask(*(("HGET", _upstream_key(cell), VERSION) for cell in cells))
+        replies = [
+            reply
+            for begin in range(0, len(cells), RECORDS_AT_ONCE)
+            for reply in redis.ask(
+                *(("HGET", _upstream_key(c), VERSION) for c in cells[begin : begin + RECORDS_AT_ONCE])
+            )
+        ]
         oldest = self.now() - self.hold_seconds
         unpacked = (
             (cell, self._unpacked(self._packed(cell, reply))) for cell, reply in zip(cells, replies, strict=True)
         )
         return {cell: series for cell, series in unpacked if series and series.fetched_at > oldest}
+
+    def fetched_at_of(self, cells: Iterable[Cell]) -> dict[Cell, int]:
+        """When what is held of cells was fetched; what is not held is left out. RedisDown without Redis."""
+        cells = list(cells)
+        oldest = self.now() - self.hold_seconds
+        fetched = {}
+        for cell, reply in zip(
+            cells, redis.ask(*(("HGET", _upstream_key(cell), VERSION) for cell in cells)), strict=True
+        ):
+            with suppress(Unreadable):
+                if (packed := redis.value(reply)) is not None and (at := fetched_at(packed)) > oldest:
+                    fetched[cell] = at
+        return fetched
 
     def _seen_packed(self, cell: Cell, reply: Reply) -> bytes | None:
         return self._seen_records.get(cell.key)
@@ -153,20 +201,21 @@ class Store:
     @without_redis(returns=None)
     def reject(self, cell: Cell) -> None:
         """Remembers for ten minutes that Open-Meteo has no weather for the cell, so that it costs nothing meanwhile."""
-        until = int(self.now()) + REJECTED_SECONDS
-        redis.value(redis.ask(_REJECT(REJECTED_KEY, cell.key, until, REJECTED_SECONDS))[0])
+        redis.value(redis.ask(_REJECT(REJECTED_KEY, cell.key, REJECTED_SECONDS))[0])
 
-    def is_rejected(self, cell: Cell) -> bool:
-        return bool(self.rejected_of([cell]))
+    def rejected_seconds(self, cell: Cell) -> int:
+        """For how long the cell stays rejected; 0 if it is not."""
+        return self.rejected_of([cell]).get(cell, 0)
 
-    @without_redis(returns=())
-    def rejected_of(self, cells: Iterable[Cell]) -> Collection[Cell]:
-        """Those of the cells that Open-Meteo rejected within the last ten minutes."""
+    @without_redis(instead=lambda self, cells: {})
+    def rejected_of(self, cells: Iterable[Cell]) -> dict[Cell, int]:
+        """Those of the cells that Open-Meteo rejected, and for how many seconds more they stay so."""
         cells = list(cells)
         if not cells:
-            return ()
+            return {}
         untils = redis.value(redis.ask(("ZMSCORE", REJECTED_KEY, *(cell.key for cell in cells)))[0])
-        return [cell for cell, until in zip(cells, untils, strict=True) if until and float(until) > self.now()]
+        left = {cell: math.ceil(float(until) - self.now()) for cell, until in zip(cells, untils, strict=True) if until}
+        return {cell: min(seconds, REJECTED_SECONDS) for cell, seconds in left.items() if seconds > 0}
 
 
 def _upstream_key(cell: Cell) -> str:

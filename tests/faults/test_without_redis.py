@@ -1,5 +1,6 @@
 """Faults 1, 4, 5, 9, 10, 61 as stories: Redis breaks, the answer, the metric, Redis comes back."""
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -57,6 +58,21 @@ def test_an_answer_past_its_life_is_stale_and_still_asks_nobody(api, breakable, 
     assert now - datetime.fromisoformat(body["current"]["time"]) < timedelta(minutes=1)
     assert response["Cache-Status"] == "weathernote; fwd=stale"
     assert simulator.state()["calls"] == 1
+
+
+def test_a_due_forecast_of_a_known_cell_keeps_nobody_waiting(api, breakable, simulator):
+    """The record was seen for /weather, /forecast was never asked for, and hours have passed."""
+    with time_machine.travel(datetime.now(UTC), tick=False) as clock:
+        api.get(WEATHER)
+        breakable.kill()
+        clock.shift(timedelta(minutes=50))
+        begun = time.perf_counter()
+        assert api.get(FORECAST).json()["stale"]
+        assert simulator.state()["calls"] == 1
+        clock.shift(timedelta(hours=4))
+        assert not api.get(FORECAST).json()["stale"]
+    assert time.perf_counter() - begun < 3
+    assert simulator.state()["calls"] == 2
 
 
 def test_an_answer_that_was_only_seen_is_prolonged_for_an_hour(api, breakable, simulator, forget):

@@ -31,6 +31,12 @@ def identify(request: HttpRequest) -> Client:
     return Client(hashed(client_id) if _is_usable(client_id) else address_hash, address_hash)
 
 
+def login_address(request: HttpRequest) -> str | None:
+    """For django-axes, which counts wrong logins by address and keeps it for an hour: an IPv6 network's first one."""
+    address = _address(request).partition("/")[0]
+    return None if address == "unknown" else address
+
+
 def hashed(identifier: str) -> str:
     """The first hex digits of the identifier's BLAKE3 hash, keyed where RATE_LIMIT_HASH_KEY is set."""
     data, key = identifier.encode(), settings.RATE_LIMIT_HASH_KEY

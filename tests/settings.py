@@ -40,7 +40,7 @@ for name in OURS:
     os.environ.pop(name, None)
 
 _folder = Path(tempfile.mkdtemp(prefix="weathernote-tests-"))
-_servers = f'{{"pid": {os.getpid()}, "redis_url": "unix://{_folder}/nothing-here.sock", "simulator_url": ""}}'
+_servers = f'{{"redis_url": "unix://{_folder}/nothing-here.sock", "simulator_url": ""}}'
 (_folder / "instance.json").write_text(_servers)
 os.environ["WEATHERNOTE_INSTANCE"] = str(_folder)
 

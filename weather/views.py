@@ -6,16 +6,17 @@ from time import time
 from typing import Any, ClassVar
 
 from django.http import HttpResponse, HttpResponseNotModified, QueryDict
-from django.utils.http import parse_etags
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 
 from weather.answers import Question
 from weather.cells import Cell, latitude_tenths, longitude_tenths
 from weather.serializers import ForecastSerializer, WeatherSerializer
-from weather.service import NOBODY, Asker, Origin, Served, service
+from weather.service import NOBODY, Origin, Served, service
+from weather.waiting import Asker
 from weathernote import problems
 from weathernote.api import ApiViewSet
+from weathernote.conditional import matches
 from weathernote.problems import ProblemSerializer
 from weathernote.redis import Command
 
@@ -41,7 +42,7 @@ class CellViewSet(ApiViewSet):
     def respond(self, request: Request) -> HttpResponse:
         served = service().answer(self.question, self.replies[0], _asker(request))
         headers = _headers(served, int(time()))
-        if _matches(request.META.get("HTTP_IF_NONE_MATCH"), headers["ETag"]):
+        if matches(request.META.get("HTTP_IF_NONE_MATCH"), headers["ETag"]):
             return HttpResponseNotModified(headers=headers)
         text = served.answer.fetched_text if served.origin == "fetched" else served.answer.text
         return HttpResponse(text, content_type="application/json", headers=headers)
@@ -151,11 +152,3 @@ def _headers(served: Served, now: int) -> dict[str, str]:
         "ETag": answer.etag,
         "Cache-Status": _CACHE_STATUS[served.origin].format(ttl=life_seconds, stored="; stored" if served.kept else ""),
     }
-
-
-def _matches(if_none_match: str | None, etag: str) -> bool:
-    """RFC 9110's weak comparison of `If-None-Match` with `etag`."""
-    if not if_none_match:
-        return False
-    opaque = etag.removeprefix("W/")
-    return any(given == "*" or given.removeprefix("W/") == opaque for given in parse_etags(if_none_match))

@@ -5,6 +5,7 @@ default stand in README.md; what makes no sense is named by `manage.py check` an
 """
 
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import environ
@@ -33,9 +34,8 @@ HOLD_SECONDS = ENVIRONMENT.whole("HOLD_SECONDS", 172_800, 600, 345_600)
 INSTANCE = local.Instance.current(RUN_DIR, ENVIRONMENT.text(local.INSTANCE_VARIABLE), ENVIRONMENT.text("REDIS_URL"))
 OPEN_METEO_API_KEY = ENVIRONMENT.text("OPEN_METEO_API_KEY")
 _OPEN_METEO_HOST = "customer-api.open-meteo.com" if OPEN_METEO_API_KEY else "api.open-meteo.com"
-OPEN_METEO_URL = INSTANCE.simulator_url or ENVIRONMENT.url(
-    "OPEN_METEO_URL", f"https://{_OPEN_METEO_HOST}/v1/forecast", ("https", "http")
-)
+LIVE_OPEN_METEO_URL = ENVIRONMENT.url("OPEN_METEO_URL", f"https://{_OPEN_METEO_HOST}/v1/forecast", ("https", "http"))
+OPEN_METEO_URL = INSTANCE.simulator_url or LIVE_OPEN_METEO_URL
 SOURCE = "simulator" if INSTANCE.simulator_url else "open-meteo"
 UPSTREAM_TIMEOUT_SECONDS = ENVIRONMENT.real("UPSTREAM_TIMEOUT_SECONDS", 5, 0.1, 60)
 # The free service's own limits; each binds by itself, in any order of size.
@@ -119,11 +119,11 @@ MIDDLEWARE = [
     "weathernote.middleware.request_id",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "weathernote.middleware.Sessions",
     "weathernote.middleware.Common",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "weathernote.middleware.Csrf",
+    "weathernote.middleware.Authentication",
+    "weathernote.middleware.Messages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "weathernote.urls"
@@ -147,11 +147,26 @@ _DATABASE_URL = ENVIRONMENT.url(
     ("sqlite", "postgres", "postgresql"),
 )
 DATABASES = {"default": environ.Env.db_url_config(_DATABASE_URL)}
+if _DATABASE_URL.startswith("sqlite"):
+    # A transaction that begins by reading and then writes would fail at once where another one writes.
+    DATABASES["default"].setdefault("OPTIONS", {}).update(transaction_mode="IMMEDIATE", timeout=20)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
+# Ten wrong passwords for a name from an address lock the two for an hour, in the database, for all instances.
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AXES_FAILURE_LIMIT = 10
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_COOLOFF_TIME = timedelta(hours=1)
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_CLIENT_IP_CALLABLE = "ratelimit.identity.login_address"
+AXES_LOCKOUT_TEMPLATE = "admin/locked_out.html"
+AXES_VERBOSE = False
+# Unknown parameters are ignored, however many; the server bounds the length of a request's head.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = None
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
@@ -165,7 +180,10 @@ WHITENOISE_AUTOREFRESH = DEBUG
 SESSION_COOKIE_SECURE = HOSTS_ARE_REAL
 CSRF_COOKIE_SECURE = HOSTS_ARE_REAL
 SECURE_PROXY_SSL_HEADER = None
+# A page of ours that comes through the edge says https; that it is one of ours is all that matters.
+CSRF_TRUSTED_ORIGINS = [f"https://{'*' if host.startswith('.') else ''}{host}" for host in ALLOWED_HOSTS if host != "*"]
 SILENCED_SYSTEM_CHECKS = [
+    "axes.W002",  # its middleware stands around the login alone, in login.py
     "security.W004",  # HSTS is the edge's to send
     "security.W008",  # TLS ends at the edge, Django never redirects to https
 ]

@@ -1,15 +1,19 @@
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
-from weathernote import docs, health
+from weathernote import docs, health, login
+from weathernote.read_only import read_only
 
 urlpatterns = [
-    path("", RedirectView.as_view(url="/api/v1/docs")),
+    path("", read_only(RedirectView.as_view(url="/api/v1/docs"))),
     path("api/v1/", include("weather.urls")),
-    path("api/v1/schema", docs.schema, name="schema"),
-    path("api/v1/docs", docs.DocsView.as_view(url_name="schema"), name="docs"),
-    path("health", health.health),
+    path("api/v1/", include("prewarm.urls")),
+    # With a trailing slash they are answered alike.
+    re_path(r"^api/v1/schema/?$", read_only(docs.schema), name="schema"),
+    re_path(r"^api/v1/docs/?$", read_only(docs.DocsView.as_view(url="/api/v1/schema")), name="docs"),
+    path("health", read_only(health.health)),
+    path("admin/login/", login.login),
     path("admin/", admin.site.urls),
 ]
 

@@ -1,0 +1,207 @@
+"""What staff see: their cities with how each stands, and what the runs of prewarm did."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from import_export.admin import ImportExportMixin
+
+from prewarm import changelist, countries, importing, run
+from prewarm.fold import fold
+from prewarm.forms import CityForm
+from prewarm.models import City, PrewarmRun
+from prewarm.resources import CityResource
+
+#: A run of so many cities ends within the time that a browser waits.
+MOST_PREWARMED_NOW = 100
+
+admin.site.site_header = admin.site.site_title = "WeatherNote"
+admin.site.index_title = "Administration"
+# A handful of models stands on the front page; beside it the lists want the width.
+admin.site.enable_nav_sidebar = False
+
+
+class CountryFilter(admin.SimpleListFilter):
+    title = "country"
+    parameter_name = "country"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        names = countries.names()
+        present = City.objects.order_by().values_list("country", flat=True).distinct()
+        return sorted(((code, names.get(code, code)) for code in present), key=lambda country: fold(country[1]))
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        return queryset.filter(country=self.value()) if self.value() else queryset
+
+
+@admin.register(City)
+class CityAdmin(ImportExportMixin, admin.ModelAdmin):
+    form = CityForm
+    list_display = ("name", "country", "cell", "state", "age", "answer_ends", "asked", "order", "active")
+    list_editable = ("order", "active")
+    list_filter = ("active", CountryFilter)
+    list_per_page = 100
+    list_max_show_all = 200
+    search_fields = ("name", "country", "notes")
+    search_help_text = "Name (accents make no difference), country code or notes"
+    actions = ("activate", "deactivate", "prewarm_now")
+    readonly_fields = ("cell", "created", "changed")
+    fieldsets = (
+        (None, {"fields": ("name", "country", "timezone", "population")}),
+        ("Position", {"fields": ("latitude", "longitude", "cell")}),
+        ("Staff", {"fields": ("active", "order", "notes", "created", "changed")}),
+    )
+    save_on_top = True
+
+    resource_classes = (CityResource,)
+    formats = (importing.CityCsv,)
+    import_form_class = importing.UploadForm
+    tmp_storage_class = importing.RedisStorage
+    import_template_name = "admin/prewarm/city/import.html"
+    skip_export_form = True
+
+    class Media:
+        css = {"all": ("prewarm/admin.css",)}
+        js = ("prewarm/position.js",)
+
+    # ── the list ──────────────────────────────────────────────────────────────────────────────────
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
+        return changelist.LiveChangeList
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
+        found, has_duplicates = super().get_search_results(request, queryset, search_term)
+        if folded := fold(search_term):
+            # Databases differ in what they take for the same letter.
+            named = [pk for pk, name in City.objects.values_list("pk", "name") if folded in fold(name)]
+            found |= queryset.filter(pk__in=named)
+        return found, has_duplicates
+
+    @admin.display(description="weather")
+    def state(self, city: Any) -> SafeString:
+        return changelist.badge(city.live)
+
+    @admin.display(description="age")
+    def age(self, city: Any) -> str:
+        return changelist.spoken(city.live.age_seconds)
+
+    @admin.display(description="ends in")
+    def answer_ends(self, city: Any) -> str:
+        return changelist.spoken(city.live.answer_ends_in_seconds)
+
+    @admin.display(description="asked / h")
+    def asked(self, city: Any) -> str:
+        rate = city.live.requests_per_hour
+        return "–" if not rate or rate < 0.05 else f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}"
+
+    # ── actions ───────────────────────────────────────────────────────────────────────────────────
+
+    @admin.action(description="Activate selected cities", permissions=["change"])
+    def activate(self, request: HttpRequest, queryset: QuerySet) -> None:
+        self._switch(request, queryset, active=True)
+
+    @admin.action(description="Deactivate selected cities", permissions=["change"])
+    def deactivate(self, request: HttpRequest, queryset: QuerySet) -> None:
+        self._switch(request, queryset, active=False)
+
+    def _switch(self, request: HttpRequest, queryset: QuerySet, *, active: bool) -> None:
+        switched = list(queryset.filter(active=not active))
+        City.objects.filter(pk__in=[city.pk for city in switched]).update(active=active)
+        word = "activated" if active else "deactivated"
+        if switched:
+            staff: Any = request.user
+            LogEntry.objects.log_actions(staff.pk, switched, CHANGE, word.capitalize())
+        self.message_user(request, f"{len(switched)} {_cities(len(switched))} {word}.", messages.SUCCESS)
+
+    @admin.action(description="Prewarm selected cities now", permissions=["change"])
+    def prewarm_now(self, request: HttpRequest, queryset: QuerySet) -> None:
+        chosen = list(queryset)
+        if len(chosen) > MOST_PREWARMED_NOW:
+            text = f"At most {MOST_PREWARMED_NOW} cities at a time; manage.py prewarm does them all."
+            self.message_user(request, text, messages.ERROR)
+            return
+        self.message_user(request, run.refresh_now(chosen))
+
+    # ── import and export ─────────────────────────────────────────────────────────────────────────
+
+    def has_import_permission(self, request: HttpRequest) -> bool:
+        return self.has_add_permission(request) and self.has_change_permission(request)
+
+    def has_export_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def process_import(self, request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
+        try:
+            return super().process_import(request, **kwargs)
+        except importing.UploadGone:
+            self.message_user(request, "The file is kept for an hour only; upload it again.", messages.ERROR)
+            return HttpResponseRedirect(reverse("admin:prewarm_city_import"))
+
+
+def _cities(number: int) -> str:
+    return "city" if number == 1 else "cities"
+
+
+_COUNTS = ("refreshed", "rederived", "skipped", "failed")
+
+
+@admin.register(PrewarmRun)
+class PrewarmRunAdmin(admin.ModelAdmin):
+    list_display = ("start", "took", "result", *_COUNTS, "calls", "spent")
+    list_filter = ("exit_code", "forced")
+    list_per_page = 50
+    fields = readonly_fields = (
+        "start",
+        "took",
+        "result",
+        *_COUNTS,
+        "names_of_failed",
+        "calls",
+        "spent",
+        "forced",
+        "message",
+    )
+
+    class Media:
+        css = {"all": ("prewarm/admin.css",)}
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @admin.display(description="started (UTC)", ordering="started")
+    def start(self, run: PrewarmRun) -> str:
+        return f"{run.started:%Y-%m-%d %H:%M:%S}"
+
+    @admin.display(description="took", ordering="took_seconds")
+    def took(self, run: PrewarmRun) -> str:
+        if run.took_seconds is None:
+            return "–"
+        minutes, seconds = divmod(run.took_seconds, 60)
+        return f"{minutes:.0f} min {int(seconds):02} s" if minutes else f"{seconds:.1f} s"
+
+    @admin.display(description="result", ordering="exit_code")
+    def result(self, run: PrewarmRun) -> SafeString:
+        css = {None: "unknown", 0: "fresh", 1: "stale"}.get(run.exit_code, "wrong")
+        word = run.get_exit_code_display() or "not ended"
+        return format_html('<span class="live {}" title="{}">{}</span>', css, run.message, word)
+
+    @admin.display(description="budget spent", ordering="weight")
+    def spent(self, run: PrewarmRun) -> str:
+        return f"{run.weight:,.1f}"
+
+    @admin.display(description="failed cities")
+    def names_of_failed(self, run: PrewarmRun) -> str:
+        failed: str | Iterable[str] = run.failed_cities
+        return failed if isinstance(failed, str) else ", ".join(failed) or "–"

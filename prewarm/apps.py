@@ -1,0 +1,14 @@
+from django.apps import AppConfig
+from django.db.models.signals import post_delete, post_save
+
+
+class PrewarmConfig(AppConfig):
+    name = "prewarm"
+    verbose_name = "Prewarming"
+
+    def ready(self) -> None:
+        from prewarm.models import City
+        from prewarm.record import forget_after_commit
+
+        for signal in (post_save, post_delete):
+            signal.connect(forget_after_commit, sender=City, dispatch_uid="cities:active")

@@ -1,0 +1,177 @@
+"""The cities that staff keep warm, and what each run of prewarm did."""
+
+import functools
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from datetime import datetime
+from decimal import ROUND_DOWN, Decimal
+from typing import Any
+from zoneinfo import available_timezones
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils import timezone as clock
+
+from prewarm import countries, record
+from weather.cells import Cell, InvalidPosition, latitude_tenths, longitude_tenths
+
+#: A tenth of a metre: more than any phone or map knows.
+_POSITION_STEP = Decimal("0.000001")
+
+
+def kept_degrees(text: str, parse: Callable[[str], int]) -> Decimal:
+    """The degrees in `text` as they are kept; InvalidPosition, by latitude_tenths or longitude_tenths, for others.
+
+    Further decimals are cut off, not rounded: that never moves a position into another cell.
+    """
+    parse(text)
+    # Adding zero turns -0.000000 into 0.
+    return Decimal(text).quantize(_POSITION_STEP, rounding=ROUND_DOWN) + 0
+
+
+def validate_country(code: str) -> None:
+    if code.upper() not in countries.names():
+        raise ValidationError("must be a country's two letters by ISO 3166, such as JP")
+
+
+def validate_timezone(name: str) -> None:
+    if name not in _timezones():
+        raise ValidationError("must be an IANA time zone, such as Asia/Tokyo")
+
+
+# To look for them in the file system takes as long as to import a city.
+_timezones = functools.cache(available_timezones)
+
+
+def validate_latitude(degrees: Decimal) -> None:
+    _validate(latitude_tenths, degrees)
+
+
+def validate_longitude(degrees: Decimal) -> None:
+    _validate(longitude_tenths, degrees)
+
+
+def _text(degrees: Decimal | float | None) -> str:
+    return str(degrees).replace("E+", "E")
+
+
+def _validate(parse: Callable[[str], int], degrees: Decimal) -> None:
+    try:
+        parse(_text(degrees))
+    except InvalidPosition as invalid:
+        raise ValidationError(invalid.detail) from None
+
+
+class CityQuerySet(models.QuerySet["City"]):
+    def active(self) -> "CityQuerySet":
+        """The cities that are shown and kept warm, in staff's order."""
+        return self.filter(active=True).order_by(*City.STAFFS_ORDER)
+
+    def update(self, **changes: Any) -> int:
+        """Django's own, which tells no signal: the list that clients get is worked out anew after this too."""
+        changed = super().update(**changes)
+        record.forget_after_commit()
+        return changed
+
+
+class City(models.Model):
+    """A place whose weather is kept ready, whoever asks for it."""
+
+    STAFFS_ORDER = ("order", "-population", "name", "pk")
+
+    name = models.CharField(max_length=100)
+    country = models.CharField(max_length=2, validators=[validate_country], help_text="Two letters, such as JP.")
+    latitude = models.DecimalField(
+        max_digits=9, decimal_places=6, validators=[validate_latitude], help_text="Degrees north, such as 40.7128."
+    )
+    longitude = models.DecimalField(
+        max_digits=9, decimal_places=6, validators=[validate_longitude], help_text="Degrees east, such as -74.0060."
+    )
+    timezone = models.CharField(
+        "time zone", max_length=64, validators=[validate_timezone], help_text="IANA name, such as America/New_York."
+    )
+    population = models.PositiveIntegerField(default=0)
+    order = models.PositiveIntegerField(
+        default=0, db_index=True, help_text="Lower comes first; cities of one order by population."
+    )
+    active = models.BooleanField(
+        default=True, db_index=True, help_text="Shown to clients and kept warm; switch off rather than delete."
+    )
+    notes = models.TextField(blank=True, help_text="For staff alone.")
+    cell = models.CharField(max_length=32, editable=False)
+    created = models.DateTimeField(auto_now_add=True)
+    changed = models.DateTimeField(auto_now=True)
+
+    objects = CityQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "cities"
+        ordering = ("order", "-population", "name", "pk")
+        constraints = [models.UniqueConstraint(fields=("cell", "name"), name="city_once_per_cell")]
+
+    def __str__(self) -> str:
+        return f"{self.name}, {self.country}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self._work_out()
+        super().save(*args, **kwargs)
+
+    @property
+    def as_cell(self) -> Cell:
+        return Cell.from_key(self.cell)
+
+    def clean(self) -> None:
+        # What the position's own fields refuse has no cell.
+        with suppress(InvalidPosition, AttributeError):
+            self._work_out()
+
+    def validate_unique(self, exclude: Collection[str] | None = None) -> None:
+        """In words of staff that the city is there already; the cell is no field of a form, so Django says nothing."""
+        super().validate_unique(exclude)
+        if {"name", "latitude", "longitude"} & set(exclude or ()):
+            return
+        if City.objects.filter(cell=self.cell, name=self.name).exclude(pk=self.pk).exists():
+            raise ValidationError({"name": f"{self.name} is in this cell already."})
+
+    def _work_out(self) -> None:
+        self.country = self.country.upper()
+        self.latitude = kept_degrees(_text(self.latitude), latitude_tenths)
+        self.longitude = kept_degrees(_text(self.longitude), longitude_tenths)
+        self.cell = Cell.parse(_text(self.latitude), _text(self.longitude)).key
+
+
+class PrewarmRunQuerySet(models.QuerySet["PrewarmRun"]):
+    def older_than(self, moment: datetime) -> "PrewarmRunQuerySet":
+        return self.filter(started__lt=moment)
+
+
+class PrewarmRun(models.Model):
+    """What one `manage.py prewarm` did; written by the command alone."""
+
+    #: By exit code; none yet while it runs, and for ever where it was killed.
+    RESULTS = ((0, "good"), (1, "some failed"), (2, "none done"))
+
+    started = models.DateTimeField(default=clock.now, db_index=True)
+    finished = models.DateTimeField(null=True, blank=True)
+    took_seconds = models.FloatField(null=True, blank=True)
+    refreshed = models.PositiveIntegerField(default=0, help_text="Cells that Open-Meteo was asked for.")
+    rederived = models.PositiveIntegerField(
+        "worked out anew", default=0, help_text="Answers worked out from what was held."
+    )
+    skipped = models.PositiveIntegerField(default=0)
+    failed = models.PositiveIntegerField(default=0)
+    calls = models.PositiveIntegerField(default=0, help_text="Calls to Open-Meteo.")
+    weight = models.FloatField("budget spent", default=0, help_text="In Open-Meteo's own weight.")
+    exit_code = models.PositiveSmallIntegerField("result", choices=RESULTS, null=True, blank=True)
+    forced = models.BooleanField(default=False)
+    failed_cities = models.JSONField(default=list, blank=True)
+    message = models.TextField(blank=True)
+
+    objects = PrewarmRunQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-started", "-pk")
+        default_permissions = ("view",)
+
+    def __str__(self) -> str:
+        return f"Run of {self.started:%Y-%m-%d %H:%M:%S} UTC"

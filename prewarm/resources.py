@@ -1,0 +1,89 @@
+"""Cities as CSV: the columns that staff import and export."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from import_export import fields, resources, widgets
+
+from prewarm.models import City, kept_degrees
+from weather.cells import Cell, InvalidPosition, latitude_tenths, longitude_tenths
+
+_TRUE, _FALSE = ("1", "true", "yes"), ("0", "false", "no")
+
+
+class Degrees(widgets.Widget):
+    """A position by the rules of the API, so that a decimal comma or a word is refused with the same sentence."""
+
+    def __init__(self, parse: Callable[[str], int]) -> None:
+        super().__init__()
+        self.parse = parse
+
+    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Decimal:
+        return kept_degrees(str(value).strip(), self.parse)
+
+    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
+        return "" if value is None else format(Decimal(value).normalize(), "f")
+
+
+class Whole(widgets.Widget):
+    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> int | None:
+        text = str(value).strip()
+        if not text:
+            return None
+        if not (text.isascii() and text.isdigit()):
+            raise ValueError("must be a whole number of 0 or more")
+        return int(text[:20])
+
+
+class YesOrNo(widgets.Widget):
+    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> bool | None:
+        text = str(value).strip().lower()
+        if not text:
+            return None
+        if text not in (*_TRUE, *_FALSE):
+            raise ValueError("must be 1 or 0")
+        return text in _TRUE
+
+    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
+        return "1" if value else "0"
+
+
+class Words(widgets.Widget):
+    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> str:
+        return str(value).strip()
+
+
+def _field(name: str, widget: widgets.Widget, **options: Any) -> fields.Field:
+    return fields.Field(name, name, widget, **options)
+
+
+class CityResource(resources.ModelResource):
+    """A row is the city of its name in its cell; where there is none yet, a new one."""
+
+    name = _field("name", Words())
+    country = _field("country", Words())
+    latitude = _field("latitude", Degrees(latitude_tenths))
+    longitude = _field("longitude", Degrees(longitude_tenths))
+    timezone = _field("timezone", Words())
+    population = _field("population", Whole(), default=0)
+    order = _field("order", Whole(), default=0)
+    active = _field("active", YesOrNo(), default=True)
+    notes = _field("notes", Words())
+
+    class Meta:
+        model = City
+        fields = ("name", "country", "latitude", "longitude", "timezone", "population", "order", "active", "notes")
+        export_order = fields
+        import_id_fields = ("name", "latitude", "longitude")
+        clean_model_instances = True
+        skip_unchanged = True
+        report_skipped = True
+        use_transactions = True
+
+    def get_instance(self, instance_loader: Any, row: Any) -> City | None:
+        try:
+            cell = Cell.parse(row["latitude"].strip(), row["longitude"].strip())
+        except InvalidPosition:
+            return None  # the fields say what is wrong
+        return self.get_queryset().filter(cell=cell.key, name=row["name"].strip()).first()

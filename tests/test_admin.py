@@ -1,0 +1,372 @@
+"""The admin that staff use: the list with how each city stands, its actions, import and export, and who may what."""
+
+import csv
+import io
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Group, User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from prewarm import live, views
+from prewarm.changelist import spoken
+from prewarm.models import City, PrewarmRun
+from weather.answers import Question
+from weather.cells import Cell
+from weather.service import service
+
+CITIES = "/admin/prewarm/city/"
+RUNS = "/admin/prewarm/prewarmrun/"
+COLUMNS = "name,country,latitude,longitude,timezone,population,order,active,notes"
+OSLO = "Oslo,NO,59.9139,10.7522,Europe/Oslo,717710,5,1,on the fjord"
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def editor(api) -> Client:
+    """One of the city editors, logged in."""
+    user = User.objects.create_user("eve", is_staff=True)
+    user.groups.add(Group.objects.get(name="city editors"))
+    api.force_login(user)
+    api.raise_request_exception = True
+    views.record.cache_clear()
+    return api
+
+
+def fetch(cell: Cell, *, hours_ago: float = 0) -> None:
+    """Has the cell's forecast held, as if it had come so long ago."""
+    series = service().fetcher.want(cell).result(5)
+    service().store.hold({cell: replace(series, fetched_at=int(series.fetched_at - hours_ago * 3600))})
+
+
+def upload(editor: Client, text: str | bytes):
+    data = text if isinstance(text, bytes) else text.encode()
+    form = {"resource": "0", "format": "0", "import_file": SimpleUploadedFile("cities.csv", data)}
+    return editor.post(f"{CITIES}import/", form)
+
+
+def confirm(editor: Client, preview):
+    return editor.post(f"{CITIES}process_import/", preview.context["confirm_form"].initial, follow=True)
+
+
+def said(response) -> list[str]:
+    return [str(message) for message in response.context["messages"]]
+
+
+# ── the list ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_list_shows_how_each_city_stands(editor):
+    fresh, stale = (City.objects.get(name=name).as_cell for name in ("Shanghai", "Beijing"))
+    fetch(fresh)
+    fetch(stale, hours_ago=5)
+    page = editor.get(CITIES)
+    states = {city.name: city.live for city in page.context["cl"].result_list}
+    assert [states[name].state for name in ("Shanghai", "Beijing", "Shenzhen")] == ["fresh", "stale", "cold"]
+    assert states["Beijing"].age_seconds == pytest.approx(5 * 3600, abs=5)
+    text = page.content.decode()
+    assert "5 h 00 min" in text and '<span class="live stale"' in text and '<span class="live cold"' in text
+
+
+def test_an_answer_in_redis_shows_when_it_ends(editor, valkey):
+    shanghai = City.objects.get(name="Shanghai")
+    editor.get(f"/api/v1/weather?lat={shanghai.latitude}&lon={shanghai.longitude}")
+    valkey.expire(Question(shanghai.as_cell).key, 125)
+    assert live.look([shanghai.as_cell])[shanghai.as_cell].answer_ends_in_seconds == pytest.approx(125, abs=2)
+
+
+def test_a_popular_city_is_stale_sooner(editor, valkey):
+    busy, quiet = (City.objects.get(name=name).as_cell for name in ("Shanghai", "Beijing"))
+    for cell in (busy, quiet):
+        fetch(cell, hours_ago=1)
+    popularity = service().popularity
+    popularity.saw(busy, 100_000)
+    popularity.saw(quiet, 1)
+    popularity.flush()
+    valkey.set("popularity:price", repr(2e6))
+    looked = live.look([busy, quiet])
+    assert (looked[busy].state, looked[quiet].state) == ("stale", "fresh")
+    assert (looked[busy].requests_per_hour or 0) > 1000 > (looked[quiet].requests_per_hour or 0) > 0
+
+
+def test_without_redis_the_list_is_there_and_says_so(editor, settings, forget):
+    settings.CACHES["default"]["LOCATION"] = ["redis://127.0.0.1:1/0"]
+    forget()
+    page = editor.get(CITIES)
+    assert page.status_code == 200 and page.content.decode().count("live unknown") == 100
+
+
+def test_a_page_takes_one_look_at_redis_and_the_same_queries_for_many_cities(editor, valkey, monkeypatch):
+    looks = []
+    look = live.look
+
+    def counted(cells):
+        looks.append(len(cells))
+        return look(cells)
+
+    monkeypatch.setattr(live, "look", counted)
+    with CaptureQueriesContext(connection) as many:
+        editor.get(CITIES)
+    City.objects.exclude(name="Berlin").delete()
+    with CaptureQueriesContext(connection) as one:
+        editor.get(CITIES)
+    assert looks == [100, 1]
+    assert len(many) == len(one) <= 10
+
+
+def test_the_order_is_changed_in_the_list_at_one_query_a_city(editor):
+    page = editor.get(f"{CITIES}?q=an")
+    formset = page.context["cl"].formset
+    data = {f"form-{field}": value for field, value in formset.management_form.initial.items()} | {"_save": "Save"}
+    for at, form in enumerate(formset.forms):
+        data |= {f"form-{at}-id": form.instance.pk, f"form-{at}-order": form.instance.order}
+        data |= {f"form-{at}-active": "on"}
+    data["form-0-order"] = 1
+    with CaptureQueriesContext(connection) as queries:
+        response = editor.post(f"{CITIES}?q=an", data)
+    assert response.status_code == 302 and len(formset.forms) > 20
+    assert City.objects.get(order=1).name == formset.forms[0].instance.name
+    assert LogEntry.objects.filter(object_repr=str(formset.forms[0].instance)).exists()
+    assert len(queries) <= len(formset.forms) + 20  # Django itself looks each one up by its number
+
+
+@pytest.mark.parametrize("search", ["sao paulo", "SÃO", "São"])
+def test_staff_find_a_name_without_its_accents(editor, search):
+    found = editor.get(CITIES, {"q": search}).context["cl"].result_list
+    assert [city.name for city in found] == ["São Paulo"]
+
+
+def test_the_list_is_filtered_by_country_and_active(editor):
+    City.objects.filter(name="Berlin").update(active=False)
+    cl = editor.get(CITIES, {"country": "DE", "active__exact": "0"}).context["cl"]
+    assert [city.name for city in cl.result_list] == ["Berlin"]
+    assert "Germany" in editor.get(CITIES).content.decode()
+
+
+# ── actions ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def act(editor: Client, action: str, *names: str):
+    chosen = list(City.objects.filter(name__in=names).values_list("pk", flat=True))
+    return editor.post(CITIES, {"action": action, "_selected_action": chosen}, follow=True)
+
+
+def test_cities_are_switched_off_and_on_together_and_their_history_says_so(
+    editor, valkey, django_capture_on_commit_callbacks
+):
+    valkey.set("cities:active", "old")
+    with django_capture_on_commit_callbacks(execute=True):
+        response = act(editor, "deactivate", "Berlin", "Paris", "Lagos")
+    assert said(response) == ["2 cities deactivated."] and not valkey.exists("cities:active")
+    assert set(City.objects.filter(active=False).values_list("name", flat=True)) == {"Berlin", "Lagos"}
+    berlin = City.objects.get(name="Berlin")
+    assert "Deactivated" in editor.get(f"{CITIES}{berlin.pk}/history/").content.decode()
+    assert said(act(editor, "activate", "Berlin")) == ["1 city activated."]
+    assert City.objects.get(name="Berlin").active
+
+
+def test_prewarm_now_tells_what_was_done(editor, monkeypatch):
+    monkeypatch.setattr("prewarm.run.refresh_now", lambda cities: f"{len(cities)} done")
+    assert said(act(editor, "prewarm_now", "Berlin", "Lagos")) == ["2 done"]
+
+
+# ── one city ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def form_of(**changes) -> dict[str, str]:
+    told = dict(zip(COLUMNS.split(","), OSLO.split(","), strict=True)) | {"active": "on"}
+    return told | changes
+
+
+def test_a_city_is_added_with_its_cell_and_its_history(editor):
+    response = editor.post(f"{CITIES}add/", form_of(country="no", latitude=" 59.91390000009 "))
+    assert response.status_code == 302
+    oslo = City.objects.get(name="Oslo")
+    assert (oslo.country, oslo.cell) == ("NO", "lat:59.9:lon:10.8")
+    editor.post(f"{CITIES}{oslo.pk}/change/", form_of(order="7"))
+    history = editor.get(f"{CITIES}{oslo.pk}/history/").content.decode()
+    assert "Added" in history and "Changed Order" in history and "Latitude" not in history
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "fault"),
+    [
+        ({"latitude": "91"}, "latitude", "must be between -90 and 90 degrees"),
+        ({"latitude": "59,9"}, "latitude", "must be a decimal number of degrees, such as 40.7128"),
+        ({"longitude": "NaN"}, "longitude", "must be a decimal number of degrees, such as 40.7128"),
+        ({"longitude": ""}, "longitude", "This field is required."),
+        ({"timezone": "Europe/Atlantis"}, "timezone", "must be an IANA time zone, such as Asia/Tokyo"),
+        ({"country": "UK"}, "country", "must be a country's two letters by ISO 3166, such as JP"),
+        ({"name": "Berlin", "latitude": "52.52", "longitude": "13.41"}, "name", "Berlin is in this cell already."),
+    ],
+)
+def test_what_is_wrong_is_said_at_its_field(editor, changes, field, fault):
+    page = editor.post(f"{CITIES}add/", form_of(**changes))
+    assert page.context["adminform"].form.errors == {field: [fault]}
+
+
+def test_the_page_of_a_city_shows_its_cell_and_brings_the_script(editor):
+    page = editor.get(f"{CITIES}{City.objects.get(name='Berlin').pk}/change/").content.decode()
+    assert "lat:52.5:lon:13.4" in page and "prewarm/position.js" in page and 'value="52.52437"' in page
+
+
+# ── import and export ─────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_table_is_previewed_and_stored_once_it_is_confirmed(editor, valkey):
+    preview = upload(editor, f"{COLUMNS}\n{OSLO}\n")
+    assert "1 row in order" in preview.content.decode() and not City.objects.filter(name="Oslo").exists()
+    assert [valkey.ttl(key) > 0 for key in valkey.keys("cities:upload:*")] == [True]
+    assert said(confirm(editor, preview)) == ["Import finished: 1 new, 0 updated, 0 deleted and 0 skipped cities."]
+    oslo = City.objects.get(name="Oslo")
+    assert (oslo.cell, oslo.order, oslo.notes) == ("lat:59.9:lon:10.8", 5, "on the fjord")
+    assert valkey.keys("cities:upload:*") == []
+    assert LogEntry.objects.filter(object_repr="Oslo, NO").exists()
+
+
+def test_bad_rows_are_named_and_the_good_ones_still_previewed(editor):
+    rows = [
+        OSLO,
+        "Nowhere,NO,91,10,Europe/Oslo,0,0,1,",
+        "Rome,IT,41.9,12.5,Europe/Rome,x,0,maybe,",
+        "Short,NO",
+        "Paris,FR,48.85,2.35,Europe/Paris,2000000,9,1,a comma, not quoted",
+    ]
+    preview = upload(editor, "\n".join([COLUMNS, *rows]))
+    result = preview.context["result"]
+    assert {row.number + 1: set(row.field_specific_errors) for row in result.invalid_rows} == {
+        3: {"latitude"},
+        4: {"population", "active"},
+        5: {"latitude", "longitude", "timezone"},
+    }
+    text = preview.content.decode()
+    assert "3 rows cannot be imported" in text and "2 rows in order" in text
+    assert "must be between -90 and 90 degrees" in text and "must be 1 or 0" in text and "a comma, not quoted" in text
+    assert "confirm_form" not in preview.context and not City.objects.filter(name="Oslo").exists()
+
+
+def test_a_city_that_is_there_is_changed_and_one_that_is_the_same_left(editor):
+    rows = [
+        "Berlin,DE,52.52437,13.41053,Europe/Berlin,3426354,1,1,moved up",
+        "Shanghai,CN,31.22222,121.45806,Asia/Shanghai,24874500,10,1,",
+    ]
+    preview = upload(editor, "\n".join([COLUMNS, *rows]))
+    assert said(confirm(editor, preview)) == ["Import finished: 0 new, 1 updated, 0 deleted and 1 skipped cities."]
+    assert City.objects.count() == 100 and City.objects.get(name="Berlin").order == 1
+
+
+def test_what_is_exported_can_be_imported_and_changes_nothing(editor):
+    City.objects.filter(name="Berlin").update(active=False, notes='"quoted", and; so on')
+    exported = editor.get(f"{CITIES}export/")
+    assert exported["Content-Type"] == "text/csv"
+    rows = list(csv.DictReader(io.StringIO(exported.content.decode())))
+    assert len(rows) == 100 and ",".join(rows[0]) == COLUMNS
+    berlin = next(row for row in rows if row["name"] == "Berlin")
+    assert (berlin["latitude"], berlin["active"], berlin["order"]) == ("52.52437", "0", "990")
+    result = upload(editor, exported.content).context["result"]
+    assert result.totals["skip"] == 100
+
+
+def test_an_export_of_a_filtered_list_holds_what_the_list_shows(editor):
+    exported = editor.get(f"{CITIES}export/?country=DE").content.decode()
+    assert [row["name"] for row in csv.DictReader(io.StringIO(exported))] == ["Berlin"]
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "\ufeff" + f"{COLUMNS}\r\n{OSLO}\r\n",
+        f"{COLUMNS}\n{OSLO}".replace(",", ";"),
+        f"{COLUMNS.title()}\n\n{OSLO}\n,,,,,,,,\n",
+        "name,country,latitude,longitude,timezone\nOslo,no,59.9139,10.7522,Europe/Oslo",
+        f"{COLUMNS}\nOslo,NO,59.9139,10.7522,Europe/Oslo,,,,",
+    ],
+    ids=["as Excel writes it", "semicolons", "capitals and empty rows", "the needed columns", "empty cells"],
+)
+def test_tables_are_read_as_spreadsheets_write_them(editor, table):
+    confirm(editor, upload(editor, table))
+    oslo = City.objects.get(name="Oslo")
+    assert (oslo.cell, oslo.country, oslo.active) == ("lat:59.9:lon:10.8", "NO", True)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        b"",
+        b"\xff\xfe\x00",
+        b"\x00\x01",
+        b"<html>",
+        b"name\nOslo",
+        COLUMNS.encode(),
+        b"a,a\n1,2",
+        b"x" * 2_000_001,
+        b'"',
+    ],
+)
+def test_what_is_no_table_is_refused_in_words(editor, table):
+    page = upload(editor, table)
+    assert page.status_code == 200 and "confirm_form" not in page.context
+    assert page.context["form"].errors or page.context["result"].has_errors()
+
+
+def test_a_preview_that_is_kept_no_longer_is_asked_for_again(editor, valkey):
+    preview = upload(editor, f"{COLUMNS}\n{OSLO}\n")
+    valkey.flushall()
+    response = confirm(editor, preview)
+    assert said(response) == ["The file is kept for an hour only; upload it again."]
+    assert not City.objects.filter(name="Oslo").exists()
+
+
+# ── runs ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_runs_are_shown_newest_first_and_cannot_be_changed(editor):
+    now = timezone.now()
+    PrewarmRun.objects.create(started=now - timedelta(hours=1), took_seconds=4.21, exit_code=0, weight=12.5, calls=3)
+    last = PrewarmRun.objects.create(started=now, took_seconds=75, exit_code=1, failed=1, failed_cities=["Oslo, NO"])
+    page = editor.get(RUNS)
+    assert [run.exit_code for run in page.context["cl"].result_list] == [1, 0]
+    text = page.content.decode()
+    assert all(shown in text for shown in ("4.2 s", "1 min", "12.5", "some failed"))
+    one = editor.get(f"{RUNS}{last.pk}/change/").content.decode()
+    assert "Oslo, NO" in one and 'name="_save"' not in one
+    assert editor.get(f"{RUNS}add/").status_code == editor.post(f"{RUNS}{last.pk}/delete/").status_code == 403
+
+
+# ── who may what ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_city_editors_may_edit_cities_and_nothing_else(editor):
+    may = editor.get("/admin/").context["available_apps"]
+    assert {model["object_name"] for app in may for model in app["models"]} == {"City", "PrewarmRun"}
+    for path in ("auth/user/", "auth/group/", "axes/accessattempt/", "sessions/session/"):
+        assert editor.get(f"/admin/{path}").status_code in (403, 404)
+
+
+def test_who_may_only_look_can_neither_import_nor_switch(editor):
+    Group.objects.get(name="city editors").permissions.exclude(codename__startswith="view").delete()
+    page = editor.get(CITIES)
+    assert page.status_code == 200 and "activate" not in page.content.decode()
+    assert upload(editor, f"{COLUMNS}\n{OSLO}\n").status_code == 403
+    assert editor.post(f"{CITIES}process_import/", {}).status_code == 403
+    assert act(editor, "deactivate", "Berlin").status_code in (200, 403) and City.objects.get(name="Berlin").active
+
+
+def test_a_stranger_is_led_to_the_login(api):
+    for path in (CITIES, RUNS, f"{CITIES}import/", f"{CITIES}export/"):
+        assert api.get(path)["Location"].startswith("/admin/login/")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(None, "–"), (0, "0 s"), (59.9, "59 s"), (60, "1 min"), (3599, "59 min"), (3900, "1 h 05 min"), (1e5, "1 d 3 h")],
+)
+def test_spans_of_time_are_said_as_people_say_them(seconds, words):
+    assert spoken(seconds) == words

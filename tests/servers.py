@@ -49,6 +49,14 @@ def command_of(pid: int) -> str:
     return said.stdout.strip()
 
 
+def listeners(port: int) -> int | None:
+    """How many sockets listen on a port of 127.0.0.1; None where the kernel does not tell."""
+    with suppress(OSError):
+        rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        return sum(row[1].endswith(f":{port:04X}") and row[3] == "0A" for row in rows)
+    return None
+
+
 class Process:
     """A server process that is ended for certain: by its own number, and only this one."""
 
@@ -132,6 +140,7 @@ class Instance(Process):
         folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
         self.base = f"http://127.0.0.1:{self.port}"
+        self.workers = int(str(variables.get("WORKERS", os.cpu_count())))
         own = {"PORT": self.port, "DATABASE_URL": f"sqlite:///{folder / 'db.sqlite3'}", **variables}
         env = {name: value for name, value in os.environ.items() if name not in (*OURS, "DJANGO_SETTINGS_MODULE")}
         env |= {name: str(value) for name, value in own.items()}
@@ -145,7 +154,8 @@ class Instance(Process):
     def _answers(self) -> bool:
         if self.popen.poll() is not None:
             raise AssertionError("ended")
-        return requests.get(f"{self.base}/health", timeout=2).ok
+        # The first worker that listens would get all that comes before the others do.
+        return requests.get(f"{self.base}/health", timeout=2).ok and listeners(self.port) in (None, self.workers)
 
     def get(self, path: str, **options: Any) -> requests.Response:
         return requests.get(self.base + path, timeout=options.pop("timeout", 15), **options)

@@ -1,0 +1,91 @@
+"""`manage.py prewarm`: what cron runs every ten minutes."""
+
+import json
+import signal
+import sys
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from prewarm.run import CannotRun, Options, Outcome, run
+from prewarm.work import Advance
+
+
+def _whole(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
+
+
+def _milliseconds(text: str) -> int:
+    return 0 if text == "0" else _whole(text)
+
+
+class Command(BaseCommand):
+    help = "Keeps the weather of active cities, and of the places that people ask for, ready in Redis."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
+        parser.add_argument(
+            "--force", action="store_true", help="refresh every active city, whatever its interval and the pace"
+        )
+        parser.add_argument("--limit", type=_whole, metavar="N", help="refresh at most N cells")
+        parser.add_argument(
+            "--pause-ms", type=_milliseconds, default=100, metavar="MS", help="wait so long for every cell asked (100)"
+        )
+        parser.add_argument(
+            "--batch-size", type=_whole, default=20, metavar="N", help="cells in one call, 100 at most (20)"
+        )
+        parser.add_argument("--no-progress", action="store_true", help="no bar, and the summary as JSON, on a terminal")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self.is_stopped = False
+        self.shows_progress = self.stdout.isatty() and not options["no_progress"]
+        before = {number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            outcome = run(
+                Options(
+                    dry_run=options["dry_run"],
+                    force=options["force"],
+                    limit=options["limit"],
+                    pause_seconds=options["pause_ms"] / 1000,
+                    batch_size=options["batch_size"],
+                ),
+                is_told_to_stop=lambda: self.is_stopped,
+                progress=self._progress,
+            )
+        except CannotRun as reason:
+            raise CommandError(str(reason), returncode=2) from None
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        self._report(outcome)
+        if outcome.exit_code:
+            sys.exit(outcome.exit_code)
+
+    def _stop(self, signum: int, frame: FrameType | None) -> None:
+        # No more than this: the lock of an Event may be held by the very code that the signal interrupts.
+        self.is_stopped = True
+
+    @contextmanager
+    def _progress(self, what: str, total: int) -> Iterator[Advance]:
+        if not self.shows_progress or not total:
+            yield lambda done: None
+            return
+        from tqdm import tqdm  # only here: it takes longer to load than most runs without a terminal to spare
+
+        with tqdm(total=total, desc=what, unit="cell", file=sys.stderr, dynamic_ncols=True) as bar:
+            yield bar.update
+
+    def _report(self, outcome: Outcome) -> None:
+        if not self.shows_progress:
+            self.stdout.write(json.dumps(outcome.summary, ensure_ascii=False))
+            return
+        for name, told in outcome.summary.items():
+            words = ", ".join(told) if isinstance(told, list) else told
+            if words not in ("", None):
+                self.stdout.write(f"{name.replace('_', ' ')}: {words}")

@@ -1,0 +1,187 @@
+"""Faults 48 to 50, and prewarm without a database, without Redis, and told to stop."""
+
+import signal
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+
+from prewarm import lock, planner
+from prewarm.lock import KEY
+from prewarm.models import PrewarmRun
+from prewarm.run import Options, run
+from tests.conftest import LIFTED
+from tests.prewarming import Host, ended, migrated, summary
+from tests.servers import Valkey, eventually
+from weather.budget import Budget
+from weather.service import service
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory):
+    return migrated(tmp_path_factory.mktemp("database"))
+
+
+@pytest.fixture
+def own_valkey(tmp_path):
+    server = Valkey(tmp_path / "valkey")
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def host(tmp_path, database, own_valkey, simulator):
+    servers = {"REDIS_URL": own_valkey.url, "OPEN_METEO_URL": simulator.url}
+    return Host.made(tmp_path / "host", database, **servers, **LIFTED)
+
+
+def in_mid_run(host, simulator, *arguments):
+    """A run whose first call is over, and that waits for a while before the next."""
+    process = host.begin("--pause-ms=1000", *arguments)
+    eventually(lambda: simulator.state()["calls"] == 1, within_seconds=20)
+    time.sleep(0.3)
+    assert process.popen.poll() is None
+    return process
+
+
+def test_of_two_at_once_one_runs(host, simulator):
+    """Fault 48."""
+    first = in_mid_run(host, simulator)
+    second = host.prewarm()
+    assert (second.returncode, second.stderr) == (0, "")
+    assert "another prewarm is running" in summary(second.stdout)["message"]
+    assert simulator.state()["calls"] == 1 and len(host.rows()) == 1
+    first.stop()
+
+
+def test_of_eight_that_start_at_once_one_runs(host, simulator):
+    """Fault 48."""
+    eight = [host.begin("--pause-ms=20") for _ in range(8)]
+    assert [ended(one, 40) for one in eight] == [0] * 8
+    assert sorted(summary(one.said()).get("refreshed", 0) for one in eight)[-2:] in ([0, 100], [100, 100])
+    assert simulator.state()["cells"] == 100
+
+
+def test_after_a_kill_the_next_run_succeeds_within_a_minute(host, simulator, own_valkey):
+    """Fault 49, with the lock's own 30 seconds."""
+    in_mid_run(host, simulator).kill()
+    killed = time.monotonic()
+    assert 0 < own_valkey.client.pttl(KEY) <= 30_000
+    eventually(
+        lambda: summary(host.prewarm("--pause-ms=1").stdout).get("refreshed"), within_seconds=60, every_seconds=2
+    )
+    took = time.monotonic() - killed
+    print(f"{took:.0f} s after the kill the next run was through")
+    assert took < 60
+    done, cut_off = host.rows()
+    assert (done["refreshed"], done["exit_code"], cut_off["finished"], cut_off["exit_code"]) == (80, 0, None, None)
+
+
+def test_a_kill_in_mid_call_blocks_nobody(host, simulator, own_valkey):
+    """Fault 49: the slot of the conversation ends by itself as well."""
+    simulator.fault("hang", times=1)
+    process = host.begin()
+    eventually(lambda: own_valkey.client.exists("slot:{open-meteo}:0"), within_seconds=20)
+    process.kill()
+    own_valkey.client.pexpire(KEY, 1)
+    assert summary(host.prewarm("--pause-ms=1").stdout)["refreshed"] == 100
+
+
+def test_sigterm_ends_a_run_cleanly(host, simulator, own_valkey):
+    process = in_mid_run(host, simulator)
+    process.signal(signal.SIGTERM)
+    assert ended(process, 3) == 0
+    told = summary(process.said())
+    assert (told["refreshed"], told["skipped"], told["message"]) == (20, 80, "stopped by a signal")
+    (row,) = host.rows()
+    assert (row["refreshed"], row["exit_code"]) == (20, 0) and row["finished"]
+    assert not own_valkey.client.exists(KEY)
+    assert host.prewarm("--pause-ms=1").returncode == 0 and simulator.state()["cells"] == 100
+
+
+def test_the_lock_is_kept_for_as_long_as_the_run_lasts(api, valkey):
+    with lock.held(0.6) as held:
+        time.sleep(1.5)
+        assert held and valkey.get(KEY) == held.token and not held.is_lost
+        with lock.held() as second:
+            assert second is None
+        valkey.delete(KEY)  # a failover may forget it
+        eventually(lambda: valkey.get(KEY) == held.token, within_seconds=1)
+    assert not valkey.exists(KEY)
+
+
+def test_a_run_that_was_frozen_stops_when_another_has_the_lock(api, db, simulator, valkey):
+    def told_to_stop():
+        if simulator.state()["calls"] == 1:
+            valkey.set(KEY, "another", px=30_000)
+        return False
+
+    outcome = run(Options(pause_seconds=0.1), is_told_to_stop=told_to_stop, lock_seconds=0.3)
+    assert (outcome.exit_code, outcome.summary["refreshed"]) == (1, 20)
+    assert "lock is lost" in outcome.summary["message"]
+    assert valkey.get(KEY) == "another" and simulator.state()["calls"] == 1
+
+
+def test_without_a_database_it_says_so_in_one_line(host, simulator, tmp_path):
+    for url in (f"sqlite:///{tmp_path / 'nowhere' / 'db.sqlite3'}", "postgres://nobody@127.0.0.1:1/nothing"):
+        failed = host.prewarm(DATABASE_URL=url)
+        assert (failed.returncode, failed.stdout) == (2, "")
+        assert len(failed.stderr.splitlines()) == 1
+        assert "The database does not answer, so there is no list of cities: " in failed.stderr
+    assert simulator.state()["calls"] == 0
+
+
+def test_without_redis_it_says_so_in_one_line_and_asks_nobody(host, simulator, own_valkey):
+    own_valkey.kill()
+    failed = host.prewarm()
+    assert (failed.returncode, failed.stdout) == (2, "")
+    assert failed.stderr == "CommandError: Redis does not answer, so nothing can be kept warm.\n"
+    assert simulator.state()["calls"] == 0
+    (row,) = host.rows()
+    assert row["exit_code"] == 2 and "Redis" in row["message"]
+    assert host.prewarm("--dry-run").returncode == 2 and len(host.rows()) == 1
+
+
+def test_a_run_that_loses_redis_stops_and_says_so(host, simulator, own_valkey, settings, forget, api, db):
+    settings.CACHES["default"]["LOCATION"] = [own_valkey.url]
+    forget()
+
+    def told_to_stop():
+        if simulator.state()["calls"] == 1 and own_valkey.popen.poll() is None:
+            own_valkey.kill()
+        return False
+
+    outcome = run(Options(pause_seconds=0), is_told_to_stop=told_to_stop, lock_seconds=0.6)
+    assert (outcome.exit_code, outcome.summary["refreshed"]) in ((1, 20), (2, 0))
+    assert "Redis does not answer" in outcome.summary["message"]
+    assert simulator.state()["calls"] == 1 and PrewarmRun.objects.count() == 1
+
+
+def test_a_database_that_is_lost_in_mid_run_costs_the_row_alone(host, simulator):
+    process = in_mid_run(host, simulator, "--batch-size=2", "--limit=3")
+    (host.folder / "db.sqlite3").unlink()
+    (host.folder / "db.sqlite3").mkdir()
+    assert ended(process, 40) == 0
+    assert summary(process.said())["refreshed"] == 3
+    assert "The database does not answer" in process.said()
+
+
+def test_prewarm_of_a_day_never_passes_the_days_budget(api, db, simulator, forget):
+    """Fault 50: 144 runs for 100 cities that together want 14,400 calls, at 600."""
+    midnight = datetime(2026, 11, 24, tzinfo=UTC)
+    spent = []
+    with time_machine.travel(midnight, tick=False) as clock:
+        simulator.settings(clock_offset_seconds=datetime.now(UTC).timestamp() - simulator.now())
+        service().fetcher.budget = Budget(
+            minute=600, hour=5000, day=600, fleet_processes=1, now=time.time, redis_now=time.time
+        )
+        for number in range(144):
+            clock.move_to(midnight + timedelta(seconds=number * planner.PERIOD_SECONDS + 5))
+            outcome = run(Options(pause_seconds=0, force=number == 140))
+            assert outcome.exit_code == 0
+            spent.append(simulator.state()["weight"])
+    print(f"a day of prewarm at 600 calls: {spent[71]:.0f} by noon, {spent[-1]:.0f} in all")
+    assert 0.8 * 600 <= spent[139] <= spent[-1] <= 600
+    assert spent[71] < 0.6 * 600
+    assert set(simulator.state()["places"].values()) <= set(range(3, 9))  # every city had its share

@@ -1,0 +1,176 @@
+"""The service on a virtual clock: its own rules, budget and popularity decide; answers have no content, only times.
+
+Many services live through the same day side by side. What happens most, an answer found under its key, is counted by
+numpy; wherever an answer has ended, the project's own code says what is due, what it may cost and how long it lives.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tests import settings
+from tests.benchmarks.simulated_users import DAY, FORECAST, KINDS, UNUSUAL, WEATHER, Array, Whole, World
+from weather import freshness
+from weather.answers import STALE_LIFE_SECONDS
+from weather.budget import Budget, Denied
+from weather.store import UNUSUAL_LIFE_SECONDS
+
+HOLD_SECONDS = settings.HOLD_SECONDS
+LIFE_SECONDS = {
+    WEATHER: settings.WEATHER_TTL_SECONDS,
+    FORECAST: settings.FORECAST_TTL_SECONDS,
+    UNUSUAL: UNUSUAL_LIFE_SECONDS,
+}
+#: Ages are counted in steps of so many seconds.
+AGE_STEP = 30
+
+_interval: Any = np.frompyfunc(freshness.interval_seconds, 2, 1)
+
+#: The refresh interval of each cell.
+Rule = Callable[[Whole], Array]
+
+
+@dataclass
+class Seen:
+    """What the clients of one day saw, and what it cost."""
+
+    requests: int = 0
+    found: int = 0
+    called: int = 0  # requests that waited for a call
+    refused: int = 0  # cold cells for which there was no budget
+    stale: int = 0
+    weight: int = 0
+    ages: Array = field(default_factory=lambda: np.zeros((HOLD_SECONDS + DAY) // AGE_STEP))
+    oldest: float = 0.0
+
+    def aged(self, ages: Array) -> None:
+        if len(ages):
+            self.ages += np.bincount((ages // AGE_STEP).astype(int), minlength=len(self.ages))
+            self.oldest = max(self.oldest, float(ages.max()))
+
+    @property
+    def mean(self) -> float:
+        return float(self.ages @ ((np.arange(len(self.ages)) + 0.5) * AGE_STEP) / max(1, self.ages.sum()))
+
+    def quantile(self, part: float) -> float:
+        return float(np.searchsorted(np.cumsum(self.ages), part * self.ages.sum()) + 1) * AGE_STEP
+
+
+class SimulatedService:
+    """One service and its edge, if it has one. Before each step `rule` says how old each cell may grow."""
+
+    def __init__(self, world: World, rule: Rule, budget: Budget | None, *, edge: bool = False) -> None:
+        self.world = world
+        self.rule = rule
+        self.budget = budget
+        self.life = np.array([LIFE_SECONDS[kind] for kind in range(KINDS)], dtype=float)
+        if edge:  # it goes by the answer's own end, which is no nearer for unusual days
+            self.life[UNUSUAL] = settings.FORECAST_TTL_SECONDS
+        cells = len(world.cells)
+        self.held = np.full(cells, -np.inf)  # when the cell was fetched
+        self.ends = np.full(cells * KINDS, -np.inf)  # when the finished answer ends
+        self.answer = np.full(cells * KINDS, np.nan)  # when what it is made of was fetched; nan: refused
+        self.no_refresh_before = 0.0
+        self.seen = Seen()
+        self.spent: dict[int, Counter[int]] = {60: Counter(), 3600: Counter(), DAY: Counter()}
+
+    def step(self, time: Array, cell: Whole, kind: Whole, until: float) -> Whole:
+        """Lives through a minute's requests; gives the cells of those for which no answer was found."""
+        self.seen.requests += len(time)
+        key = cell * KINDS + kind
+        waiting = np.arange(len(time))
+        asked: list[Whole] = []
+        while True:
+            live = time[waiting] < self.ends[key[waiting]]
+            self._found(time[waiting[live]], self.answer[key[waiting[live]]])
+            waiting = waiting[~live]
+            if not len(waiting):
+                return np.concatenate(asked) if asked else np.zeros(0, dtype=np.int64)
+            _, first = np.unique(key[waiting], return_index=True)
+            first.sort()
+            events = waiting[first]
+            asked.append(cell[events])
+            self._ended(time[events], cell[events], kind[events], until)
+            waiting = np.delete(waiting, first)
+
+    def _found(self, time: Array, fetched_at: Array) -> None:
+        ages = time - fetched_at
+        answered = ages[~np.isnan(ages)]
+        self.seen.refused += len(ages) - len(answered)
+        self.seen.found += len(answered)
+        self.seen.aged(answered)
+
+    def _ended(self, time: Array, cell: Whole, kind: Whole, until: float) -> None:
+        """The first request for each answer after its end, in the order of their times."""
+        fetched_at = self.held[cell]
+        interval = self.rule(cell)
+        age = time - fetched_at
+        cold = age >= HOLD_SECONDS
+        due = freshness.is_due(age, interval) & ~cold  # type: ignore[arg-type]  # it takes arrays as well
+        refused = np.zeros(len(time), dtype=bool)
+        called = np.zeros(len(time), dtype=bool)
+        wall = False
+        for at in np.flatnonzero(cold):
+            if time[at] - self.held[cell[at]] < HOLD_SECONDS:  # just fetched, for another kind of answer
+                continue
+            wall = wall or not self._charge(1, "cold", time[at])
+            if wall:
+                refused[at] = True
+            else:
+                self.held[cell[at]], called[at] = time[at], True
+        if due.any():
+            self._refresh(time, cell, age, interval, np.flatnonzero(due), called)
+            due &= ~((self.held[cell] > fetched_at) & (self.held[cell] < time))  # refreshed by another kind just before
+        stale = due & ~called  # who does not wait sees what was held before
+        made_of = np.where((self.held[cell] <= time) & ~stale, self.held[cell], fetched_at)
+        self.seen.called += int(called.sum())
+        self.seen.refused += int(refused.sum())
+        self.seen.stale += int(stale.sum())
+        self.seen.aged((time - made_of)[~refused])
+        life = np.where(stale, np.minimum(self.life[kind], STALE_LIFE_SECONDS), self.life[kind])
+        midnight = time + DAY - (time + self.world.cell_offset[cell]) % DAY
+        ends = np.where(kind == WEATHER, time + life, np.minimum(time + life, midnight))
+        key = cell * KINDS + kind
+        self.answer[key] = np.where(refused, np.nan, made_of)
+        self.ends[key] = np.where(refused, until, ends)  # who asks again within the minute is refused again
+
+    def _refresh(self, time: Array, cell: Whole, age: Array, interval: Array, due: Whole, called: Any) -> None:
+        """The due cells go out in one call, each once, as far as the pace allows."""
+        now = float(time[due[-1]])
+        if now < self.no_refresh_before:
+            return
+        _, first = np.unique(cell[due], return_index=True)
+        once = due[np.sort(first)]
+        for at in once[: self._charge(len(once), "refresh", now)]:
+            self.held[cell[at]] = time[at]
+            called[at] = freshness.should_wait(float(age[at]), float(interval[at]))
+
+    def _charge(self, weight: int, spender: Any, now: float) -> int:
+        granted = weight
+        if self.budget:
+            said = self.budget.charge(weight, spender, least=1)
+            if isinstance(said, Denied):
+                if spender == "refresh":
+                    self.no_refresh_before = now + said.retry_after_seconds
+                return 0
+            granted = said.weight
+        self.seen.weight += granted
+        for seconds, windows in self.spent.items():
+            windows[int(now // seconds)] += granted
+        return granted
+
+    def most_spent(self, seconds: int) -> int:
+        return max(self.spent[seconds].values(), default=0)
+
+
+def square_root_rule(rates: Array, price: Callable[[], float]) -> Rule:
+    """The project's own, for rates that change in place."""
+    return lambda cell: _interval(rates[cell], price()).astype(float)
+
+
+def even_rule(active_cells: Callable[[], int], budget_per_second: Callable[[], float]) -> Rule:
+    """One interval for all cells."""
+    return lambda cell: np.full(len(cell), freshness.even_interval_seconds(active_cells(), budget_per_second()))

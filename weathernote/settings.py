@@ -184,6 +184,7 @@ SECURE_PROXY_SSL_HEADER = None
 CSRF_TRUSTED_ORIGINS = [f"https://{'*' if host.startswith('.') else ''}{host}" for host in ALLOWED_HOSTS if host != "*"]
 SILENCED_SYSTEM_CHECKS = [
     "axes.W002",  # its middleware stands around the login alone, in login.py
+    "security.W003",  # Django's own stands around the admin, as weathernote.middleware.Csrf
     "security.W004",  # HSTS is the edge's to send
     "security.W008",  # TLS ends at the edge, Django never redirects to https
 ]

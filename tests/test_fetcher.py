@@ -211,15 +211,16 @@ def test_bad_places_do_not_spoil_a_batch(bad):
     assert failed == sorted(one.store.rejected, key=CELLS.index) == [CELLS[place] for place in bad]
 
 
-def test_a_call_that_is_wrong_as_a_whole_costs_few_calls_and_rejects_few():
-    upstream = Upstream(bad=CELLS[:100])
-    one = fetcher(upstream)
-    upstream.go.clear()
+def test_a_call_that_is_wrong_as_a_whole_costs_few_calls_and_rejects_none():
+    upstream, conversation = Upstream(bad=CELLS[:100]), Alone()
+    conversation.is_free = False
+    one = fetcher(upstream, conversation=conversation)
     futures = [one.want(cell) for cell in CELLS[:100]]
-    upstream.go.set()
+    eventually(lambda: len(conversation.cold) == 100)
+    conversation.is_free = True
     wait(futures, 5)
     assert all(future.exception() for future in futures)
-    assert len(upstream.calls) <= 2 * CALLS_TO_FIND_A_BAD_PLACE
+    assert len(upstream.calls) <= CALLS_TO_FIND_A_BAD_PLACE
     assert one.store.rejected == []  # not one of them was found to be at fault by itself
 
 

@@ -28,7 +28,8 @@ _DEMO_USER = "demo"
 def serve(*, demo: bool, say: Say) -> None:
     """Serves until SIGTERM or Ctrl-C; LocalServerError if something does not start or ends by itself."""
     local.require_free_port(settings.HOST, settings.PORT, "choose another with HOST and PORT.")
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGINT):  # a shell's background jobs begin with SIGINT ignored
+        signal.signal(number, _interrupt)
     with suppress(KeyboardInterrupt), local_servers(f"{'demo' if demo else 'run'}-{settings.PORT}", demo=demo) as lock:
         _prepare_database(demo, say)
         _run_granian(lock, lambda: _greet(demo, say))

@@ -1,5 +1,6 @@
 """`cities:active` in Redis: kept for ten minutes or until staff save, and what is served while Redis is gone."""
 
+import threading
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,11 +21,18 @@ LIFE_SECONDS = 600
 #: How long a list is good that could not be read anew, and how long the database is left alone after that.
 STALE_LIFE_SECONDS = 60
 DATABASE_REST_SECONDS = 5
+#: Who has nothing to show waits so long for the one that reads.
+WAIT_SECONDS = 2
 
 # Whoever is about to read the database leaves a mark under the name and writes only over its own: a list that was read
 # before staff saved cannot come to lie there after it.
 _MARK = b"being-read:"
 _MARK_SECONDS = 10
+_BEGIN = redis.script("""
+if redis.call('TYPE', KEYS[1]).ok == 'string' then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+return 1
+""")
 _KEEP = redis.script("""
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
@@ -50,6 +58,7 @@ class Record:
         self.now = now
         self._seen: Found | None = None
         self._rests_until = 0.0
+        self._reading = threading.Lock()
 
     def finding(self) -> list[Command]:
         """The commands whose replies `answer` wants, for whoever shares a round trip with them."""
@@ -59,10 +68,8 @@ class Record:
         """The list, given Redis' replies to `finding`; Problem where there is none."""
         if found := self._found(text, life):
             return found
-        try:
-            return self._read()
-        except DatabaseGone:
-            self._rests_until = self.now() + DATABASE_REST_SECONDS
+        if read := self._read():
+            return read
         if self._seen is None:
             raise Problem("upstream_unavailable", "The cities cannot be read now.", retry_after_seconds=10)
         metrics.ANSWERED_FROM_MEMORY.inc()
@@ -87,9 +94,25 @@ class Record:
         self._seen = Found(listed, int(self.now()) + max(0, life_seconds), "found", kept=True)
         return self._seen
 
-    def _read(self) -> Found:
-        if self.now() < self._rests_until:
-            raise DatabaseGone
+    def _read(self) -> Found | None:
+        """The list from the database; None where it cannot be read now.
+
+        One thread reads at a time: a database that hangs must not take the threads that serve weather.
+        """
+        seen = self._seen
+        if self.now() < self._rests_until or not self._reading.acquire(timeout=0 if seen else WAIT_SECONDS):
+            return None
+        try:
+            if self._seen is not seen:
+                return self._seen  # it was read while we waited
+            return self._loaded()
+        except DatabaseGone:
+            self._rests_until = self.now() + DATABASE_REST_SECONDS
+            return None
+        finally:
+            self._reading.release()
+
+    def _loaded(self) -> Found:
         mark = self._begun()
         listed = self.load()
         expires_at = int(self.now()) + LIFE_SECONDS
@@ -100,7 +123,7 @@ class Record:
     def _begun(self) -> bytes | None:
         """The mark of this reader; None if another one is at it."""
         mark = _MARK + uuid.uuid4().hex.encode()
-        return mark if redis.value(redis.ask(("SET", KEY, mark, "NX", "EX", _MARK_SECONDS))[0]) else None
+        return mark if redis.value(redis.ask(_BEGIN(KEY, mark, _MARK_SECONDS))[0]) else None
 
     def lost(self, *args: object) -> bool:
         metrics.REDIS_LOST_WRITES.inc()

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 
 import pytest
 from django.db import OperationalError, connection
@@ -10,8 +11,9 @@ from django.test.utils import CaptureQueriesContext
 from prewarm import listing, views
 from prewarm.fold import fold
 from prewarm.models import City
-from prewarm.record import KEY
-from tests.servers import Instance
+from prewarm.record import KEY, Record
+from tests.servers import Instance, eventually
+from weathernote import redis
 
 CITIES = "/api/v1/cities"
 
@@ -203,17 +205,16 @@ def test_a_list_that_was_read_before_staff_saved_is_not_kept_after_it(
     assert "Berlin" not in names(api.get(CITIES))
 
 
-def test_two_readers_at_once_both_answer(api, valkey, monkeypatch):
-    inner = []
+def test_two_processes_that_read_at_once_both_answer(api, valkey, monkeypatch):
+    inner, other = [], Record(views._loaded)
 
     def read_while_another_reads():
-        monkeypatch.setattr(views.record(), "load", views._loaded)
-        inner.append(api.get(CITIES))
+        inner.append(other.answer(*redis.ask(*other.finding())))
         return views._loaded()
 
     monkeypatch.setattr(views.record(), "load", read_while_another_reads)
     outer = api.get(CITIES)
-    assert outer.content == inner[0].content
+    assert outer.content == inner[0].listing.text and not inner[0].kept
     assert outer["Cache-Status"] == "weathernote; fwd=miss; stored"
 
 
@@ -268,12 +269,41 @@ def test_a_broken_database_is_left_alone_for_a_while_and_found_again(api, monkey
         tried.append(1)
         raise OperationalError("gone")
 
-    record = views.record()
+    record, now = views.record(), [time.time()]
     monkeypatch.setattr(record, "load", gone)
+    monkeypatch.setattr(record, "now", lambda: now[0])
     assert {api.get(CITIES).status_code for _ in range(5)} == {503} and len(tried) == 1
     monkeypatch.setattr(record, "load", views._loaded)
-    monkeypatch.setattr(record, "_rests_until", 0)
+    statuses = []
+    for _ in range(7):  # traffic does not keep it from being tried again
+        now[0] += 1
+        statuses.append(api.get(CITIES).status_code)
+    assert statuses == [503] * 4 + [200] * 3
+
+
+def test_a_database_that_hangs_takes_one_thread_alone(api, monkeypatch):
+    record, go, readers = views.record(), threading.Event(), []
+
+    def hangs():
+        readers.append(1)
+        go.wait(10)
+        return listing.compose([])
+
+    monkeypatch.setattr(record, "load", hangs)
+    monkeypatch.setattr("prewarm.record.WAIT_SECONDS", 0.1)
+    first = threading.Thread(target=lambda: api.get(CITIES))
+    first.start()
+    eventually(lambda: readers)
+    assert {api.get(CITIES).status_code for _ in range(3)} == {503}
+    go.set()
+    first.join()
+    assert len(readers) == 1
+
+
+def test_what_is_no_text_under_the_name_is_replaced(api, valkey):
+    valkey.lpush(KEY, "of another kind")
     assert api.get(CITIES).status_code == 200
+    assert valkey.type(KEY) == "string" and valkey.ttl(KEY) > 0
 
 
 def test_without_redis_the_process_answers_and_reads_the_database_once(api, settings, forget):

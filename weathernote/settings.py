@@ -150,6 +150,9 @@ DATABASES = {"default": environ.Env.db_url_config(_DATABASE_URL)}
 if _DATABASE_URL.startswith("sqlite"):
     # A transaction that begins by reading and then writes would fail at once where another one writes.
     DATABASES["default"].setdefault("OPTIONS", {}).update(transaction_mode="IMMEDIATE", timeout=20)
+else:
+    # A server that takes connections and says nothing would hold whoever asks it for minutes.
+    DATABASES["default"].setdefault("OPTIONS", {}).update(connect_timeout=3, options="-c statement_timeout=30s")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}

@@ -26,6 +26,9 @@ from urllib.parse import quote
 INSTANCE_VARIABLE = "WEATHERNOTE_INSTANCE"
 #: While this file lies in the instance's folder, /health tells the balancer to look elsewhere.
 STOPPING_FILE = "stopping"
+#: The folder in the instance's in which its workers count together, and where prometheus_client looks for its name.
+METRICS = "metrics"
+METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 _KEEPER = Path(__file__).with_name("keeper.py")
 _START_SECONDS = 30
 _LOCK_SECONDS = 5

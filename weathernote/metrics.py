@@ -6,8 +6,13 @@ are those of all processes of the instance; prometheus_client decides on that wh
 
 from collections.abc import Iterable
 
-from prometheus_client import Counter, Gauge, Histogram
+from django.conf import settings
+from prometheus_client import Counter, Gauge, Histogram, values
 from prometheus_client.core import GaugeMetricFamily
+
+if settings.METRICS_FOLDER and settings.IS_PREWARM:
+    # One runs at a time, so all of them can share a file, where one for each number of a process would soon be many.
+    values.ValueClass = values.MultiProcessValue(lambda: "prewarm")
 
 # ── requests ──────────────────────────────────────────────────────────────────────────────────────
 ROUTES = {
@@ -28,9 +33,9 @@ REQUESTS = Counter(
     "Requests that were answered, by route (what is no known path is `other`), method (or OTHER) and status",
     ["route", "method", "status"],
 )
-_DURATIONS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 6)
+DURATIONS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 6)
 REQUEST_DURATION = Histogram(
-    "weathernote_request_duration_seconds", "Time from a request's arrival to its answer", ["route"], buckets=_DURATIONS
+    "weathernote_request_duration_seconds", "Time from a request's arrival to its answer", ["route"], buckets=DURATIONS
 )
 RATE_LIMIT_EXCEEDED = Counter(
     "weathernote_rate_limit_exceeded", "Requests refused because their client was over its limit"
@@ -57,9 +62,9 @@ RECENT_ANSWERS = Gauge(
     ["origin"],
     multiprocess_mode="livesum",
 )
-_AGES = (60, 300, 600, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800)
+AGES = (60, 300, 600, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800)
 FORECAST_AGE = Histogram(
-    "weathernote_forecast_age_seconds", "Age of the forecast behind each answer about a place", buckets=_AGES
+    "weathernote_forecast_age_seconds", "Age of the forecast behind each answer about a place", buckets=AGES
 )
 FORECAST_DRIFT = Histogram(
     "weathernote_forecast_drift",
@@ -108,6 +113,19 @@ MEMORY_USAGE = Gauge(
     multiprocess_mode="livesum",
 )
 
+# What has not happened yet is there as 0, so that its first time shows as an increase.
+for _route in (*ROUTES.values(), "admin", "static", "other"):
+    REQUEST_DURATION.labels(_route)
+for _route in ("weather", "forecast"):
+    for _outcome in ("hit", "miss", "down"):
+        CACHE_LOOKUPS.labels(_route, _outcome)
+for _outcome in ("fresh", "due", "missing"):
+    CACHE_LOOKUPS.labels("upstream", _outcome)
+for _outcome in ("ok", "rejected", "refused", "failed", "nonsense", "retried"):
+    OPEN_METEO_CALLS.labels(_outcome)
+for _reason in ("breaker_open", "timeout", "disconnected", "nonsense", "unusable", "unowned", "refused"):
+    REDIS_LOST_COMMANDS.labels(_reason)
+
 #: What is worked out when someone looks (scrape.py), by name.
 WHEN_ASKED = {
     "weathernote_cache_hit_rate": "Part of the last five minutes' answers that was found under its key in Redis",
@@ -123,7 +141,7 @@ WHEN_ASKED = {
     "weathernote_redis_evicted_keys": "Keys that Redis dropped for want of memory, since it started",
     "weathernote_active_users": "Clients of all instances in the last 5m and 1d, by HyperLogLog (about 1 % off)",
     "weathernote_requests_per_user": "API requests of the last day for each client of that day, all instances",
-    "weathernote_popular_locations": "Requests for the 20 most popular cells, all instances; one counts half after 12 h",
+    "weathernote_popular_locations": "Requests for the 20 top cells, all instances; one counts half after 12 h",
     "weathernote_cost_per_million_requests": "What a million API requests cost by the COST_ settings, since the start",
     "weathernote_prewarm_last_good_run_timestamp_seconds": "When the last prewarm in which nothing failed ended",
 }
@@ -148,3 +166,16 @@ def route_of(path: str) -> str:
         return route
     first = path[1:].partition("/")[0]
     return first if first in ("admin", "static") else "other"
+
+
+def observe_many(histogram: Histogram, total: float, counts: Iterable[tuple[int, int]]) -> None:
+    """Adds what was gathered elsewhere: how many observations fell in which bucket, and their sum."""
+    # The library has no such call, and one for each observation would cost more than all else that is counted.
+    histogram._sum.inc(total)
+    for bucket, count in counts:
+        histogram._buckets[bucket].inc(count)
+
+
+def note_lost_commands(reason: str, commands: int) -> None:
+    """For redis.on_lost."""
+    REDIS_LOST_COMMANDS.labels(reason).inc(commands)

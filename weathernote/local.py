@@ -73,6 +73,18 @@ class Instance:
         (self.folder / "instance.json").unlink(missing_ok=True)
 
 
+def count_with_the_instance(instance: Instance, *, is_prewarm: bool) -> None:
+    """Lets a prewarm count in the files of the instance that it joins; one runs at a time, so all share a name there.
+
+    A file for each of their numbers would soon be many, and each scrape reads them all.
+    """
+    if is_prewarm and (instance.folder / METRICS).is_dir():
+        os.environ[METRICS_VARIABLE] = str(instance.folder / METRICS)
+        from prometheus_client import values  # decides by that variable when it is imported
+
+        values.ValueClass = values.MultiProcessValue(lambda: "prewarm")
+
+
 def _newest_first(run_dir: Path) -> list[Path]:
     started = []
     for file in run_dir.glob("*/instance.json"):

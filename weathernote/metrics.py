@@ -6,13 +6,8 @@ are those of all processes of the instance; prometheus_client decides on that wh
 
 from collections.abc import Iterable
 
-from django.conf import settings
-from prometheus_client import Counter, Gauge, Histogram, values
+from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
-
-if settings.METRICS_FOLDER and settings.IS_PREWARM:
-    # One runs at a time, so all of them can share a file, where one for each number of a process would soon be many.
-    values.ValueClass = values.MultiProcessValue(lambda: "prewarm")
 
 # ── requests ──────────────────────────────────────────────────────────────────────────────────────
 ROUTES = {

@@ -97,9 +97,7 @@ COST_INSTANCE_HOUR = ENVIRONMENT.real("COST_INSTANCE_HOUR", 0, 0)
 COST_REDIS_HOUR = ENVIRONMENT.real("COST_REDIS_HOUR", 0, 0)
 COST_UPSTREAM_CALL = ENVIRONMENT.real("COST_UPSTREAM_CALL", 0, 0)
 # Cron's prewarm adds to the numbers of the instance beside it.
-IS_PREWARM = sys.argv[1:2] == ["prewarm"]
-if IS_PREWARM and (INSTANCE.folder / local.METRICS).is_dir():
-    os.environ[local.METRICS_VARIABLE] = str(INSTANCE.folder / local.METRICS)
+local.count_with_the_instance(INSTANCE, is_prewarm=sys.argv[1:2] == ["prewarm"])
 # The folder in which the workers of an instance count together; none where there is one process, or none can be had.
 METRICS_FOLDER = ENVIRONMENT.text(local.METRICS_VARIABLE)
 

@@ -237,7 +237,7 @@ SERVICE = dashboard(
         (
             (
                 "histogram_quantile(0.99, sum by (le, route) "
-                "(rate(weathernote_request_duration_seconds_bucket[$__rate_interval])))",
+                "(rate(weathernote_request_duration_seconds_bucket[$__rate_interval]))) >= 0",
                 "{{route}}",
             ),
         ),

@@ -59,7 +59,8 @@ def migrated(folder: Path) -> Path:
 
 def summary(said: str) -> dict[str, Any]:
     """The JSON line of a run."""
-    (line,) = [line for line in said.splitlines() if line.startswith("{")]
+    # Lines of the log are JSON too, and name their logger.
+    (line,) = [line for line in said.splitlines() if line.startswith("{") and '"logger"' not in line]
     told: dict[str, Any] = json.loads(line)
     return told
 

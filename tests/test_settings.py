@@ -20,6 +20,8 @@ NONSENSE = {
     "THREADS": "1e2",
     "DRAIN_SECONDS": "1.5",
     "LOG_LEVEL": "loud",
+    "METRICS_ALLOWED_NETWORKS": "10.0.0.0/8,everybody",
+    "COST_INSTANCE_HOUR": "cheap",
 }
 SECRET = "a-test-s-secret-key-of-more-than-fifty-characters-0123456789"
 DEPLOYED = {

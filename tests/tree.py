@@ -79,7 +79,8 @@ class Served(Process):
         return requests.get(self.base + path, timeout=15)
 
     def lines(self) -> list[str]:
-        return [line for line in self.said().splitlines() if line]
+        """What it says to people; the log is lines of JSON."""
+        return [line for line in self.said().splitlines() if line and not line.startswith("{")]
 
     def family(self) -> dict[int, str]:
         """What it started, and what those started: the number and the words of each."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from time import monotonic, sleep, time
 from typing import Protocol
 
+from weather import drift
 from weather.budget import Budget, Denied
 from weather.cells import Cell
 from weather.conversation import REFRESH_WANTED_SECONDS, Conversation, Turn
@@ -28,6 +29,7 @@ from weather.openmeteo import (
 )
 from weather.quota import WINDOW_SECONDS, Spender
 from weather.store import Store
+from weathernote import metrics
 
 log = logging.getLogger(__name__)
 
@@ -221,17 +223,20 @@ class Fetcher:
 
     def _known(self, cells: list[Cell]) -> Fetched:
         """Those of the cells that someone has fetched since they were wanted, or that Open-Meteo rejected."""
+        return self._known_and_held(cells)[0]
+
+    def _known_and_held(self, cells: list[Cell]) -> tuple[Fetched, dict[Cell, Series]]:
+        """The same, and all that is held of the cells, however old."""
         if not cells:
-            return {}
+            return {}, {}
         fresh_since = self.now() - self.fresh_seconds
-        known: Fetched = {
-            cell: series for cell, series in self.store.held_of(cells).items() if series.fetched_at > fresh_since
-        }
+        held = self.store.held_of(cells)
+        known: Fetched = {cell: series for cell, series in held.items() if series.fetched_at > fresh_since}
         rejected = self.store.rejected_of(cell for cell in cells if cell not in known)
-        return known | dict.fromkeys(rejected, PlaceRejected("Open-Meteo rejected the place a short while ago"))
+        return known | dict.fromkeys(rejected, PlaceRejected("Open-Meteo rejected the place a short while ago")), held
 
     def _fetched(self, turn: Turn, cold: list[Cell], refresh: list[Cell]) -> Fetched:
-        known = self._known([*cold, *refresh])
+        known, held = self._known_and_held([*cold, *refresh])
         fetched = self._paid_for([cell for cell in cold if cell not in known], "cold") | self._paid_for(
             [cell for cell in refresh if cell not in known], "refresh"
         )
@@ -241,8 +246,16 @@ class Fetcher:
         for cell, got in asked.items():
             if isinstance(got, PlaceRejected):
                 self.store.reject(cell)
+            if isinstance(got, Series) and cell in held:
+                self._note_drift(held[cell], got)
         unpaid = {cell: got for cell, got in fetched.items() if got is not None}
         return known | unpaid | asked
+
+    def _note_drift(self, held: Series, new: Series) -> None:
+        now = self.now()
+        age = drift.age_of(held, now)
+        for variable, difference in drift.drift(held, new, now).items():
+            metrics.FORECAST_DRIFT.labels(variable, age).observe(difference)
 
     def _paid_for(self, cells: list[Cell], spender: Spender) -> dict[Cell, BudgetSpent | None]:
         """None for the cells that the budget has room for; why not, for all, where it has room for none."""
@@ -275,30 +288,44 @@ class Fetcher:
 
     def _called(self, cells: list[Cell], *, is_paid: bool) -> Fetched | PlaceRejected:
         attempts = [None] if is_paid else []
+        made: list[int] = []
+        outcome = "failed"
 
         def pay(weight: int) -> None:
             # The first attempt was paid for when the cells were chosen; a further one is paid for as it is made.
             if attempts:
                 attempts.pop()
-                return
-            granted = self.budget.charge(weight, "cold")
-            if isinstance(granted, Denied):
+            elif isinstance(granted := self.budget.charge(weight, "cold"), Denied):
                 raise BudgetSpent(granted)
+            made.append(weight)
 
         try:
             fetched = self.upstream.fetch(cells, pay)
+            outcome = "ok"
             self.budget.succeeded()
             return fetched
         except PlaceRejected as rejected:
+            outcome = "rejected"
             self.budget.succeeded()
             return rejected
         except BudgetSpent as spent:
             return dict.fromkeys(cells, spent)
         except UpstreamRefused as refused:
+            outcome = "refused"
             log.warning("Open-Meteo: %s", refused)
             self.budget.close(refused.window, refused.retry_after_seconds)
             return dict.fromkeys(cells, refused)
         except UpstreamError as error:
+            outcome = "nonsense" if isinstance(error, UpstreamNonsense) else "failed"
             log.warning("Open-Meteo: %s", error)
             self.budget.failed()
             return dict.fromkeys(cells, error)
+        finally:
+            _count_calls(made, outcome)
+
+
+def _count_calls(weights: list[int], outcome: str) -> None:
+    """Counts the attempts of a call, all but the last as retried."""
+    for at, weight_of_one in enumerate(weights, start=1):
+        metrics.OPEN_METEO_WEIGHT.inc(weight_of_one)
+        metrics.OPEN_METEO_CALLS.labels(outcome if at == len(weights) else "retried").inc()

@@ -136,7 +136,7 @@ class Popularity:
 
     def asked_for_within(self, seconds: float, most: int) -> list[Cell]:
         """The cells that were asked for within so many seconds, or oftener before that; the most popular first."""
-        least = 2 ** (-seconds / self.half_life_seconds) * self._once_per_second()
+        least = 2 ** (-seconds / self.half_life_seconds) * self.rate_of_one
         return [cell for cell, rate in self.most_popular(most).items() if rate >= least]
 
     def flush(self) -> None:
@@ -172,7 +172,7 @@ class Popularity:
         if landmark is None or not best:
             return []
         per_second = self._per_second(-float(landmark))
-        least = ASKED_TWICE * self._once_per_second() / per_second
+        least = ASKED_TWICE * self.rate_of_one / per_second
         steps = math.ceil(STEPS_IN_AN_OCTAVE * math.log2(max(1.0, float(best[1]) / least))) + 1
         bounds = [least * 2 ** (step / STEPS_IN_AN_OCTAVE) for step in range(steps + 1)]
         above = [redis.value(reply) for reply in redis.ask(*(("ZCOUNT", self.key, repr(at), "+inf") for at in bounds))]
@@ -183,14 +183,15 @@ class Popularity:
             if more > fewer
         ]
 
-    def _once_per_second(self) -> float:
+    @property
+    def rate_of_one(self) -> float:
         """The rate that one request just now comes to."""
         return math.log(2) / self.half_life_seconds
 
     def _per_second(self, landmark: float) -> float:
         """What a score in the set is worth now, as a rate."""
         now = self.redis_now() if self.redis_now else self.now() + self._ahead_seconds
-        return 2 ** ((landmark - now) / self.half_life_seconds) * self._once_per_second()
+        return 2 ** ((landmark - now) / self.half_life_seconds) * self.rate_of_one
 
     # ── the thread ────────────────────────────────────────────────────────────────────────────────
 

@@ -40,8 +40,14 @@ class CellViewSet(ApiViewSet):
         return [service().finding(self.question)]
 
     def respond(self, request: Request) -> HttpResponse:
-        served = service().answer(self.question, self.replies[0], _asker(request))
-        headers = _headers(served, int(time()))
+        cell, reply = self.question.cell, self.replies[0]
+        # What is told of the request, if nothing better comes of it.
+        request._request.place = (cell, "none", None)  # type: ignore[attr-defined]
+        served = service().answer(self.question, reply, _asker(request))
+        now = time()
+        origin = "memory" if served.origin == "found" and isinstance(reply, Exception) else served.origin
+        request._request.place = (cell, origin, now - served.answer.fetched_at)  # type: ignore[attr-defined]
+        headers = _headers(served, int(now))
         if matches(request.META.get("HTTP_IF_NONE_MATCH"), headers["ETag"]):
             return HttpResponseNotModified(headers=headers)
         text = served.answer.fetched_text if served.origin == "fetched" else served.answer.text

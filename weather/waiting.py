@@ -4,12 +4,14 @@ import math
 import threading
 from concurrent.futures import Future
 from dataclasses import dataclass
+from time import monotonic
 
 from weather.allowance import Allowance
 from weather.cells import Cell
 from weather.fetcher import BudgetSpent, Fetcher
 from weather.forecast import Series
 from weather.openmeteo import UpstreamError
+from weathernote import account
 from weathernote.problems import Problem
 
 RETRY_SECONDS = 10
@@ -52,11 +54,18 @@ class Waiting:
             return None
         try:
             future = self.fetcher.refresh(cell, is_awaited=True) if with_redis else self.fetcher.want(cell)
-            return future.result(self.wait_seconds)
+            return self._result(future)
         except (TimeoutError, UpstreamError):
             return None
         finally:
             self._places.release()
+
+    def _result(self, future: Future[Series]) -> Series:
+        began = monotonic()
+        try:
+            return future.result(self.wait_seconds)
+        finally:
+            account.waited(monotonic() - began)
 
     def _charged(self, cell: Cell, asker: Asker) -> Series:
         is_charged = not self.fetcher.is_wanted(cell)
@@ -81,7 +90,7 @@ class Waiting:
 
     def _awaited(self, future: Future[Series]) -> Series:
         try:
-            return future.result(self.wait_seconds)
+            return self._result(future)
         except TimeoutError:
             raise _nothing("Open-Meteo did not answer in time.", RETRY_SECONDS) from None
         except BudgetSpent as spent:

@@ -5,4 +5,10 @@ class WeatherNoteConfig(AppConfig):
     name = "weathernote"
 
     def ready(self) -> None:
-        from weathernote import checks  # noqa: F401 - registers the system checks
+        from weathernote import (
+            checks,  # noqa: F401 - registers the system checks
+            metrics,
+            redis,
+        )
+
+        redis.on_lost.append(metrics.note_lost_commands)

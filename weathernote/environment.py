@@ -6,9 +6,11 @@ them (weathernote.E001) instead of stopping at the first with a traceback.
 
 import re
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from urllib.parse import urlsplit
 
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+Network = IPv4Network | IPv6Network
 REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+cluster")
 
 
@@ -39,6 +41,16 @@ class Environment:
     def items(self, name: str, default: tuple[str, ...] = ()) -> list[str]:
         """The comma-separated items of a variable, blanks around them dropped."""
         return [item.strip() for item in self.text(name).split(",") if item.strip()] or list(default)
+
+    def networks(self, name: str, default: tuple[str, ...]) -> list[Network]:
+        """The comma-separated networks of a variable; an address alone is the network of one."""
+        try:
+            return [ip_network(item, strict=False) for item in self.items(name, default)]
+        except ValueError:
+            self.problems.append(
+                f"{name} must be networks such as 10.0.0.0/8, separated by commas, not {self.text(name)!r}."
+            )
+            return [ip_network(item) for item in default]
 
     def log_level(self, name: str, default: str) -> str:
         value = self.text(name, default).upper()

@@ -26,6 +26,9 @@ from urllib.parse import quote
 INSTANCE_VARIABLE = "WEATHERNOTE_INSTANCE"
 #: While this file lies in the instance's folder, /health tells the balancer to look elsewhere.
 STOPPING_FILE = "stopping"
+#: The folder in the instance's in which its workers count together, and where prometheus_client looks for its name.
+METRICS = "metrics"
+METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 _KEEPER = Path(__file__).with_name("keeper.py")
 _START_SECONDS = 30
 _LOCK_SECONDS = 5
@@ -68,6 +71,18 @@ class Instance:
 
     def withdraw(self) -> None:
         (self.folder / "instance.json").unlink(missing_ok=True)
+
+
+def count_with_the_instance(instance: Instance, *, is_prewarm: bool) -> None:
+    """Lets a prewarm count in the files of the instance that it joins; one runs at a time, so all share a name there.
+
+    A file for each of their numbers would soon be many, and each scrape reads them all.
+    """
+    if is_prewarm and (instance.folder / METRICS).is_dir():
+        os.environ[METRICS_VARIABLE] = str(instance.folder / METRICS)
+        from prometheus_client import values  # decides by that variable when it is imported
+
+        values.ValueClass = values.MultiProcessValue(lambda: "prewarm")
 
 
 def _newest_first(run_dir: Path) -> list[Path]:

@@ -1,16 +1,176 @@
-"""Every counter and gauge of the service, declared once; each is moved where the thing happens."""
+"""Every counter, histogram and gauge of the service, declared once; each is moved where the thing happens.
 
-from prometheus_client import Counter
+Labels are bounded whatever clients send. Where `settings.METRICS_FOLDER` is set, the values lie in files there and
+are those of all processes of the instance; prometheus_client decides on that when it is imported, after the settings.
+"""
 
+from collections.abc import Iterable
+
+from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily
+
+# ── requests ──────────────────────────────────────────────────────────────────────────────────────
+ROUTES = {
+    "/": "root",
+    "/api/v1/weather": "weather",
+    "/api/v1/forecast": "forecast",
+    "/api/v1/cities": "cities",
+    "/api/v1/schema": "schema",
+    "/api/v1/docs": "docs",
+    "/health": "health",
+    "/metrics": "metrics",
+}
+API_ROUTES = frozenset({"weather", "forecast", "cities"})
+METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
+
+REQUESTS = Counter(
+    "weathernote_requests",
+    "Requests that were answered, by route (what is no known path is `other`), method (or OTHER) and status",
+    ["route", "method", "status"],
+)
+DURATIONS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 6)
+REQUEST_DURATION = Histogram(
+    "weathernote_request_duration_seconds", "Time from a request's arrival to its answer", ["route"], buckets=DURATIONS
+)
 RATE_LIMIT_EXCEEDED = Counter(
     "weathernote_rate_limit_exceeded", "Requests refused because their client was over its limit"
 )
 RATE_LIMIT_BYPASSED = Counter(
     "weathernote_rate_limit_bypassed", "Requests that passed uncounted because Redis did not answer"
 )
-REDIS_LOST_WRITES = Counter(
-    "weathernote_redis_lost_writes", "Records that were not written because Redis did not take them"
+REQUESTS_UNTOLD = Counter("weathernote_requests_untold", "Lines of the request log that could not be written in time")
+
+# ── answers ───────────────────────────────────────────────────────────────────────────────────────
+CACHE_LOOKUPS = Counter(
+    "weathernote_cache_lookups",
+    "Looks into Redis by record (weather and forecast: hit, miss, down; upstream, what Open-Meteo said: fresh, due, "
+    "missing)",
+    ["record", "outcome"],
+)
+#: What an answer was: found under its key, from the process's memory while Redis is gone, derived from what is held,
+#: fetched by a call, stale, or none.
+ORIGINS = ("found", "memory", "derived", "fetched", "stale", "none")
+RECENT_ANSWERS = Gauge(
+    "weathernote_recent_answers",
+    "Answers about places in the last five minutes by origin: found under their key in Redis, from memory while Redis "
+    "is gone, derived from what is held, fetched by a call, stale, none",
+    ["origin"],
+    multiprocess_mode="livesum",
+)
+AGES = (60, 300, 600, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800)
+FORECAST_AGE = Histogram(
+    "weathernote_forecast_age_seconds", "Age of the forecast behind each answer about a place", buckets=AGES
+)
+FORECAST_DRIFT = Histogram(
+    "weathernote_forecast_drift",
+    "At each refresh, how far the present conditions as they would have gone on being served were from the new ones: "
+    "temperature_2m in °C, precipitation in mm, weather_code 1 where it changed; by age of what was held",
+    ["variable", "age"],
+    buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
 )
 ANSWERED_FROM_MEMORY = Counter(
     "weathernote_answered_from_memory", "Answers from the process's own memory because Redis did not answer"
 )
+
+# ── Open-Meteo ────────────────────────────────────────────────────────────────────────────────────
+OPEN_METEO_CALLS = Counter(
+    "weathernote_open_meteo_calls",
+    "Calls to Open-Meteo by outcome: ok, rejected (a place), refused (429), failed, nonsense, retried",
+    ["outcome"],
+)
+OPEN_METEO_WEIGHT = Counter("weathernote_open_meteo_weight", "What those calls weighed in Open-Meteo's quota")
+
+# ── Redis ─────────────────────────────────────────────────────────────────────────────────────────
+REDIS_LOST_WRITES = Counter(
+    "weathernote_redis_lost_writes", "Records that were not written because Redis did not take them"
+)
+REDIS_LOST_COMMANDS = Counter(
+    "weathernote_redis_lost_commands",
+    "Commands that got no reply of use from Redis, by reason: breaker_open, timeout, disconnected, nonsense, unusable, "
+    "unowned, refused",
+    ["reason"],
+)
+REDIS_BREAKER_OPEN = Gauge(
+    "weathernote_redis_breaker_open",
+    "1 while any worker of the instance goes without a Redis server",
+    multiprocess_mode="livemax",
+)
+
+# ── the instance ──────────────────────────────────────────────────────────────────────────────────
+CPU_USAGE = Gauge(
+    "weathernote_cpu_usage_percent",
+    "Time on the CPU of all workers of the instance, in percent of the machine's cores",
+    multiprocess_mode="livesum",
+)
+MEMORY_USAGE = Gauge(
+    "weathernote_memory_usage_percent",
+    "Resident memory of all workers of the instance, in percent of what the machine or its container has",
+    multiprocess_mode="livesum",
+)
+
+# What has not happened yet is there as 0, so that its first time shows as an increase.
+for _route in (*ROUTES.values(), "admin", "static", "other"):
+    REQUEST_DURATION.labels(_route)
+for _route in ("weather", "forecast"):
+    for _outcome in ("hit", "miss", "down"):
+        CACHE_LOOKUPS.labels(_route, _outcome)
+for _outcome in ("fresh", "due", "missing"):
+    CACHE_LOOKUPS.labels("upstream", _outcome)
+for _outcome in ("ok", "rejected", "refused", "failed", "nonsense", "retried"):
+    OPEN_METEO_CALLS.labels(_outcome)
+for _reason in ("breaker_open", "timeout", "disconnected", "nonsense", "unusable", "unowned", "refused"):
+    REDIS_LOST_COMMANDS.labels(_reason)
+
+#: What is worked out when someone looks (scrape.py), by name.
+WHEN_ASKED = {
+    "weathernote_cache_hit_rate": "Part of the last five minutes' answers that was found under its key in Redis",
+    "weathernote_cache_miss_rate": "Part of the last five minutes' answers that was not found under its key in Redis",
+    "weathernote_answered_without_upstream_rate": "Part of the last five minutes' answers that no request waited for "
+    "Open-Meteo for",
+    "weathernote_open_meteo_budget_remaining": "What is left of Open-Meteo's quota in this minute, hour and day",
+    "weathernote_redis_connected_clients": "Connections that Redis has",
+    "weathernote_redis_keyspace_hits": "Lookups of a key that was there, since Redis started",
+    "weathernote_redis_keyspace_misses": "Lookups of a key that was not there, since Redis started",
+    "weathernote_redis_memory_used_bytes": "Memory that Redis uses",
+    "weathernote_redis_memory_max_bytes": "Memory that Redis may use; 0 where that is not bounded",
+    "weathernote_redis_evicted_keys": "Keys that Redis dropped for want of memory, since it started",
+    "weathernote_active_users": "Clients of all instances in the last 5m and 1d, by HyperLogLog (about 1 % off)",
+    "weathernote_requests_per_user": "API requests of the last day for each client of that day, all instances",
+    "weathernote_popular_locations": "Requests for the 20 top cells, all instances; one counts half after 12 h",
+    "weathernote_cost_per_million_requests": "What a million API requests cost by the COST_ settings, since the start",
+    "weathernote_prewarm_last_good_run_timestamp_seconds": "When the last prewarm in which nothing failed ended",
+}
+
+
+def when_asked(name: str, value: float) -> GaugeMetricFamily:
+    """A gauge of WHEN_ASKED without a label."""
+    return GaugeMetricFamily(name, WHEN_ASKED[name], value=value)
+
+
+def when_asked_by(name: str, label: str, values: Iterable[tuple[str, float]]) -> GaugeMetricFamily:
+    """A gauge of WHEN_ASKED by one label."""
+    family = GaugeMetricFamily(name, WHEN_ASKED[name], labels=[label])
+    for told, value in values:
+        family.add_metric([told], value)
+    return family
+
+
+def route_of(path: str) -> str:
+    """The route of a path, one of few whatever the path."""
+    if route := ROUTES.get(path) or ROUTES.get(path.rstrip("/")):
+        return route
+    first = path[1:].partition("/")[0]
+    return first if first in ("admin", "static") else "other"
+
+
+def observe_many(histogram: Histogram, total: float, counts: Iterable[tuple[int, int]]) -> None:
+    """Adds what was gathered elsewhere: how many observations fell in which bucket, and their sum."""
+    # The library has no such call, and one for each observation would cost more than all else that is counted.
+    histogram._sum.inc(total)
+    for bucket, count in counts:
+        histogram._buckets[bucket].inc(count)
+
+
+def note_lost_commands(reason: str, commands: int) -> None:
+    """For redis.on_lost."""
+    REDIS_LOST_COMMANDS.labels(reason).inc(commands)

@@ -3,6 +3,7 @@
 import re
 import uuid
 from collections.abc import Callable
+from time import perf_counter, time
 from typing import Any
 
 from django.contrib.auth.middleware import AuthenticationMiddleware
@@ -13,6 +14,10 @@ from django.http.response import HttpResponseBase
 from django.middleware.common import CommonMiddleware
 from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.deprecation import MiddlewareMixin
+
+from weathernote import account
+from weathernote.account import Seen
+from weathernote.metrics import METHODS, route_of
 
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
@@ -26,16 +31,33 @@ Handler = Callable[[HttpRequest], HttpResponseBase]
 
 
 def request_id(get_response: Handler) -> Handler:
-    """Names each request: with the edge's X-Request-ID where it is a sane one, else with a new one."""
+    """Names each request: with the edge's X-Request-ID where it is a sane one, else with a new one. And tells of it."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
+        began = perf_counter()
         given = request.META.get("HTTP_X_REQUEST_ID", "")
         request.request_id = given if _SANE_REQUEST_ID.fullmatch(given) else uuid.uuid4().hex  # type: ignore[attr-defined]
         response = get_response(request)
         response.headers["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
+        account.saw(_seen(request, response, perf_counter() - began))
         return response
 
     return middleware
+
+
+def _seen(request: Any, response: HttpResponseBase, seconds: float) -> Seen:
+    client, method = getattr(request, "client", None), request.method
+    return Seen(
+        time(),
+        seconds,
+        route_of(request.path_info),
+        method if method in METHODS else "OTHER",
+        response.status_code,
+        request.request_id,
+        client.hash if client else "",
+        account.waited_seconds(),
+        *getattr(request, "place", ()),
+    )
 
 
 class Common(CommonMiddleware):

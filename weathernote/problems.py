@@ -3,6 +3,7 @@
 import json
 import logging
 import math
+import sys
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 from django.core.exceptions import DisallowedHost, PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions, serializers
+
+from weathernote.metrics import route_of
 
 log = logging.getLogger(__name__)
 
@@ -116,8 +119,7 @@ def from_exception(exception: Exception, context: dict[str, Any]) -> HttpRespons
         return respond(request, Problem("not_found", "There is nothing here."))
     if isinstance(exception, Problem):
         return respond(request, exception)
-    log.error("Internal error at %s, request %s", request.path, request.request_id, exc_info=exception)
-    return server_error(request)
+    return _internal_error(request, exception)
 
 
 def method_not_allowed(method: str | None) -> Problem:
@@ -142,4 +144,11 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    return _internal_error(request, sys.exc_info()[1])
+
+
+def _internal_error(request: HttpRequest, exception: BaseException | None) -> HttpResponse:
+    # The path is the client's own words.
+    request_id = getattr(request, "request_id", "")
+    log.error("Internal error at %s, request %s", route_of(request.path), request_id, exc_info=exception)
     return respond(request, Problem("internal_error", "Something went wrong here; the request id finds it in the log."))

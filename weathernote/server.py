@@ -2,7 +2,9 @@
 
 import fcntl
 import importlib
+import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -10,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,6 +26,8 @@ from weathernote.local import Instance, LocalServerError
 
 Say = Callable[[str], None]
 _DEMO_USER = "demo"
+_LOG_CONFIG = Path(__file__).with_name("granian_log.json")
+_METRICS_BYTES = 4_000_000
 
 
 def serve(*, demo: bool, say: Say) -> None:
@@ -31,6 +36,7 @@ def serve(*, demo: bool, say: Say) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):  # a shell's background jobs begin with SIGINT ignored
         signal.signal(number, _interrupt)
     with suppress(KeyboardInterrupt), local_servers(f"{'demo' if demo else 'run'}-{settings.PORT}", demo=demo) as lock:
+        _prepare_metrics(say)
         _prepare_database(demo, say)
         _run_granian(lock, lambda: _greet(demo, say))
 
@@ -63,6 +69,22 @@ def _read_settings_again() -> None:
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
+
+
+def _prepare_metrics(say: Say) -> None:
+    """An empty folder for the workers to count in together; what the last ones counted is not these ones'."""
+    folder = settings.INSTANCE.folder / local.METRICS
+    try:
+        if folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir()
+        # A file that cannot grow would kill whoever has it mapped: what the workers take is asked for now.
+        (folder / "started").write_bytes(bytes(_METRICS_BYTES))
+        (folder / "started").write_bytes(b"")
+        os.environ[local.METRICS_VARIABLE] = str(folder)
+    except OSError as error:
+        os.environ.pop(local.METRICS_VARIABLE, None)
+        say(f"No metrics of all workers together ({folder}: {error.strerror}): each look at /metrics sees one of them.")
 
 
 def _prepare_database(demo: bool, say: Say) -> None:
@@ -144,5 +166,5 @@ def _granian_command(worker_grace_seconds: int) -> list[str]:
         # A worker that is killed would otherwise take the whole server with it.
         *("--respawn-failed-workers", "--respawn-interval", "0.5", "--workers-kill-timeout", str(worker_grace_seconds)),
         # Its warnings speak of the many threads, which are meant.
-        *("--log-level", "error"),
+        *("--log-level", "error", "--log-config", str(_LOG_CONFIG)),
     ]

@@ -5,6 +5,7 @@ default stand in README.md; what makes no sense is named by `manage.py check` an
 """
 
 import os
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -88,6 +89,17 @@ RATE_LIMIT_REQUESTS = ENVIRONMENT.whole("RATE_LIMIT_REQUESTS", 60, 1, 1_000_000)
 RATE_LIMIT_WINDOW_SECONDS = ENVIRONMENT.whole("RATE_LIMIT_WINDOW_SECONDS", 60, 1, 86_400)
 TRUSTED_PROXY_COUNT = ENVIRONMENT.whole("TRUSTED_PROXY_COUNT", 0, 0, 10)
 RATE_LIMIT_HASH_KEY = ENVIRONMENT.text("RATE_LIMIT_HASH_KEY")
+
+# ── metrics ──────────────────────────────────────────────────────────────────────────────────────
+METRICS_ALLOWED_NETWORKS = ENVIRONMENT.networks("METRICS_ALLOWED_NETWORKS", ("127.0.0.0/8", "::1/128"))
+# For the cost of a million requests, in whatever currency; an instance's share of Redis where several share it.
+COST_INSTANCE_HOUR = ENVIRONMENT.real("COST_INSTANCE_HOUR", 0, 0)
+COST_REDIS_HOUR = ENVIRONMENT.real("COST_REDIS_HOUR", 0, 0)
+COST_UPSTREAM_CALL = ENVIRONMENT.real("COST_UPSTREAM_CALL", 0, 0)
+# Cron's prewarm adds to the numbers of the instance beside it.
+local.count_with_the_instance(INSTANCE, is_prewarm=sys.argv[1:2] == ["prewarm"])
+# The folder in which the workers of an instance count together; none where there is one process, or none can be had.
+METRICS_FOLDER = ENVIRONMENT.text(local.METRICS_VARIABLE)
 
 # ── Django ───────────────────────────────────────────────────────────────────────────────────────
 DEBUG = ENVIRONMENT.switch("DEBUG")
@@ -187,7 +199,7 @@ SECURE_PROXY_SSL_HEADER = None
 CSRF_TRUSTED_ORIGINS = [f"https://{'*' if host.startswith('.') else ''}{host}" for host in ALLOWED_HOSTS if host != "*"]
 SILENCED_SYSTEM_CHECKS = [
     "axes.W002",  # its middleware stands around the login alone, in login.py
-    "security.W003",  # Django's own stands around the admin, as weathernote.middleware.Csrf
+    "security.W003",  # weathernote.middleware.Csrf is that one, for the admin alone
     "security.W004",  # HSTS is the edge's to send
     "security.W008",  # TLS ends at the edge, Django never redirects to https
 ]
@@ -225,14 +237,18 @@ LOG_LEVEL = ENVIRONMENT.log_level("LOG_LEVEL", "INFO")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {"json": {"()": "weathernote.logs.JsonLines"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "django": {"handlers": ["console"], "level": LOG_LEVEL, "propagate": False},
         # What a client did wrong is told to the client; the log is for what went wrong here.
         "django.request": {"handlers": ["console"], "level": "ERROR", "propagate": False},
         "django.security.DisallowedHost": {"handlers": ["console"], "level": "CRITICAL", "propagate": False},
+        # runserver's own line holds the query, and so a position; ours tells of the request already.
+        "django.server": {"handlers": ["console"], "level": "CRITICAL", "propagate": False},
+        "_granian": {"handlers": ["console"], "level": "ERROR", "propagate": False},
+        "django.db.backends": {"level": "INFO"},  # at DEBUG it writes what queries ask for
         "urllib3": {"level": "WARNING"},  # at DEBUG it writes the URL, and the key in it
     },
 }

@@ -8,7 +8,10 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "weathernote.settings")
 application = get_wsgi_application()
 
-from weathernote.checks import what_makes_no_sense  # noqa: E402 - needs the settings to be set up
+from weathernote import account  # noqa: E402 - needs the settings to be set up
+from weathernote.checks import what_makes_no_sense  # noqa: E402
 
 if _problems := what_makes_no_sense():
     sys.exit("\n".join(str(problem.msg) for problem in _problems))
+
+account.start()

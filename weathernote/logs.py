@@ -1,0 +1,53 @@
+"""Each record of the log as one line of JSON, without a word that is secret."""
+
+import json
+import logging
+from datetime import UTC, datetime
+from functools import lru_cache
+from urllib.parse import quote, unquote, urlsplit
+
+from django.conf import settings
+
+#: Shorter ones would blot out words that are nobody's secret.
+_SHORTEST_SECRET = 6
+
+
+class JsonLines(logging.Formatter):
+    """time, level, logger and message, and the traceback where there is one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        told = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")[:-6] + "Z",
+            "level": record.levelname,
+            "logger": record.name,
+            "message": without_secrets(record.getMessage()),
+        }
+        if record.exc_info:
+            told["traceback"] = without_secrets(self.formatException(record.exc_info))
+        return json.dumps(told, ensure_ascii=False)
+
+
+def without_secrets(text: str) -> str:
+    """The text without what must not be read by whoever reads the log, wherever it came from."""
+    for secret in secrets():
+        if secret in text:
+            text = text.replace(secret, "…")
+    return text
+
+
+def secrets() -> tuple[str, ...]:
+    password = str(settings.DATABASES["default"].get("PASSWORD") or "")
+    return _spelled(
+        settings.SECRET_KEY, settings.RATE_LIMIT_HASH_KEY, settings.OPEN_METEO_API_KEY, settings.REDIS_URL, password
+    )
+
+
+@lru_cache(maxsize=8)
+def _spelled(secret_key: str, hash_key: str, api_key: str, redis_url: str, password: str) -> tuple[str, ...]:
+    try:
+        redis_password = urlsplit(redis_url).password or ""
+    except ValueError:
+        redis_password = ""
+    plain = [secret_key, hash_key, api_key, unquote(redis_password), password]
+    spelled = {spelling for secret in plain for spelling in (secret, quote(secret, safe=""), repr(secret)[1:-1])}
+    return tuple(sorted((one for one in spelled if len(one) >= _SHORTEST_SECRET), key=len, reverse=True))

@@ -121,6 +121,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "django_prometheus",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -159,6 +160,9 @@ _DATABASE_URL = ENVIRONMENT.url(
     ("sqlite", "postgres", "postgresql"),
 )
 DATABASES = {"default": environ.Env.db_url_config(_DATABASE_URL)}
+# Django's own engines with counters of queries and errors; weather and forecast never come past them.
+_ENGINE = DATABASES["default"]["ENGINE"].rpartition(".")[2]
+DATABASES["default"]["ENGINE"] = f"django_prometheus.db.backends.{_ENGINE}"
 if _DATABASE_URL.startswith("sqlite"):
     # A transaction that begins by reading and then writes would fail at once where another one writes.
     DATABASES["default"].setdefault("OPTIONS", {}).update(transaction_mode="IMMEDIATE", timeout=20)

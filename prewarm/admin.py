@@ -1,5 +1,6 @@
 """What staff see: their cities with how each stands, and what the runs of prewarm did."""
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,9 +18,13 @@ from prewarm.fold import fold
 from prewarm.forms import CityForm
 from prewarm.models import City, PrewarmRun
 from prewarm.resources import CityResource
+from weathernote.redis import RedisDown
 
 #: A run of so many cities ends within the time that a browser waits.
 MOST_PREWARMED_NOW = 100
+NO_REDIS = "Redis, which keeps the file until you confirm, does not answer; upload it again in a minute."
+
+_ALL_DONE = re.compile(r"([0-9]+) of \1 cells refreshed in [0-9]+ calls\.")
 
 admin.site.site_header = admin.site.site_title = "WeatherNote"
 admin.site.index_title = "Administration"
@@ -126,7 +131,8 @@ class CityAdmin(ImportExportMixin, admin.ModelAdmin):
             text = f"At most {MOST_PREWARMED_NOW} cities at a time; manage.py prewarm does them all."
             self.message_user(request, text, messages.ERROR)
             return
-        self.message_user(request, run.refresh_now(chosen))
+        told = run.refresh_now(chosen)
+        self.message_user(request, told, _level(told))
 
     # ── import and export ─────────────────────────────────────────────────────────────────────────
 
@@ -136,12 +142,38 @@ class CityAdmin(ImportExportMixin, admin.ModelAdmin):
     def has_export_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
 
+    def import_action(self, request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
+        try:
+            return super().import_action(request, **kwargs)
+        except RedisDown:
+            return self._upload_again(request, NO_REDIS)
+
     def process_import(self, request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
         try:
             return super().process_import(request, **kwargs)
         except importing.UploadGone:
-            self.message_user(request, "The file is kept for an hour only; upload it again.", messages.ERROR)
-            return HttpResponseRedirect(reverse("admin:prewarm_city_import"))
+            return self._upload_again(request, "The file is kept for an hour only; upload it again.")
+        except RedisDown:
+            return self._upload_again(request, NO_REDIS)
+
+    def _upload_again(self, request: HttpRequest, text: str) -> HttpResponseBase:
+        self.message_user(request, text, messages.ERROR)
+        return HttpResponseRedirect(reverse("admin:prewarm_city_import"))
+
+    def add_data_read_fail_error_to_form(self, form: Any, e: Exception) -> None:
+        if isinstance(e, RedisDown):
+            raise e
+        if isinstance(e, importing.NoTable):
+            form.add_error("import_file", str(e))
+        else:
+            super().add_data_read_fail_error_to_form(form, e)
+
+
+def _level(told: str) -> int:
+    """How loudly to say what run.refresh_now tells: whatever is not done is no mere information."""
+    if told.startswith(run.NO_REDIS):
+        return messages.ERROR
+    return messages.SUCCESS if _ALL_DONE.fullmatch(told) else messages.WARNING
 
 
 def _cities(number: int) -> str:

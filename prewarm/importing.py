@@ -1,6 +1,8 @@
 """The CSV files of staff: read leniently, and kept between preview and confirmation where every instance finds them."""
 
 import csv
+import io
+import re
 import uuid
 from typing import Any
 
@@ -12,27 +14,70 @@ from import_export.tmp_storages import BaseStorage
 
 from weathernote import redis
 
-#: About 20,000 cities.
 LARGEST_BYTES = 2_000_000
+#: They are checked in some seconds, which a browser waits.
+MOST_ROWS = 5_000
 KEPT_SECONDS = 3600
+
+# Excel writes and reads such a first line.
+_SEPARATOR = re.compile(r"sep=([,;\t])\s*", re.IGNORECASE)
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+
+
+class NoTable(ValueError):
+    """The file cannot be read as a table; the text tells staff why, and what to do."""
 
 
 class CityCsv(CSV):
-    """CSV as spreadsheets write it: with commas or semicolons; a row too short or too long spoils itself alone."""
+    """CSV as spreadsheets write it: with commas, semicolons or tabs; a row of another length spoils itself alone."""
 
     def create_dataset(self, in_stream: Any, **kwargs: Any) -> tablib.Dataset:
-        text = in_stream.decode(self.encoding or "utf-8-sig") if isinstance(in_stream, bytes) else in_stream
-        first = text.partition("\n")[0]
-        rows = csv.reader(text.splitlines(keepends=True), delimiter=";" if ";" in first and "," not in first else ",")
-        headers = [name.strip().lower() for name in next(rows, [])]
-        dataset = tablib.Dataset(headers=headers)
-        for row in rows:
-            if any(cell.strip() for cell in row):
-                width = len(headers)
-                # What is too much is a comma that nobody quoted: it goes to the last column, the notes.
-                kept = row if len(row) <= width else [*row[: width - 1], ",".join(row[width - 1 :])]
-                dataset.append([*kept, *[""] * (width - len(kept))])
-        return dataset
+        try:
+            text = in_stream.decode(self.encoding or "utf-8-sig") if isinstance(in_stream, bytes) else in_stream
+            return _table(text)
+        except UnicodeDecodeError:
+            raise NoTable('The file is not in UTF-8: save it as "CSV UTF-8" and upload it again.') from None
+        except csv.Error as error:
+            raise NoTable(f"The file cannot be read as CSV: {error}.") from None
+
+    def export_data(self, dataset: tablib.Dataset, **kwargs: Any) -> Any:
+        rows = (tuple(_escaped(str(cell)) for cell in row) for row in dataset)
+        return super().export_data(tablib.Dataset(*rows, headers=dataset.headers), **kwargs)
+
+
+def _table(text: str) -> tablib.Dataset:
+    # Unlike splitlines, it ends a line at CR and LF alone.
+    lines = io.StringIO(text, newline="")
+    first = lines.readline()
+    if says := _SEPARATOR.fullmatch(first):
+        delimiter = says[1]
+    else:
+        delimiter = max(",;\t", key=first.count)
+        lines.seek(0)
+    rows = csv.reader(lines, delimiter=delimiter)
+    headers = [name.strip().lower() for name in next(rows, [])]
+    dataset = tablib.Dataset(headers=headers)
+    for row in rows:
+        if not any(cell.strip() for cell in row):
+            continue
+        if len(dataset) == MOST_ROWS:
+            raise NoTable(f"The file has more than {MOST_ROWS:,} rows: import it in parts.")
+        width = len(headers)
+        # What is too much is a comma that nobody quoted: it goes to the last column, the notes.
+        kept = row if len(row) <= width else [*row[: width - 1], delimiter.join(row[width - 1 :])]
+        dataset.append([*map(_unescaped, kept), *[""] * (width - len(kept))])
+    return dataset
+
+
+# Not by IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT: that takes a leading = away for good, and lets + - @ stand.
+def _escaped(cell: str) -> str:
+    """With an apostrophe before what spreadsheets would work out as a formula; numbers stay as they are."""
+    return f"'{cell}" if _FORMULA.match(cell) and not _NUMBER.fullmatch(cell) else cell
+
+
+def _unescaped(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 class UploadForm(ImportForm):

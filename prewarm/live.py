@@ -7,10 +7,10 @@ from typing import Literal
 
 from django.conf import settings
 
-from weather import freshness, price
+from weather import freshness
 from weather.answers import Question
 from weather.cells import Cell
-from weather.packing import VERSION, Unreadable, unpack
+from weather.packing import VERSION, Unreadable, fetched_at
 from weather.popularity import Popularity
 from weather.service import service
 from weathernote import redis
@@ -35,10 +35,10 @@ UNKNOWN = Live("unknown")
 
 def look(cells: Sequence[Cell]) -> dict[Cell, Live]:
     """How each cell stands; unknown where Redis does not say."""
-    popularity = service().popularity
+    popularity, price = service().popularity, service().price
     wanted = list(dict.fromkeys(cells))
-    said, *replies = redis.ask(("GET", price.KEY), *(part for cell in wanted for part in _about(cell, popularity)))
-    fleets_price, now = _price(said), time()
+    said, *replies = redis.ask(price.finding(), *(part for cell in wanted for part in _about(cell, popularity)))
+    fleets_price, now = price.read(said), time()
     of_cells = zip(wanted, replies[::3], replies[1::3], replies[2::3], strict=True)
     return {
         cell: _live(record, life, popularity.rate(rating), fleets_price, now) for cell, record, life, rating in of_cells
@@ -49,17 +49,12 @@ def _about(cell: Cell, popularity: Popularity) -> tuple[Command, Command, Comman
     return ("HGET", f"upstream:{cell.key}", VERSION), ("TTL", Question(cell).key), popularity.rating(cell)
 
 
-@without_redis(returns=0.0)
-def _price(said: Reply) -> float:
-    return float(redis.value(said) or 0)
-
-
 @without_redis(returns=UNKNOWN)
 def _live(record: Reply, answer_life: Reply, rate: float, fleets_price: float, now: float) -> Live:
     answer_ends_in_seconds = max(0, redis.value(answer_life)) or None  # below 0 is Redis' word for "there is none"
     try:
         packed = redis.value(record)
-        age_seconds = None if packed is None else now - unpack(packed).fetched_at
+        age_seconds = None if packed is None else now - fetched_at(packed)
     except Unreadable:
         age_seconds = None
     if age_seconds is None or age_seconds >= settings.HOLD_SECONDS:

@@ -114,6 +114,9 @@ class City(models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         self._work_out()
+        chosen = kwargs.get("update_fields")
+        if chosen is not None and {"latitude", "longitude"} & set(chosen):
+            kwargs["update_fields"] = {*chosen, "cell"}
         super().save(*args, **kwargs)
 
     @property

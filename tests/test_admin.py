@@ -14,12 +14,13 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from prewarm import live, views
+from prewarm import importing, live, run, views
 from prewarm.changelist import spoken
 from prewarm.models import City, PrewarmRun
 from weather.answers import Question
 from weather.cells import Cell
 from weather.service import service
+from weathernote import redis
 
 CITIES = "/admin/prewarm/city/"
 RUNS = "/admin/prewarm/prewarmrun/"
@@ -60,6 +61,15 @@ def said(response) -> list[str]:
     return [str(message) for message in response.context["messages"]]
 
 
+def levels(response) -> list[str]:
+    return [message.level_tag for message in response.context["messages"]]
+
+
+def lose_redis(settings, forget) -> None:
+    settings.CACHES["default"]["LOCATION"] = ["redis://127.0.0.1:1/0"]
+    forget()
+
+
 # ── the list ──────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -96,9 +106,25 @@ def test_a_popular_city_is_stale_sooner(editor, valkey):
     assert (looked[busy].requests_per_hour or 0) > 1000 > (looked[quiet].requests_per_hour or 0) > 0
 
 
+@pytest.mark.parametrize("garbage", ["", "cheap", "nan", "inf", "-1"])
+def test_what_is_no_price_leaves_the_price_as_it_was(editor, valkey, garbage):
+    price = service().price
+    price.value = 2e6
+    valkey.mset({"popularity:price": garbage, "popularity:turn": "1"})
+    assert editor.get(CITIES).status_code == 200
+    price.agree()
+    assert price.value == price.read(redis.ask(price.finding())[0]) == 2e6
+
+
+def test_the_list_reads_of_a_record_no_more_than_its_age(editor, monkeypatch):
+    shanghai = City.objects.get(name="Shanghai").as_cell
+    fetch(shanghai, hours_ago=1)
+    monkeypatch.setattr("weather.packing._column", None)
+    assert live.look([shanghai])[shanghai].age_seconds == pytest.approx(3600, abs=5)
+
+
 def test_without_redis_the_list_is_there_and_says_so(editor, settings, forget):
-    settings.CACHES["default"]["LOCATION"] = ["redis://127.0.0.1:1/0"]
-    forget()
+    lose_redis(settings, forget)
     page = editor.get(CITIES)
     assert page.status_code == 200 and page.content.decode().count("live unknown") == 100
 
@@ -175,6 +201,31 @@ def test_cities_are_switched_off_and_on_together_and_their_history_says_so(
 def test_prewarm_now_tells_what_was_done(editor, monkeypatch):
     monkeypatch.setattr("prewarm.run.refresh_now", lambda cities: f"{len(cities)} done")
     assert said(act(editor, "prewarm_now", "Berlin", "Lagos")) == ["2 done"]
+
+
+@pytest.mark.parametrize(
+    ("told", "level"),
+    [
+        ("2 of 2 cells refreshed in 1 calls.", "success"),
+        ("12 of 2 cells refreshed in 1 calls.", "warning"),
+        ("1 of 2 cells refreshed in 1 calls; 1 failed: Berlin.", "warning"),
+        ("2 of 2 cells refreshed in 1 calls; budget: the day's is spent.", "warning"),
+        ("0 of 2 cells refreshed in 0 calls.", "warning"),
+    ],
+)
+def test_what_is_not_done_is_said_as_a_warning(editor, monkeypatch, told, level):
+    monkeypatch.setattr("prewarm.run.refresh_now", lambda cities: told)
+    assert levels(act(editor, "prewarm_now", "Berlin")) == [level]
+
+
+def test_prewarm_now_without_redis_is_an_error(editor, settings, forget):
+    lose_redis(settings, forget)
+    response = act(editor, "prewarm_now", "Berlin")
+    assert (said(response), levels(response)) == ([f"{run.NO_REDIS}."], ["error"])
+
+
+def test_prewarm_now_of_all_is_a_success(editor):
+    assert levels(act(editor, "prewarm_now", "Berlin", "Lagos")) == ["success"]
 
 
 # ── one city ──────────────────────────────────────────────────────────────────────────────────────
@@ -274,6 +325,16 @@ def test_what_is_exported_can_be_imported_and_changes_nothing(editor):
     assert result.totals["skip"] == 100
 
 
+@pytest.mark.parametrize("text", ["=1+1", "+49 30", "-lagoon", "@home", "'=1+1", "''-5", "'-5"])
+def test_what_begins_like_a_formula_is_exported_as_text_and_comes_back(editor, text):
+    City.objects.filter(name="Lima").update(name=text, notes=text)
+    exported = editor.get(f"{CITIES}export/?country=PE").content
+    (row,) = csv.DictReader(io.StringIO(exported.decode()))
+    assert row["name"] == row["notes"] == f"'{text}"
+    assert (row["latitude"], row["longitude"]) == ("-12.04318", "-77.02824")
+    assert upload(editor, exported).context["result"].totals["skip"] == 1
+
+
 def test_an_export_of_a_filtered_list_holds_what_the_list_shows(editor):
     exported = editor.get(f"{CITIES}export/?country=DE").content.decode()
     assert [row["name"] for row in csv.DictReader(io.StringIO(exported))] == ["Berlin"]
@@ -284,16 +345,57 @@ def test_an_export_of_a_filtered_list_holds_what_the_list_shows(editor):
     [
         "\ufeff" + f"{COLUMNS}\r\n{OSLO}\r\n",
         f"{COLUMNS}\n{OSLO}".replace(",", ";"),
+        f"{COLUMNS}\n{OSLO}".replace(",", "\t"),
+        f"sep=;\r\n{COLUMNS}\r\n{OSLO}".replace(",", ";"),
+        f"\ufeffSEP=,\n{COLUMNS}\n{OSLO}",
+        f"{COLUMNS}\r{OSLO}\r",
         f"{COLUMNS.title()}\n\n{OSLO}\n,,,,,,,,\n",
         "name,country,latitude,longitude,timezone\nOslo,no,59.9139,10.7522,Europe/Oslo",
         f"{COLUMNS}\nOslo,NO,59.9139,10.7522,Europe/Oslo,,,,",
     ],
-    ids=["as Excel writes it", "semicolons", "capitals and empty rows", "the needed columns", "empty cells"],
+    ids=[
+        "as Excel writes it",
+        "semicolons",
+        "tabs",
+        "a line that says semicolon",
+        "a line that says comma",
+        "lines of an old Mac",
+        "capitals and empty rows",
+        "the needed columns",
+        "empty cells",
+    ],
 )
 def test_tables_are_read_as_spreadsheets_write_them(editor, table):
     confirm(editor, upload(editor, table))
     oslo = City.objects.get(name="Oslo")
     assert (oslo.cell, oslo.country, oslo.active) == ("lat:59.9:lon:10.8", "NO", True)
+
+
+@pytest.mark.parametrize("inside", ["\u2028", "\u0085", "\x0c", "\x1c"])
+def test_a_row_ends_at_the_end_of_its_line_alone(editor, inside):
+    confirm(editor, upload(editor, f"{COLUMNS}\n{OSLO}{inside}and hills\n"))
+    assert City.objects.get(name="Oslo").notes == f"on the fjord{inside}and hills"
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "utf-16"])
+def test_a_table_in_another_encoding_is_asked_for_in_utf_8(editor, encoding):
+    page = upload(editor, f"{COLUMNS}\n{OSLO}, Ænes\n".encode(encoding))
+    fault = 'The file is not in UTF-8: save it as "CSV UTF-8" and upload it again.'
+    assert page.context["form"].errors == {"import_file": [fault]}
+
+
+def test_a_table_of_too_many_rows_is_asked_for_in_parts(editor, monkeypatch):
+    monkeypatch.setattr(importing, "MOST_ROWS", 2)
+    rows = [OSLO.replace("Oslo", name, 1) for name in ("Oslo", "Aker", "Ekeberg")]
+    assert upload(editor, "\n".join([COLUMNS, *rows[:2]])).context["result"].totals["new"] == 2
+    page = upload(editor, "\n".join([COLUMNS, *rows]))
+    assert page.context["form"].errors == {"import_file": ["The file has more than 2 rows: import it in parts."]}
+
+
+def test_a_cell_that_is_too_long_is_refused_in_words(editor):
+    page = upload(editor, f"{COLUMNS}\n{OSLO}{'x' * 200_000}")
+    (fault,) = page.context["form"].errors["import_file"]
+    assert fault.startswith("The file cannot be read as CSV: field larger than")
 
 
 @pytest.mark.parametrize(
@@ -321,6 +423,23 @@ def test_a_preview_that_is_kept_no_longer_is_asked_for_again(editor, valkey):
     valkey.flushall()
     response = confirm(editor, preview)
     assert said(response) == ["The file is kept for an hour only; upload it again."]
+    assert not City.objects.filter(name="Oslo").exists()
+
+
+def test_without_redis_an_upload_is_asked_for_again_later(editor, settings, forget):
+    lose_redis(settings, forget)
+    form = {"resource": "0", "format": "0", "import_file": SimpleUploadedFile("cities.csv", OSLO.encode())}
+    response = editor.post(f"{CITIES}import/", form, follow=True)
+    assert said(response) == [
+        "Redis, which keeps the file until you confirm, does not answer; upload it again in a minute."
+    ]
+
+
+def test_without_redis_a_confirmation_stores_nothing_and_says_why(editor, settings, forget):
+    preview = upload(editor, f"{COLUMNS}\n{OSLO}\n")
+    lose_redis(settings, forget)
+    response = confirm(editor, preview)
+    assert said(response)[0].startswith("Redis, which keeps the file") and response.status_code == 200
     assert not City.objects.filter(name="Oslo").exists()
 
 

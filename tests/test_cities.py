@@ -1,17 +1,20 @@
 """Cities as staff enter them, the table that a new database begins with, and the cell shown while typing."""
 
 import csv
+import importlib
 import json
 import subprocess
 import sys
 from decimal import Decimal
 from pathlib import Path
 from shutil import which
+from types import SimpleNamespace
 
 import pytest
+from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from prewarm.data import build_cities
 from prewarm.fold import fold
@@ -58,6 +61,23 @@ def test_a_position_with_more_decimals_stays_in_its_cell():
     saved = city(latitude="40.7499999999", longitude="-74.0499999999")
     saved.save()
     assert (saved.cell, saved.latitude) == ("lat:40.7:lon:-74.0", Decimal("40.749999"))
+
+
+@pytest.mark.django_db
+def test_a_city_that_is_moved_by_two_fields_is_in_its_new_cell():
+    city().save()
+    City.objects.update_or_create(name="Oslo", defaults={"latitude": "-33.9", "longitude": "18.4"})
+    assert City.objects.get(name="Oslo").cell == "lat:-33.9:lon:18.4"
+
+
+@pytest.mark.django_db
+def test_a_city_of_which_one_field_is_saved_keeps_the_others():
+    saved = city()
+    saved.save()
+    saved.latitude, saved.notes = "0", "new"
+    saved.save(update_fields=["notes"])
+    kept = City.objects.get(pk=saved.pk)
+    assert (kept.cell, kept.latitude, kept.notes) == ("lat:59.9:lon:10.8", Decimal("59.9139"), "new")
 
 
 @pytest.mark.django_db
@@ -138,6 +158,15 @@ def test_a_new_database_begins_with_the_100_largest_cities():
     assert len({found.cell for found in cities}) == 100
     for found in cities:
         found.full_clean()
+
+
+@pytest.mark.django_db
+def test_migrating_back_and_forth_adds_the_cities_that_are_missing_and_leaves_the_others():
+    City.objects.filter(name="Berlin").delete()
+    City.objects.filter(name="Shanghai").update(notes="ours", active=False)
+    importlib.import_module("prewarm.migrations.0002_largest_cities").load(apps, SimpleNamespace(connection=connection))
+    assert City.objects.count() == 100 and City.objects.filter(name="Berlin").exists()
+    assert City.objects.filter(name="Shanghai", notes="ours", active=False).exists()
 
 
 @pytest.mark.django_db

@@ -1,11 +1,12 @@
 """The price of freshness: one number for the whole fleet, from which every cell's refresh interval follows."""
 
 from collections.abc import Callable
+from math import isfinite
 
 from weather import freshness
 from weather.popularity import Popularity
 from weathernote import redis
-from weathernote.redis import without_redis
+from weathernote.redis import Command, Reply, without_redis
 
 KEY = "popularity:price"
 TURN_KEY = "popularity:turn"
@@ -31,11 +32,24 @@ class Price:
     @without_redis(returns=None)
     def agree(self) -> None:
         """Goes by the common price; works it out anew if a minute is over and nobody else is at it."""
-        turn, price = redis.ask(("SET", TURN_KEY, "1", "NX", "EX", TURN_SECONDS), ("GET", KEY))
+        turn, price = redis.ask(("SET", TURN_KEY, "1", "NX", "EX", TURN_SECONDS), self.finding())
         if redis.value(turn) is not None:
             self.work_out()
-        elif redis.value(price) is not None:
-            self.value = float(price)
+        else:
+            self.value = self.read(price)
+
+    def finding(self) -> Command:
+        """The command whose reply `read` reads, for whoever shares a round trip with it."""
+        return ("GET", KEY)
+
+    @without_redis(instead=lambda self, reply: self.value)
+    def read(self, reply: Reply) -> float:
+        """The common price; this process's own where there is none, or what lies there is no price."""
+        try:
+            price = float(redis.value(reply))
+        except (TypeError, ValueError):
+            return self.value
+        return price if isfinite(price) and price >= 0 else self.value
 
     @without_redis(returns=None)
     def work_out(self) -> None:

@@ -31,11 +31,11 @@ def end(row: PrewarmRun, tally: Tally) -> None:
     row.finished = timezone.now()
     row.took_seconds = round((row.finished - row.started).total_seconds(), 3)
     row.refreshed, row.rederived, row.skipped = tally.refreshed, tally.rederived, tally.skipped
-    row.failed, row.failed_cities = len(tally.failed), [place.name for place in tally.failed]
+    row.failed, row.failed_cities = len(tally.failed), [name for place in tally.failed for name in place.cities]
     row.calls, row.weight = tally.calls, tally.weight
-    row.exit_code, row.message = tally.exit_code, "; ".join(tally.reasons)
-    _or_say(row.save)
-    _or_say(clear)
+    row.exit_code, row.message = tally.exit_code, tally.message
+    if _or_say(row.save):
+        _or_say(clear)
 
 
 def clear() -> None:
@@ -56,8 +56,10 @@ def one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:300] or type(error).__name__
 
 
-def _or_say(write: Callable[[], object]) -> None:
+def _or_say(write: Callable[[], object]) -> bool:
     try:
         write()
     except django.db.Error as error:
         log.error("The database does not answer: %s", one_line(error))
+        return False
+    return True

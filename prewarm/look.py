@@ -28,7 +28,7 @@ def asked_for_of_late(service: Service) -> list[Cell]:
     return recent.asked_for_within(ASKED_WITHIN_SECONDS, MOST_CELLS) if recent else []
 
 
-def look(
+def survey(
     service: Service, cities: Iterable[City], others: Iterable[Cell] = (), suspects: Collection[str] = ()
 ) -> list[Place]:
     """A place for each cell of the cities, in staff's order, then for each of the others. RedisDown without Redis."""

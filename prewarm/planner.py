@@ -35,6 +35,10 @@ class Place:
         return any(life <= 0 for life in self.lives.values())
 
     @property
+    def is_cold_city(self) -> bool:
+        return bool(self.cities) and self.age_seconds is None
+
+    @property
     def name(self) -> str:
         return " / ".join(self.cities) or self.cell.key
 
@@ -58,12 +62,18 @@ class Anew:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do, in this order; `left_out` were due too, past the limit or the budget; so many cities need nothing."""
+    """What to do, in this order. Due were also so many past the limit, and `unpaid`, for which there is no budget."""
 
     anew: list[Anew] = field(default_factory=list)
     refresh: list[Place] = field(default_factory=list)
-    left_out: int = 0
+    past_limit: int = 0
+    unpaid: list[Place] = field(default_factory=list)
+    #: Cities that need no refresh.
     cities_in_order: int = 0
+
+    @property
+    def left_out(self) -> int:
+        return self.past_limit + len(self.unpaid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +115,9 @@ def plan(
     )
     cities_due = len(due)
     due += [place for place in places if not place.cities and _is_due(place, price)]
-    most = min([len(due), *(most for most in (limit, budget_left) if most is not None)])
-    return Plan(anew, due[:most], len(due) - most, len(cities) - cities_due)
+    wanted = due[:limit]
+    paid = len(wanted) if budget_left is None else budget_left
+    return Plan(anew, wanted[:paid], len(due) - len(wanted), wanted[paid:], len(cities) - cities_due)
 
 
 def _is_due(place: Place, price: float) -> bool:

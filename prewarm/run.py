@@ -9,16 +9,16 @@ from typing import Any
 import django.db
 
 from prewarm import diary, lock, planner, schedule
-from prewarm.look import asked_for_of_late, look
+from prewarm.look import asked_for_of_late, survey
 from prewarm.models import City, PrewarmRun
 from prewarm.patience import patiently
 from prewarm.planner import Plan
-from prewarm.schedule import last_good_run_seconds_ago
 from prewarm.work import Advance, Tally, Work
+from weather.quota import BudgetWindow
 from weather.service import BATCH_CELLS, service
 from weathernote.redis import RedisDown
 
-__all__ = ["CannotRun", "Options", "Outcome", "last_good_run_seconds_ago", "refresh_now", "run"]
+__all__ = ["CannotRun", "Options", "Outcome", "refresh_now", "run"]
 
 #: What is left then is the next run's, which begins a minute later.
 MOST_SECONDS = planner.PERIOD_SECONDS - 60
@@ -26,6 +26,7 @@ MOST_SECONDS = planner.PERIOD_SECONDS - 60
 MOST_SECONDS_NOW = 20
 NO_REDIS = "Redis does not answer, so nothing can be kept warm"
 ANOTHER = "another prewarm is running: nothing to do here"
+STOPPED = "stopped by a signal"
 
 #: Called with what is done and how much of it there is; the block's function is told of each piece that is done.
 Progress = Callable[[str, int], AbstractContextManager[Advance]]
@@ -61,6 +62,8 @@ def run(
 ) -> Outcome:
     """One run, unless another is at it. CannotRun where the database or Redis is gone from the start."""
     cities, suspects = _from_database()
+    if is_told_to_stop():
+        raise CannotRun(f"{STOPPED} before anything was done.")
     try:
         if options.dry_run:
             return Outcome(0, _foreseen(_planned(options, cities, suspects)))
@@ -93,7 +96,7 @@ def refresh_now(cities: Iterable[City]) -> str:
     began = time.monotonic()
     work = Work(service(), force=True, ends=lambda: _too_long(began, MOST_SECONDS_NOW))
     try:
-        named = look(work.service, cities)
+        named = survey(work.service, cities)
         slot_of = work.service.fetcher.conversation.slot_of
         work.refresh(planner.batches(named, BATCH_CELLS, slot_of, force=True), lambda done: None)
     except RedisDown:
@@ -119,10 +122,14 @@ def _from_database() -> tuple[list[City], frozenset[str]]:
 
 def _both_steps(work: Work, options: Options, cities: list[City], suspects: frozenset[str], progress: Progress) -> None:
     try:
+        # The row took its time where the database hangs.
+        if work.is_stopped():
+            return
         work.service.fetcher.budget.look()
         patiently(schedule.begin)
         planned = _planned(options, cities, suspects)
-        work.tally.skipped += planned.left_out
+        work.tally.skipped += planned.past_limit
+        work.tally.leave_unpaid(planned.unpaid, _tightest(work.service.fetcher.budget.remaining()))
         work.tally.cities_in_order = planned.cities_in_order
         with progress("worked out anew", len(planned.anew)) as advance:
             work.work_out_anew(planned.anew, advance)
@@ -139,13 +146,18 @@ def _planned(options: Options, cities: list[City], suspects: frozenset[str]) -> 
     budget = one.fetcher.budget
     left = budget.remaining()
     return planner.plan(
-        look(one, cities, asked_for_of_late(one), suspects),
+        survey(one, cities, asked_for_of_late(one), suspects),
         price=planner.common_price(patiently(one.popularity.census), len(cities), budget.refreshes_per_second()),
         seconds_to_next_run=patiently(schedule.seconds_to_next_run),
         force=options.force,
         limit=options.limit,
-        budget_left=min(left["day"], left["hour"]),
+        budget_left=left[_tightest(left)],
     )
+
+
+def _tightest(left: dict[BudgetWindow, int]) -> BudgetWindow:
+    """Of the windows that no run can wait for."""
+    return "day" if left["day"] <= left["hour"] else "hour"
 
 
 def _foreseen(planned: Plan) -> dict[str, Any]:
@@ -162,7 +174,7 @@ def _ends(is_told_to_stop: Callable[[], bool], held: lock.Lock, most_seconds: fl
 
     def reason() -> str:
         if is_told_to_stop():
-            return "stopped by a signal"
+            return STOPPED
         if held.is_lost:
             return "the lock is lost: Redis does not answer, or another run has it"
         return _too_long(began, most_seconds)

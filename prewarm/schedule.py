@@ -7,12 +7,11 @@ from weathernote import redis
 from weathernote.redis import without_redis
 
 NEXT_KEY = "prewarm:next"
-#: A run so soon after another is somebody's own, and goes by when the other's next one comes.
-SOON_SECONDS = PERIOD_SECONDS // 2
+#: A run so soon after another goes by when that one's next comes, so that it finds nothing to do. Later, either may be
+#: somebody's own, and cron's next one ten minutes away.
+SOON_SECONDS = 60
 LAST_GOOD_KEY = "prewarm:last-good"
 LAST_GOOD_LIFE_SECONDS = 7 * 86_400
-#: deploy/cron says the same to whoever watches.
-ALERT_AFTER_SECONDS = 25 * 60
 
 
 def begin() -> None:

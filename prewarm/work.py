@@ -9,8 +9,9 @@ from prewarm.patience import patiently
 from prewarm.planner import Anew, Batch, Place
 from weather import answers
 from weather.answers import Question
+from weather.caller import BudgetSpent, Fetched
 from weather.cells import Cell
-from weather.fetcher import POLL_SECONDS, BudgetSpent, Fetched, Fetcher
+from weather.fetcher import POLL_SECONDS, Fetcher
 from weather.forecast import Series
 from weather.openmeteo import OpenMeteo, UpstreamError, UpstreamRefused, exact_weight
 from weather.quota import Spender
@@ -34,7 +35,11 @@ class Tally:
     #: Cities that needed no refresh.
     cities_in_order: int = 0
     skipped: int = 0
+    #: Cities' cells; of the others it is enough to know how many.
     failed: list[Place] = field(default_factory=list)
+    others_failed: int = 0
+    #: Cities of which nothing is held, and for which the hour's or the day's budget had nothing.
+    unpaid_cold_cities: int = 0
     calls: int = 0
     cells: int = 0
     reasons: dict[str, None] = field(default_factory=dict)
@@ -48,10 +53,29 @@ class Tally:
 
     @property
     def exit_code(self) -> int:
-        """0 where nothing failed, 1 where something did, 2 where no city is in order, or nothing was done at all."""
+        """0 where no city failed, 1 where some did, 2 where no city is in order, or nothing was done for cold ones."""
+        if self.unpaid_cold_cities and not self.refreshed:
+            return 2
         if self.failed or self.is_broken:
             return 1 if self.refreshed or self.cities_in_order else 2
         return 2 if self.was_cut_off and not (self.refreshed or self.rederived) else 0
+
+    @property
+    def message(self) -> str:
+        others = [f"of the cells that are no city: {self.others_failed} failed"] if self.others_failed else []
+        return "; ".join([*self.reasons, *others])
+
+    def fail(self, place: Place) -> None:
+        if place.cities:
+            self.failed.append(place)
+        else:
+            self.others_failed += 1
+
+    def leave_unpaid(self, places: Collection[Place], window: str) -> None:
+        self.skipped += len(places)
+        if places:
+            self.reasons[f"budget: {window}"] = None
+        self.unpaid_cold_cities += sum(place.is_cold_city for place in places)
 
 
 class _Counted:
@@ -60,12 +84,14 @@ class _Counted:
     def __init__(self, upstream: OpenMeteo, tally: Tally) -> None:
         self.upstream = upstream
         self.tally = tally
+        self.asked: set[Cell] = set()
 
     def fetch(self, cells: list[Cell], before_attempt: Callable[[int], None]) -> Fetched:
         def counted(weight: int) -> None:
             before_attempt(weight)
             self.tally.calls += 1
             self.tally.cells += len(cells)
+            self.asked.update(cells)
 
         return self.upstream.fetch(cells, counted)
 
@@ -80,8 +106,9 @@ class Work:
         self.pause_seconds = pause_seconds
         self.ends = ends
         self.tally = Tally()
+        self._upstream = _Counted(open_meteo(), self.tally)
         self.fetcher = Fetcher(
-            _Counted(open_meteo(), self.tally),
+            self._upstream,
             service.store,
             service.fetcher.budget,
             service.fetcher.conversation,
@@ -92,13 +119,15 @@ class Work:
         self._brief_pauses = 0
         #: Spenders that get nothing more in this run; with what is the matter where it is Open-Meteo's.
         self._over: dict[Spender, str] = {}
+        #: Of these, the spenders whose hour or day is spent, and which.
+        self._spent: dict[Spender, str] = {}
 
     # ── anew ──────────────────────────────────────────────────────────────────────────────────────
 
     def work_out_anew(self, planned: Sequence[Anew], advance: Advance) -> None:
         """From what is held, in small parts: hardly anything is fetched meanwhile. RedisDown without Redis."""
         for some in chunks(planned, CELLS_AT_ONCE):
-            if self._stopped():
+            if self.is_stopped():
                 return
             held = self.service.store.held_of(one.cell for one in some)
             known = [(one, held[one.cell]) for one in some if one.cell in held]
@@ -121,7 +150,7 @@ class Work:
         """One call after the other, each when the fleet's slot is free. RedisDown without Redis."""
         for batch in batches:
             waiting = {place.cell: place for place in batch.places}
-            while waiting and not self._stopped() and batch.spender not in self._over:
+            while waiting and not self.is_stopped() and batch.spender not in self._over:
                 before = self.tally.cells
                 got = self.fetcher.ask_now(batch.slot, list(waiting), batch.spender)
                 if got is None:
@@ -142,10 +171,15 @@ class Work:
             self._finish((question, series[cell], False) for cell in some for question in questions(cell))
 
     def _settle(self, place: Place, got: Series | UpstreamError) -> None:
-        if isinstance(got, Series):
+        if isinstance(got, Series) and place.cell in self._upstream.asked:
             self.tally.refreshed += 1
             return
-        self.tally.failed.append(place)
+        if isinstance(got, Series):
+            # Another process had just fetched it.
+            self.tally.skipped += 1
+            self.tally.cities_in_order += bool(place.cities)
+            return
+        self.tally.fail(place)
         self.tally.reasons[f"Open-Meteo: {got}"] = None
 
     def _hear(self, got: Fetched, spender: Spender) -> None:
@@ -154,7 +188,8 @@ class Work:
         if refusal is None:
             return
         seconds = refusal.retry_after_seconds or 0
-        is_ours = isinstance(refusal, BudgetSpent) and refusal.reason not in ("closed", "failures")
+        ours = refusal.reason if isinstance(refusal, BudgetSpent) else "closed"
+        is_ours = ours not in ("closed", "failures")
         if is_ours and spender == "cold" and seconds <= MINUTE_SECONDS:
             self.rest(seconds)
         elif not is_ours and seconds <= BRIEFLY_SECONDS and self._brief_pauses < MOST_BRIEF_PAUSES:
@@ -162,15 +197,20 @@ class Work:
             self.rest(max(1, seconds))
         elif is_ours:
             self._over[spender] = ""
-            self.tally.reasons[f"budget: {refusal}"] = None
+            self.tally.reasons[f"budget: {ours}"] = None
+            if ours in ("hour", "day"):
+                self._spent[spender] = ours
         else:
             self._over = dict.fromkeys(("cold", "refresh"), f"Open-Meteo: {refusal}")
 
     def _give_up(self, places: Collection[Place], spender: Spender) -> None:
         """What Open-Meteo's trouble kept from being asked has failed; what our limits did waits for the next run."""
         if places and (trouble := self._over.get(spender)):
-            self.tally.failed.extend(places)
             self.tally.reasons[trouble] = None
+            for place in places:
+                self.tally.fail(place)
+        elif spender in self._spent:
+            self.tally.leave_unpaid(places, self._spent[spender])
         else:
             self.tally.skipped += len(places)
 
@@ -178,10 +218,10 @@ class Work:
 
     def rest(self, seconds: float) -> None:
         until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0 and not self._stopped():
+        while (left := until - time.monotonic()) > 0 and not self.is_stopped():
             time.sleep(min(left, NAP_SECONDS))
 
-    def _stopped(self) -> bool:
+    def is_stopped(self) -> bool:
         if reason := self.ends():
             self.tally.reasons[reason] = None
             self.tally.was_cut_off = True

@@ -1,10 +1,13 @@
 """`manage.py prewarm` as cron runs it: a process with an environment of its own, and a database in a file."""
 
 import json
+import os
+import pty
 import shutil
 import sqlite3
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -40,6 +43,21 @@ class Host:
         """A run, to be disturbed."""
         log = self.folder / f"prewarm-{len(list(self.folder.glob('prewarm-*')))}.log"
         return Process([sys.executable, "manage.py", "prewarm", *arguments], log, self.environment)
+
+    def on_a_terminal(self, *arguments: str) -> str:
+        """What a run shows on a terminal that reports 0 columns, as those of `script` and of CI do."""
+        ours, its = pty.openpty()
+        bare = {name: value for name, value in self.environment.items() if name not in ("COLUMNS", "LINES")}
+        command = [sys.executable, "manage.py", "prewarm", *arguments]
+        process = subprocess.Popen(command, cwd=TOP, env=bare, stdin=its, stdout=its, stderr=its)
+        os.close(its)
+        said = b""
+        with suppress(OSError):  # Linux' word for its end
+            while some := os.read(ours, 4096):
+                said += some
+        os.close(ours)
+        assert process.wait(20) == 0, said
+        return said.decode()
 
     def rows(self) -> list[dict[str, Any]]:
         """What the runs left in the database, the newest first."""

@@ -13,9 +13,9 @@ import time
 from pathlib import Path
 
 import pytest
+from django.utils.module_loading import import_string
 
 from prewarm.planner import PERIOD_SECONDS
-from prewarm.schedule import ALERT_AFTER_SECONDS
 from tests.conftest import LIFTED
 from tests.prewarming import Host, migrated, summary
 from tests.servers import TOP, Process, eventually
@@ -59,7 +59,14 @@ def test_cron_runs_it_every_ten_minutes():
     (entry,) = ENTRY.finditer(CRON_FILE.read_text())
     assert entry["when"] == "*/10 * * * *" and PERIOD_SECONDS == 600
     assert not re.search(r"(?<!\\)%", entry["command"])  # a bare % ends cron's command
-    assert f"({ALERT_AFTER_SECONDS} s)" in CRON_FILE.read_text()
+    for file in (CRON_FILE, UNITS[1]):
+        assert f"({PERIOD_SECONDS * 5 // 2} s)" in file.read_text()
+
+
+def test_what_tells_of_the_last_good_run_is_where_the_file_says():
+    (named,) = re.findall(r"`(prewarm\.[\w.]+)`", CRON_FILE.read_text())
+    told = import_string(named)
+    assert f"{told.__module__}.{told.__qualname__}" == named
 
 
 def test_each_host_has_a_second_of_its_own(tmp_path):
@@ -88,6 +95,8 @@ def test_the_line_of_cron_works_in_a_bare_shell(host):
     ran = subprocess.run(["/bin/sh", "-c", command], env={"PATH": "/usr/bin:/bin"} | variables, check=False, timeout=60)
     assert ran.returncode == 0
     assert [run["refreshed"] for run in logged(host)] == [100]
+    (said_bytes,) = re.findall(r"about (\d+) bytes", text)
+    assert (host.folder / "prewarm.log").stat().st_size == pytest.approx(int(said_bytes), abs=20)
 
 
 CRON_NEEDS = "a real cron daemon needs `cron` and, so that it sees no file of this machine, root and `unshare`"

@@ -8,9 +8,10 @@ import pytest
 
 from tests.servers import eventually
 from tests.test_packing import a_series
+from weather.caller import CALLS_TO_FIND_A_BAD_PLACE, BudgetSpent
 from weather.cells import Cell
 from weather.conversation import Turn
-from weather.fetcher import CALLS_TO_FIND_A_BAD_PLACE, BudgetSpent, Fetcher
+from weather.fetcher import Fetcher
 from weather.openmeteo import PlaceRejected, UpstreamError, UpstreamRefused, UpstreamUnavailable
 from weather.quota import Denied, Granted
 
@@ -186,7 +187,7 @@ def test_a_failing_upstream_fails_those_who_wait_and_is_told():
     one = fetcher(Upstream(failing=UpstreamUnavailable("gone")), purse)
     with pytest.raises(UpstreamUnavailable):
         one.want(CELLS[0]).result(5)
-    one.upstream.failing = None
+    one.caller.upstream.failing = None
     one.want(CELLS[0]).result(5)
     assert purse.told == ["failed", "succeeded"]
 
@@ -195,7 +196,7 @@ def test_the_fetcher_outlives_an_error_that_nobody_thought_of():
     one = fetcher(Upstream(failing=ZeroDivisionError("odd")))
     with pytest.raises(UpstreamError):
         one.want(CELLS[0]).result(5)
-    one.upstream.failing = None
+    one.caller.upstream.failing = None
     assert one.want(CELLS[0]).result(5) == a_series()
 
 

@@ -93,6 +93,11 @@ def test_past_the_limit_or_the_budget_the_rest_is_left_out():
     assert (len(planned(*places, limit=3, budget_left=1).refresh), planned(*places, budget_left=0).left_out) == (1, 5)
 
 
+def test_what_the_budget_alone_leaves_out_is_told_apart_from_what_is_past_the_limit():
+    short = planned(*(place(n, age=601, city=str(n)) for n in range(5)), limit=3, budget_left=1)
+    assert (short.past_limit, [one.cell.tenths_lat for one in short.unpaid], short.left_out) == (2, [1, 2], 4)
+
+
 def test_cities_that_need_nothing_are_counted():
     places = [place(1, city="A"), place(2, city="B"), place(3), place(4, age=601, city="C")]
     assert (planned(*places).cities_in_order, planned(*places, force=True).cities_in_order) == (2, 0)

@@ -13,7 +13,10 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from prewarm.models import City, PrewarmRun
-from prewarm.run import Options, last_good_run_seconds_ago, refresh_now, run
+from prewarm.planner import Batch, Place
+from prewarm.run import CannotRun, Options, refresh_now, run
+from prewarm.schedule import last_good_run_seconds_ago
+from prewarm.work import Work
 from weather.cells import Cell
 from weather.packing import VERSION
 from weather.service import service
@@ -43,13 +46,14 @@ def prewarm(*arguments, **options):
     return json.loads(output.getvalue()), code
 
 
-def age_of(valkey, seconds, *, keys=("weather:*", "forecast:*")):
-    """Shortens the lives of finished answers, as time would."""
-    for pattern in keys:
+def age_of(valkey, seconds):
+    """Shortens the lives of finished answers and of what the last run said of the next, as time would."""
+    if told := valkey.get("prewarm:next"):
+        valkey.set("prewarm:next", float(told) - seconds, keepttl=True)
+    for pattern in ("weather:*", "forecast:*", "prewarm:next"):
         for key in valkey.keys(pattern):
             left = valkey.ttl(key) - seconds
             valkey.expire(key, left) if left > 0 else valkey.delete(key)
-    valkey.delete("prewarm:next")
 
 
 def not_at_the_end_of_a_minute():
@@ -159,6 +163,49 @@ def test_forced_it_never_passes_the_wall(five, simulator, settings, forget):
     assert simulator.state()["weight"] == 3
 
 
+def test_where_the_hour_leaves_nothing_for_cold_cities_none_could_be_done(five, simulator, settings, forget, valkey):
+    settings.UPSTREAM_HOUR_BUDGET = 1
+    forget()
+    five.get(BERLIN)
+    prewarm()
+    for arguments in ([], ["--force"]):
+        summary, code = prewarm(*arguments)
+        assert (summary["refreshed"], summary["message"], code) == (0, "budget: hour", 2)
+    assert last_good_run_seconds_ago() is None and simulator.state()["weight"] == 1
+
+
+def test_a_run_that_the_day_leaves_some_for_names_the_reason_and_is_good(five, settings, forget):
+    settings.UPSTREAM_DAY_BUDGET = 3
+    forget()
+    summary, code = prewarm("--force")
+    assert (summary["refreshed"], summary["message"], code) == (3, "budget: day", 0)
+    assert prewarm("--force")[1] == 2  # two cities are cold still
+
+
+def test_with_the_budget_spent_and_no_city_cold_the_reason_is_named_and_the_run_is_good(five, settings, forget):
+    settings.UPSTREAM_DAY_BUDGET = 5
+    forget()
+    prewarm("--force")
+    summary, code = prewarm("--force")
+    assert (summary["refreshed"], summary["skipped"], summary["message"], code) == (0, 5, "budget: day", 0)
+
+
+def test_a_budget_that_others_spend_in_mid_run_is_named_too(five, settings, forget, monkeypatch):
+    settings.UPSTREAM_DAY_BUDGET = 5
+    forget()
+    monkeypatch.setattr("prewarm.work.Work.work_out_anew", lambda *_: service().fetcher.budget.charge(5, "cold"))
+    summary, code = prewarm("--force")
+    assert (summary["refreshed"], summary["message"], code) == (0, "budget: day", 2)
+
+
+def test_a_cell_that_another_process_has_just_fetched_is_not_counted_as_asked(five, simulator):
+    five.get(BERLIN)
+    work = Work(service(), ends=lambda: "")
+    work.refresh([Batch(0, "refresh", [Place(BERLIN_CELL, {}, None, cities=("Berlin",))])], lambda done: None)
+    assert (work.tally.refreshed, work.tally.skipped, work.tally.cities_in_order) == (0, 1, 1)
+    assert simulator.state()["calls"] == 1
+
+
 # ── anew ──────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -169,6 +216,13 @@ def test_answers_that_would_go_cold_are_worked_out_anew_without_asking_anyone(fi
     assert (summary["rederived"], summary["refreshed"], summary["calls"]) == (10, 0, 0)
     assert min(valkey.ttl(key) for key in valkey.keys("weather:*")) > 590
     assert simulator.state()["calls"] == 1
+
+
+def test_a_run_of_ones_own_shortly_before_crons_leaves_nothing_to_go_cold_until_the_next(five, valkey):
+    prewarm()
+    age_of(valkey, 240)
+    assert prewarm()[0]["rederived"] == 10  # they would have ended in 360 s
+    assert min(valkey.ttl(key) for key in valkey.keys("weather:*")) > 590
 
 
 def test_a_cell_that_people_ask_for_is_kept_warm_too(five, simulator, valkey):
@@ -242,6 +296,36 @@ def test_a_city_that_spoiled_a_call_is_asked_alone_the_next_time(five, simulator
     valkey.delete("rejected:cells")
     summary, code = prewarm("--force")
     assert (summary["refreshed"], summary["calls"], summary["failed_cities"], code) == (4, 2, ["Berlin"], 1)
+
+
+def test_a_cell_with_two_cities_that_spoiled_a_call_is_asked_alone_too(five, simulator, valkey):
+    berlin = City.objects.get(name="Berlin")
+    City.objects.create(
+        name="Mitte",
+        country="DE",
+        latitude=berlin.latitude,
+        longitude=berlin.longitude,
+        timezone="Europe/Berlin",
+        population=1,
+    )
+    simulator.fault("refused_place", place="52.5,13.4")
+    assert sorted(prewarm()[0]["failed_cities"]) == ["Berlin", "Mitte"]
+    valkey.delete("rejected:cells")
+    summary, code = prewarm("--force")
+    assert (summary["refreshed"], summary["failed"], summary["calls"], code) == (4, 1, 2, 1)
+
+
+def test_a_cell_that_is_no_city_fails_no_run(five, simulator):
+    with time_machine.travel(datetime.now(UTC), tick=False) as clock:
+        ask_for(ASKED_FOR, ASKED_FOR_CELL, five)
+        prewarm()
+        clock.shift(timedelta(minutes=11))
+        assert (recent := service().popularity.recent)
+        recent.now = lambda: time.time() - 660  # Redis' clock was not moved
+        simulator.fault("one_bad_place", place="60.1,24.9")
+        summary, code = prewarm()
+    assert (summary["refreshed"], summary["failed"], summary["failed_cities"], code) == (5, 0, [], 0)
+    assert "Open-Meteo: " in summary["message"] and "no city: 1 failed" in summary["message"]
 
 
 def test_nonsense_about_one_city_fails_that_city_alone(five, simulator):
@@ -408,3 +492,16 @@ def test_a_run_ends_when_it_is_told_to(five, simulator):
     outcome = run(Options(pause_seconds=0, batch_size=1), is_told_to_stop=lambda: next(calls, True))
     assert 0 < outcome.summary["refreshed"] < 5 and outcome.summary["message"] == "stopped by a signal"
     assert outcome.exit_code == 0
+
+
+def test_a_signal_while_the_database_hangs_is_heard_before_anything_is_done(five, simulator, valkey):
+    with pytest.raises(CannotRun, match="stopped by a signal"):
+        run(Options(), is_told_to_stop=lambda: True)
+    assert not valkey.keys("prewarm:*") and not PrewarmRun.objects.exists() and simulator.state()["calls"] == 0
+
+
+def test_a_signal_while_the_row_is_written_is_heard_before_anything_is_planned(five, simulator, valkey):
+    calls = iter([False])
+    outcome = run(Options(), is_told_to_stop=lambda: next(calls, True))
+    assert (outcome.exit_code, outcome.summary["message"]) == (2, "stopped by a signal")
+    assert not valkey.keys("prewarm:*") and simulator.state()["calls"] == 0

@@ -5,7 +5,7 @@ import re
 import pytest
 import yaml
 
-from prewarm.schedule import ALERT_AFTER_SECONDS
+from prewarm.planner import PERIOD_SECONDS
 from tests.promql import PROMETHEUS, RULE_FILES, names_in, needs_promtool, promtool, rules
 from weather.quota import COLD_SHARE, line
 
@@ -74,7 +74,7 @@ def test_what_is_recorded_is_read_by_an_alert_a_rule_or_a_dashboard():
 def test_a_late_prewarm_is_told_after_the_time_that_cron_s_file_names():
     alert = ALERTS["WeatherNotePrewarmLate"]
     (minutes,) = re.findall(r"> (\d+) \* 60", alert["expr"])
-    assert (int(minutes) + int(alert["for"].removesuffix("m"))) * 60 == ALERT_AFTER_SECONDS
+    assert (int(minutes) + int(alert["for"].removesuffix("m"))) * 60 == 2.5 * PERIOD_SECONDS
 
 
 def test_the_paced_line_is_the_service_s_own():

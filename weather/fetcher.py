@@ -7,56 +7,26 @@ whether another process has fetched it.
 
 import logging
 import threading
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from time import monotonic, sleep, time
-from typing import Protocol
 
 from weather import drift
-from weather.budget import Budget, Denied
+from weather.budget import Budget
+from weather.caller import Caller, Fetched, Upstream
 from weather.cells import Cell
 from weather.conversation import REFRESH_WANTED_SECONDS, Conversation, Turn
 from weather.forecast import Series
-from weather.openmeteo import (
-    PlaceRejected,
-    UpstreamError,
-    UpstreamNonsense,
-    UpstreamRefused,
-    UpstreamUnavailable,
-    weight,
-)
-from weather.quota import WINDOW_SECONDS, Spender
+from weather.openmeteo import PlaceRejected, UpstreamError, UpstreamUnavailable
+from weather.quota import Spender
 from weather.store import Store
 from weathernote import metrics
 
 log = logging.getLogger(__name__)
 
-#: Enough to single out two bad places of a hundred; a call that is wrong as a whole must not cost two hundred.
-CALLS_TO_FIND_A_BAD_PLACE = 30
 #: How soon a process sees that the slot is free, or that another has fetched what it waits for.
 POLL_SECONDS = 0.025
-
-Fetched = dict[Cell, Series | UpstreamError]
-
-
-class Upstream(Protocol):
-    def fetch(self, cells: list[Cell], before_attempt: Callable[[int], None]) -> Fetched: ...
-
-
-class BudgetSpent(UpstreamError):
-    """The call was not made: it would have passed the budget, or Open-Meteo wants to be left alone for a while."""
-
-    def __init__(self, denied: Denied) -> None:
-        super().__init__(f"no call was made: {denied.reason}")
-        self.reason = denied.reason
-        self.retry_after_seconds = denied.retry_after_seconds
-
-    @property
-    def is_a_window(self) -> bool:
-        """Whether the budget of a window is spent; else Open-Meteo is left alone after a refusal or failures."""
-        return self.reason in WINDOW_SECONDS
 
 
 @dataclass(slots=True)
@@ -84,7 +54,7 @@ class Fetcher:
         fresh_seconds: int,
         now: Callable[[], float] = time,
     ) -> None:
-        self.upstream = upstream
+        self.caller = Caller(upstream, budget, conversation)
         self.store = store
         self.budget = budget
         self.conversation = conversation
@@ -237,11 +207,11 @@ class Fetcher:
 
     def _fetched(self, turn: Turn, cold: list[Cell], refresh: list[Cell]) -> Fetched:
         known, held = self._known_and_held([*cold, *refresh])
-        fetched = self._paid_for([cell for cell in cold if cell not in known], "cold") | self._paid_for(
+        fetched = self.caller.paid_for([cell for cell in cold if cell not in known], "cold") | self.caller.paid_for(
             [cell for cell in refresh if cell not in known], "refresh"
         )
         paid = [cell for cell, got in fetched.items() if got is None]
-        asked = self._asked(turn, paid) if paid else {}
+        asked = self.caller.asked(turn, paid) if paid else {}
         self.store.hold({cell: got for cell, got in asked.items() if isinstance(got, Series)})
         for cell, got in asked.items():
             if isinstance(got, PlaceRejected):
@@ -256,76 +226,3 @@ class Fetcher:
         age = drift.age_of(held, now)
         for variable, difference in drift.drift(held, new, now).items():
             metrics.FORECAST_DRIFT.labels(variable, age).observe(difference)
-
-    def _paid_for(self, cells: list[Cell], spender: Spender) -> dict[Cell, BudgetSpent | None]:
-        """None for the cells that the budget has room for; why not, for all, where it has room for none."""
-        if not cells:
-            return {}
-        granted = self.budget.charge(weight(len(cells)), spender, least=1)
-        if isinstance(granted, Denied):
-            return dict.fromkeys(cells, BudgetSpent(granted))
-        # Ten variables for fourteen days weigh 1.0, so what was granted is a number of cells; the others' turn is next.
-        return dict.fromkeys(cells[: granted.weight])
-
-    def _asked(self, turn: Turn, cells: list[Cell]) -> Fetched:
-        """One call, if all goes well. A place that Open-Meteo rejects spoils a call for all, so that is halved."""
-        fetched: Fetched = {}
-        groups = deque([cells])
-        for call in range(CALLS_TO_FIND_A_BAD_PLACE):
-            if not groups or (call and not self.conversation.renew(turn)):
-                break
-            group = groups.popleft()
-            got = self._called(group, is_paid=call == 0)
-            if not isinstance(got, PlaceRejected):
-                fetched |= got
-                continue
-            middle = len(group) // 2
-            if middle == 0:
-                fetched[group[0]] = got
-            groups.extend((group[:middle], group[middle:]) if middle else ())
-        unresolved = UpstreamNonsense("Open-Meteo rejected the call and not one place in it")
-        return fetched | {cell: unresolved for group in groups for cell in group}
-
-    def _called(self, cells: list[Cell], *, is_paid: bool) -> Fetched | PlaceRejected:
-        attempts = [None] if is_paid else []
-        made: list[int] = []
-        outcome = "failed"
-
-        def pay(weight: int) -> None:
-            # The first attempt was paid for when the cells were chosen; a further one is paid for as it is made.
-            if attempts:
-                attempts.pop()
-            elif isinstance(granted := self.budget.charge(weight, "cold"), Denied):
-                raise BudgetSpent(granted)
-            made.append(weight)
-
-        try:
-            fetched = self.upstream.fetch(cells, pay)
-            outcome = "ok"
-            self.budget.succeeded()
-            return fetched
-        except PlaceRejected as rejected:
-            outcome = "rejected"
-            self.budget.succeeded()
-            return rejected
-        except BudgetSpent as spent:
-            return dict.fromkeys(cells, spent)
-        except UpstreamRefused as refused:
-            outcome = "refused"
-            log.warning("Open-Meteo: %s", refused)
-            self.budget.close(refused.window, refused.retry_after_seconds)
-            return dict.fromkeys(cells, refused)
-        except UpstreamError as error:
-            outcome = "nonsense" if isinstance(error, UpstreamNonsense) else "failed"
-            log.warning("Open-Meteo: %s", error)
-            self.budget.failed()
-            return dict.fromkeys(cells, error)
-        finally:
-            _count_calls(made, outcome)
-
-
-def _count_calls(weights: list[int], outcome: str) -> None:
-    """Counts the attempts of a call, all but the last as retried."""
-    for at, weight_of_one in enumerate(weights, start=1):
-        metrics.OPEN_METEO_WEIGHT.inc(weight_of_one)
-        metrics.OPEN_METEO_CALLS.labels(outcome if at == len(weights) else "retried").inc()

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from time import monotonic
 
 from weather.allowance import Allowance
+from weather.caller import BudgetSpent
 from weather.cells import Cell
-from weather.fetcher import BudgetSpent, Fetcher
+from weather.fetcher import Fetcher
 from weather.forecast import Series
 from weather.openmeteo import UpstreamError
 from weathernote import account

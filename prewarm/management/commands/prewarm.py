@@ -1,6 +1,7 @@
 """`manage.py prewarm`: what cron runs every ten minutes."""
 
 import json
+import shutil
 import signal
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
@@ -78,7 +79,9 @@ class Command(BaseCommand):
             return
         from tqdm import tqdm  # only here: it takes longer to load than most runs without a terminal to spare
 
-        with tqdm(total=total, desc=what, unit="cell", file=sys.stderr, dynamic_ncols=True) as bar:
+        # Not tqdm's own: on a terminal that reports 0 columns and rows it draws nothing.
+        columns, rows = shutil.get_terminal_size()
+        with tqdm(total=total, desc=what, unit="cell", file=sys.stderr, ncols=columns, nrows=rows) as bar:
             yield bar.update
 
     def _report(self, outcome: Outcome) -> None:

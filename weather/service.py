@@ -181,9 +181,14 @@ def _from_settings() -> Service:
     )
 
 
-def upstream_state() -> Literal["ok", "paused", "down"]:
-    """Whether Open-Meteo answers, for /health: down after failures, paused while it wants to be left alone."""
+def upstream_state(*, ask_redis: bool) -> Literal["ok", "paused", "down"]:
+    """Whether Open-Meteo answers the fleet, for /health: down after failures, paused while it wants to be left alone.
+
+    Without asking Redis, as this process last heard.
+    """
     budget = service().fetcher.budget
+    if ask_redis:
+        budget.look()
     if budget.is_failing:
         return "down"
     return "paused" if budget.pause_seconds() > 0 else "ok"

@@ -10,7 +10,7 @@ from weathernote.local import STOPPING_FILE
 
 def health(request: HttpRequest) -> JsonResponse:
     redis_is_down = redis.is_down()
-    upstream = service.upstream_state()
+    upstream = service.upstream_state(ask_redis=not redis_is_down)
     status = "degraded" if redis_is_down or upstream != "ok" else "ok"
     stopping = (settings.INSTANCE.folder / STOPPING_FILE).exists()
     response = JsonResponse(

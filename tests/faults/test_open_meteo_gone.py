@@ -11,6 +11,7 @@ from django.test import RequestFactory
 
 from tests.servers import eventually
 from tests.test_bad_input import problem_of
+from weather.budget import Budget
 from weather.views import ForecastViewSet, WeatherViewSet
 
 WEATHER = "/api/v1/weather?lat=40.7128&lon=-74.0060"
@@ -75,6 +76,17 @@ def test_a_row_of_failures_pauses_and_it_recovers(api, simulator):
     assert simulator.state()["calls"] == paused_at
     simulator.fault(None)
     eventually(lambda: api.get(WEATHER).status_code == 200, every_seconds=0.1)
+
+
+def test_health_tells_what_another_process_met(api):
+    other = Budget(minute=600, hour=5000, day=10_000, fleet_processes=2)
+    assert api.get("/health").json()["upstream"] == "ok"
+    other.close("hour")
+    assert api.get("/health").json() == {"status": "degraded", "redis": "ok", "upstream": "paused"}
+    other.failed()
+    assert api.get("/health").json()["upstream"] == "down"
+    other.succeeded()
+    assert api.get("/health").json()["upstream"] == "paused"
 
 
 def test_records_of_other_versions_lie_beside_ours(api, simulator, valkey):

@@ -1,0 +1,78 @@
+"""Makes `users.acl`, who may do what in Redis: `python3 deploy/redis/make_users.py /etc/redis [--cluster]`.
+
+Passwords are random and shown once; the file holds their hashes. It is never made over one that is there: a new
+password is a new file, read with `ACL LOAD`. Standard library only; `weathernote` is what the service, prewarm and the
+admin connect as, `admin` is for people, `default`, whom a connection without a password is, may do nothing.
+"""
+
+import argparse
+import hashlib
+import os
+import secrets
+import sys
+from pathlib import Path
+
+#: What the code sends, and no more: no scan, no flush, no configuration, nothing of the server but INFO for /metrics.
+COMMANDS = (
+    *("get", "mget", "set", "del", "incr", "incrby", "decr", "type", "ttl", "pttl", "expire", "pexpire"),
+    *("hget", "hset", "hdel", "hgetall", "hincrby", "pfadd", "pfcount"),
+    *("zadd", "zincrby", "zcard", "zcount", "zscore", "zmscore", "zrem", "zremrangebyrank", "zremrangebyscore"),
+    *("zrangebyscore", "zrevrange", "zrevrangebyscore", "zunionstore"),
+    *("eval", "evalsha", "time", "ping", "info"),
+)
+#: Where a slot lies, its new place while it moves, and which of a command's words are keys: redis-py asks at its start.
+CLUSTER_COMMANDS = ("asking", "cluster|slots", "command")
+#: The names of all that is kept; `probe` is asked for to see whether Redis is back, and never there.
+KEYS = (
+    *("weather:lat:*", "forecast:lat:*", "upstream:lat:*", "rejected:cells"),
+    *("rate_limit:hash:*", "cold:client:*", "cold:address:*"),
+    *("popularity:*", "active:{users}:*", "budget:open-meteo", "slot:{open-meteo}:*", "wanted:{open-meteo}:*"),
+    *("prewarm:*", "cities:active", "cities:upload:*", "probe"),
+)
+#: A replica asks its master for these.
+REPLICATION = ("ping", "psync", "replconf")
+
+
+def main(folder: Path, *, cluster: bool) -> None:
+    passwords = {name: secrets.token_urlsafe(32) for name in ("weathernote", "admin", "replica")}
+    hashed = {name: hashlib.sha256(password.encode()).hexdigest() for name, password in passwords.items()}
+    _write(folder / "users.acl", users(hashed, cluster=cluster))
+    if cluster:
+        _write(folder / "replication.conf", f"masteruser replica\nmasterauth {passwords['replica']}\n")
+    print(
+        f"REDIS_URL={'redis+cluster' if cluster else 'redis'}://weathernote:{passwords['weathernote']}@127.0.0.1:6379"
+    )
+    print(f"For people: redis-cli --user admin --pass {passwords['admin']}")
+
+
+def users(hashed: dict[str, str], *, cluster: bool) -> str:
+    """The file: a line for each user, whose password is known by its SHA-256."""
+    commands = (*COMMANDS, *CLUSTER_COMMANDS) if cluster else COMMANDS
+    lines = [
+        "user default off resetpass resetkeys resetchannels -@all",
+        _user("weathernote", hashed, commands, KEYS),
+        f"user admin on #{hashed['admin']} allkeys allchannels +@all",
+    ]
+    return "\n".join([*lines, _user("replica", hashed, REPLICATION, ())] if cluster else lines) + "\n"
+
+
+def _user(name: str, hashed: dict[str, str], commands: tuple[str, ...], keys: tuple[str, ...]) -> str:
+    rules = [*(f"~{key}" for key in keys), "-@all", *(f"+{command}" for command in commands)]
+    return " ".join([f"user {name} on #{hashed[name]} resetkeys resetchannels", *rules])
+
+
+def _write(file: Path, text: str) -> None:
+    """For its owner alone; whoever runs it as root gives it to the server: `chown redis: users.acl`."""
+    try:
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as new:
+            new.write(text)
+    except FileExistsError:
+        sys.exit(f"{file} is there already: move it away first.")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Makes users.acl for Redis, with random passwords.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--cluster", action="store_true", help="also what replicas and a cluster's clients need")
+    given = parser.parse_args()
+    main(given.folder, cluster=given.cluster)

@@ -1,11 +1,12 @@
 PYTHON ?= python3
 IN_VENV := .venv/bin/python
 
-.PHONY: help run demo test lint lock
+.PHONY: help run demo edge test lint lock
 
 help:
 	@echo "make run    serve with the live Open-Meteo on http://127.0.0.1:8000 (HOST, PORT)"
 	@echo "make demo   the same with a simulated Open-Meteo, for a machine without internet"
+	@echo "make edge   nginx before two instances, on https://127.0.0.1:8443 (EDGE_PORT)"
 	@echo "make test   every test, against real servers that it starts itself"
 	@echo "make lint   ruff, format, types, import arrows, migrations, check --deploy"
 	@echo "make lock   resolve requirements.txt and requirements-dev.txt anew from pyproject.toml"
@@ -17,6 +18,10 @@ run:
 demo:
 	@$(PYTHON) deploy/venv.py requirements.txt
 	@exec $(IN_VENV) manage.py serve --demo
+
+edge:
+	@$(PYTHON) deploy/venv.py requirements-dev.txt
+	@exec $(IN_VENV) manage.py edge
 
 test:
 	@$(PYTHON) deploy/venv.py requirements-dev.txt

@@ -120,7 +120,7 @@ def test_what_a_package_wants_with_extras_is_pinned_with_them():
     """Else an older pip takes the newest of it, and refuses that for want of a hash."""
     lines = (TOP / "requirements-dev.txt").read_text().splitlines()
     pinned = [Requirement(line.rstrip(" \\")) for line in lines if line[:1].isalpha()]
-    extras = {canonicalize_name(one.name): one.extras for one in pinned}
+    extras = {str(canonicalize_name(one.name)): one.extras for one in pinned}
     wanted = [Requirement(text) for one in pinned if _is_here(one) for text in requires(one.name) or []]
     missing = [
         f"{one.name}[{','.join(sorted(one.extras))}]"

@@ -221,7 +221,12 @@ def simulator(folder: Path, lock: int) -> Iterator[str]:
 
 @contextmanager
 def kept(
-    command: list[str], *, lock: int, grace_seconds: float = 10, stdout: IO[bytes] | None = None
+    command: list[str],
+    *,
+    lock: int,
+    grace_seconds: float = 10,
+    stdout: IO[bytes] | None = None,
+    env: dict[str, str] | None = None,
 ) -> Iterator[subprocess.Popen[Any]]:
     """Runs `command` as long as the block; it ends with this process too, whatever ends this process."""
     process = subprocess.Popen(
@@ -230,6 +235,7 @@ def kept(
         stdout=stdout,
         stderr=subprocess.STDOUT if stdout else None,
         cwd=Path(__file__).resolve().parent.parent,
+        env=env,
         start_new_session=True,
         pass_fds=(lock,),
     )

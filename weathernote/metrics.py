@@ -19,6 +19,7 @@ ROUTES = {
     "/api/v1/docs": "docs",
     "/health": "health",
     "/metrics": "metrics",
+    "/internal/edge-counts": "edge-counts",
 }
 API_ROUTES = frozenset({"weather", "forecast", "cities"})
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
@@ -68,6 +69,12 @@ FORECAST_DRIFT = Histogram(
     ["variable", "age"],
     buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
 )
+EDGE_ANSWERS = Counter(
+    "weathernote_edge_answers",
+    "Answers about places that an edge gave out of its cache (hit, stale, updating), as it told of them; they are in "
+    "weathernote_requests_total too",
+    ["route", "cache"],
+)
 ANSWERED_FROM_MEMORY = Counter(
     "weathernote_answered_from_memory", "Answers from the process's own memory because Redis did not answer"
 )
@@ -114,6 +121,8 @@ for _route in (*ROUTES.values(), "admin", "static", "other"):
 for _route in ("weather", "forecast"):
     for _outcome in ("hit", "miss", "down"):
         CACHE_LOOKUPS.labels(_route, _outcome)
+    for _cache in ("hit", "stale", "updating"):
+        EDGE_ANSWERS.labels(_route, _cache)
 for _outcome in ("fresh", "due", "missing"):
     CACHE_LOOKUPS.labels("upstream", _outcome)
 for _outcome in ("ok", "rejected", "refused", "failed", "nonsense", "retried"):

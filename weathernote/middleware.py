@@ -21,8 +21,8 @@ from weathernote.metrics import METHODS, route_of
 
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
-#: Balancers and scrapers ask by address, so these paths answer whatever `Host` says.
-HOST_FREE_PATHS = frozenset({"/health", "/metrics"})
+#: Balancers, scrapers and edges ask by address, so these paths answer whatever `Host` says.
+HOST_FREE_PATHS = frozenset({"/health", "/metrics", "/internal/edge-counts"})
 
 STAFF_PATH = "/admin"
 BODILESS = (204, 304)

@@ -4,7 +4,6 @@ import math
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from ipaddress import ip_address
 from pathlib import Path
 from time import time
 
@@ -18,7 +17,7 @@ from prometheus_client.registry import Collector
 
 from prewarm.schedule import last_good_run_seconds_ago
 from weather.service import service
-from weathernote import account, metrics, problems, redis, users
+from weathernote import account, metrics, networks, problems, redis, users
 from weathernote.metrics import when_asked, when_asked_by
 from weathernote.read_only import read_only
 from weathernote.redis import without_redis
@@ -38,7 +37,7 @@ _REDIS = {
 
 def metrics_view(request: HttpRequest) -> HttpResponseBase:
     """For METRICS_ALLOWED_NETWORKS, by the address at the other end of the socket, whatever headers say."""
-    if not _may_see(request.META.get("REMOTE_ADDR", "")):
+    if not networks.has(settings.METRICS_ALLOWED_NETWORKS, request.META.get("REMOTE_ADDR", "")):
         return problems.not_found(request, Exception())
     return _scraped(request)
 
@@ -51,15 +50,6 @@ def _scraped(request: HttpRequest) -> HttpResponse:
     return HttpResponse(
         generate_latest(registry), content_type=CONTENT_TYPE_LATEST, headers={"Cache-Control": "no-store"}
     )
-
-
-def _may_see(text: str) -> bool:
-    try:
-        address = ip_address(text.partition("%")[0])
-    except ValueError:
-        return False
-    address = getattr(address, "ipv4_mapped", None) or address
-    return any(address in network for network in settings.METRICS_ALLOWED_NETWORKS)
 
 
 class _Everything(Collector):

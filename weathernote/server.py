@@ -34,10 +34,10 @@ def serve(*, demo: bool, say: Say) -> None:
     """Serves until SIGTERM or Ctrl-C; LocalServerError if something does not start or ends by itself."""
     local.require_free_port(settings.HOST, settings.PORT, "choose another with HOST and PORT.")
     for number in (signal.SIGTERM, signal.SIGINT):  # a shell's background jobs begin with SIGINT ignored
-        signal.signal(number, _interrupt)
+        signal.signal(number, interrupt)
     with suppress(KeyboardInterrupt), local_servers(f"{'demo' if demo else 'run'}-{settings.PORT}", demo=demo) as lock:
         _prepare_metrics(say)
-        _prepare_database(demo, say)
+        prepare_database(demo=demo, say=say)
         _run_granian(lock, lambda: _greet(demo, say))
 
 
@@ -67,7 +67,7 @@ def _read_settings_again() -> None:
     settings.CACHES["default"].update(own.CACHES["default"])
 
 
-def _interrupt(signum: int, frame: FrameType | None) -> None:
+def interrupt(signum: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
@@ -87,7 +87,10 @@ def _prepare_metrics(say: Say) -> None:
         say(f"No metrics of all workers together ({folder}: {error.strerror}): each look at /metrics sees one of them.")
 
 
-def _prepare_database(demo: bool, say: Say) -> None:
+def prepare_database(*, demo: bool, say: Say) -> None:
+    """Migrates, unless that is a task of its own, and speaks of the staff."""
+    if not settings.MIGRATE:
+        return
     with ExitStack() as stack:
         with suppress(OSError):  # on a read-only file system the database is elsewhere
             lock = stack.enter_context((settings.RUN_DIR / "migrate.lock").open("w"))

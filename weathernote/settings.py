@@ -26,6 +26,9 @@ WORKERS = ENVIRONMENT.whole("WORKERS", os.cpu_count() or 1, 1, 256)
 # Threads wait for Open-Meteo, so there are many; a hit holds one for less than a millisecond.
 THREADS = ENVIRONMENT.whole("THREADS", 128, 4, 1024)
 DRAIN_SECONDS = ENVIRONMENT.whole("DRAIN_SECONDS", 0, 0, 3600)
+# Off where migrating is a task of its own before a rollout, as it is where several instances share a database.
+MIGRATE = ENVIRONMENT.switch("MIGRATE", default=True)
+API_CORS = ENVIRONMENT.switch("API_CORS")
 
 WEATHER_TTL_SECONDS = ENVIRONMENT.whole("WEATHER_TTL_SECONDS", 600, 1, 86_400)
 FORECAST_TTL_SECONDS = ENVIRONMENT.whole("FORECAST_TTL_SECONDS", 600, 1, 86_400)
@@ -89,6 +92,15 @@ RATE_LIMIT_REQUESTS = ENVIRONMENT.whole("RATE_LIMIT_REQUESTS", 60, 1, 1_000_000)
 RATE_LIMIT_WINDOW_SECONDS = ENVIRONMENT.whole("RATE_LIMIT_WINDOW_SECONDS", 60, 1, 86_400)
 TRUSTED_PROXY_COUNT = ENVIRONMENT.whole("TRUSTED_PROXY_COUNT", 0, 0, 10)
 RATE_LIMIT_HASH_KEY = ENVIRONMENT.text("RATE_LIMIT_HASH_KEY")
+
+# ── the edge before the instances ────────────────────────────────────────────────────────────────
+EDGE_PORT = ENVIRONMENT.whole("EDGE_PORT", 8443, 1, 65535)
+# As 80 is to 443.
+EDGE_HTTP_PORT = ENVIRONMENT.whole("EDGE_HTTP_PORT", EDGE_PORT - 363 if EDGE_PORT > 363 else EDGE_PORT + 1, 1, 65535)
+EDGE_ADDRESS_REQUESTS = ENVIRONMENT.whole("EDGE_ADDRESS_REQUESTS", 1000, 1)
+EDGE_STAFF_NETWORKS = ENVIRONMENT.networks("EDGE_STAFF_NETWORKS", ("127.0.0.0/8", "::1/128"))
+# From where an edge may hand over what it answered by itself.
+EDGE_ALLOWED_NETWORKS = ENVIRONMENT.networks("EDGE_ALLOWED_NETWORKS", ("127.0.0.0/8", "::1/128"))
 
 # ── metrics ──────────────────────────────────────────────────────────────────────────────────────
 METRICS_ALLOWED_NETWORKS = ENVIRONMENT.networks("METRICS_ALLOWED_NETWORKS", ("127.0.0.0/8", "::1/128"))
@@ -198,7 +210,8 @@ WHITENOISE_AUTOREFRESH = DEBUG
 # TLS ends at the edge; the cookies of staff travel over it wherever a real host is served.
 SESSION_COOKIE_SECURE = HOSTS_ARE_REAL
 CSRF_COOKIE_SECURE = HOSTS_ARE_REAL
-SECURE_PROXY_SSL_HEADER = None
+# The edge sets the header anew; without one in front it is anybody's word.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXY_COUNT else None
 # A page of ours that comes through the edge says https; that it is one of ours is all that matters.
 CSRF_TRUSTED_ORIGINS = [f"https://{'*' if host.startswith('.') else ''}{host}" for host in ALLOWED_HOSTS if host != "*"]
 SILENCED_SYSTEM_CHECKS = [

@@ -2,7 +2,7 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
-from weathernote import docs, health, login, scrape
+from weathernote import docs, edge_counts, health, login, scrape
 from weathernote.read_only import read_only
 
 urlpatterns = [
@@ -14,6 +14,7 @@ urlpatterns = [
     re_path(r"^api/v1/docs/?$", read_only(docs.DocsView.as_view(url="/api/v1/schema")), name="docs"),
     path("health", read_only(health.health)),
     path("metrics", scrape.metrics_view),
+    path("internal/edge-counts", edge_counts.edge_counts),
     path("admin/login/", login.login),
     path("admin/", admin.site.urls),
 ]

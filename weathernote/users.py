@@ -1,7 +1,6 @@
 """How many clients there are: their hashes go into HyperLogLogs in Redis, which tell how many and never who."""
 
 import threading
-from collections import Counter
 from collections.abc import Iterable
 from time import time
 from typing import NamedTuple
@@ -15,7 +14,8 @@ HOUR_SECONDS, HOURS = 3600, 24
 _LIVES = {"minute": (MINUTES + 2) * MINUTE_SECONDS, "hour": (HOURS + 1) * HOUR_SECONDS}
 _AT_ONCE = 1000
 
-_seen: Counter[str] = Counter()
+_seen: set[str] = set()
+_requests = 0
 _telling = threading.Lock()
 
 
@@ -25,19 +25,24 @@ class Users(NamedTuple):
     requests_of_the_day: int
 
 
-def saw(clients: Iterable[str]) -> None:
-    """Notes a request of each."""
+def saw(clients: Iterable[str], *, requests: int | None = None) -> None:
+    """Notes a request of each, or as many as they made together where that is known apart."""
+    global _requests
+    clients = list(clients)
     with _telling:
         _seen.update(clients)
+        _requests += len(clients) if requests is None else requests
 
 
 @without_redis(returns=None)
 def tell() -> None:
     """Tells Redis who was seen since the last time; what Redis does not take is lost."""
+    global _requests
     with _telling:
-        clients, requests = list(_seen), _seen.total()
+        clients, requests = list(_seen), _requests
         _seen.clear()
-    if not clients:
+        _requests = 0
+    if not requests:
         return
     minute, hour, counts = _keys(time())
     commands: list[Command] = [("INCRBY", counts[0], requests), ("EXPIRE", counts[0], _LIVES["hour"])]

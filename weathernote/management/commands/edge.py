@@ -1,0 +1,61 @@
+"""`manage.py edge`: nginx before two instances, behind `make edge`; or with `--render` its configuration alone."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from weathernote import edge, edge_conf, nginx
+from weathernote.edge_conf import Edge
+from weathernote.local import LocalServerError
+
+_LIVE = Path("/etc/letsencrypt/live")
+
+
+class Command(BaseCommand):
+    help = "Serves through nginx before two instances; --render writes nginx's configuration for machines of their own."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--render", type=Path, metavar="FOLDER", help="write the configuration there, start nothing"
+        )
+        parser.add_argument("--instances", default="127.0.0.1:8000,127.0.0.1:8001", help="host:port of each")
+        parser.add_argument("--certificate", type=Path, help="fullchain.pem (Let's Encrypt's of the first host)")
+        parser.add_argument("--certificate-key", type=Path, help="privkey.pem, likewise")
+        parser.add_argument("--acme", type=Path, default=Path("/var/www/acme"), help="where certbot's webroot is")
+        parser.add_argument("--load-modules", default=None, help="the line that loads JavaScript; found by default")
+        parser.add_argument("--user", default="", help="whom nginx's workers run as")
+        parser.add_argument("--resolver", default="", help="where instances are named and not numbered")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            if options["render"]:
+                self.say(f"Wrote {edge_conf.render(_edge_of(options))}")
+                return
+            edge.serve(say=self.say)
+        except LocalServerError as error:
+            raise CommandError(str(error)) from None
+
+    def say(self, line: str) -> None:
+        self.stdout.write(line)
+        self.stdout.flush()
+
+
+def _edge_of(options: dict[str, Any]) -> Edge:
+    live = _LIVE / settings.ALLOWED_HOSTS[0]
+    load_modules = options["load_modules"]
+    return Edge(
+        folder=options["render"].absolute(),
+        names=tuple(settings.ALLOWED_HOSTS),
+        instances=tuple(options["instances"].split(",")),
+        certificate=options["certificate"] or live / "fullchain.pem",
+        certificate_key=options["certificate_key"] or live / "privkey.pem",
+        acme_folder=options["acme"],
+        staff_networks=tuple(settings.EDGE_STAFF_NETWORKS),
+        load_modules=nginx.find().load_modules if load_modules is None else load_modules,
+        user=options["user"],
+        resolver=options["resolver"],
+        address_requests=settings.EDGE_ADDRESS_REQUESTS,
+    )

@@ -1,0 +1,15 @@
+"""Who may see what is not for everybody: by the address at the other end of the socket, whatever headers say."""
+
+from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+
+
+def has(networks: Iterable[IPv4Network | IPv6Network], text: str) -> bool:
+    """Whether the address lies in one of the networks; what is no address lies in none."""
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    return any(address in network for network in networks)

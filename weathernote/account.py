@@ -51,6 +51,7 @@ class Seen(NamedTuple):
     request_id: str
     client: str
     waited_seconds: float
+    is_told_by_edge: bool = False  # which tells of its clients itself, whoever answers them
     cell: Named | None = None
     origin: str = ""
     age_seconds: float | None = None
@@ -113,7 +114,8 @@ def count() -> None:
             metrics.REQUESTS.labels(route, method, status).inc(number)
         _count_durations(seen)
         _count_answers([one for one in seen if one.origin])
-        users.saw(one.client for one in seen if one.client)
+        of_clients = [one for one in seen if one.client]
+        users.saw((one.client for one in of_clients if not one.is_told_by_edge), requests=len(of_clients))
 
 
 def _count_durations(seen: list[Seen]) -> None:

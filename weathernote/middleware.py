@@ -6,6 +6,7 @@ from collections.abc import Callable
 from time import perf_counter, time
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
@@ -15,7 +16,7 @@ from django.middleware.common import CommonMiddleware
 from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.deprecation import MiddlewareMixin
 
-from weathernote import account
+from weathernote import account, networks
 from weathernote.account import Seen
 from weathernote.metrics import METHODS, route_of
 
@@ -56,8 +57,13 @@ def _seen(request: Any, response: HttpResponseBase, seconds: float) -> Seen:
         request.request_id,
         client.hash if client else "",
         account.waited_seconds(),
+        "HTTP_X_COUNTED_BY" in request.META and _comes_from_an_edge(request),
         *getattr(request, "place", ()),
     )
+
+
+def _comes_from_an_edge(request: HttpRequest) -> bool:
+    return networks.has(settings.EDGE_ALLOWED_NETWORKS, request.META.get("REMOTE_ADDR", ""))
 
 
 class Common(CommonMiddleware):

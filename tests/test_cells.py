@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from weather.cells import Cell, InvalidPosition
+from weather.cells import Cell, InvalidPosition, exact_tenths, latitude_tenths, longitude_tenths
 
 pytestmark = pytest.mark.pure
 
@@ -49,6 +49,31 @@ def test_a_listed_position_is_in_its_listed_cell(lat: str, lon: str, cell_lat: s
 
     assert cell.key == f"lat:{cell_lat}:lon:{cell_lon}"
     assert (str(cell.latitude), str(cell.longitude)) == (cell_lat, cell_lon)
+
+
+@pytest.mark.parametrize("limit", [90, 180])
+@given(st.data())
+def test_the_short_way_to_a_cell_ends_where_the_exact_one_does(limit: int, data: st.DataObject) -> None:
+    text = data.draw(
+        degrees(limit) | doubles(limit).map(repr) | st.sampled_from([at for row in ROWS for at in row[:2]])
+    )
+
+    try:
+        exact = exact_tenths("lat", text, limit)
+    except InvalidPosition:
+        exact = None
+    try:
+        short = latitude_tenths(text) if limit == 90 else longitude_tenths(text)
+    except InvalidPosition:
+        short = None
+    assert short == (-1800 if exact == 1800 else exact)
+
+
+@pytest.mark.parametrize(("lat", "lon", "cell_lat", "cell_lon"), ROWS)
+def test_a_listed_position_has_the_same_cell_by_the_exact_way(lat: str, lon: str, cell_lat: str, cell_lon: str) -> None:
+    assert exact_tenths("lat", lat, 90) == latitude_tenths(lat)
+    exact = exact_tenths("lon", lon, 180)
+    assert longitude_tenths(lon) == (-1800 if exact == 1800 else exact)
 
 
 def test_the_table_is_plain_csv_with_each_position_once() -> None:

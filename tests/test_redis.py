@@ -4,6 +4,7 @@ import logging
 import shutil
 import ssl
 import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -39,6 +40,15 @@ def test_large_commands_and_replies_pass(here):
     text = b"x" * 3_000_000
     assert ask(("SET", "large", text), *[("STRLEN", "large")] * 500)[1:] == [3_000_000] * 500
     assert ask(("GET", "large"))[0] == text
+
+
+def test_a_reply_that_came_in_time_is_read_however_late_its_thread_goes_on(here):
+    here.set("a", 1)
+    ask(("PING",))
+    node = redis._connected()
+    link = node.send([("GET", "a")])
+    time.sleep(0.3)  # as in a process whose other threads are busy
+    assert node.receive(link, 1) == [b"1"]
 
 
 def test_an_error_of_one_command_is_its_own(here, lost):

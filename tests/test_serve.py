@@ -6,6 +6,7 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 import requests
 
 from tests.openmeteo_simulator import OpenMeteoSimulator
-from tests.servers import Valkey, eventually
+from tests.servers import Valkey, eventually, listeners
 from tests.tree import Served, alive, copy_of_the_code, run
 
 WEATHER = "/api/v1/weather?lat=40.7128&lon=-74.0060"
@@ -126,12 +127,22 @@ def test_an_open_meteo_that_answers_is_not_spoken_of_and_is_the_source(
 
 def test_others_serve_while_a_killed_worker_is_replaced(live: Served) -> None:
     before = eventually(lambda: len(_workers(live)) == 2 and _workers(live))
+    eventually(lambda: listeners(live.port) in (None, 2))
     os.kill(before[0], signal.SIGKILL)
     eventually(lambda: not alive({before[0]: ""}))
     for _ in range(20):
         assert live.get("/health").status_code == 200
     after = eventually(lambda: len(_workers(live)) == 2 and _workers(live))
     assert before[1] in after and before[0] not in after
+
+
+def test_connections_that_are_kept_open_keep_nobody_out(live: Served) -> None:
+    with ExitStack() as phones:
+        for _ in range(1_200):
+            phones.enter_context(socket.create_connection(("127.0.0.1", live.port), timeout=5))
+        # Each worker has its own part of the connections, so one more try does not say that all have room.
+        for _ in range(8):
+            assert live.get("/health").status_code == 200
 
 
 def _workers(server: Served) -> list[int]:

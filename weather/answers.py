@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from blake3 import blake3
@@ -52,7 +52,7 @@ class Question:
         return f"forecast:{self.cell.key}:days:{self.days}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Answer:
     """A finished answer. `text` is UTF-8 JSON in its `"cached": true` form; times are unix seconds."""
 
@@ -68,7 +68,7 @@ class Answer:
         """The same answer for those for whom Open-Meteo was asked."""
         return self.text.replace(_CACHED, _FETCHED, 1)
 
-    @property
+    @cached_property
     def etag(self) -> str:
         """Weak, and the same for both forms."""
         return f'W/"{blake3(self.text).hexdigest(length=8)}"'

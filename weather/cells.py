@@ -6,6 +6,8 @@ from decimal import ROUND_HALF_UP, Decimal
 
 # ASCII digits only: \d would let Arabic digits in. Phones near Greenwich print -3.1e-6.
 _POSITION = re.compile(r"-?[0-9]{1,3}(\.[0-9]{1,20})?([eE]-?[0-9]{1,3})?")
+# As nearly all phones write it: its first two decimals alone say which tenth is the nearest.
+_PLAIN = re.compile(r"(-?)([0-9]{1,3})(?:\.([0-9])([0-9]?)[0-9]{0,18})?")
 _TENTH = Decimal("0.1")
 
 
@@ -69,6 +71,15 @@ def longitude_tenths(text: str) -> int:
 
 
 def _tenths(parameter: str, text: str, limit: int) -> int:
+    plain = _PLAIN.fullmatch(text)
+    if plain is None or (whole := int(plain[2])) >= limit:
+        return exact_tenths(parameter, text, limit)
+    tenths = whole * 10 + int(plain[3] or 0) + ((plain[4] or "") >= "5")
+    return -tenths if plain[1] else tenths
+
+
+def exact_tenths(parameter: str, text: str, limit: int) -> int:
+    """The same for every position, and InvalidPosition for what is none."""
     if not _POSITION.fullmatch(text):
         raise InvalidPosition(parameter, "must be a decimal number of degrees, such as 40.7128")
     degrees = Decimal(text)

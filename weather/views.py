@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from time import time
 from typing import Any, ClassVar
 
@@ -22,6 +23,7 @@ from weathernote.redis import Command
 
 MAX_DAYS = 10
 _DAYS = re.compile(r"[1-9][0-9]?")
+_PLAIN_QUERY = re.compile(r"lat=([-.0-9]{1,30})&lon=([-.0-9]{1,30})")
 _CACHE_STATUS: dict[Origin, str] = {
     "found": "weathernote; hit; ttl={ttl}",
     "derived": "weathernote; hit; ttl={ttl}",
@@ -36,7 +38,8 @@ class CellViewSet(ApiViewSet):
     default_days: ClassVar[int | None] = None
 
     def look_up(self, request: Request) -> list[Command]:
-        self.question = question_in(request.query_params, self.default_days)
+        plain = plain_question_in(request._request.META.get("QUERY_STRING", ""), self.default_days)
+        self.question = plain or question_in(request.query_params, self.default_days)
         return [service().finding(self.question)]
 
     def respond(self, request: Request) -> HttpResponse:
@@ -48,14 +51,14 @@ class CellViewSet(ApiViewSet):
         origin = "memory" if served.origin == "found" and isinstance(reply, Exception) else served.origin
         request._request.place = (cell, origin, now - served.answer.fetched_at)  # type: ignore[attr-defined]
         headers = _headers(served, int(now))
-        if matches(request.META.get("HTTP_IF_NONE_MATCH"), headers["ETag"]):
+        if matches(request._request.META.get("HTTP_IF_NONE_MATCH"), headers["ETag"]):
             return HttpResponseNotModified(headers=headers)
         text = served.answer.fetched_text if served.origin == "fetched" else served.answer.text
         return HttpResponse(text, content_type="application/json", headers=headers)
 
 
 def _asker(request: Request) -> Asker:
-    client: Any = getattr(request, "client", None)  # put there by the throttle that identified it
+    client: Any = getattr(request._request, "client", None)  # put there by the throttle that identified it
     return Asker(client.hash, client.address_hash) if client else NOBODY
 
 
@@ -114,6 +117,17 @@ class ForecastViewSet(CellViewSet):
         return self.respond(request)
 
 
+def plain_question_in(query: str, default_days: int | None) -> Question | None:
+    """The same as `question_in`, for a query that needs no decoding and has nothing wrong; None for all others."""
+    match = _PLAIN_QUERY.fullmatch(query)
+    if match is None:
+        return None
+    try:
+        return Question(Cell(latitude_tenths(match[1]), longitude_tenths(match[2])), default_days)
+    except ValueError:
+        return None
+
+
 def question_in(query: QueryDict, default_days: int | None) -> Question:
     """The question that a query asks; a 400 Problem that names every parameter at fault."""
     errors: list[tuple[str, str]] = []
@@ -149,12 +163,21 @@ def _headers(served: Served, now: int) -> dict[str, str]:
     answer = served.answer
     life_seconds = max(0, answer.expires_at - now)
     # Nobody is shown yesterday as today: what may be kept past its end ends with the cell's day.
-    left_of_day = 3600 if answer.midnight is None else max(0, answer.midnight - answer.expires_at)
+    left_of_day = 3600 if answer.midnight is None else min(3600, max(0, answer.midnight - answer.expires_at))
     return {
-        "Cache-Control": (
-            f"public, max-age={life_seconds}, stale-while-revalidate={min(60, left_of_day)}, "
-            f"stale-if-error={min(3600, left_of_day)}"
-        ),
+        "Cache-Control": _cache_control(life_seconds, left_of_day),
         "ETag": answer.etag,
-        "Cache-Status": _CACHE_STATUS[served.origin].format(ttl=life_seconds, stored="; stored" if served.kept else ""),
+        "Cache-Status": _cache_status(served.origin, life_seconds, served.kept),
     }
+
+
+@lru_cache(maxsize=4096)
+def _cache_control(life_seconds: int, left_of_day: int) -> str:
+    return (
+        f"public, max-age={life_seconds}, stale-while-revalidate={min(60, left_of_day)}, stale-if-error={left_of_day}"
+    )
+
+
+@lru_cache(maxsize=4096)
+def _cache_status(origin: Origin, life_seconds: int, is_kept: bool) -> str:
+    return _CACHE_STATUS[origin].format(ttl=life_seconds, stored="; stored" if is_kept else "")

@@ -33,7 +33,7 @@ class Link:
         self._timeout_seconds: float = connection.socket_timeout or 0.1
         self._deadline = 0.0
         self._since = time.monotonic()
-        self._owed = False
+        self._owed = self._was_late = False
         sock: Any = connection._sock
         sock.setblocking(False)
         self._socket = sock
@@ -58,7 +58,7 @@ class Link:
         return time.monotonic() - self._since > _OLD_SECONDS
 
     def send(self, packed: bytes) -> None:
-        self._owed = True
+        self._owed, self._was_late = True, False
         self.refusals.clear()
         self._deadline = time.monotonic() + self._timeout_seconds
         try:
@@ -92,9 +92,12 @@ class Link:
     def _read_more(self) -> None:
         if not (self._decrypted and self._decrypted()):
             left_seconds = self._deadline - time.monotonic()
-            # Past its time, what has come already is still read: another node was waited for meanwhile.
-            if left_seconds < -self._timeout_seconds or not self._poll.poll(max(left_seconds, 0) * 1000):
+            # Past its time, what has come already is still read: another node was waited for meanwhile, or this thread
+            # had to wait for its turn. Once, however late; what trickles in for ever is given up.
+            is_late = left_seconds < -self._timeout_seconds
+            if (is_late and self._was_late) or not self._poll.poll(max(left_seconds, 0) * 1000):
                 raise exceptions.TimeoutError("no reply in time")
+            self._was_late = is_late
         try:
             received = self._socket.recv_into(self._buffer)
         except _NOT_YET:

@@ -30,6 +30,11 @@ class Memory(Generic[Value]):
         kept = self._kept.get(key)
         return None if kept is None else kept.value
 
+    def same(self, key: str, text: bytes) -> Value | None:
+        """The value under the key, if it stands for just these bytes."""
+        kept = self._kept.get(key)
+        return kept.value if kept is not None and kept.text == text else None
+
     def put(self, key: str, text: bytes, value: Value) -> None:
         """Keeps `value`; `text` is the bytes that it stands for, whose length counts and whose change is noticed."""
         kept = self._kept.get(key)

@@ -3,6 +3,7 @@
 import fcntl
 import importlib
 import os
+import resource
 import secrets
 import shutil
 import signal
@@ -28,11 +29,14 @@ Say = Callable[[str], None]
 _DEMO_USER = "demo"
 _LOG_CONFIG = Path(__file__).with_name("granian_log.json")
 _METRICS_BYTES = 4_000_000
+#: Open connections of a worker, and of all together those that nobody has taken yet.
+_CONNECTIONS, _BACKLOG = 16_384, 4096
 
 
 def serve(*, demo: bool, say: Say) -> None:
     """Serves until SIGTERM or Ctrl-C; LocalServerError if something does not start or ends by itself."""
     local.require_free_port(settings.HOST, settings.PORT, "choose another with HOST and PORT.")
+    _allow_many_connections()
     for number in (signal.SIGTERM, signal.SIGINT):  # a shell's background jobs begin with SIGINT ignored
         signal.signal(number, interrupt)
     with suppress(KeyboardInterrupt), local_servers(f"{'demo' if demo else 'run'}-{settings.PORT}", demo=demo) as lock:
@@ -161,11 +165,20 @@ def _port_answers() -> bool:
     return True
 
 
+def _allow_many_connections() -> None:
+    """As many open files as this user may have: many systems begin with 1,024."""
+    with suppress(ValueError, OSError):
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 def _granian_command(worker_grace_seconds: int) -> list[str]:
     return [
         *(sys.executable, "-m", "granian", "weathernote.wsgi:application", "--interface", "wsgi"),
         *("--host", settings.HOST, "--port", str(settings.PORT), "--no-ws", "--http", "1"),
         *("--workers", str(settings.WORKERS), "--blocking-threads", str(settings.THREADS)),
+        # Its bound is one of connections, and phones keep theirs open: beyond it nobody is let in.
+        *("--backpressure", str(_CONNECTIONS), "--backlog", str(_BACKLOG)),
         # A worker that is killed would otherwise take the whole server with it.
         *("--respawn-failed-workers", "--respawn-interval", "0.5", "--workers-kill-timeout", str(worker_grace_seconds)),
         # Its warnings speak of the many threads, which are meant.

@@ -140,16 +140,19 @@ INSTALLED_APPS = [
     "import_export",
     "axes",
 ]
-MIDDLEWARE = [
-    "weathernote.middleware.request_id",
+MIDDLEWARE = ["weathernote.middleware.request_id", "weathernote.middleware.Apart"]
+# The API's answers pass by these, for they need none of them; the admin's come through both lists.
+PAGE_MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "weathernote.middleware.Sessions",
     "weathernote.middleware.Common",
-    "weathernote.middleware.Csrf",
-    "weathernote.middleware.Authentication",
-    "weathernote.middleware.Messages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+STAFF_MIDDLEWARE = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
 ]
 ROOT_URLCONF = "weathernote.urls"
 WSGI_APPLICATION = "weathernote.wsgi.application"
@@ -216,7 +219,8 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXY_C
 CSRF_TRUSTED_ORIGINS = [f"https://{'*' if host.startswith('.') else ''}{host}" for host in ALLOWED_HOSTS if host != "*"]
 SILENCED_SYSTEM_CHECKS = [
     "axes.W002",  # its middleware stands around the login alone, in login.py
-    "security.W003",  # weathernote.middleware.Csrf is that one, for the admin alone
+    # weathernote.middleware.Apart brings these where they belong
+    *("security.W001", "security.W002", "security.W003", "admin.E408", "admin.E409", "admin.E410"),
     "security.W004",  # HSTS is the edge's to send
     "security.W008",  # TLS ends at the edge, Django never redirects to https
 ]

@@ -14,6 +14,7 @@ from tests.outage import all_down, is_open, open_the_breaker, seconds
 from tests.servers import eventually
 from tests.tcp_proxy import TcpProxy
 from weathernote import redis
+from weathernote.node import Node
 from weathernote.redis import RedisDown, ask, script
 
 pytest_plugins = ["tests.redis_fixtures"]
@@ -46,6 +47,7 @@ def test_a_reply_that_came_in_time_is_read_however_late_its_thread_goes_on(here)
     here.set("a", 1)
     ask(("PING",))
     node = redis._connected()
+    assert isinstance(node, Node)
     link = node.send([("GET", "a")])
     time.sleep(0.3)  # as in a process whose other threads are busy
     assert node.receive(link, 1) == [b"1"]

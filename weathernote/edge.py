@@ -13,7 +13,7 @@ from pathlib import Path
 import requests
 from django.conf import settings
 
-from weathernote import edge_conf, local, nginx, server
+from weathernote import database, edge_conf, local, nginx, server
 from weathernote.edge_conf import Edge
 from weathernote.local import LocalServerError
 
@@ -33,7 +33,7 @@ def serve(*, say: Callable[[str], None]) -> None:
         redis_url = settings.REDIS_URL
         if not settings.REDIS_URL_IS_GIVEN:
             redis_url = stack.enter_context(local.redis_server(folder, lock))
-        server.prepare_database(demo=False, say=say)
+        database.prepare(demo=False, say=say)
         ports = stack.enter_context(_instances(folder, lock, redis_url))
         configuration = edge_conf.render(_edge(folder, ports, found.load_modules))
         command = [found.binary, "-p", str(folder), "-c", str(configuration), "-g", "daemon off;"]

@@ -1,10 +1,12 @@
-"""Starts and stops an instance: its local servers, the database, granian, and the drain before the end."""
+"""Starts and stops an instance: its local servers, granian, and the drain before the end.
 
-import fcntl
+`manage.py serve` becomes this once the database is ready: it waits for as long as the instance lives, and with what
+Django has loaded by then it would take as much memory as a worker.
+"""
+
 import importlib
 import os
 import resource
-import secrets
 import shutil
 import signal
 import socket
@@ -19,14 +21,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
-from django.core.management import call_command
 
 from weathernote import local
 from weathernote.local import Instance, LocalServerError
 
 Say = Callable[[str], None]
-_DEMO_USER = "demo"
+OTHER_PORT = "choose another with HOST and PORT."
 _LOG_CONFIG = Path(__file__).with_name("granian_log.json")
 _METRICS_BYTES = 4_000_000
 #: Open connections of a worker, and of all together those that nobody has taken yet.
@@ -35,13 +35,12 @@ _CONNECTIONS, _BACKLOG = 16_384, 4096
 
 def serve(*, demo: bool, say: Say) -> None:
     """Serves until SIGTERM or Ctrl-C; LocalServerError if something does not start or ends by itself."""
-    local.require_free_port(settings.HOST, settings.PORT, "choose another with HOST and PORT.")
+    local.require_free_port(settings.HOST, settings.PORT, OTHER_PORT)
     _allow_many_connections()
     for number in (signal.SIGTERM, signal.SIGINT):  # a shell's background jobs begin with SIGINT ignored
         signal.signal(number, interrupt)
     with suppress(KeyboardInterrupt), local_servers(f"{'demo' if demo else 'run'}-{settings.PORT}", demo=demo) as lock:
         _prepare_metrics(say)
-        prepare_database(demo=demo, say=say)
         _run_granian(lock, lambda: _greet(demo, say))
 
 
@@ -89,31 +88,6 @@ def _prepare_metrics(say: Say) -> None:
     except OSError as error:
         os.environ.pop(local.METRICS_VARIABLE, None)
         say(f"No metrics of all workers together ({folder}: {error.strerror}): each look at /metrics sees one of them.")
-
-
-def prepare_database(*, demo: bool, say: Say) -> None:
-    """Migrates, unless that is a task of its own, and speaks of the staff."""
-    if not settings.MIGRATE:
-        return
-    with ExitStack() as stack:
-        with suppress(OSError):  # on a read-only file system the database is elsewhere
-            lock = stack.enter_context((settings.RUN_DIR / "migrate.lock").open("w"))
-            # Two first starts at once would both create the tables, and the demo's user.
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        call_command("migrate", interactive=False, verbosity=0)
-        _speak_of_staff(demo, say)
-
-
-def _speak_of_staff(demo: bool, say: Say) -> None:
-    users: Any = get_user_model()._default_manager
-    if users.filter(is_staff=True).exists():
-        return
-    if not demo:
-        say("No staff user yet: .venv/bin/python manage.py createsuperuser makes one for /admin/.")
-        return
-    password = secrets.token_urlsafe(12)
-    users.create_superuser(_DEMO_USER, password=password)
-    say(f"Staff for /admin/: user {_DEMO_USER}, password {password}  (made now, shown once)")
 
 
 def _greet(demo: bool, say: Say) -> None:
@@ -184,3 +158,14 @@ def _granian_command(worker_grace_seconds: int) -> list[str]:
         # Its warnings speak of the many threads, which are meant.
         *("--log-level", "error", "--log-config", str(_LOG_CONFIG)),
     ]
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        serve(demo="--demo" in sys.argv[1:], say=_say)
+    except LocalServerError as error:
+        sys.exit(f"CommandError: {error}")

@@ -1,11 +1,14 @@
 """`manage.py serve`: everything that the service needs on one machine, behind `make run` and `make demo`."""
 
+import os
+import sys
 from argparse import ArgumentParser
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from weathernote import server
+from weathernote import database, local, server
 from weathernote.local import LocalServerError
 
 
@@ -17,9 +20,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            server.serve(demo=options["demo"], say=self.say)
+            local.require_free_port(settings.HOST, settings.PORT, server.OTHER_PORT)
         except LocalServerError as error:
             raise CommandError(str(error)) from None
+        database.prepare(demo=options["demo"], say=self.say)
+        os.chdir(settings.BASE_DIR)
+        demo = ["--demo"] if options["demo"] else []
+        os.execv(sys.executable, [sys.executable, "-m", "weathernote.server", *demo])  # noqa: S606 - our own words
 
     def say(self, line: str) -> None:
         self.stdout.write(line)

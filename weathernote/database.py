@@ -1,0 +1,39 @@
+"""What is done about the database before an instance starts: it is migrated, and somebody must be able to log in."""
+
+import fcntl
+import secrets
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+
+Say = Callable[[str], None]
+_DEMO_USER = "demo"
+
+
+def prepare(*, demo: bool, say: Say) -> None:
+    """Migrates, unless that is a task of its own, and speaks of the staff."""
+    if not settings.MIGRATE:
+        return
+    with ExitStack() as stack:
+        with suppress(OSError):  # on a read-only file system the database is elsewhere
+            lock = stack.enter_context((settings.RUN_DIR / "migrate.lock").open("w"))
+            # Two first starts at once would both create the tables, and the demo's user.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        call_command("migrate", interactive=False, verbosity=0)
+        _speak_of_staff(demo, say)
+
+
+def _speak_of_staff(demo: bool, say: Say) -> None:
+    users: Any = get_user_model()._default_manager
+    if users.filter(is_staff=True).exists():
+        return
+    if not demo:
+        say("No staff user yet: .venv/bin/python manage.py createsuperuser makes one for /admin/.")
+        return
+    password = secrets.token_urlsafe(12)
+    users.create_superuser(_DEMO_USER, password=password)
+    say(f"Staff for /admin/: user {_DEMO_USER}, password {password}  (made now, shown once)")

@@ -1,13 +1,15 @@
 PYTHON ?= python3
 IN_VENV := .venv/bin/python
 
-.PHONY: help run demo edge test lint lock
+.PHONY: help run demo edge test bench bench-quick lint lock
 
 help:
 	@echo "make run    serve with the live Open-Meteo on http://127.0.0.1:8000 (HOST, PORT)"
 	@echo "make demo   the same with a simulated Open-Meteo, for a machine without internet"
 	@echo "make edge   nginx before two instances, on https://127.0.0.1:8443 (EDGE_PORT)"
 	@echo "make test   every test, against real servers that it starts itself"
+	@echo "make bench  the benchmarks, beside their peers, in about ten minutes; needs wrk"
+	@echo "make bench-quick   some of them in two minutes, compared with tests/benchmarks/baseline.json"
 	@echo "make lint   ruff, format, types, import arrows, migrations, check --deploy"
 	@echo "make lock   resolve requirements.txt and requirements-dev.txt anew from pyproject.toml"
 
@@ -26,6 +28,14 @@ edge:
 test:
 	@$(PYTHON) deploy/venv.py requirements-dev.txt
 	@exec $(IN_VENV) -m pytest $(ARGS)
+
+bench:
+	@$(PYTHON) deploy/venv.py requirements-dev.txt
+	@exec $(IN_VENV) -m tests.benchmarks.bench $(ARGS)
+
+bench-quick:
+	@$(PYTHON) deploy/venv.py requirements-dev.txt
+	@exec $(IN_VENV) -m tests.benchmarks.bench --quick $(ARGS)
 
 lint:
 	@$(PYTHON) deploy/venv.py requirements-dev.txt

@@ -5,49 +5,53 @@ written by the service's own code. Prints bytes in use, bytes of each kind of re
 """
 
 import argparse
-import json
-import os
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections import Counter
 from pathlib import Path
 
-import django
+from tests.benchmarks import records
+from tests.servers import Valkey
+from weather.cells import Cell
+
+NAMES = {"held": "held record", "weather": "/weather answer", "forecast": "/forecast answer"}
 
 
 def main(cells: int, clients: int) -> None:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
-    django.setup()
-    from django.conf import settings
-
-    from tests.servers import Valkey
-
     with tempfile.TemporaryDirectory() as folder:
         server = Valkey(Path(folder), "--maxmemory", "512mb", "--maxmemory-policy", "allkeys-lru")
         try:
-            settings.CACHES["default"]["LOCATION"] = [server.url]
-            _fill(server, cells, clients)
+            records.set_up(server)
+            counts = bytes_of_clients(server, clients)
+            print(f"{clients:,} counts: {counts / 1e6:.1f} MB, {counts / clients:.0f} bytes each")
+            for kind, total in bytes_of_cells(server, cells).items():
+                print(f"{cells:,} times {NAMES[kind]}: {total / 1e6:.1f} MB, {total / cells:.0f} bytes each")
+            evicted = server.client.info("stats")["evicted_keys"]
+            print(f"in use: {_used(server) / 1e6:.1f} MB of 512 MiB; evicted: {evicted}")
         finally:
             server.stop()
 
 
-def _fill(server: object, cells: int, clients: int) -> None:
-    client = server.client  # type: ignore[attr-defined]
+def _used(server: Valkey) -> int:
+    return int(server.client.info("memory")["used_memory"])
 
-    def used() -> int:
-        return int(client.info("memory")["used_memory"])
 
-    before = used()
+def bytes_of_clients(server: Valkey, clients: int) -> int:
+    """What the counts of so many clients take."""
+    before = _used(server)
     _count_clients(clients)
-    counted = used()
-    print(f"{clients:,} counts: {(counted - before) / 1e6:.1f} MB, {(counted - before) / clients:.0f} bytes each")
-    records = [0, 0, 0]
-    for held, weather, forecast in _keep_cells(cells, used):
-        records = [held, weather, forecast]
-    names = ("held record", "/weather answer", "/forecast answer")
-    for name, bytes_used in zip(names, records, strict=True):
-        print(f"{cells:,} times {name}: {bytes_used / 1e6:.1f} MB, {bytes_used / cells:.0f} bytes each")
-    print(f"in use: {used() / 1e6:.1f} MB of 512 MiB; evicted: {client.info('stats')['evicted_keys']}")
+    return _used(server) - before
+
+
+def bytes_of_cells(server: Valkey, cells: int) -> Counter[str]:
+    """What the records of so many cells take, by their kind."""
+    world = [Cell(lat * 3 - 560, lon * 14 - 1800) for lat in range(300) for lon in range(250)][:cells]
+    totals: Counter[str] = Counter()
+    before = _used(server)
+    for kind in records.kept(world):
+        now = _used(server)
+        totals[kind] += now - before
+        before = now
+    return totals
 
 
 def _count_clients(clients: int) -> None:
@@ -61,41 +65,6 @@ def _count_clients(clients: int) -> None:
         commands = [ClientWindowThrottle.script(f"rate_limit:hash:{hashed(f'client {n}')}", 3_600_000) for n in numbers]
         for reply in redis.ask(*commands):
             redis.value(reply)
-
-
-def _keep_cells(cells: int, used: Callable[[], int]) -> Iterator[list[int]]:
-    from tests.simulator.call import Asked
-    from tests.simulator.forecast import joined, place_texts
-    from weather import answers
-    from weather.answers import Question
-    from weather.cells import Cell
-    from weather.store import Store
-    from weather.validation import read_answer
-
-    now, store = time.time(), Store(hold_seconds=172_800)
-    totals = [0, 0, 0]
-    world = [Cell(lat * 3 - 560, lon * 14 - 1800) for lat in range(300) for lon in range(250)][:cells]
-    for begin in range(0, len(world), 100):
-        batch = world[begin : begin + 100]
-        query = _query(batch)
-        body = json.dumps(json.loads(joined(place_texts(Asked.parse(query), now)))).encode()
-        fetched = read_answer(body, batch, now, "simulator")
-        steps = [used()]
-        store.hold(fetched)  # type: ignore[arg-type]
-        steps.append(used())
-        for days in (None, 7):
-            for cell, series in fetched.items():
-                question = Question(cell, days)
-                store.finish(question, answers.derive(question, series, now, 3600, stale=False))  # type: ignore[arg-type]
-            steps.append(used())
-        totals = [total + after - before for total, before, after in zip(totals, steps, steps[1:], strict=False)]
-        yield totals
-
-
-def _query(cells: list) -> str:
-    from weather.openmeteo import OpenMeteo
-
-    return OpenMeteo("http://nowhere")._query(cells)
 
 
 if __name__ == "__main__":

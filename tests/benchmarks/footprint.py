@@ -1,0 +1,87 @@
+"""How soon an instance serves and how much memory it takes, idle and under load, against a bare Django view.
+
+    python -m tests.benchmarks.footprint [--rounds 3]
+
+Proportional set size of all its processes: what they share counts once. The database exists already, as at every
+start but the first.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.benchmarks import processes, records, things, traffic, wrk
+from tests.benchmarks.figures import Figure, Section, told
+from tests.benchmarks.rounds import in_rounds, ratio
+from tests.benchmarks.things import Setting, Thing
+
+PEER = "bare Django view"
+PSS_TARGET_MB = 200
+_LOOK_SECONDS = 0.5
+
+
+class Measured(NamedTuple):
+    start_seconds: float
+    idle_mb: float
+    loaded_mb: float
+
+
+def measure(start: Callable[[], AbstractContextManager[Thing]], requests: Path, seconds: int) -> Measured:
+    began = time.perf_counter()
+    with start() as thing:
+        start_seconds = time.perf_counter() - began
+        time.sleep(1)
+        idle = processes.pss_megabytes(thing.pid)
+        return Measured(start_seconds, idle, _most_under_load(thing, requests, seconds))
+
+
+def _most_under_load(thing: Thing, requests: Path, seconds: int) -> float:
+    most = 0.0
+    with ThreadPoolExecutor(1) as beside:
+        load = beside.submit(wrk.run, thing.base, requests, seconds)
+        while not load.done():
+            most = max(most, processes.pss_megabytes(thing.pid))
+            time.sleep(_LOOK_SECONDS)
+        load.result()
+    return max(most, processes.pss_megabytes(thing.pid))
+
+
+def section(at: Setting, *, rounds: int, seconds: int) -> Section:
+    requests = traffic.write(at.folder / "footprint.txt", traffic.cached(traffic.WEATHER, seed=8))
+    with things.instance(at, "footprint"):
+        pass  # the first start makes the database
+    starts = [lambda: things.instance(at, "footprint"), lambda: things.peer(at, PEER)]
+    ours, bare = in_rounds(starts, lambda start, _: measure(start, requests, seconds), rounds)
+    lines, figures = [f"{'':24}{'instance':>10}{'bare Django':>13}   ratio"], []
+    names = {"start_seconds": "start, s", "idle_mb": "idle, MB PSS", "loaded_mb": "under load, MB PSS"}
+    for field, name in names.items():
+        one, other = ([getattr(each, field) for each in measured] for measured in (ours, bare))
+        times = ratio(one, other).middle
+        lines.append(f"{name:24}{statistics.median(one):10.1f}{statistics.median(other):13.1f}   {times:.2f}")
+        figures.append(Figure(f"{name} ÷ bare Django's", times, "lower", kept="MB" in name))
+    loaded = statistics.median(each.loaded_mb for each in ours)
+    figures.append(Figure("MB PSS of an instance of two workers under load", loaded, "lower", PSS_TARGET_MB))
+    return Section(f"start and memory of {things.WORKERS} workers, {rounds} rounds", lines, figures)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=4, help="of load")
+    options = parser.parse_args()
+    wrk.require()
+    with ExitStack() as stack:
+        at = stack.enter_context(things.setting(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
+        records.set_up(at.valkey)
+        records.keep(traffic.cells())
+        print(told(section(at, rounds=options.rounds, seconds=options.seconds)))
+
+
+if __name__ == "__main__":
+    main()

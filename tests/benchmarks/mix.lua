@@ -1,0 +1,39 @@
+-- Replays a file of requests: "path<TAB>client" a line. Each thread takes every so-manieth line, from its own start.
+local made = 0
+
+function setup(thread)
+    thread:set("number", made)
+    thread:set("threads", tonumber(os.getenv("WRK_THREADS")))
+    made = made + 1
+end
+
+local requests, at = {}, 0
+
+function init(arguments)
+    local line_number, mine = 0, 0
+    for line in io.lines(os.getenv("WRK_REQUESTS")) do
+        if line_number % threads == number then
+            local path, client = line:match("([^\t]*)\t(.*)")
+            mine = mine + 1
+            requests[mine] = wrk.format("GET", path, {["Host"] = wrk.headers["Host"], ["x-client-id"] = client})
+        end
+        line_number = line_number + 1
+    end
+    -- Where a run begins is told from outside, so that the next run goes on with other clients.
+    at = math.floor(#requests * tonumber(os.getenv("WRK_BEGIN") or "0"))
+end
+
+function request()
+    at = at % #requests + 1
+    return requests[at]
+end
+
+function done(summary, latency, requests)
+    local errors = summary.errors
+    io.write(string.format(
+        '\n{"requests": %d, "seconds": %.6f, "bytes": %d, "unwanted": %d, "failed": %d, "p50_ms": %.3f, "p99_ms": %.3f}\n',
+        summary.requests, summary.duration / 1e6, summary.bytes, errors.status,
+        errors.connect + errors.read + errors.write + errors.timeout,
+        latency:percentile(50) / 1e3, latency:percentile(99) / 1e3
+    ))
+end

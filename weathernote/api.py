@@ -32,6 +32,8 @@ class ApiViewSet(ViewSet):
     """
 
     content_negotiation_class = JsonAlone
+    #: As how many requests the call counts; `look_up` may say more.
+    counts_as = 1
 
     def look_up(self, request: Request) -> list[Command]:
         """What the view wants from Redis; it finds the replies in `self.replies`."""
@@ -49,6 +51,9 @@ class ApiViewSet(ViewSet):
                 wanted = self.look_up(request)
             except Problem as problem:
                 wrong = problem
+        if self.counts_as > 1:
+            for throttle in self.throttles:
+                throttle.counts_as = self.counts_as
         replies = redis.ask(*[throttle.command(request) for throttle in self.throttles], *wanted)
         for throttle in self.throttles:
             throttle.reply = replies.pop(0)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import environ
 
-from weathernote import local
+from weather.variables import EXTRA_NAMES
+from weathernote import assets, local
 from weathernote.environment import REDIS_SCHEMES, Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -38,6 +39,8 @@ _OPEN_METEO_HOST = "customer-api.open-meteo.com" if OPEN_METEO_API_KEY else "api
 LIVE_OPEN_METEO_URL = ENVIRONMENT.url("OPEN_METEO_URL", f"https://{_OPEN_METEO_HOST}/v1/forecast", ("https", "http"))
 OPEN_METEO_URL = INSTANCE.simulator_url or LIVE_OPEN_METEO_URL
 SOURCE = "simulator" if INSTANCE.simulator_url else "open-meteo"
+# Variables beside the ten; each makes every refresh a tenth dearer.
+EXTRA_VARIABLES = ENVIRONMENT.words("EXTRA_VARIABLES", EXTRA_NAMES)
 UPSTREAM_TIMEOUT_SECONDS = ENVIRONMENT.real("UPSTREAM_TIMEOUT_SECONDS", 5, 0.1, 60)
 # The free service's own limits; each binds by itself, in any order of size.
 UPSTREAM_MINUTE_BUDGET = ENVIRONMENT.whole("UPSTREAM_MINUTE_BUDGET", 600, 1)
@@ -90,6 +93,10 @@ RATE_LIMIT_WINDOW_SECONDS = ENVIRONMENT.whole("RATE_LIMIT_WINDOW_SECONDS", 60, 1
 TRUSTED_PROXY_COUNT = ENVIRONMENT.whole("TRUSTED_PROXY_COUNT", 0, 0, 10)
 RATE_LIMIT_HASH_KEY = ENVIRONMENT.text("RATE_LIMIT_HASH_KEY")
 
+# ── browsers ─────────────────────────────────────────────────────────────────────────────────────
+# Whether pages of any origin may read the API's answers.
+API_CORS = ENVIRONMENT.switch("API_CORS")
+
 # ── metrics ──────────────────────────────────────────────────────────────────────────────────────
 METRICS_ALLOWED_NETWORKS = ENVIRONMENT.networks("METRICS_ALLOWED_NETWORKS", ("127.0.0.0/8", "::1/128"))
 # For the cost of a million requests, in whatever currency; an instance's share of Redis where several share it.
@@ -139,6 +146,9 @@ MIDDLEWARE = [
     "weathernote.middleware.Messages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
+if API_CORS:
+    # Only then is it there at all: where it is off, no request passes through it.
+    MIDDLEWARE.insert(1, "weathernote.cors.any_origin")
 ROOT_URLCONF = "weathernote.urls"
 WSGI_APPLICATION = "weathernote.wsgi.application"
 TEMPLATES = [
@@ -194,6 +204,10 @@ STATIC_URL = "/static/"
 # The files are served from their packages: no collectstatic stands between a clone and a page.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
+_PAGE_FILES = BASE_DIR / "weathernote" / "browser"
+PAGE_FOLDER = f"page/{'now' if DEBUG else assets.version(_PAGE_FILES)}"
+STATICFILES_DIRS = [(PAGE_FOLDER, _PAGE_FILES)]
+WHITENOISE_IMMUTABLE_FILE_TEST = assets.UNCHANGING
 
 # TLS ends at the edge; the cookies of staff travel over it wherever a real host is served.
 SESSION_COOKIE_SECURE = HOSTS_ARE_REAL

@@ -15,7 +15,7 @@ from import_export.admin import ImportExportMixin
 
 from prewarm import changelist, countries, importing, run
 from prewarm.fold import fold
-from prewarm.forms import CityForm
+from prewarm.forms import CityForm, CityRowForm
 from prewarm.models import City, PrewarmRun
 from prewarm.resources import CityResource
 from weathernote.redis import RedisDown
@@ -72,13 +72,15 @@ class CityAdmin(ImportExportMixin, admin.ModelAdmin):
     skip_export_form = True
 
     class Media:
-        css = {"all": ("prewarm/admin.css",)}
         js = ("prewarm/position.js",)
 
     # ── the list ──────────────────────────────────────────────────────────────────────────────────
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         return changelist.LiveChangeList
+
+    def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:
+        return super().get_changelist_form(request, **{"form": CityRowForm, **kwargs})
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
         found, has_duplicates = super().get_search_results(request, queryset, search_term)
@@ -199,9 +201,6 @@ class PrewarmRunAdmin(admin.ModelAdmin):
         "forced",
         "message",
     )
-
-    class Media:
-        css = {"all": ("prewarm/admin.css",)}
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -1,4 +1,4 @@
-"""The form of a city, whose position is read by the rules of the API."""
+"""The forms of a city, whose position is read by the rules of the API."""
 
 from decimal import Decimal
 from typing import Any
@@ -43,3 +43,12 @@ class CityForm(forms.ModelForm):
 
     def clean_country(self) -> str:
         return str(self.cleaned_data["country"]).upper()
+
+
+class CityRowForm(forms.ModelForm):
+    """A city in the list, where no label has room: its fields tell a screen reader whose they are."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, field in self.fields.items():
+            field.widget.attrs["aria-label"] = f"{name} of {self.instance.name}"

@@ -9,7 +9,8 @@ from prewarm.fold import fold
 
 ATTRIBUTION = "City data by GeoNames.org (https://www.geonames.org/), CC BY 4.0"
 
-_HEAD, _TAIL = b'{"cities":[', b'],"attribution":%s}' % json.dumps(ATTRIBUTION).encode()
+_TAIL = b'],"attribution":%s}' % json.dumps(ATTRIBUTION).encode()
+_HEAD = b'{"cities":['
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,11 @@ def read(text: bytes) -> Listing | None:
         return compose(json.loads(text)["cities"])
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
+
+
+def answer(name: str, places: Iterable[Mapping[str, Any]]) -> bytes:
+    """An answer as JSON text: the places under `name`, and whose data they are."""
+    return b'{"%s":[' % name.encode() + b",".join(map(_json, places)) + _TAIL
 
 
 def _joined(places: Iterable[bytes]) -> bytes:

@@ -10,7 +10,7 @@ from django.conf import settings
 from weather import freshness
 from weather.answers import Question
 from weather.cells import Cell
-from weather.packing import VERSION, Unreadable, fetched_at
+from weather.packing import Unreadable, fetched_at
 from weather.popularity import Popularity
 from weather.service import service
 from weathernote import redis
@@ -46,7 +46,7 @@ def look(cells: Sequence[Cell]) -> dict[Cell, Live]:
 
 
 def _about(cell: Cell, popularity: Popularity) -> tuple[Command, Command, Command]:
-    return ("HGET", f"upstream:{cell.key}", VERSION), ("TTL", Question(cell).key), popularity.rating(cell)
+    return service().store.record(cell), ("TTL", Question(cell).key), popularity.rating(cell)
 
 
 @without_redis(returns=UNKNOWN)
@@ -57,7 +57,12 @@ def _live(record: Reply, answer_life: Reply, rate: float, fleets_price: float, n
         age_seconds = None if packed is None else now - fetched_at(packed)
     except Unreadable:
         age_seconds = None
+    return standing(age_seconds, rate, fleets_price, answer_ends_in_seconds)
+
+
+def standing(age_seconds: float | None, rate: float, price: float, answer_ends_in_seconds: int | None = None) -> Live:
+    """How a cell stands, given the age of what is held of it and how often a second it is asked for."""
     if age_seconds is None or age_seconds >= settings.HOLD_SECONDS:
         return Live("cold", None, answer_ends_in_seconds, rate * 3600)
-    is_due = freshness.is_due(age_seconds, freshness.interval_seconds(rate, fleets_price))
+    is_due = freshness.is_due(age_seconds, freshness.interval_seconds(rate, price))
     return Live("stale" if is_due else "fresh", max(0.0, age_seconds), answer_ends_in_seconds, rate * 3600)

@@ -1,4 +1,4 @@
-"""The cities that staff keep warm, and what each run of prewarm did."""
+"""The cities that staff keep warm, what each run of prewarm did, and the places that clients can search."""
 
 import functools
 from collections.abc import Callable, Collection
@@ -178,3 +178,48 @@ class PrewarmRun(models.Model):
 
     def __str__(self) -> str:
         return f"Run of {self.started:%Y-%m-%d %H:%M:%S} UTC"
+
+
+class Place(models.Model):
+    """A place of GeoNames above 15,000 people; loaded by a migration and never changed."""
+
+    #: Its rank by population: the most populous place is 1.
+    id = models.IntegerField(primary_key=True)
+    name = models.CharField(max_length=100)
+    country = models.CharField(max_length=2)
+    region = models.CharField(max_length=100, blank=True)
+    latitude = models.FloatField()
+    longitude = models.FloatField()
+    timezone = models.CharField(max_length=64)
+    population = models.PositiveIntegerField()
+
+    class Meta:
+        ordering = ("pk",)
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.name}, {self.country}"
+
+
+class PlaceNameQuerySet(models.QuerySet["PlaceName"]):
+    def beginning_with(self, key: bytes) -> "PlaceNameQuerySet":
+        # A range, which every database finds in an index; no UTF-8 has the byte 255.
+        return self.filter(key__gte=key, key__lt=key + b"\xff")
+
+
+class PlaceName(models.Model):
+    """A name that a place is found by."""
+
+    #: As `places.key_of` makes it: bytes, which all databases sort alike, whatever the language of the machine.
+    key = models.BinaryField()
+    place = models.ForeignKey(Place, models.CASCADE, db_index=False)
+
+    objects = PlaceNameQuerySet.as_manager()
+
+    class Meta:
+        # A search is answered from this index alone.
+        indexes = [models.Index(fields=("key", "place"), name="place_by_name")]
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return bytes(self.key).decode(errors="replace")

@@ -144,14 +144,15 @@ def _both_steps(work: Work, options: Options, cities: list[City], suspects: froz
 def _planned(options: Options, cities: list[City], suspects: frozenset[str]) -> Plan:
     one = service()
     budget = one.fetcher.budget
-    left = budget.remaining()
+    left, weight_of_a_cell = budget.remaining(), one.fetcher.weight_of_a_cell
+    refreshes_per_second = budget.refreshes_per_second() / weight_of_a_cell
     return planner.plan(
         survey(one, cities, asked_for_of_late(one), suspects),
-        price=planner.common_price(patiently(one.popularity.census), len(cities), budget.refreshes_per_second()),
+        price=planner.common_price(patiently(one.popularity.census), len(cities), refreshes_per_second),
         seconds_to_next_run=patiently(schedule.seconds_to_next_run),
         force=options.force,
         limit=options.limit,
-        budget_left=left[_tightest(left)],
+        budget_left=int(left[_tightest(left)] / weight_of_a_cell),
     )
 
 

@@ -1,6 +1,7 @@
 """`/api/v1/cities`: the list that phones offer, found finished in Redis."""
 
 import functools
+from collections.abc import Sequence
 from time import time
 
 from django.http import HttpResponse, HttpResponseNotModified, QueryDict
@@ -97,16 +98,20 @@ def search_in(query: QueryDict) -> str | None:
     values = query.getlist("search")
     if not values:
         return None
-    wrong = None
-    if len(values) > 1:
-        wrong = "must be given once"
-    elif not values[0]:
-        wrong = "is empty"
-    elif len(values[0]) > LONGEST_SEARCH:
-        wrong = f"must have at most {LONGEST_SEARCH} characters"
-    if wrong:
+    if wrong := wrong_with(values):
         raise problems.invalid_parameters([("search", wrong)])
     return values[0]
+
+
+def wrong_with(searches: Sequence[str]) -> str | None:
+    """Why what is given as `search` cannot be searched for, if there is a reason."""
+    if not searches:
+        return "is missing"
+    if len(searches) > 1:
+        return "must be given once"
+    if not searches[0]:
+        return "is empty"
+    return f"must have at most {LONGEST_SEARCH} characters" if len(searches[0]) > LONGEST_SEARCH else None
 
 
 def _headers(found: Found, etag: str, now: int) -> dict[str, str]:

@@ -13,7 +13,7 @@ from weather.caller import BudgetSpent, Fetched
 from weather.cells import Cell
 from weather.fetcher import POLL_SECONDS, Fetcher
 from weather.forecast import Series
-from weather.openmeteo import OpenMeteo, UpstreamError, UpstreamRefused, exact_weight
+from weather.openmeteo import OpenMeteo, UpstreamError, UpstreamRefused
 from weather.quota import Spender
 from weather.service import DEADLINE_SECONDS, FRESH_SECONDS, Service, open_meteo
 
@@ -42,6 +42,7 @@ class Tally:
     unpaid_cold_cities: int = 0
     calls: int = 0
     cells: int = 0
+    weight_of_a_cell: float = 1.0
     reasons: dict[str, None] = field(default_factory=dict)
     #: It ended before its time: by a signal, say; or because Redis or the lock was gone.
     was_cut_off: bool = False
@@ -49,7 +50,7 @@ class Tally:
 
     @property
     def weight(self) -> float:
-        return exact_weight(self.cells) if self.cells else 0.0
+        return self.cells * self.weight_of_a_cell
 
     @property
     def exit_code(self) -> int:
@@ -105,7 +106,7 @@ class Work:
         self.service = service
         self.pause_seconds = pause_seconds
         self.ends = ends
-        self.tally = Tally()
+        self.tally = Tally(weight_of_a_cell=service.fetcher.weight_of_a_cell)
         self._upstream = _Counted(open_meteo(), self.tally)
         self.fetcher = Fetcher(
             self._upstream,
@@ -115,6 +116,7 @@ class Work:
             wait_seconds=DEADLINE_SECONDS,
             # Who forces asks again for what was just fetched.
             fresh_seconds=0 if force else FRESH_SECONDS,
+            weight_of_a_cell=service.fetcher.weight_of_a_cell,
         )
         self._brief_pauses = 0
         #: Spenders that get nothing more in this run; with what is the matter where it is Open-Meteo's.

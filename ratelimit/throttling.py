@@ -39,18 +39,38 @@ end
 return {count, left}
 """)
 
+# The same for a call that counts as several, all or none: one that does not fit counts as one request, a refused one.
+_WINDOW_OF_SEVERAL = redis.script("""
+local held = redis.pcall('GET', KEYS[1])
+local count = type(held) == 'string' and #held < 16 and string.match(held, '^[1-9]%d*$') and tonumber(held)
+if not count then
+    redis.call('DEL', KEYS[1])
+    count = 0
+end
+local fits = count + ARGV[3] <= tonumber(ARGV[2])
+count = redis.call('INCRBY', KEYS[1], fits and ARGV[3] or 1)
+local left = redis.call('PTTL', KEYS[1])
+if left < 0 then
+    redis.call('PEXPIRE', KEYS[1], ARGV[1])
+    left = tonumber(ARGV[1])
+end
+return {count, left, fits and 1 or 0}
+""")
+
 # GCRA: the key holds when the bucket will be full again (milliseconds of Redis' own clock).
 _BUCKET = redis.script("""
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local window, each = tonumber(ARGV[1]), ARGV[1] / ARGV[2]
+local all = each * (ARGV[3] or 1)
 local held = redis.pcall('GET', KEYS[1])
 local full_at = math.max(type(held) == 'string' and tonumber(held) or now, now)
 if full_at > now + window then full_at = now end
-if full_at + each > now + window then
-    return {0, 0, full_at - now, math.ceil(full_at + each - now - window)}
+if full_at + all > now + window then
+    local left = math.floor((now + window - full_at) / each + 0.001)
+    return {0, left, full_at - now, math.ceil(full_at + all - now - window)}
 end
-full_at = full_at + each
+full_at = full_at + all
 redis.call('SET', KEYS[1], string.format('%.3f', full_at), 'PX', math.ceil(full_at - now))
 return {1, math.floor((now + window - full_at) / each + 0.001), math.ceil(full_at - now), 0}
 """)
@@ -60,12 +80,16 @@ class ClientThrottle(RoundTripThrottle):
     """What both throttles share: who is counted, under which name, and what the client is told."""
 
     script: redis.Script
+    script_of_several: redis.Script
 
     def command(self, request: Request) -> Command:
         # Whoever needs to know the client later reads it here.
         request._request.client = client = identify(request._request)  # type: ignore[attr-defined]
         self.limit, self.window_seconds = settings.RATE_LIMIT_REQUESTS, settings.RATE_LIMIT_WINDOW_SECONDS
-        return self.script(f"rate_limit:hash:{client.hash}", self.window_seconds * 1000, self.limit)
+        key, window_milliseconds = f"rate_limit:hash:{client.hash}", self.window_seconds * 1000
+        if self.counts_as > 1:
+            return self.script_of_several(key, window_milliseconds, self.limit, self.counts_as)
+        return self.script(key, window_milliseconds, self.limit)
 
     def allow_request(self, request: Request, view: object) -> bool:
         self.decision = self.decided()
@@ -100,17 +124,24 @@ class ClientWindowThrottle(ClientThrottle):
     """RATE_LIMIT_REQUESTS in a window that begins with a client's first request and ends all at once."""
 
     script = _WINDOW
+    script_of_several = _WINDOW_OF_SEVERAL
 
     def decide(self, reply: Reply) -> Decision:
+        if self.counts_as > 1:
+            return self._decide_on_several(*reply)
         count, left_milliseconds = reply
         left_seconds = math.ceil(left_milliseconds / 1000)
         return Decision(count <= self.limit, max(0, self.limit - count), left_seconds, left_seconds)
+
+    def _decide_on_several(self, count: int, left_milliseconds: int, fits: int) -> Decision:
+        left_seconds = math.ceil(left_milliseconds / 1000)
+        return Decision(bool(fits), max(0, self.limit - count), left_seconds, left_seconds)
 
 
 class ClientTokenBucketThrottle(ClientThrottle):
     """RATE_LIMIT_REQUESTS at once, then one for each that is refilled, evenly over RATE_LIMIT_WINDOW_SECONDS."""
 
-    script = _BUCKET
+    script = script_of_several = _BUCKET
 
     def decide(self, reply: Reply) -> Decision:
         allowed, remaining, full_milliseconds, retry_milliseconds = reply

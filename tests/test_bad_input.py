@@ -20,8 +20,8 @@ CODES = {
     "internal_error",
 }
 KEY = re.compile(
-    r"(weather:lat:-?\d+\.\d:lon:-?\d+\.\d"
-    r"|forecast:lat:-?\d+\.\d:lon:-?\d+\.\d:days:\d+"
+    r"(weather:lat:-?\d+\.\d:lon:-?\d+\.\d(:units:imperial)?"
+    r"|forecast:lat:-?\d+\.\d:lon:-?\d+\.\d:days:\d+(:units:imperial)?"
     r"|upstream:lat:-?\d+\.\d:lon:-?\d+\.\d"
     r"|rate_limit:hash:[0-9a-f]{8}"
     r"|rejected:cells|budget:open-meteo|wanted:\{open-meteo\}:\d+|slot:\{open-meteo\}:\d+"

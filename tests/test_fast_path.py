@@ -17,8 +17,8 @@ from tests.servers import Valkey
 from weather import answers
 from weather.answers import Question
 from weather.cells import Cell
+from weather.query import plain_question_in, question_in
 from weather.service import service
-from weather.views import plain_question_in, question_in
 from weathernote import redis
 from weathernote.handler import SHORT_PATHS, Handler
 from weathernote.problems import Problem

@@ -21,7 +21,8 @@ import json
 from decimal import Decimal
 from django.contrib.auth.models import Group
 from django.db import IntegrityError, connection, transaction
-from prewarm.models import City, PrewarmRun
+from prewarm.models import City, Place, PlaceName, PrewarmRun
+from prewarm.places import find, key_of
 
 told = {"vendor": connection.vendor, "cities": City.objects.active().count(), "first": City.objects.active()[0].name}
 group = Group.objects.get(name="city editors")
@@ -39,6 +40,10 @@ City.objects.filter(pk=edge.pk).update(active=False)
 told["inactive"] = City.objects.filter(active=False).count()
 run = PrewarmRun.objects.create(exit_code=1, weight=2.5, failed_cities=["Düne, NL"])
 told["run"] = PrewarmRun.objects.get().failed_cities
+told["places"] = Place.objects.count()
+told["found"] = [place["name"] for place in json.loads(find(key_of("Müns"), 3))["places"]]
+told["hostile"] = find(key_of("'; DROP \\ud800\\0 %"), 3).startswith(b'{"places":[],')
+told["by_index"] = "place_by_name" in PlaceName.objects.beginning_with(key_of("s")).values("place").explain()
 print("TOLD" + json.dumps(told, default=str))
 """
 EXPECTED = {
@@ -49,6 +54,10 @@ EXPECTED = {
     "twice": "refused",
     "inactive": 1,
     "run": ["Düne, NL"],
+    "places": 34_006,
+    "found": ["Münster", "Monza", "Muncie"],
+    "hostile": True,
+    "by_index": True,
 }
 
 

@@ -17,8 +17,8 @@ from tests.settings import OURS
 from tests.staged_upstream import StagedUpstream, http
 from weather.openmeteo import OpenMeteo, UpstreamError, UpstreamUnavailable, exact_weight
 from weather.service import service
-from weather.variables import HOURLY_NAMES
-from weather.verification import DAILY_NAMES, MOST_WEIGHT, PLACES, SECTIONS, Finding, Purse, verify
+from weather.variables import EXTRA, HOURLY_NAMES
+from weather.verification import DAILY_NAMES, MOST_EXTRAS, MOST_WEIGHT, PLACES, SECTIONS, Finding, Purse, verify
 
 QUARTER = 900
 #: In Kathmandu it is 16:05 by day, in Santiago 07:20.
@@ -393,3 +393,10 @@ def test_its_exit_code_and_its_lines_reach_the_shell(
     else:
         line = "CommandError: Open-Meteo gave nothing to compare: no connection to it.\n"
         assert (ended.returncode, ended.stdout, ended.stderr) == (1, "", line)
+
+
+def test_further_variables_are_looked_at_as_far_as_the_weight_goes(upstream: OpenMeteoSimulator, clock: Clock) -> None:
+    purse = Purse()
+    findings = verify(OpenMeteo(upstream.url, extras=EXTRA[:MOST_EXTRAS], now=clock), purse)
+    assert {finding.verdict for finding in findings} == {"ok"}
+    assert purse.spent == pytest.approx(MOST_WEIGHT) == upstream.state()["weight"]

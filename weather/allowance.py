@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from weather.budget import Budget
 from weathernote import redis
-from weathernote.redis import without_redis
+from weathernote.redis import Reply, without_redis
 
 CLIENT_WINDOW_SECONDS = 3600
 
@@ -61,7 +61,7 @@ class Exceeded:
 class Allowance:
     """`cells_per_client` an hour for a client, and for an address a share of what is left of the cold reserve.
 
-    `redis_now` stands in for Redis' own clock in tests.
+    A cell takes `weight_of_a_cell` of that. `redis_now` stands in for Redis' own clock in tests.
     """
 
     def __init__(
@@ -70,28 +70,37 @@ class Allowance:
         *,
         cells_per_client: int,
         share_per_address: float,
+        weight_of_a_cell: float = 1.0,
         redis_now: Callable[[], float] | None = None,
     ) -> None:
         self.budget = budget
         self.redis_now = redis_now
         self.cells_per_client = cells_per_client
         self.share_per_address = share_per_address
+        self.weight_of_a_cell = weight_of_a_cell
 
-    @without_redis(returns=None)
     def charge(self, client: str, address: str) -> Exceeded | None:
         """Takes one cold cell from both, given as hashes; what is used up, or None.
 
         Without Redis nothing is counted: each process then has its small share of the budget, and no more.
         """
-        if min(self.budget.remaining().values()) < 1:
-            return None  # not this client's fault: the budget says so
+        return self.charge_each(1, client, address)[0]
+
+    def charge_each(self, cells: int, client: str, address: str) -> list[Exceeded | None]:
+        """As `charge`, for each of several cells, in one round trip if all goes well."""
+        if min(self.budget.remaining().values()) < self.weight_of_a_cell:
+            return [None] * cells  # not this client's fault: the budget says so
         reserve = self.budget.cold_reserve()
+        of_hour, of_day = (reserve[window] / self.weight_of_a_cell for window in ("hour", "day"))
         clock = "" if self.redis_now is None else int(self.redis_now())
         share = self.share_per_address if self.share_per_address < 1 else math.inf
-        client_reply, address_reply = redis.ask(
-            _CLIENT(f"cold:client:{client}", self.cells_per_client, CLIENT_WINDOW_SECONDS),
-            _ADDRESS(f"cold:address:{address}", reserve["hour"], reserve["day"], share, clock),
-        )
+        of_client = _CLIENT(f"cold:client:{client}", self.cells_per_client, CLIENT_WINDOW_SECONDS)
+        of_address = _ADDRESS(f"cold:address:{address}", of_hour, of_day, share, clock)
+        replies = redis.ask(*[of_client] * cells, *[of_address] * cells)
+        return [self._exceeded(client, address, *both) for both in zip(replies, replies[cells:], strict=False)]
+
+    @without_redis(returns=None)
+    def _exceeded(self, client: str, address: str, client_reply: Reply, address_reply: Reply) -> Exceeded | None:
         of_client, of_address = redis.value(client_reply), redis.value(address_reply)
         if of_client[0] and of_address[0]:
             return None
@@ -105,8 +114,9 @@ class Allowance:
         return Exceeded(f'"cold-client";q={self.cells_per_client};w={CLIENT_WINDOW_SECONDS}', max(1, of_client[1]))
 
     @without_redis(returns=None)
-    def give_back(self, client: str, address: str) -> None:
-        """Undoes a charge for what did not come, or what others had wanted already."""
-        replies = redis.ask(_CLIENT_BACK(f"cold:client:{client}"), _ADDRESS_BACK(f"cold:address:{address}"))
+    def give_back(self, client: str, address: str, cells: int = 1) -> None:
+        """Undoes charges for what did not come, or what others had wanted already."""
+        both = _CLIENT_BACK(f"cold:client:{client}"), _ADDRESS_BACK(f"cold:address:{address}")
+        replies = redis.ask(*both * cells)
         for reply in replies:
             redis.value(reply)

@@ -17,6 +17,8 @@ from blake3 import blake3
 from weather import forecast
 from weather.cells import Cell
 from weather.forecast import Series
+from weather.units import BY_NAME, Name
+from weather.variables import Variable
 
 ATTRIBUTION = "Weather data by Open-Meteo.com (https://open-meteo.com/), CC BY 4.0"
 #: Nobody waits longer than this to see the refresh that a stale answer is waiting for.
@@ -39,14 +41,17 @@ _ZONE = re.compile(rb'"timezone":"([^"]{1,64})"')
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a phone asks about a cell: its weather, or its forecast for `days` days."""
+    """What a phone asks about a cell: its weather, or its forecast for `days` days, and in which units."""
 
     cell: Cell
     days: int | None = None
+    units: Name = "metric"
 
     @property
     def key(self) -> str:
         """The answer's name in Redis."""
+        if self.units == "imperial":
+            return f"{Question(self.cell, self.days).key}:units:imperial"
         if self.days is None:
             return f"weather:{self.cell.key}"
         return f"forecast:{self.cell.key}:days:{self.days}"
@@ -81,16 +86,16 @@ def derive(question: Question, series: Series, now: float, life_seconds: int, *,
     """
     expires_at = int(now) + (min(life_seconds, STALE_LIFE_SECONDS) if stale else life_seconds)
     midnight = None
+    units = BY_NAME[question.units]
     parts: dict[str, Any]
     if question.days is None:
-        parts = {"current": forecast.current(series, now), "units": forecast.CURRENT_UNITS}
+        parts = {"current": forecast.current(series, now, units)}
     else:
         midnight = forecast.next_midnight(series.timezone, now)
         expires_at = min(expires_at, midnight)
         parts = {
-            "daily": forecast.daily(series, now, question.days),
-            "hourly": forecast.hourly(series, now, question.days),
-            "units": forecast.DAILY_UNITS | forecast.HOURLY_UNITS,
+            "daily": forecast.daily(series, now, question.days, units),
+            "hourly": forecast.hourly(series, now, question.days, units),
         }
     body = {
         "latitude": question.cell.latitude,
@@ -98,6 +103,7 @@ def derive(question: Question, series: Series, now: float, life_seconds: int, *,
         "grid": {"latitude": series.latitude, "longitude": series.longitude, "elevation": series.elevation},
         "timezone": series.timezone,
         **parts,
+        "units": _units(question.days is None, question.units, forecast.extras_of(series)),
         "cached": True,
         "stale": stale,
         "source": series.source,
@@ -108,10 +114,15 @@ def derive(question: Question, series: Series, now: float, life_seconds: int, *,
     return Answer(_json(body), stale, series.fetched_at, expires_at, midnight)
 
 
-def read(question: Question, text: bytes, now: float) -> Answer | None:
-    """The answer in `text` as Redis kept it; None where it is not one to this question, or has ended."""
+def read(question: Question, text: bytes, now: float, extras: tuple[Variable, ...] = ()) -> Answer | None:
+    """The answer in `text` as Redis kept it; None where it is not one to this question, or has ended.
+
+    None too where it is without the `extras` that this instance shows, as one of other settings may have written it.
+    """
     tail = _TAIL.search(text, max(0, len(text) - _LONGEST_TAIL))
     if tail is None or not text.startswith(_head(question.cell)):
+        return None
+    if extras and not text.endswith(_units_text(question.days is None, question.units, extras), 0, tail.start()):
         return None
     try:
         fetched_at, expires_at = _unix(tail[2]), _unix(tail[3])
@@ -138,6 +149,18 @@ def prolonged(question: Question, answer: Answer, now: float) -> Answer | None:
 
 def _head(cell: Cell) -> bytes:
     return b'{"latitude":%s,"longitude":%s,' % (str(cell.latitude).encode(), str(cell.longitude).encode())
+
+
+@lru_cache(maxsize=64)
+def _units(is_current: bool, units: Name, extras: tuple[Variable, ...]) -> dict[str, str]:
+    hourly = forecast.hourly_units(extras, BY_NAME[units])
+    return hourly if is_current else forecast.daily_units(extras, BY_NAME[units]) | hourly
+
+
+@lru_cache(maxsize=64)
+def _units_text(is_current: bool, units: Name, extras: tuple[Variable, ...]) -> bytes:
+    """How an answer ends before what it says of itself."""
+    return b'"units":%s,' % _json(_units(is_current, units, extras))
 
 
 def _json(body: Mapping[str, Any]) -> bytes:

@@ -9,7 +9,7 @@ from weather.budget import Budget, Denied
 from weather.cells import Cell
 from weather.conversation import Conversation, Turn
 from weather.forecast import Series
-from weather.openmeteo import PlaceRejected, UpstreamError, UpstreamNonsense, UpstreamRefused, weight
+from weather.openmeteo import PlaceRejected, UpstreamError, UpstreamNonsense, UpstreamRefused, whole
 from weather.quota import WINDOW_SECONDS, Spender
 from weathernote import metrics
 
@@ -40,22 +40,33 @@ class BudgetSpent(UpstreamError):
 
 
 class Caller:
-    """Asks Open-Meteo for the cells of a turn, for one thread at a time."""
+    """Asks Open-Meteo for the cells of a turn, each of a weight, for one thread at a time."""
 
-    def __init__(self, upstream: Upstream, budget: Budget, conversation: Conversation) -> None:
+    def __init__(
+        self, upstream: Upstream, budget: Budget, conversation: Conversation, *, weight_of_a_cell: float = 1.0
+    ) -> None:
         self.upstream = upstream
         self.budget = budget
         self.conversation = conversation
+        self.weight_of_a_cell = weight_of_a_cell
+        # Budgets count in whole numbers: what was paid beyond the cells' weight goes towards the next ones.
+        self._paid_ahead = 0.0
 
     def paid_for(self, cells: list[Cell], spender: Spender) -> dict[Cell, BudgetSpent | None]:
         """None for the cells that the budget has room for; why not, for all, where it has room for none."""
         if not cells:
             return {}
-        granted = self.budget.charge(weight(len(cells)), spender, least=1)
+        granted = self.budget.charge(self._price(len(cells)), spender, least=self._price(1))
         if isinstance(granted, Denied):
             return dict.fromkeys(cells, BudgetSpent(granted))
-        # Ten variables for fourteen days weigh 1.0, so what was granted is a number of cells; the others' turn is next.
-        return dict.fromkeys(cells[: granted.weight])
+        paid = granted.weight + self._paid_ahead
+        # For so many cells it is enough; the others' turn is next.
+        affordable = min(len(cells), int(round(paid / self.weight_of_a_cell, 6)))
+        self._paid_ahead = paid - affordable * self.weight_of_a_cell
+        return dict.fromkeys(cells[:affordable])
+
+    def _price(self, cells: int) -> int:
+        return max(1, whole(cells * self.weight_of_a_cell - self._paid_ahead))
 
     def asked(self, turn: Turn, cells: list[Cell]) -> Fetched:
         """One call, if all goes well. A place that Open-Meteo rejects spoils a call for all, so that is halved."""

@@ -7,7 +7,7 @@ whether another process has fetched it.
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from time import monotonic, sleep, time
@@ -52,9 +52,10 @@ class Fetcher:
         *,
         wait_seconds: float,
         fresh_seconds: int,
+        weight_of_a_cell: float = 1.0,
         now: Callable[[], float] = time,
     ) -> None:
-        self.caller = Caller(upstream, budget, conversation)
+        self.caller = Caller(upstream, budget, conversation, weight_of_a_cell=weight_of_a_cell)
         self.store = store
         self.budget = budget
         self.conversation = conversation
@@ -75,6 +76,14 @@ class Fetcher:
     def join(self, cell: Cell) -> tuple[Future[Series], bool]:
         """As `want`, and whether this process did not want the cell already."""
         return self._join(cell, "cold", self.wait_seconds, is_awaited=True)
+
+    def join_all(
+        self, cold: Iterable[Cell], refresh: Iterable[Cell]
+    ) -> tuple[dict[Cell, tuple[Future[Series], bool]], dict[Cell, Future[Series]]]:
+        """As `join` and as an awaited `refresh` for several cells, all of them before the thread's next turn."""
+        with self._changed:
+            joined = {cell: self.join(cell) for cell in cold}
+            return joined, {cell: self.refresh(cell, is_awaited=True) for cell in refresh}
 
     def refresh(self, cell: Cell, *, is_awaited: bool = False) -> Future[Series]:
         """Queues a cell for a refresh, once in the fleet; whoever waits for it says so."""
@@ -103,6 +112,18 @@ class Fetcher:
     def is_wanted(self, cell: Cell) -> bool:
         """Whether the cell is wanted already, in this process or in another."""
         return cell in self._wanted or self.conversation.is_wanted(cell)
+
+    def wanted_of(self, cells: Iterable[Cell]) -> set[Cell]:
+        """Those of the cells that are."""
+        cells = list(cells)
+        # Looked up one by one: the thread may change the dict meanwhile.
+        here = {cell for cell in cells if cell in self._wanted}
+        return here | self.conversation.still_wanted([cell for cell in cells if cell not in here])
+
+    @property
+    def weight_of_a_cell(self) -> float:
+        """What a cell costs of Open-Meteo's quota."""
+        return self.caller.weight_of_a_cell
 
     @property
     def is_paused(self) -> bool:

@@ -1,41 +1,70 @@
 """From what Open-Meteo said about a place to what a phone is shown: current conditions, hours and days."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
 from math import atan2, cos, degrees, hypot, radians, sin
+from statistics import fmean
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from weather.sun import Sun
-from weather.variables import HOUR_SECONDS, HOURLY, Variable
+from weather.units import METRIC, Units
+from weather.variables import EXTRA, HOUR_SECONDS, HOURLY, KNOWN, Variable
 
 HOURS_SHOWN = 48
 
-_VARIABLES = {variable.name: variable for variable in HOURLY}
+
+def _sum(amounts: list[float]) -> float:
+    return round(sum(amounts), 2)
+
+
+_Aggregate = tuple[str, Variable, Callable[[list[float]], float]]
 
 #: A day's value, the hourly variable that it is taken from, and how.
-_AGGREGATES: tuple[tuple[str, Variable, Callable[[list[float]], float]], ...] = (
-    ("weather_code", _VARIABLES["weather_code"], max),
-    ("temperature_2m_max", _VARIABLES["temperature_2m"], max),
-    ("temperature_2m_min", _VARIABLES["temperature_2m"], min),
-    ("apparent_temperature_max", _VARIABLES["apparent_temperature"], max),
-    ("apparent_temperature_min", _VARIABLES["apparent_temperature"], min),
-    ("precipitation_sum", _VARIABLES["precipitation"], lambda amounts: round(sum(amounts), 2)),
-    ("precipitation_probability_max", _VARIABLES["precipitation_probability"], max),
-    ("wind_speed_10m_max", _VARIABLES["wind_speed_10m"], max),
-    ("wind_gusts_10m_max", _VARIABLES["wind_gusts_10m"], max),
+_AGGREGATES: tuple[_Aggregate, ...] = (
+    ("weather_code", KNOWN["weather_code"], max),
+    ("temperature_2m_max", KNOWN["temperature_2m"], max),
+    ("temperature_2m_min", KNOWN["temperature_2m"], min),
+    ("apparent_temperature_max", KNOWN["apparent_temperature"], max),
+    ("apparent_temperature_min", KNOWN["apparent_temperature"], min),
+    ("precipitation_sum", KNOWN["precipitation"], _sum),
+    ("precipitation_probability_max", KNOWN["precipitation_probability"], max),
+    ("wind_speed_10m_max", KNOWN["wind_speed_10m"], max),
+    ("wind_gusts_10m_max", KNOWN["wind_gusts_10m"], max),
+)
+#: The same of further variables, where a day has a value of its own in Open-Meteo's own words.
+_EXTRA_AGGREGATES: tuple[_Aggregate, ...] = (
+    ("uv_index_max", KNOWN["uv_index"], max),
+    ("cloud_cover_mean", KNOWN["cloud_cover"], fmean),
+    ("visibility_min", KNOWN["visibility"], min),
+    ("rain_sum", KNOWN["rain"], _sum),
+    ("showers_sum", KNOWN["showers"], _sum),
+    ("snowfall_sum", KNOWN["snowfall"], _sum),
+    ("sunshine_duration", KNOWN["sunshine_duration"], _sum),
+    ("cape_max", KNOWN["cape"], max),
 )
 
-CURRENT_UNITS = {"time": "iso8601"} | {variable.name: variable.unit for variable in HOURLY}
-HOURLY_UNITS = dict(CURRENT_UNITS)
-DAILY_UNITS = (
-    {"time": "iso8601"}
-    | {name: variable.unit for name, variable, _ in _AGGREGATES}
-    | {"wind_direction_10m_dominant": "°", "sunrise": "iso8601", "sunset": "iso8601"}
-)
+
+def hourly_units(extras: Sequence[Variable] = (), units: Units = METRIC) -> dict[str, str]:
+    """The unit of each value of an hour by its name, also of the present conditions."""
+    return {"time": "iso8601"} | {variable.name: units.unit(variable) for variable in (*HOURLY, *extras)}
+
+
+def daily_units(extras: Sequence[Variable] = (), units: Units = METRIC) -> dict[str, str]:
+    """The unit of each value of a day by its name."""
+    return (
+        {"time": "iso8601"}
+        | {name: units.unit(variable) for name, variable, _ in _AGGREGATES}
+        | {"wind_direction_10m_dominant": "°", "sunrise": "iso8601", "sunset": "iso8601"}
+        | {name: units.unit(variable) for name, variable, _ in _EXTRA_AGGREGATES if variable in extras}
+    )
+
+
+CURRENT_UNITS = HOURLY_UNITS = hourly_units()
+DAILY_UNITS = daily_units()
 
 # zoneinfo itself remembers eight; to read a zone from its file again costs as much as half a forecast.
 _zone = lru_cache(maxsize=1024)(ZoneInfo)
@@ -55,18 +84,23 @@ class Series:
     source: str  # "open-meteo" or "simulator"
 
 
-def current(series: Series, now: float) -> dict[str, object]:
+def extras_of(series: Series) -> tuple[Variable, ...]:
+    """The further variables that the series has beside the ten."""
+    return tuple(variable for variable in EXTRA if variable.name in series.columns)
+
+
+def current(series: Series, now: float, units: Units = METRIC) -> dict[str, object]:
     """The conditions of the minute that `now` lies in; null before the first and after the last row."""
     minute = int(now // 60)
     row, seconds = divmod(minute * 60 - series.start, HOUR_SECONDS)
     answer: dict[str, object] = {"time": _iso(minute * 60, _zone(series.timezone))}
-    for variable in HOURLY:
-        answer[variable.name] = _reading(variable, series.columns.get(variable.name, ()), row, seconds)
+    for variable in (*HOURLY, *extras_of(series)):
+        answer[variable.name] = _reading(variable, series.columns.get(variable.name, ()), row, seconds, units)
     answer["is_day"] = Sun(series.latitude, series.longitude).is_up(minute)
     return answer
 
 
-def hourly(series: Series, now: float, days: int) -> dict[str, list[Any]]:
+def hourly(series: Series, now: float, days: int, units: Units = METRIC) -> dict[str, list[Any]]:
     """The present hour and those after it: 48, or to the end of the last of `days` local days; null without a row."""
     zone = _zone(series.timezone)
     first = int((now - series.start) // HOUR_SECONDS)
@@ -74,15 +108,16 @@ def hourly(series: Series, now: float, days: int) -> dict[str, list[Any]]:
     times = range(start, end, HOUR_SECONDS)[:HOURS_SHOWN]
     sun = Sun(series.latitude, series.longitude)
     answer: dict[str, list[Any]] = {"time": [_iso(time, zone) for time in times]}
-    for variable in HOURLY:
+    shown = units.shown
+    for variable in (*HOURLY, *extras_of(series)):
         column = series.columns.get(variable.name, ())
         rows = range(first, first + len(times))
-        answer[variable.name] = [_typed(variable, column[row]) if 0 <= row < len(column) else None for row in rows]
+        answer[variable.name] = [shown(variable, column[row]) if 0 <= row < len(column) else None for row in rows]
     answer["is_day"] = [sun.is_up(time // 60) for time in times]
     return answer
 
 
-def daily(series: Series, now: float, days: int) -> dict[str, list[Any]]:
+def daily(series: Series, now: float, days: int, units: Units = METRIC) -> dict[str, list[Any]]:
     """`days` local days from today on; a row belongs to the date of its instant, a day without values is null."""
     zone = _zone(series.timezone)
     dates = [_today(now, zone) + timedelta(day) for day in range(days + 1)]
@@ -91,16 +126,21 @@ def daily(series: Series, now: float, days: int) -> dict[str, list[Any]]:
     first_rows = [max(0, -((series.start - midnight) // HOUR_SECONDS)) for midnight in midnights]
     spans = [slice(*rows) for rows in pairwise(first_rows)]
     answer: dict[str, list[Any]] = {"time": [day.isoformat() for day in dates[:-1]]}
-    for name, variable, aggregate in _AGGREGATES:
-        column = series.columns.get(variable.name, ())
-        given = [[value for value in column[span] if value is not None] for span in spans]
-        answer[name] = [_typed(variable, aggregate(values)) if values else None for values in given]
+
+    def add(aggregates: Iterable[_Aggregate]) -> None:
+        for name, variable, aggregate in aggregates:
+            column = series.columns.get(variable.name, ())
+            given = [[value for value in column[span] if value is not None] for span in spans]
+            answer[name] = [units.shown(variable, aggregate(values)) if values else None for values in given]
+
+    add(_AGGREGATES)
     speeds, directions = (series.columns.get(name, ()) for name in ("wind_speed_10m", "wind_direction_10m"))
     answer["wind_direction_10m_dominant"] = [_dominant_direction(speeds[span], directions[span]) for span in spans]
     sun = Sun(series.latitude, series.longitude)
     suns = [sun.rise_and_set(start // 60, end // 60) for start, end in pairwise(midnights)]
     answer["sunrise"] = [None if rise is None else _iso(rise * 60, zone) for rise, _ in suns]
     answer["sunset"] = [None if set_ is None else _iso(set_ * 60, zone) for _, set_ in suns]
+    add(aggregate for aggregate in _EXTRA_AGGREGATES if aggregate[1].name in series.columns)
     return answer
 
 
@@ -110,7 +150,7 @@ def next_midnight(timezone: str, now: float) -> int:
     return _midnight(_today(now, zone) + timedelta(1), zone)
 
 
-def _reading(variable: Variable, column: Sequence[float | None], row: int, seconds: int) -> float | None:
+def _reading(variable: Variable, column: Sequence[float | None], row: int, seconds: int, units: Units) -> float | None:
     """The variable `seconds` after `row`, as `variables.Reading` says.
 
     Half way the nearest hour is the later one, and a wind that turns to the opposite side turns counter-clockwise.
@@ -120,23 +160,15 @@ def _reading(variable: Variable, column: Sequence[float | None], row: int, secon
         return None
     before, after = column[row], column[next_row]
     if not seconds or variable.reading == "ending":
-        return _typed(variable, after)
+        return units.shown(variable, after)
     if variable.reading == "nearest":
-        return _typed(variable, after if 2 * seconds >= HOUR_SECONDS else before)
+        return units.shown(variable, after if 2 * seconds >= HOUR_SECONDS else before)
     if before is None or after is None:
         return None
     passed = seconds / HOUR_SECONDS
     if variable.reading == "circular":
         return round(before + ((after - before + 180) % 360 - 180) * passed) % 360
-    return _typed(variable, round(before + (after - before) * passed, variable.decimals))
-
-
-def _typed(variable: Variable, value: float | None) -> float | None:
-    """What has no decimals is an int and the rest a float, wherever the column came from."""
-    if value is None:
-        return None
-    # Adding zero turns the -0.0 that is neither frost nor thaw into 0.0.
-    return value + 0.0 if variable.decimals else round(value)
+    return units.between(variable, before + (after - before) * passed)
 
 
 def _dominant_direction(speeds: Sequence[float | None], directions: Sequence[float | None]) -> int | None:

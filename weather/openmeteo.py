@@ -20,7 +20,7 @@ from weather.upstream_errors import (
     Window,
 )
 from weather.validation import read_answer, read_documents, read_reason
-from weather.variables import FORECAST_DAYS, HOURLY_NAMES
+from weather.variables import FORECAST_DAYS, HOURLY_NAMES, Variable
 
 __all__ = [
     "OpenMeteo",
@@ -31,6 +31,7 @@ __all__ = [
     "UpstreamUnavailable",
     "exact_weight",
     "weight",
+    "whole",
 ]
 
 PATH = "/v1/forecast"
@@ -65,8 +66,18 @@ def exact_weight(places: int, sections: Sections = SERIES) -> float:
 
 
 def weight(places: int, sections: Sections = SERIES) -> int:
-    """The same in whole numbers, as budgets count; of a call for series 1 a place."""
-    return math.ceil(exact_weight(places, sections))
+    """The same in whole numbers, as budgets count; of a call for the ten variables 1 a place."""
+    return whole(exact_weight(places, sections))
+
+
+def whole(weight: float) -> int:
+    # 10 places of 1.1 are 11, and not the 12 that 11.000000000000002 would come to.
+    return math.ceil(round(weight, 6))
+
+
+def series_of(extras: Sequence[Variable]) -> Sections:
+    """The sections of a call for the ten variables and further ones."""
+    return {"hourly": (*HOURLY_NAMES, *(variable.name for variable in extras))}
 
 
 class OpenMeteo:
@@ -79,6 +90,7 @@ class OpenMeteo:
         api_key: str = "",
         timeout_seconds: float = 5.0,
         source: str = "open-meteo",
+        extras: Sequence[Variable] = (),
         now: Callable[[], float] = time.time,
     ) -> None:
         parts = urlsplit(url)
@@ -86,6 +98,8 @@ class OpenMeteo:
         self.api_key = api_key
         self.timeout_seconds = timeout_seconds
         self.source = source
+        self.extras = extras
+        self.series = series_of(extras)
         self.now = now
         self._transport = Transport()
 
@@ -101,8 +115,8 @@ class OpenMeteo:
         asked = list(dict.fromkeys(cells))
         if not asked:
             return {}
-        body = self._body(asked, SERIES, before_attempt)
-        return read_answer(body, asked, self.now(), self.source)
+        body = self._body(asked, self.series, before_attempt)
+        return read_answer(body, asked, self.now(), self.source, self.extras)
 
     def fetch_documents(
         self, cells: Sequence[Cell], sections: Sections, before_attempt: Callable[[int], None] = lambda _: None
@@ -130,7 +144,7 @@ class OpenMeteo:
             # gzip alone, for what else the libraries of this machine could decode would depend on the machine.
             headers={"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "WeatherNote"},
             deadline=deadline,
-            max_bytes=MAX_BYTES_PER_PLACE * (len(cells) + 1),
+            max_bytes=MAX_BYTES_PER_PLACE * (len(cells) + 1) * max(1, len(self.series["hourly"]) // len(HOURLY_NAMES)),
         )
         if reply.status != 200:
             raise self._error(reply)

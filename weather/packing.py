@@ -13,21 +13,29 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 from weather.forecast import Series
-from weather.variables import HOURLY
+from weather.variables import KNOWN, Variable
 
 VERSION = "1"
 _LENGTH = struct.Struct("<H")
 _LONGEST_HEADER = 4096
 _NULL = -32768
-_SCALES = {variable.name: 10**variable.decimals for variable in HOURLY}
+_DECIMALS = {variable.name: variable.decimals for variable in KNOWN.values()}
 
 
 class Unreadable(ValueError):
     """The bytes are not a packed series."""
 
 
+def version_of(extras: Sequence[Variable]) -> str:
+    """The version with the further variables that a record holds beside the ten: `1`, or `1+uv_index+rain`.
+
+    So instances of different settings pass over each other's records, as those of different code do.
+    """
+    return "+".join([VERSION, *(variable.name for variable in extras)])
+
+
 def pack(series: Series) -> bytes:
-    """`series` in 2 to 4 kB. Values keep the decimals that Open-Meteo gives them with."""
+    """`series` in 2 to 4 kB, each further variable 0.3 more. Values keep the decimals of their variable."""
     header = {
         "latitude": series.latitude,
         "longitude": series.longitude,
@@ -42,7 +50,7 @@ def pack(series: Series) -> bytes:
     # High and low bytes lie apart: the high ones are nearly all alike and compress to nothing.
     steps = array("h")
     for name, column in series.columns.items():
-        steps.extend(_steps(column, _SCALES[name]))
+        steps.extend(_steps(column, 10 ** _DECIMALS[name]))
     raw = _little_endian(steps).tobytes()
     return zlib.compress(_LENGTH.pack(len(text)) + text + raw[::2] + raw[1::2], 6)
 
@@ -65,7 +73,7 @@ def unpack(packed: bytes) -> Series:
         rows = len(steps) // len(names)
         if rows * len(names) != len(steps):
             raise ValueError("columns of different lengths")
-        columns = {name: _column(steps[i * rows : (i + 1) * rows], _SCALES[name]) for i, name in enumerate(names)}
+        columns = {name: _column(steps[i * rows : (i + 1) * rows], _DECIMALS[name]) for i, name in enumerate(names)}
         return Series(columns=columns, **header)
     except (zlib.error, struct.error, ValueError, KeyError, TypeError, ZeroDivisionError) as error:
         raise Unreadable(str(error)) from error
@@ -81,7 +89,7 @@ def fetched_at(packed: bytes) -> int:
         raise Unreadable(str(error)) from error
 
 
-def _steps(column: Sequence[float | None], scale: int) -> list[int]:
+def _steps(column: Sequence[float | None], scale: float) -> list[int]:
     last = 0
     steps = []
     for value in column:
@@ -94,7 +102,10 @@ def _steps(column: Sequence[float | None], scale: int) -> list[int]:
     return steps
 
 
-def _column(steps: Sequence[int], scale: int) -> list[float | None]:
+def _column(steps: Sequence[int], decimals: int) -> list[float | None]:
+    if decimals < 0:
+        return [None if value is None else value * 10**-decimals for value in _column(steps, 0)]
+    scale = 10**decimals
     if _NULL not in steps:
         values = accumulate(steps)
         return list(values) if scale == 1 else [value / scale for value in values]

@@ -2,10 +2,18 @@
 
 from typing import Any
 
+from django.conf import settings
+from drf_spectacular.utils import PolymorphicProxySerializer
 from rest_framework import serializers
 
-from weather.forecast import CURRENT_UNITS, DAILY_UNITS, HOURLY_UNITS
-from weather.variables import HOURLY
+from weather.forecast import daily_units, hourly_units
+from weather.units import IMPERIAL
+from weather.variables import HOURLY, extras
+from weathernote.problems import ProblemSerializer
+
+_EXTRAS = extras(settings.EXTRA_VARIABLES)
+_HOURLY_UNITS, _DAILY_UNITS = hourly_units(_EXTRAS), daily_units(_EXTRAS)
+_IMPERIAL_UNITS = daily_units(_EXTRAS, IMPERIAL) | hourly_units(_EXTRAS, IMPERIAL)
 
 _DESCRIPTIONS = {
     "temperature_2m": "Air temperature 2 m above ground",
@@ -27,26 +35,55 @@ _DESCRIPTIONS = {
     "wind_speed_10m_max": "Highest wind speed of the day",
     "wind_gusts_10m_max": "Strongest gust of the day",
     "wind_direction_10m_dominant": "Where the day's wind mostly comes from",
+    "uv_index": "UV index",
+    "cloud_cover": "Part of the sky that clouds cover",
+    "visibility": "How far one can see, to ten metres",
+    "dew_point_2m": "Dew point 2 m above ground",
+    "rain": "Rain of the hour that ends at this time, without showers",
+    "showers": "Showers of the hour that ends at this time",
+    "snowfall": "Snow of the hour that ends at this time",
+    "snow_depth": "Snow on the ground",
+    "surface_pressure": "Air pressure at the ground",
+    "sunshine_duration": "Sunshine of the hour that ends at this time; of a day all of it",
+    "shortwave_radiation": "Mean solar radiation of the hour that ends at this time",
+    "cape": "Convective available potential energy",
+    "freezing_level_height": "Height of 0 °C above sea level",
+    "uv_index_max": "Highest UV index of the day",
+    "cloud_cover_mean": "Mean cloud cover of the day",
+    "visibility_min": "Shortest visibility of the day",
+    "rain_sum": "Rain of the day, without showers",
+    "showers_sum": "Showers of the day",
+    "snowfall_sum": "Snow of the day",
+    "cape_max": "Highest convective available potential energy of the day",
     "sunrise": "Sunrise, with the zone's offset; null in polar day and night",
     "sunset": "Sunset, with the zone's offset; null in polar day and night",
 }
-_WHOLE = {variable.name for variable in HOURLY if variable.decimals == 0}
+_WHOLE = {variable.name for variable in (*HOURLY, *_EXTRAS) if variable.decimals <= 0}
 _INSTANTS = ("sunrise", "sunset")
 _IS_DAY = "Whether the sun is up"
 
 
 def _value(name: str, unit: str) -> serializers.Field:
-    text = f"{_DESCRIPTIONS[name]}; {'ISO 8601' if name in _INSTANTS else f'in {unit}'}"
+    text = f"{_DESCRIPTIONS[name]}{_in_units(name, unit)}"
     if name in _INSTANTS:
         return serializers.DateTimeField(help_text=text, allow_null=True)
-    if name.removesuffix("_max").removesuffix("_dominant") in _WHOLE:
+    if name.rpartition("_")[0] in _WHOLE or name in _WHOLE:
         return serializers.IntegerField(help_text=text, allow_null=True)
     return serializers.FloatField(help_text=text, allow_null=True)
 
 
+def _in_units(name: str, unit: str) -> str:
+    if name in _INSTANTS:
+        return "; ISO 8601"
+    if not unit:
+        return ""
+    other = _IMPERIAL_UNITS[name]
+    return f"; in {unit}" if other == unit else f"; in {unit}, imperial in {other}"
+
+
 def _columns(units: dict[str, str]) -> dict[str, Any]:
     return {
-        name: serializers.ListField(child=_value(name, unit), help_text=f"{_DESCRIPTIONS[name]}; {unit}")
+        name: serializers.ListField(child=_value(name, unit), help_text=f"{_DESCRIPTIONS[name]}{_in_units(name, unit)}")
         for name, unit in units.items()
         if name != "time"
     }
@@ -60,7 +97,7 @@ CurrentSerializer = _serializer(
     "Current",
     {
         "time": serializers.DateTimeField(help_text="The minute that the values were worked out for"),
-        **{name: _value(name, unit) for name, unit in CURRENT_UNITS.items() if name != "time"},
+        **{name: _value(name, unit) for name, unit in _HOURLY_UNITS.items() if name != "time"},
         "is_day": serializers.BooleanField(help_text=_IS_DAY),
     },
     "The conditions of the present minute, read from the hourly series.",
@@ -69,7 +106,7 @@ DailySerializer = _serializer(
     "Daily",
     {
         "time": serializers.ListField(child=serializers.DateField(), help_text="The cell's local days, today first"),
-        **_columns(DAILY_UNITS),
+        **_columns(_DAILY_UNITS),
     },
     "One item a day in every column.",
 )
@@ -79,7 +116,7 @@ HourlySerializer = _serializer(
         "time": serializers.ListField(
             child=serializers.DateTimeField(), help_text="Full hours from the present one on, with the zone's offset"
         ),
-        **_columns(HOURLY_UNITS),
+        **_columns(_HOURLY_UNITS),
         "is_day": serializers.ListField(child=serializers.BooleanField(), help_text=_IS_DAY),
     },
     "One item an hour in every column: 48, or to the end of the last day if that is sooner.",
@@ -119,3 +156,23 @@ class WeatherSerializer(AnswerSerializer):
 class ForecastSerializer(AnswerSerializer):
     daily = DailySerializer()
     hourly = HourlySerializer()
+
+
+class ProblemOfAPlaceSerializer(ProblemSerializer):
+    """A problem where there is no header to say when to come again."""
+
+    retry_after_seconds = serializers.IntegerField(required=False, help_text="As Retry-After of a single call")
+
+
+class PlaceProblemSerializer(serializers.Serializer):
+    """What stands in the stead of a place's answer: what its own call would have been refused with."""
+
+    problem = ProblemOfAPlaceSerializer()
+
+
+def places_of(name: str, answer: Any, problem: Any) -> Any:
+    """Of several places, the answers of one kind or the problems."""
+    either = PolymorphicProxySerializer(
+        component_name=f"{name}OrProblem", serializers=[answer, problem], resource_type_field_name=None, many=True
+    )
+    return _serializer(f"{name}Places", {"places": either}, "Several places, in the order asked.")

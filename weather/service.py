@@ -8,14 +8,14 @@ from typing import Literal
 
 from django.conf import settings
 
-from weather import answers, freshness
+from weather import answers, freshness, variables
 from weather.allowance import Allowance
 from weather.answers import Answer, Question
 from weather.budget import Budget
 from weather.conversation import Conversation
 from weather.fetcher import Fetcher
 from weather.forecast import Series
-from weather.openmeteo import OpenMeteo
+from weather.openmeteo import OpenMeteo, exact_weight, series_of
 from weather.popularity import Popularity
 from weather.price import Price
 from weather.store import LONGEST_PAST_SECONDS, Store
@@ -115,11 +115,13 @@ class Service:
 
 def open_meteo() -> OpenMeteo:
     """A client of Open-Meteo by the settings, for one thread."""
+    extras = variables.extras(settings.EXTRA_VARIABLES)
     return OpenMeteo(
         settings.OPEN_METEO_URL,
         api_key=settings.OPEN_METEO_API_KEY,
         timeout_seconds=settings.UPSTREAM_TIMEOUT_SECONDS,
         source=settings.SOURCE,
+        extras=extras,
     )
 
 
@@ -147,7 +149,9 @@ def _made_once() -> Service:
 
 
 def _from_settings() -> Service:
-    store = Store(settings.HOLD_SECONDS)
+    extras = variables.extras(settings.EXTRA_VARIABLES)
+    weight_of_a_cell = exact_weight(1, series_of(extras))
+    store = Store(settings.HOLD_SECONDS, extras=extras)
     budget = Budget(
         minute=settings.UPSTREAM_MINUTE_BUDGET,
         hour=settings.UPSTREAM_HOUR_BUDGET,
@@ -155,16 +159,23 @@ def _from_settings() -> Service:
         fleet_processes=settings.FLEET_PROCESSES,
     )
     popularity = Popularity(recent=Popularity("popularity:now", half_life_seconds=RECENT_HALF_LIFE_SECONDS))
-    price = Price(popularity, budget.refreshes_per_second)
+    price = Price(popularity, lambda: budget.refreshes_per_second() / weight_of_a_cell)
     popularity.beside += [price.agree, budget.look]
     conversation = Conversation(settings.UPSTREAM_CONCURRENCY, BATCH_CELLS, settings.UPSTREAM_TIMEOUT_SECONDS)
     fetcher = Fetcher(
-        open_meteo(), store, budget, conversation, wait_seconds=DEADLINE_SECONDS, fresh_seconds=FRESH_SECONDS
+        open_meteo(),
+        store,
+        budget,
+        conversation,
+        wait_seconds=DEADLINE_SECONDS,
+        fresh_seconds=FRESH_SECONDS,
+        weight_of_a_cell=weight_of_a_cell,
     )
     allowance = Allowance(
         budget,
         cells_per_client=settings.COLD_CELLS_PER_CLIENT_PER_HOUR,
         share_per_address=settings.COLD_SHARE_PER_ADDRESS,
+        weight_of_a_cell=weight_of_a_cell,
     )
     # Some threads are always left to those who need not wait.
     places = max(1, settings.THREADS - max(4, settings.THREADS // 8))

@@ -1,7 +1,7 @@
 """What the service keeps in Redis: finished answers, what Open-Meteo said, and the places it rejects."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from time import time
 
@@ -9,8 +9,9 @@ from weather import answers
 from weather.answers import Answer, Question
 from weather.cells import Cell
 from weather.forecast import Series
-from weather.packing import VERSION, Unreadable, fetched_at, pack, unpack
+from weather.packing import Unreadable, fetched_at, pack, unpack, version_of
 from weather.popularity import Popularity
+from weather.variables import Variable
 from weathernote import metrics, redis
 from weathernote.memory import Memory
 from weathernote.redis import Command, Reply, without_redis
@@ -49,11 +50,16 @@ return redis.call('EXPIRE', KEYS[1], ARGV[2])
 class Store:
     """The records by cell, in Redis and, for the time when it is gone, what this process saw of them.
 
-    A method that touches Redis says above its name what happens without it.
+    `extras` are the variables beside the ten that its records and answers have. A method that touches Redis says above
+    its name what happens without it.
     """
 
-    def __init__(self, hold_seconds: int, now: Callable[[], float] = time) -> None:
+    def __init__(
+        self, hold_seconds: int, now: Callable[[], float] = time, *, extras: tuple[Variable, ...] = ()
+    ) -> None:
         self.hold_seconds = hold_seconds
+        self.extras = extras
+        self.version = version_of(extras)
         self.now = now
         self._seen_answers: Memory[Answer] = Memory(most_entries=10_000, most_bytes=MEMORY_BYTES)
         self._seen_records: Memory[bytes] = Memory(most_entries=10_000, most_bytes=MEMORY_BYTES)
@@ -81,7 +87,7 @@ class Store:
         known = self._seen_answers.same(key, text)
         if known is not None and now < min(known.expires_at, known.midnight or known.expires_at):
             return known
-        answer = answers.read(question, text, now)
+        answer = answers.read(question, text, now, self.extras)
         if answer is None:
             redis.ask(("DEL", key))
             return None
@@ -118,6 +124,11 @@ class Store:
         """Keeps a finished answer for as long as it lives; True if it is kept."""
         return bool(self.finish_all({question: answer}))
 
+    @without_redis(instead=lost)
+    def finish_several(self, finished: Mapping[Question, Answer]) -> bool:
+        """The same for the answers of one call, in one round trip; True if all are kept."""
+        return self.finish_all(finished) == len(finished)
+
     def finish_all(self, finished: Mapping[Question, Answer]) -> int:
         """The same for many in one round trip: how many are kept. RedisDown without Redis."""
         commands: list[Command] = []
@@ -140,11 +151,22 @@ class Store:
 
     def held_with(self, cell: Cell, popularity: Popularity) -> tuple[Series | None, float]:
         """What Open-Meteo last said about the cell, and how often it is asked for, in one round trip."""
-        record, rating = redis.ask(("HGET", _upstream_key(cell), VERSION), popularity.rating(cell))
-        series = self._unpacked(self._packed(cell, record))
-        if series and series.fetched_at <= self.now() - self.hold_seconds:
-            series = None
-        return series, popularity.rate(rating)
+        return self.held_with_all([cell], popularity)[cell]
+
+    def held_with_all(self, cells: Collection[Cell], popularity: Popularity) -> dict[Cell, tuple[Series | None, float]]:
+        """The same for several cells, also in one round trip."""
+        replies = redis.ask(*(self.record(cell) for cell in cells), *map(popularity.rating, cells))
+        oldest = self.now() - self.hold_seconds
+        held = {}
+        for cell, record, rating in zip(cells, replies, replies[len(cells) :], strict=False):
+            series = self._unpacked(self._packed(cell, record))
+            is_held = series is not None and series.fetched_at > oldest
+            held[cell] = series if is_held else None, popularity.rate(rating)
+        return held
+
+    def record(self, cell: Cell) -> Command:
+        """The command for what is held of a cell, packed."""
+        return ("HGET", _upstream_key(cell), self.version)
 
     def held_of(self, cells: Iterable[Cell]) -> dict[Cell, Series]:
         """The same for many cells, in few round trips; cells of which nothing is held are left out."""
@@ -152,9 +174,7 @@ class Store:
         replies = [
             reply
             for begin in range(0, len(cells), RECORDS_AT_ONCE)
-            for reply in redis.ask(
-                *(("HGET", _upstream_key(c), VERSION) for c in cells[begin : begin + RECORDS_AT_ONCE])
-            )
+            for reply in redis.ask(*map(self.record, cells[begin : begin + RECORDS_AT_ONCE]))
         ]
         oldest = self.now() - self.hold_seconds
         unpacked = (
@@ -167,9 +187,7 @@ class Store:
         cells = list(cells)
         oldest = self.now() - self.hold_seconds
         fetched = {}
-        for cell, reply in zip(
-            cells, redis.ask(*(("HGET", _upstream_key(cell), VERSION) for cell in cells)), strict=True
-        ):
+        for cell, reply in zip(cells, redis.ask(*map(self.record, cells)), strict=True):
             with suppress(Unreadable):
                 if (packed := redis.value(reply)) is not None and (at := fetched_at(packed)) > oldest:
                     fetched[cell] = at
@@ -198,7 +216,9 @@ class Store:
         packed = {cell: pack(series) for cell, series in fetched.items()}
         for cell, record in packed.items():
             self._seen_records.put(cell.key, record, record)
-        commands = (_HOLD(_upstream_key(cell), VERSION, record, self.hold_seconds) for cell, record in packed.items())
+        commands = (
+            _HOLD(_upstream_key(cell), self.version, record, self.hold_seconds) for cell, record in packed.items()
+        )
         for reply in redis.ask(*commands):
             redis.value(reply)
         return True

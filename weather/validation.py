@@ -29,14 +29,16 @@ _ZONE_NAME = re.compile(r"[A-Za-z0-9_+-]{1,32}(/[A-Za-z0-9_+-]{1,32}){0,2}")
 
 
 def read_answer(
-    body: bytes | bytearray, cells: Sequence[Cell], now: float, source: str
+    body: bytes | bytearray, cells: Sequence[Cell], now: float, source: str, extras: Sequence[Variable] = ()
 ) -> dict[Cell, Series | UpstreamError]:
     """What the answer says about each of the distinct `cells`, in the order that they were asked in.
+
+    It has the ten variables and the `extras`.
 
     A bad place is an UpstreamNonsense in its own stead. Raises UpstreamNonsense if the answer as a whole is no weather.
     """
     places = read_documents(body, len(cells))
-    return {cell: _series_or_error(place, cell, now, source) for cell, place in zip(cells, places, strict=True)}
+    return {cell: _series_or_error(place, cell, now, source, extras) for cell, place in zip(cells, places, strict=True)}
 
 
 def read_documents(body: bytes | bytearray, count: int) -> list[Any]:
@@ -79,15 +81,17 @@ def _places(answer: Any, count: int) -> list[Any]:
     return answer
 
 
-def _series_or_error(place: Any, cell: Cell, now: float, source: str) -> Series | UpstreamError:
+def _series_or_error(
+    place: Any, cell: Cell, now: float, source: str, extras: Sequence[Variable]
+) -> Series | UpstreamError:
     answer_json.give_way()
     try:
-        return read_place(place, cell, now, source)
+        return read_place(place, cell, now, source, extras)
     except UpstreamNonsense as error:
         return error.with_traceback(None)
 
 
-def read_place(place: Any, cell: Cell, now: float, source: str) -> Series:
+def read_place(place: Any, cell: Cell, now: float, source: str, extras: Sequence[Variable] = ()) -> Series:
     """The series of one place of an answer; UpstreamNonsense says what is wrong with it first."""
     if not isinstance(place, dict):
         raise UpstreamNonsense("a place is not a JSON object")
@@ -99,7 +103,7 @@ def read_place(place: Any, cell: Cell, now: float, source: str) -> Series:
     if units.get("time") != "unixtime":
         raise UpstreamNonsense("the hours are not in unixtime")
     start, rows = _hours(hourly.get("time"), now)
-    columns = {variable.name: _column(variable, hourly, units, rows) for variable in HOURLY}
+    columns = {variable.name: _column(variable, hourly, units, rows) for variable in (*HOURLY, *extras)}
     _check_no_gap(columns, start, now)
     return Series(
         latitude=latitude,
@@ -181,7 +185,7 @@ def _column(variable: Variable, hourly: dict[str, Any], units: dict[str, Any], r
     A call brings 3,360 values a place, so they are looked at by set, min, max and sum, which run in C.
     """
     if units.get(variable.name) != variable.unit:
-        raise UpstreamNonsense(f"{variable.name} is not in {variable.unit}")
+        raise UpstreamNonsense(f"{variable.name} is not in {variable.unit or 'its unit'}")
     column = hourly.get(variable.name)
     if not isinstance(column, list) or len(column) != rows:
         raise UpstreamNonsense(f"{variable.name} has not one value for each hour")

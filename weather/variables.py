@@ -1,9 +1,10 @@
 """The weather variables that one upstream call buys, with Open-Meteo's own names and units.
 
 Ten hourly variables for fourteen days is the most that still weighs 1.0 in Open-Meteo's accounting;
-an eleventh variable or a fifteenth day makes every refresh dearer.
+an eleventh variable or a fifteenth day makes every refresh dearer. So there are ten, and further ones by setting.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,7 +20,10 @@ Reading = Literal["linear", "circular", "nearest", "ending"]
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """An hourly variable: Open-Meteo's name and unit, the decimals it is given with, its plausible range."""
+    """An hourly variable: Open-Meteo's name and unit, the decimals it is given with, its plausible range.
+
+    A decimal of -1 is kept and shown to the ten.
+    """
 
     name: str
     unit: str
@@ -42,3 +46,29 @@ HOURLY = (
     Variable("wind_gusts_10m", "km/h", 1, "ending", 0, 600),
 )
 HOURLY_NAMES = tuple(variable.name for variable in HOURLY)
+
+#: What EXTRA_VARIABLES may name. Ranges are wide, for a value beyond its range spoils what is said about the place.
+EXTRA = (
+    Variable("uv_index", "", 2, "linear", 0, 50),
+    Variable("cloud_cover", "%", 0, "linear", 0, 100),
+    # Open-Meteo tells it to the metre, which no model knows; to ten metres it fits a packed column.
+    Variable("visibility", "m", -1, "linear", 0, 300_000),
+    Variable("dew_point_2m", "°C", 1, "linear", -130, 70),
+    Variable("rain", "mm", 2, "ending", 0, 320),
+    Variable("showers", "mm", 2, "ending", 0, 320),
+    Variable("snowfall", "cm", 2, "ending", 0, 320),
+    Variable("snow_depth", "m", 2, "linear", 0, 300),
+    Variable("surface_pressure", "hPa", 1, "linear", 300, 1150),
+    Variable("sunshine_duration", "s", 0, "ending", 0, 3600),
+    Variable("shortwave_radiation", "W/m²", 1, "ending", 0, 2000),
+    Variable("cape", "J/kg", 0, "linear", 0, 20_000),
+    Variable("freezing_level_height", "m", 0, "linear", -500, 15_000),
+)
+EXTRA_NAMES = tuple(variable.name for variable in EXTRA)
+KNOWN = {variable.name: variable for variable in (*HOURLY, *EXTRA)}
+
+
+def extras(names: Iterable[str]) -> tuple[Variable, ...]:
+    """The further variables of those names, in the order that answers have them in, however they were named."""
+    named = frozenset(names)
+    return tuple(variable for variable in EXTRA if variable.name in named)

@@ -1,48 +1,70 @@
 """`/api/v1/weather` and `/api/v1/forecast`: from the query to finished bytes and honest headers."""
 
-import re
-from collections.abc import Callable
+import json
+from collections.abc import Sequence
 from functools import lru_cache
 from time import time
 from typing import Any, ClassVar
 
-from django.http import HttpResponse, HttpResponseNotModified, QueryDict
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from django.conf import settings
+from django.http import HttpResponse, HttpResponseNotModified
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
-from weather.answers import Question
-from weather.cells import Cell, latitude_tenths, longitude_tenths
-from weather.serializers import ForecastSerializer, WeatherSerializer
+from weather import described, several
+from weather.answers import Answer, Question
+from weather.query import MOST_PLACES, is_about_several, plain_question_in, question_in, questions_in
 from weather.service import NOBODY, Origin, Served, service
+from weather.several import Outcome
 from weather.waiting import Asker
 from weathernote import problems
+from weathernote.account import Place
 from weathernote.api import ApiViewSet
-from weathernote.conditional import matches
-from weathernote.problems import ProblemSerializer
-from weathernote.redis import Command
+from weathernote.conditional import matches, weak_etag
+from weathernote.problems import Problem
+from weathernote.redis import Command, Reply
 
-MAX_DAYS = 10
-_DAYS = re.compile(r"[1-9][0-9]?")
-_PLAIN_QUERY = re.compile(r"lat=([-.0-9]{1,30})&lon=([-.0-9]{1,30})")
 _CACHE_STATUS: dict[Origin, str] = {
     "found": "weathernote; hit; ttl={ttl}",
     "derived": "weathernote; hit; ttl={ttl}",
     "fetched": "weathernote; fwd=miss{stored}",
     "stale": "weathernote; fwd=stale{stored}",
 }
+_WORST_FIRST = ("none", "fetched", "stale", "derived", "memory", "found")
+NO_STORE = "no-store"
 
 
 class CellViewSet(ApiViewSet):
     """What /weather and /forecast share: the question, and its answer with honest headers."""
 
     default_days: ClassVar[int | None] = None
+    #: Of a call about several places, each or what is wrong with it.
+    asked: Sequence[Question | Problem] = ()
 
     def look_up(self, request: Request) -> list[Command]:
-        plain = plain_question_in(request._request.META.get("QUERY_STRING", ""), self.default_days)
-        self.question = plain or question_in(request.query_params, self.default_days)
+        if plain := plain_question_in(request._request.META.get("QUERY_STRING", ""), self.default_days):
+            self.question = plain
+            return [service().finding(plain)]
+        try:
+            self.question = question_in(request.query_params, self.default_days)
+        except Problem:
+            if not is_about_several(request.query_params):
+                raise
+            return self._look_up_several(request)
         return [service().finding(self.question)]
 
+    def _look_up_several(self, request: Request) -> list[Command]:
+        # More than a client's whole limit would never pass.
+        most = min(MOST_PLACES, settings.RATE_LIMIT_REQUESTS)
+        self.asked = questions_in(request.query_params, self.default_days, most)
+        self.counts_as = len(self.asked)
+        # Two places in one cell are asked for once.
+        self.questions = list(dict.fromkeys(one for one in self.asked if isinstance(one, Question)))
+        return [service().finding(question) for question in self.questions]
+
     def respond(self, request: Request) -> HttpResponse:
+        if self.asked:
+            return self._respond_to_several(request)
         cell, reply = self.question.cell, self.replies[0]
         # What is told of the request, if nothing better comes of it.
         request._request.place = (cell, "none", None)  # type: ignore[attr-defined]
@@ -56,119 +78,95 @@ class CellViewSet(ApiViewSet):
         text = served.answer.fetched_text if served.origin == "fetched" else served.answer.text
         return HttpResponse(text, content_type="application/json", headers=headers)
 
+    def _respond_to_several(self, request: Request) -> HttpResponse:
+        outcomes = several.answers_to(service(), self.questions, self.replies, _asker(request))
+        now = time()
+        request._request.place = _account(outcomes, self.replies, now)  # type: ignore[attr-defined]
+        in_order: list[Outcome] = [one if isinstance(one, Problem) else outcomes[one] for one in self.asked]
+        if not any(isinstance(one, Served) for one in in_order):
+            raise several.soonest(outcomes.values())
+        headers = _headers_of_several(in_order, int(now))
+        if headers["Cache-Control"] != NO_STORE:
+            texts = [one.answer.text for one in in_order if isinstance(one, Served)]
+            headers["ETag"] = weak_etag(several.envelope(texts))
+            if matches(request._request.META.get("HTTP_IF_NONE_MATCH"), headers["ETag"]):
+                return HttpResponseNotModified(headers=headers)
+        text = several.envelope(_text(request, one) for one in in_order)
+        return HttpResponse(text, content_type="application/json", headers=headers)
+
+
+def _text(request: Request, outcome: Outcome) -> bytes:
+    """A place's answer as its own call would get it, or what stands in its stead."""
+    if isinstance(outcome, Served):
+        return outcome.answer.fetched_text if outcome.origin == "fetched" else outcome.answer.text
+    problem = problems.described(request._request, outcome)
+    if outcome.retry_after_seconds is not None:
+        problem["retry_after_seconds"] = outcome.retry_after_seconds
+    return json.dumps({"problem": problem}, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _account(outcomes: dict[Question, Outcome], replies: Sequence[Reply], now: float) -> Any:
+    """What is told of a call about several places: the first one's cell, the worst origin, and each of them."""
+    places: list[Place] = []
+    for (question, outcome), reply in zip(outcomes.items(), replies, strict=True):
+        if isinstance(outcome, Problem):
+            places.append((question.cell, "none", None))
+            continue
+        origin = "memory" if outcome.origin == "found" and isinstance(reply, Exception) else outcome.origin
+        places.append((question.cell, origin, now - outcome.answer.fetched_at))
+    worst = min((origin for _, origin, _ in places), key=_WORST_FIRST.index)
+    return places[0][0], worst, None, tuple(places)
+
 
 def _asker(request: Request) -> Asker:
     client: Any = getattr(request._request, "client", None)  # put there by the throttle that identified it
     return Asker(client.hash, client.address_hash) if client else NOBODY
 
 
-def _errors(*statuses: int) -> dict[Any, OpenApiResponse]:
-    said = {
-        400: "A parameter is missing, repeated or makes no sense",
-        405: "GET, HEAD and OPTIONS only",
-        429: "Too many requests; Retry-After says when to come again",
-        500: "A fault of the service",
-        503: "Nothing is known of this place and Open-Meteo cannot be asked now; Retry-After says when to come again",
-    }
-    return {
-        (status, problems.CONTENT_TYPE): OpenApiResponse(ProblemSerializer, description=said[status])
-        for status in statuses
-    }
-
-
-_LAT = OpenApiParameter(
-    "lat", {"type": "number", "minimum": -90, "maximum": 90}, required=True, description="Latitude, degrees north"
-)
-_LON = OpenApiParameter(
-    "lon", {"type": "number", "minimum": -180, "maximum": 180}, required=True, description="Longitude, degrees east"
-)
-_DAYS_PARAMETER = OpenApiParameter(
-    "days",
-    {"type": "integer", "minimum": 1, "maximum": MAX_DAYS, "default": 7},
-    description="How many days, today first",
-)
-
-
 class WeatherViewSet(CellViewSet):
-    @extend_schema(
-        operation_id="weather",
-        tags=["weather"],
-        summary="The weather of a cell now",
-        parameters=[_LAT, _LON],
-        responses={200: WeatherSerializer, 304: None, **_errors(400, 405, 429, 500, 503)},
-    )
+    @extend_schema(operation_id="weather", summary="The weather of a cell now", **described.WEATHER)
     def retrieve(self, request: Request) -> HttpResponse:
-        """The conditions of the present minute in the 0.1° cell of a position."""
+        """The conditions of the present minute in the 0.1° cell of a position, or of several."""
         return self.respond(request)
 
 
 class ForecastViewSet(CellViewSet):
     default_days = 7
 
-    @extend_schema(
-        operation_id="forecast",
-        tags=["weather"],
-        summary="The forecast of a cell",
-        parameters=[_LAT, _LON, _DAYS_PARAMETER],
-        responses={200: ForecastSerializer, 304: None, **_errors(400, 405, 429, 500, 503)},
-    )
+    @extend_schema(operation_id="forecast", summary="The forecast of a cell", **described.FORECAST)
     def retrieve(self, request: Request) -> HttpResponse:
-        """Up to ten days and the next 48 hours in the 0.1° cell of a position."""
+        """Up to ten days and the next 48 hours in the 0.1° cell of a position, or of several."""
         return self.respond(request)
-
-
-def plain_question_in(query: str, default_days: int | None) -> Question | None:
-    """The same as `question_in`, for a query that needs no decoding and has nothing wrong; None for all others."""
-    match = _PLAIN_QUERY.fullmatch(query)
-    if match is None:
-        return None
-    try:
-        return Question(Cell(latitude_tenths(match[1]), longitude_tenths(match[2])), default_days)
-    except ValueError:
-        return None
-
-
-def question_in(query: QueryDict, default_days: int | None) -> Question:
-    """The question that a query asks; a 400 Problem that names every parameter at fault."""
-    errors: list[tuple[str, str]] = []
-    lat = _parsed(query, "lat", latitude_tenths, errors)
-    lon = _parsed(query, "lon", longitude_tenths, errors)
-    days = default_days
-    if default_days is not None and "days" in query:
-        days = _parsed(query, "days", _days, errors)
-    if errors:
-        raise problems.invalid_parameters(errors)
-    return Question(Cell(lat, lon), days)
-
-
-def _parsed(query: QueryDict, name: str, parse: Callable[[str], int], errors: list[tuple[str, str]]) -> int:
-    """The parameter's value; 0 where an error about it was added to `errors`."""
-    values = query.getlist(name)
-    try:
-        if len(values) == 1 and values[0]:
-            return parse(values[0])
-        errors.append((name, "must be given once" if len(values) > 1 else "is empty" if values else "is missing"))
-    except ValueError as invalid:
-        errors.append((name, str(invalid)))
-    return 0
-
-
-def _days(text: str) -> int:
-    if _DAYS.fullmatch(text) and int(text) <= MAX_DAYS:
-        return int(text)
-    raise ValueError(f"must be a whole number from 1 to {MAX_DAYS}")
 
 
 def _headers(served: Served, now: int) -> dict[str, str]:
     answer = served.answer
     life_seconds = max(0, answer.expires_at - now)
-    # Nobody is shown yesterday as today: what may be kept past its end ends with the cell's day.
-    left_of_day = 3600 if answer.midnight is None else min(3600, max(0, answer.midnight - answer.expires_at))
     return {
-        "Cache-Control": _cache_control(life_seconds, left_of_day),
+        "Cache-Control": _cache_control(life_seconds, _left_of_day(answer)),
         "ETag": answer.etag,
         "Cache-Status": _cache_status(served.origin, life_seconds, served.kept),
     }
+
+
+def _headers_of_several(outcomes: Sequence[Outcome], now: int) -> dict[str, str]:
+    """Those of the place that has to be asked for soonest; what holds a problem is kept by nobody."""
+    served = [one for one in outcomes if isinstance(one, Served)]
+    life_seconds = max(0, min(one.answer.expires_at for one in served) - now)
+    is_whole = len(served) == len(outcomes)
+    origin = min((one.origin for one in served), key=_WORST_FIRST.index) if is_whole else "fetched"
+    kept = is_whole and all(one.kept for one in served)
+    return {
+        "Cache-Control": _cache_control(life_seconds, min(_left_of_day(one.answer) for one in served))
+        if is_whole
+        else NO_STORE,
+        "Cache-Status": _cache_status(origin, life_seconds, kept),
+    }
+
+
+def _left_of_day(answer: Answer) -> int:
+    # Nobody is shown yesterday as today: what may be kept past its end ends with the cell's day.
+    return 3600 if answer.midnight is None else min(3600, max(0, answer.midnight - answer.expires_at))
 
 
 @lru_cache(maxsize=4096)

@@ -2,11 +2,12 @@
 
 import math
 import threading
-from concurrent.futures import Future
+from collections.abc import Callable, Collection, Iterable
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from time import monotonic
 
-from weather.allowance import Allowance
+from weather.allowance import Allowance, Exceeded
 from weather.caller import BudgetSpent
 from weather.cells import Cell
 from weather.fetcher import Fetcher
@@ -39,11 +40,11 @@ class Waiting:
         """What Open-Meteo says of a cell of which nothing is held, paid by whoever wants it first; or Problem."""
         seconds = self.fetcher.store.rejected_seconds(cell)
         if seconds > 0:
-            raise _nothing("Open-Meteo has no weather for this place.", seconds)
+            raise _no_weather(seconds)
         if self.fetcher.is_paused:
             raise self._paused()
         if not self._places.acquire(blocking=False):
-            raise Problem("overloaded", "Too many requests wait for new places.", retry_after_seconds=1)
+            raise _overloaded()
         try:
             return self._charged(cell, asker)
         finally:
@@ -61,6 +62,64 @@ class Waiting:
         finally:
             self._places.release()
 
+    # ── several places of one request ─────────────────────────────────────────────────────────────
+
+    def for_several(
+        self, new: Collection[Cell], old: Collection[Cell], asker: Asker, *, alone: Collection[Cell] = ()
+    ) -> dict[Cell, Series | Problem]:
+        """As the above for the cells of one request, which waits once for all of them.
+
+        A new one for which nothing comes is a Problem, an old one is left out. Refreshes of `alone` are not queued.
+        """
+        refused = self._refused(new)
+        new = [cell for cell in new if cell not in refused]
+        if self.fetcher.is_paused:
+            return refused | {cell: self._paused() for cell in new}
+        if not (new or old or alone):
+            return refused
+        if not self._places.acquire(blocking=False):
+            return refused | {cell: _overloaded() for cell in new}
+        try:
+            return refused | self._together(new, old, alone, asker)
+        finally:
+            self._places.release()
+
+    def _refused(self, cells: Collection[Cell]) -> dict[Cell, Series | Problem]:
+        return {cell: _no_weather(seconds) for cell, seconds in self.fetcher.store.rejected_of(cells).items()}
+
+    def _together(
+        self, new: list[Cell], old: Collection[Cell], alone: Collection[Cell], asker: Asker
+    ) -> dict[Cell, Series | Problem]:
+        wanted = self.fetcher.wanted_of(new)
+        unpaid = [cell for cell in new if cell not in wanted]
+        charges = self.allowance.charge_each(len(unpaid), asker.client, asker.address) if unpaid else []
+        got: dict[Cell, Series | Problem] = {
+            cell: _too_many(exceeded) for cell, exceeded in zip(unpaid, charges, strict=True) if exceeded
+        }
+        charged = [cell for cell in unpaid if cell not in got]
+        joined, refreshing = self.fetcher.join_all([cell for cell in new if cell not in got] + [*alone], old)
+        self._wait([*(future for future, _ in joined.values()), *refreshing.values()])
+        got |= {cell: self._got(joined[cell][0]) for cell in joined}
+        # Nobody pays for weather that did not come, nor for what others had wanted already.
+        back = sum(isinstance(got[cell], Problem) or not joined[cell][1] for cell in charged)
+        if back:
+            self.allowance.give_back(asker.client, asker.address, back)
+        got |= {cell: self._got(future) for cell, future in refreshing.items()}
+        return {cell: one for cell, one in got.items() if cell in new or isinstance(one, Series)}
+
+    def _wait(self, futures: Iterable[Future[Series]]) -> None:
+        began = monotonic()
+        wait(futures, self.wait_seconds)
+        account.waited(monotonic() - began)
+
+    def _got(self, future: Future[Series]) -> Series | Problem:
+        try:
+            return self._explained(lambda: future.result(0))
+        except Problem as problem:
+            return problem
+
+    # ── one place ─────────────────────────────────────────────────────────────────────────────────
+
     def _result(self, future: Future[Series]) -> Series:
         began = monotonic()
         try:
@@ -71,12 +130,7 @@ class Waiting:
     def _charged(self, cell: Cell, asker: Asker) -> Series:
         is_charged = not self.fetcher.is_wanted(cell)
         if is_charged and (exceeded := self.allowance.charge(asker.client, asker.address)):
-            raise Problem(
-                "rate_limited",
-                f"Too many new places; come again in {exceeded.retry_after_seconds} s.",
-                retry_after_seconds=exceeded.retry_after_seconds,
-                policy=exceeded.policy,
-            )
+            raise _too_many(exceeded)
         future, is_first = self.fetcher.join(cell)
         try:
             series = self._awaited(future)
@@ -90,8 +144,11 @@ class Waiting:
         return series
 
     def _awaited(self, future: Future[Series]) -> Series:
+        return self._explained(lambda: self._result(future))
+
+    def _explained(self, result: Callable[[], Series]) -> Series:
         try:
-            return self._result(future)
+            return result()
         except TimeoutError:
             raise _nothing("Open-Meteo did not answer in time.", RETRY_SECONDS) from None
         except BudgetSpent as spent:
@@ -111,3 +168,20 @@ class Waiting:
 
 def _nothing(detail: str, retry_after_seconds: int) -> Problem:
     return Problem("upstream_unavailable", detail, retry_after_seconds=retry_after_seconds)
+
+
+def _no_weather(seconds: int) -> Problem:
+    return _nothing("Open-Meteo has no weather for this place.", seconds)
+
+
+def _overloaded() -> Problem:
+    return Problem("overloaded", "Too many requests wait for new places.", retry_after_seconds=1)
+
+
+def _too_many(exceeded: Exceeded) -> Problem:
+    return Problem(
+        "rate_limited",
+        f"Too many new places; come again in {exceeded.retry_after_seconds} s.",
+        retry_after_seconds=exceeded.retry_after_seconds,
+        policy=exceeded.policy,
+    )

@@ -4,7 +4,7 @@ import logging
 import threading
 from bisect import bisect_left
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from time import monotonic, sleep
 from typing import Any, NamedTuple, Protocol
 
@@ -55,6 +55,8 @@ class Seen(NamedTuple):
     cell: Named | None = None
     origin: str = ""
     age_seconds: float | None = None
+    #: Of a call about several places each; its cell and origin are then the first's and the least of all.
+    places: tuple[Place, ...] = ()
 
 
 _waiting: deque[Seen] = deque(maxlen=_MOST_WAITING)
@@ -113,7 +115,7 @@ def count() -> None:
         for (route, method, status), number in Counter((one.route, one.method, one.status) for one in seen).items():
             metrics.REQUESTS.labels(route, method, status).inc(number)
         _count_durations(seen)
-        _count_answers([one for one in seen if one.origin])
+        _count_answers([one for whole in seen if whole.origin for one in _places_of(whole)])
         of_clients = [one for one in seen if one.client]
         users.saw((one.client for one in of_clients if not one.is_told_by_edge), requests=len(of_clients))
 
@@ -126,6 +128,12 @@ def _count_durations(seen: list[Seen]) -> None:
         buckets[one.route][bisect_left(metrics.DURATIONS, one.seconds)] += 1
     for route, total in totals.items():
         metrics.observe_many(metrics.REQUEST_DURATION.labels(route), total, buckets[route].items())
+
+
+def _places_of(seen: Seen) -> Iterable[Seen]:
+    if not seen.places:
+        return (seen,)
+    return [seen._replace(cell=cell, origin=origin, age_seconds=age) for cell, origin, age in seen.places]
 
 
 def _count_answers(seen: list[Seen]) -> None:

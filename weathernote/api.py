@@ -24,6 +24,9 @@ class ApiViewSet(ViewSet):
     and there is one form of every answer, so `Accept` never varies it: DRF's steps for these have nothing to do.
     """
 
+    #: As how many requests the call counts; `look_up` may say more.
+    counts_as = 1
+
     def look_up(self, request: Request) -> list[Command]:
         """What the view wants from Redis; it finds the replies in `self.replies`."""
         return []
@@ -69,6 +72,9 @@ class ApiViewSet(ViewSet):
             except Problem as problem:
                 wrong = problem
         counting = self._counting()
+        if self.counts_as > 1:
+            for throttle in counting:
+                throttle.counts_as = self.counts_as
         replies = redis.ask(*[throttle.command(request) for throttle in counting], *wanted)
         for throttle in counting:
             throttle.reply = replies.pop(0)

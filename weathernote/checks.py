@@ -1,13 +1,17 @@
 """System checks: one clear sentence for each setting that makes no sense, and for a deploy without its secrets."""
 
 import re
+import sys
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import CheckMessage, Error, Info, Tags, register
 from redis.connection import ConnectionPool
+
+from weather import variables
+from weather.openmeteo import exact_weight, series_of
 
 
 @register()
@@ -33,6 +37,24 @@ def a_redis_url_that_cannot_be_used(app_configs: Sequence[Any] | None, **kwargs:
 def hosts_that_are_none(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
     odd = [host for host in settings.ALLOWED_HOSTS if not re.fullmatch(r"\*|\.?[\w.-]+|\[[0-9A-Fa-f:.]+\]", host)]
     return [Error(f"ALLOWED_HOSTS must hold host names alone, not {odd[0]!r}.", id="weathernote.E001")] if odd else []
+
+
+@register()
+def what_further_variables_cost(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    # Every command runs the checks, and cron would mail what one of them says every ten minutes.
+    if not settings.EXTRA_VARIABLES or sys.argv[1:2] != ["check"]:
+        return []
+    return [Info(cost_of(settings.EXTRA_VARIABLES, settings.UPSTREAM_DAY_BUDGET), id="weathernote.I001")]
+
+
+def cost_of(names: Sequence[str], day_budget: int) -> str:
+    extras = variables.extras(names)
+    weight = exact_weight(1, series_of(extras))
+    return (
+        f"EXTRA_VARIABLES ({', '.join(variable.name for variable in extras)}): a place weighs {weight:g} of "
+        f"Open-Meteo's quota instead of 1, so a day's budget of {day_budget:,} "
+        f"buys {int(day_budget / weight):,} refreshes."
+    )
 
 
 def what_makes_no_sense() -> list[CheckMessage]:

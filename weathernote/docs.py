@@ -1,18 +1,58 @@
-"""`/api/v1/schema` and `/api/v1/docs`: the API described by its own code, with no asset from elsewhere."""
+"""`/api/v1/schema` and `/api/v1/docs`: the API described by its own code and a guide, with no asset from elsewhere."""
 
 import functools
 import json
+from pathlib import Path
+from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.settings import spectacular_settings
+from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularSwaggerView
+
+GUIDE = Path(__file__).parent / "guide"
+#: A whole client in each language, in the order in which they are shown.
+EXAMPLES = {"Dart": "weather.dart", "Kotlin": "weather.kt", "Swift": "weather.swift", "curl": "weather.sh"}
+#: What stands in the examples for the address that the reader came by.
+PLACEHOLDER = "https://weather.example"
 
 
 class DocsView(SpectacularSwaggerView):
-    """Swagger UI over the schema; its files come from the sidecar package."""
+    """The guide, and Swagger UI over the schema; its files come from the sidecar package."""
 
     throttle_classes = ()
+    template_name = "weathernote/docs.html"
+
+    @extend_schema(exclude=True)
+    def get(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        response = super().get(request, *args, **kwargs)
+        base = _base(request)
+        response.data |= {
+            "title": "WeatherNote API",
+            "base": base,
+            "examples": _examples(base),
+            "limit": settings.RATE_LIMIT_REQUESTS,
+            "window_seconds": settings.RATE_LIMIT_WINDOW_SECONDS,
+        }
+        return response
+
+
+def _base(request: HttpRequest) -> str:
+    # TLS ends at the edge, so the request itself never says https.
+    return f"{'https' if settings.HOSTS_ARE_REAL else 'http'}://{request.get_host()}"
+
+
+def _examples(base: str) -> list[dict[str, str]]:
+    return [
+        {"language": language, "text": _text(file).replace(PLACEHOLDER, base)} for language, file in EXAMPLES.items()
+    ]
+
+
+@functools.cache
+def _text(file: str) -> str:
+    return (GUIDE / file).read_text(encoding="utf-8").rstrip()
 
 
 def schema(request: HttpRequest) -> HttpResponse:
@@ -21,7 +61,7 @@ def schema(request: HttpRequest) -> HttpResponse:
 
 @functools.cache
 def _schema_text() -> str:
-    # The schema changes with the code alone, and working it out costs more than a hundred answers.
+    # The schema changes with the code and the settings alone, and working it out costs more than a hundred answers.
     described = SchemaGenerator().get_schema(request=None, public=True)
     described["info"] = {
         "title": spectacular_settings.TITLE,

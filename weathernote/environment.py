@@ -5,7 +5,7 @@ them (weathernote.E001) instead of stopping at the first with a traceback.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from urllib.parse import urlsplit
 
@@ -41,6 +41,14 @@ class Environment:
     def items(self, name: str, default: tuple[str, ...] = ()) -> list[str]:
         """The comma-separated items of a variable, blanks around them dropped."""
         return [item.strip() for item in self.text(name).split(",") if item.strip()] or list(default)
+
+    def words(self, name: str, known: Collection[str]) -> tuple[str, ...]:
+        """The same where each must be one of the known words; where one is not, none."""
+        given = self.items(name)
+        if unknown := [item for item in given if item not in known]:
+            self.problems.append(f"{name} must be some of {', '.join(known)}, separated by commas, not {unknown[0]!r}.")
+            return ()
+        return tuple(given)
 
     def networks(self, name: str, default: tuple[str, ...]) -> list[Network]:
         """The comma-separated networks of a variable; an address alone is the network of one."""

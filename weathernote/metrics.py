@@ -15,13 +15,14 @@ ROUTES = {
     "/api/v1/weather": "weather",
     "/api/v1/forecast": "forecast",
     "/api/v1/cities": "cities",
+    "/api/v1/places": "places",
     "/api/v1/schema": "schema",
     "/api/v1/docs": "docs",
     "/health": "health",
     "/metrics": "metrics",
     "/internal/edge-counts": "edge-counts",
 }
-API_ROUTES = frozenset({"weather", "forecast", "cities"})
+API_ROUTES = frozenset({"weather", "forecast", "cities", "places"})
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 
 REQUESTS = Counter(

@@ -80,8 +80,8 @@ def invalid_parameters(errors: Sequence[tuple[str, str]]) -> Problem:
     return Problem("invalid_parameter", "; ".join(f"{name} {detail}" for name, detail in errors), errors=errors)
 
 
-def respond(request: HttpRequest, problem: Problem) -> HttpResponse:
-    """The response for a problem; errors are never kept by a cache."""
+def described(request: HttpRequest, problem: Problem) -> dict[str, Any]:
+    """The problem's JSON, as the body of a response or where a place's answer would stand."""
     status, title = CODES[problem.code]
     body: dict[str, Any] = {
         "type": "about:blank",
@@ -93,7 +93,13 @@ def respond(request: HttpRequest, problem: Problem) -> HttpResponse:
     }
     if status == HTTPStatus.BAD_REQUEST:
         body["errors"] = [{"parameter": name, "detail": detail} for name, detail in problem.errors]
-    response = HttpResponse(json.dumps(body, ensure_ascii=False), status=status, content_type=CONTENT_TYPE)
+    return body
+
+
+def respond(request: HttpRequest, problem: Problem) -> HttpResponse:
+    """The response for a problem; errors are never kept by a cache."""
+    text = json.dumps(described(request, problem), ensure_ascii=False)
+    response = HttpResponse(text, status=CODES[problem.code][0], content_type=CONTENT_TYPE)
     response["Cache-Control"] = "no-store"
     # A stated answer is no fault to be logged; what is one has been, with its traceback.
     response._has_been_logged = True  # type: ignore[attr-defined]

@@ -52,8 +52,12 @@ def line(seen: "Seen") -> str:
         f'"logger":"weathernote.requests","message":"{seen.method} {seen.route} {seen.status}",'
         f'"request_id":"{seen.request_id}","route":"{seen.route}","method":"{seen.method}","status":{seen.status},'
         f'"duration_ms":{seen.seconds * 1000:.2f},"cell":"{cell}","cache":"{seen.origin}",'
-        f'"client":"{seen.client}","upstream_wait_ms":{seen.waited_seconds * 1000:.0f}}}\n'
+        f'"client":"{seen.client}","upstream_wait_ms":{seen.waited_seconds * 1000:.0f}{_places(seen)}}}\n'
     )
+
+
+def _places(seen: "Seen") -> str:
+    return f',"places":{len(seen.places)}' if seen.places else ""
 
 
 @lru_cache(maxsize=16)

@@ -10,6 +10,8 @@ class RoundTripThrottle(BaseThrottle):
     """A throttle that says before DRF asks it what it wants from Redis, and finds the reply when it is asked."""
 
     reply: Reply = None
+    #: As how many requests the call counts: as many as it asks for places.
+    counts_as = 1
 
     def command(self, request: Request) -> Command:
         raise NotImplementedError

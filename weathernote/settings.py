@@ -11,7 +11,8 @@ from pathlib import Path
 
 import environ
 
-from weathernote import local
+from weather.variables import EXTRA_NAMES
+from weathernote import assets, local
 from weathernote.environment import REDIS_SCHEMES, Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -28,6 +29,7 @@ THREADS = ENVIRONMENT.whole("THREADS", 128, 4, 1024)
 DRAIN_SECONDS = ENVIRONMENT.whole("DRAIN_SECONDS", 0, 0, 3600)
 # Off where migrating is a task of its own before a rollout, as it is where several instances share a database.
 MIGRATE = ENVIRONMENT.switch("MIGRATE", default=True)
+# Whether pages of any origin may read the API's answers.
 API_CORS = ENVIRONMENT.switch("API_CORS")
 
 WEATHER_TTL_SECONDS = ENVIRONMENT.whole("WEATHER_TTL_SECONDS", 600, 1, 86_400)
@@ -41,6 +43,8 @@ _OPEN_METEO_HOST = "customer-api.open-meteo.com" if OPEN_METEO_API_KEY else "api
 LIVE_OPEN_METEO_URL = ENVIRONMENT.url("OPEN_METEO_URL", f"https://{_OPEN_METEO_HOST}/v1/forecast", ("https", "http"))
 OPEN_METEO_URL = INSTANCE.simulator_url or LIVE_OPEN_METEO_URL
 SOURCE = "simulator" if INSTANCE.simulator_url else "open-meteo"
+# Variables beside the ten; each makes every refresh a tenth dearer.
+EXTRA_VARIABLES = ENVIRONMENT.words("EXTRA_VARIABLES", EXTRA_NAMES)
 UPSTREAM_TIMEOUT_SECONDS = ENVIRONMENT.real("UPSTREAM_TIMEOUT_SECONDS", 5, 0.1, 60)
 # The free service's own limits; each binds by itself, in any order of size.
 UPSTREAM_MINUTE_BUDGET = ENVIRONMENT.whole("UPSTREAM_MINUTE_BUDGET", 600, 1)
@@ -154,6 +158,9 @@ STAFF_MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
 ]
+if API_CORS:
+    # Only then is it there at all: where it is off, no request passes through it.
+    MIDDLEWARE.insert(1, "weathernote.cors.any_origin")
 ROOT_URLCONF = "weathernote.urls"
 WSGI_APPLICATION = "weathernote.wsgi.application"
 TEMPLATES = [
@@ -209,6 +216,10 @@ STATIC_URL = "/static/"
 # The files are served from their packages: no collectstatic stands between a clone and a page.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
+_PAGE_FILES = BASE_DIR / "weathernote" / "browser"
+PAGE_FOLDER = f"page/{'now' if DEBUG else assets.version(_PAGE_FILES)}"
+STATICFILES_DIRS = [(PAGE_FOLDER, _PAGE_FILES)]
+WHITENOISE_IMMUTABLE_FILE_TEST = assets.UNCHANGING
 
 # TLS ends at the edge; the cookies of staff travel over it wherever a real host is served.
 SESSION_COOKIE_SECURE = HOSTS_ARE_REAL

@@ -1,12 +1,13 @@
 from django.contrib import admin
 from django.urls import include, path, re_path
-from django.views.generic import RedirectView
 
-from weathernote import docs, edge_counts, health, login, scrape
+from prewarm import dashboard
+from weathernote import docs, edge_counts, health, login, page, scrape
 from weathernote.read_only import read_only
 
 urlpatterns = [
-    path("", read_only(RedirectView.as_view(url="/api/v1/docs"))),
+    path("", read_only(page.page)),
+    re_path(r"^static/page/[0-9a-f]{12}/(?P<name>[a-z]+\.[a-z]+)$", read_only(page.file_of_another_release)),
     path("api/v1/", include("weather.urls")),
     path("api/v1/", include("prewarm.urls")),
     # With a trailing slash they are answered alike.
@@ -16,6 +17,7 @@ urlpatterns = [
     path("metrics", scrape.metrics_view),
     path("internal/edge-counts", edge_counts.edge_counts),
     path("admin/login/", login.login),
+    path("admin/weather/", dashboard.dashboard, name="weather-dashboard"),
     path("admin/", admin.site.urls),
 ]
 

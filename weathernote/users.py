@@ -6,7 +6,7 @@ from time import time
 from typing import NamedTuple
 
 from weathernote import redis
-from weathernote.redis import Command, without_redis
+from weathernote.redis import Command, Reply, without_redis
 
 MINUTE_SECONDS, MINUTES = 60, 5
 HOUR_SECONDS, HOURS = 3600, 24
@@ -53,11 +53,19 @@ def tell() -> None:
         redis.value(reply)
 
 
-@without_redis(returns=None)
 def active() -> Users | None:
     """Of all instances together; None without Redis."""
+    return read(*redis.ask(*finding()))
+
+
+def finding() -> list[Command]:
+    """The commands whose replies `read` reads, for whoever shares a round trip with them."""
     minutes, hours, counts = _keys(time())
-    replies = redis.ask(("PFCOUNT", *minutes), ("PFCOUNT", *hours), ("MGET", *counts))
+    return [("PFCOUNT", *minutes), ("PFCOUNT", *hours), ("MGET", *counts)]
+
+
+@without_redis(returns=None)
+def read(*replies: Reply) -> Users | None:
     five_minutes, day, requests = map(redis.value, replies)
     return Users(five_minutes, day, sum(int(count) for count in requests if count))
 

@@ -7,13 +7,13 @@ from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
 
 from tests.simulator.weather import Place
-from weather.variables import HOURLY
+from weather.variables import KNOWN
 
 MOST_PLACES = 1000
 MOST_DAYS = 16
 
 #: What can be asked for, and its unit; that of sunrise and sunset is the format of times.
-UNITS = {variable.name: variable.unit for variable in HOURLY}
+UNITS = {name: variable.unit for name, variable in KNOWN.items()}
 DAILY_UNITS = {
     "weather_code": UNITS["weather_code"],
     "temperature_2m_max": UNITS["temperature_2m"],

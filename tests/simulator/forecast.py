@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from tests.simulator import extras
 from tests.simulator.call import DAILY_UNITS, UNITS, Asked
 from tests.simulator.weather import (
     DAY_SECONDS,
@@ -17,7 +18,7 @@ from tests.simulator.weather import (
     hourly,
     sunrise_and_sunset,
 )
-from weather.variables import HOURLY
+from weather.variables import EXTRA_NAMES, HOURLY, KNOWN
 
 # Texts of numbers, looked up rather than formatted. Negative tenths read the list from its end.
 _TENTHS = [f"{tenths / 10:.1f}" for tenths in range(12_000)] + [f"{tenths / 10:.1f}" for tenths in range(-1500, 0)]
@@ -26,7 +27,7 @@ _MILLIMETRES = [f"{tenths / 10:.2f}" for tenths in range(3200)]
 _TEXTS_BY_DECIMALS = {0: _WHOLE, 1: _TENTHS, 2: _MILLIMETRES}
 
 _TEXTS = {variable.name: _TEXTS_BY_DECIMALS[variable.decimals] for variable in HOURLY}
-_READINGS = {variable.name: variable.reading for variable in HOURLY}
+_READINGS = {name: variable.reading for name, variable in KNOWN.items()}
 
 #: A daily variable, the hourly one that it comes from, and how.
 _DAILY: dict[str, tuple[str, Callable[[list[int]], int]]] = {
@@ -123,7 +124,7 @@ def _place_text(asked: Asked, number: int, place: Place, now: float, generation_
     if asked.hourly or asked.daily:
         series = hourly(place, clock.start, asked.days * 24, now)
         if asked.hourly:
-            parts.append(_hourly_section(asked.hourly, series, clock))
+            parts.append(_hourly_section(asked.hourly, place, series, clock))
         if asked.daily:
             parts.append(_daily_section(asked.daily, series, place, clock))
     return f"{{{','.join(parts)}}}"
@@ -141,9 +142,13 @@ def _section(name: str, units: dict[str, str], columns: dict[str, str]) -> str:
     return f'"{name}_units":{{{told}}},"{name}":{{{values}}}'
 
 
-def _hourly_section(names: Sequence[str], series: Series, clock: _Clock) -> str:
+def _hourly_section(names: Sequence[str], place: Place, series: Series, clock: _Clock) -> str:
     columns = {"time": f"[{clock.times(HOUR_SECONDS)}]"}
     for name in names:
+        if name in EXTRA_NAMES:
+            values = extras.values(name, place, clock.start, series)
+            columns[name] = f"[{','.join(extras.text(name, value) for value in values)}]"
+            continue
         columns[name] = f"[{','.join(map(_TEXTS[name].__getitem__, series[name]))}]"
     return _section("hourly", UNITS | {"time": clock.unit}, columns)
 
@@ -187,6 +192,10 @@ def _current_section(names: Sequence[str], place: Place, clock: _Clock) -> str:
     rows = hourly(place, clock.quarter - since_hour, 2, clock.now)
     columns = {"time": clock.time(clock.quarter), "interval": "900"}
     for name in names:
+        if name in EXTRA_NAMES:
+            both = extras.values(name, place, clock.quarter - since_hour, rows)
+            columns[name] = extras.text(name, _between(name, both, since_hour / HOUR_SECONDS))
+            continue
         columns[name] = _TEXTS[name][_between(name, rows[name], since_hour / HOUR_SECONDS)]
     return _section("current", UNITS | {"time": clock.unit, "interval": "seconds"}, columns)
 

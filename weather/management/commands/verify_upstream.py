@@ -7,10 +7,11 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from weather import variables
 from weather.openmeteo import OpenMeteo, UpstreamError
 from weather.quota import Denied
 from weather.service import service
-from weather.verification import Purse, verify
+from weather.verification import MOST_EXTRAS, Purse, verify
 
 #: Two calls for two places, 2 and 6.4, and one retry of the first at the most.
 MOST_WEIGHT = 10
@@ -25,6 +26,7 @@ class Command(BaseCommand):
             settings.LIVE_OPEN_METEO_URL,
             api_key=settings.OPEN_METEO_API_KEY,
             timeout_seconds=settings.UPSTREAM_TIMEOUT_SECONDS,
+            extras=variables.extras(settings.EXTRA_VARIABLES)[:MOST_EXTRAS],
         )
         refused = service().fetcher.budget.charge(MOST_WEIGHT, "cold")
         if isinstance(refused, Denied):

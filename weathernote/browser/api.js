@@ -1,0 +1,139 @@
+// Asks the API: the last answer of each address is kept for this tab and revalidated by its ETag.
+
+const TIMEOUT_MS = 15_000;
+const MOST_KEPT = 24;
+
+// ── what stays on this device ─────────────────────────────────────────────────────────────────────
+
+export const store = {
+  get(name) {
+    try {
+      return JSON.parse(localStorage.getItem(`weathernote.${name}`));
+    } catch {
+      return null; // nothing, nonsense, or storage is switched off
+    }
+  },
+  set(name, value) {
+    try {
+      localStorage.setItem(`weathernote.${name}`, JSON.stringify(value));
+    } catch {
+      // It is then asked for again next time.
+    }
+  },
+  forget() {
+    kept.clear();
+    clientId = null;
+    for (const storage of [window.localStorage, window.sessionStorage]) {
+      for (const name of Object.keys(storage)) if (name.startsWith("weathernote.")) storage.removeItem(name);
+    }
+  },
+};
+
+// Several phones behind one address must not share one allowance, so each device names itself, by nothing but chance.
+let clientId = null;
+function client() {
+  clientId ??= store.get("client") ?? random();
+  store.set("client", clientId);
+  return clientId;
+}
+const random = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
+// ── answers ───────────────────────────────────────────────────────────────────────────────────────
+
+const kept = new Map(restored());
+
+function restored() {
+  try {
+    return JSON.parse(sessionStorage.getItem("weathernote.answers")) ?? [];
+  } catch {
+    return [];
+  }
+}
+
+function keep(url, answer) {
+  kept.delete(url);
+  kept.set(url, answer);
+  while (kept.size > MOST_KEPT) kept.delete(kept.keys().next().value);
+  try {
+    sessionStorage.setItem("weathernote.answers", JSON.stringify([...kept].slice(-8)));
+  } catch {
+    // Too much, or not allowed: this tab's memory has them still.
+  }
+}
+
+export const keptAnswer = (url) => kept.get(url) ?? null;
+export const isFresh = (answer, now = Date.now()) => answer !== null && answer.expiresAt > now;
+
+// What went wrong, as a kind, with the service's own words where it had any.
+export class Trouble extends Error {
+  constructor(kind, details = {}) {
+    super(details.problem?.detail ?? kind);
+    Object.assign(this, { kind, status: 0, problem: null, retryAfterSeconds: null, exchange: null }, details);
+  }
+}
+const KINDS = { 400: "invalid", 404: "missing", 429: "limited", 503: "unavailable" };
+
+// {body, expiresAt, clockSkewMs, exchange}; a Trouble where there is no answer. An AbortError if `signal` says so.
+export async function ask(url, signal) {
+  const before = keptAnswer(url);
+  const headers = { "x-client-id": client(), ...(before && { "If-None-Match": before.etag }) };
+  const began = performance.now();
+  const { response, text } = await fetched(url, headers, signal);
+  const exchange = {
+    url,
+    status: response.status,
+    words: `${response.status} ${response.statusText || { 200: "OK", 304: "Not Modified" }[response.status] || ""}`.trim(),
+    ms: Math.round(performance.now() - began),
+    headers: [...response.headers],
+    bytes: new TextEncoder().encode(text).length,
+  };
+  const seconds = Number(/max-age=(\d+)/.exec(response.headers.get("Cache-Control"))?.[1] ?? 0);
+  const date = Date.parse(response.headers.get("Date")) || Date.now();
+  const times = { expiresAt: Date.now() + seconds * 1000, clockSkewMs: date - Date.now(), exchange };
+  if (response.status === 304 && before) {
+    const answer = { ...before, ...times };
+    keep(url, answer);
+    return answer;
+  }
+  const body = parsed(text);
+  if (!response.ok || body === null) throw refused(response, body, exchange);
+  const answer = { etag: response.headers.get("ETag"), body, ...times };
+  if (answer.etag) keep(url, answer);
+  return answer;
+}
+
+async function fetched(url, headers, signal) {
+  const timeout = AbortSignal.timeout(TIMEOUT_MS);
+  try {
+    const response = await fetch(url, { headers, cache: "no-store", signal: signal ? AbortSignal.any([signal, timeout]) : timeout });
+    return { response, text: await response.text() };
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new Trouble(navigator.onLine ? "unreachable" : "offline");
+  }
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+function refused(response, problem, exchange) {
+  const seconds = Number(response.headers.get("Retry-After"));
+  return new Trouble(KINDS[response.status] ?? "failed", {
+    status: response.status,
+    problem,
+    exchange,
+    retryAfterSeconds: Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds, 3600) : null,
+  });
+}
+
+// ── addresses ─────────────────────────────────────────────────────────────────────────────────────
+
+const query = (cell, units) => `lat=${cell.lat}&lon=${cell.lon}${units === "imperial" ? "&units=imperial" : ""}`;
+export const weatherUrl = (cell, units) => `/api/v1/weather?${query(cell, units)}`;
+export const forecastUrl = (cell, units) => `/api/v1/forecast?${query(cell, units)}`;
+export const curl = (url) => `curl -i '${location.origin}${url}'`;

@@ -1,0 +1,277 @@
+// The page's course: which place is shown, what is asked for it, when it is asked again.
+
+import { Trouble, ask, forecastUrl, isFresh, keptAnswer, store, weatherUrl } from "./api.js";
+import { $, say } from "./dom.js";
+import { where } from "./format.js";
+import { cellOf } from "./rounding.js";
+import { watchSearch } from "./search.js";
+import * as view from "./view.js";
+
+const LONGEST_NAME = 80;
+const BACKOFF_SECONDS = [5, 10, 20, 40, 60];
+
+let place = null; // {name, about, cell, here}
+let units = store.get("units") ?? (/^en-(US|LR)\b/.test(navigator.language) || navigator.language === "my" ? "imperial" : "metric");
+let shown = null; // {key, answers} that the page shows
+let asking = null; // the AbortController of what is under way
+let failures = 0;
+const timers = { again: 0, count: 0 };
+
+// ── which place ───────────────────────────────────────────────────────────────────────────────────
+
+function go(next, { focus = true, remember = true } = {}) {
+  place = next;
+  failures = 0;
+  const hash = new URLSearchParams({ lat: place.cell.lat, lon: place.cell.lon, ...(place.name && { name: place.name }) });
+  const isNew = remember && `#${hash}` !== location.hash;
+  history[isNew ? "pushState" : "replaceState"](place, "", `#${hash}`);
+  view.showPositionNotice("");
+  view.showPlace(place);
+  load();
+  if (focus) $("place-name").focus({ preventScroll: true });
+  if (focus) scrollTo({ top: 0 });
+}
+
+// A position as numbers or text becomes its cell here, and nothing finer goes any further.
+const placeAt = (lat, lon, more) => ({ name: "", about: "", here: false, cell: cellOf(String(lat), String(lon)), ...more });
+const placeOf = (city) => placeAt(city.latitude, city.longitude, { name: city.name, about: where(city) });
+
+function placeInHash() {
+  const hash = new URLSearchParams(location.hash.slice(1));
+  if (!hash.has("lat") && !hash.has("lon")) return null;
+  return placeAt(hash.get("lat"), hash.get("lon"), { name: (hash.get("name") ?? "").slice(0, LONGEST_NAME) });
+}
+
+const isSame = (one, other) => one?.cell?.lat === other.cell.lat && one.cell.lon === other.cell.lon && one.name === other.name;
+
+function follow() {
+  const asked = placeInHash();
+  const last = store.get("place");
+  if (asked && !asked.cell) return refuse();
+  // A link holds less than what was known when it was made.
+  if (asked) return go([history.state, last].find((known) => isSame(known, asked)) ?? asked, { focus: false, remember: false });
+  // Whoever looked from where they were may be elsewhere by now.
+  const once = last?.here ? { ...last, here: false, name: "Your last position" } : last;
+  if (last?.cell && !location.hash) return go(once, { focus: false, remember: false });
+  welcome();
+}
+
+function refuse() {
+  stop();
+  place = shown = null;
+  document.title = "WeatherNote";
+  const detail = "is not a decimal number of degrees. Nothing was sent.";
+  trouble(new Trouble("invalid", { problem: { errors: [{ parameter: "position", detail }] } }));
+}
+
+async function welcome() {
+  stop();
+  place = shown = null;
+  document.title = "WeatherNote";
+  view.hideTrouble();
+  view.setState("welcome");
+  try {
+    const { body } = await ask("/api/v1/cities");
+    view.showCities(body.cities.slice(0, 8), (city) => go(placeOf(city)));
+  } catch {
+    view.showCities([]); // the search and the position are there still
+  }
+}
+
+function locate() {
+  if (!navigator.geolocation) return noPosition({ code: 2 });
+  say("Looking for your position.");
+  $("locate").classList.add("busy");
+  const options = { maximumAge: 300_000, timeout: 12_000 };
+  const found = ({ coords }) => {
+    $("locate").classList.remove("busy");
+    go(placeAt(coords.latitude, coords.longitude, { here: true }));
+  };
+  navigator.geolocation.getCurrentPosition(found, noPosition, options);
+}
+
+function noPosition({ code }) {
+  $("locate").classList.remove("busy");
+  const words = {
+    1: "Your position was not shared. You can allow it in the browser's settings for this site, or search a city instead.",
+    2: "Your device could not tell where it is. Search a city instead.",
+    3: "It took too long to find your position. Try again, or search a city instead.",
+  }[code];
+  view.showPositionNotice(words);
+  say(words);
+}
+
+// ── what is asked ─────────────────────────────────────────────────────────────────────────────────
+
+function stop() {
+  asking?.abort();
+  clearTimeout(timers.again);
+  clearInterval(timers.count);
+  timers.count = 0;
+}
+
+async function load({ anew = false } = {}) {
+  stop();
+  const [urls, key] = [[weatherUrl(place.cell, units), forecastUrl(place.cell, units)], `${place.cell.lat},${place.cell.lon},${units}`];
+  const before = urls.map(keptAnswer);
+  if (!anew && before.every((answer) => isFresh(answer))) return arrived(key, before);
+  if (before.every(Boolean)) show(key, before);
+  else if (shown?.key !== key) begin();
+  asking = new AbortController();
+  const { signal } = asking;
+  $("refresh").classList.add("busy");
+  const results = await Promise.allSettled(urls.map((url) => ask(url, signal)));
+  if (signal.aborted) return;
+  $("refresh").classList.remove("busy");
+  const wrong = results.map((result) => result.reason).filter(Boolean);
+  if (wrong.length === 0) return arrived(key, results.map((result) => result.value));
+  const strange = wrong.find((reason) => !(reason instanceof Trouble));
+  if (strange) throw strange;
+  const worst = wrong.reduce((most, next) => ((next.retryAfterSeconds ?? 0) > (most.retryAfterSeconds ?? 0) ? next : most));
+  trouble(worst, wrong.map((reason) => reason.exchange).filter(Boolean));
+}
+
+function begin() {
+  shown = null;
+  view.hideTrouble();
+  view.setState("loading");
+  say("Loading the weather.");
+}
+
+function arrived(key, answers) {
+  const isNew = shown?.key !== key;
+  failures = 0;
+  store.set("place", place);
+  view.hideTrouble();
+  show(key, answers);
+  if (isNew) say(`${$("place-name").textContent}: ${$("now-temperature").textContent}, ${$("now-words").textContent}.`);
+  again(Math.min(...answers.map((answer) => answer.expiresAt)) - Date.now() + 1000 + Math.random() * 2000);
+}
+
+function show(key, answers) {
+  const [now, forecast] = answers;
+  const changed = shown?.key !== key || shown.answers.some((answer, index) => answer.body !== answers[index].body);
+  shown = { key, answers };
+  if (changed) {
+    view.showNow(now);
+    view.showToday(forecast);
+    view.showDays(forecast);
+  }
+  view.setState("ready");
+  if (changed) view.showHours(forecast); // the chart is as wide as the place that it has now
+  view.showFresh(answers);
+  view.showExchanges(answers.map((answer) => answer.exchange));
+}
+
+function again(ms) {
+  clearTimeout(timers.again);
+  timers.again = setTimeout(() => {
+    if (document.visibilityState === "visible") load();
+  }, Math.max(ms, 5000));
+}
+
+// ── what goes wrong ───────────────────────────────────────────────────────────────────────────────
+
+function trouble(reason, exchanges = []) {
+  const hasMore = shown !== null;
+  if (!hasMore) view.setState("failed");
+  $("answer").hidden = !hasMore && exchanges.length === 0;
+  const title = view.showTrouble(reason, hasMore, place);
+  if (exchanges.length) view.showExchanges(exchanges);
+  if (hasMore) view.showFresh(shown.answers, { offline: reason.kind === "offline" });
+  const seconds = waitFor(reason);
+  say(seconds ? `${title}. Looking again in ${seconds} seconds.` : `${title}.`);
+  if (seconds) countDown(seconds);
+}
+
+function waitFor({ kind, retryAfterSeconds }) {
+  if (["invalid", "missing", "offline"].includes(kind)) return null;
+  return retryAfterSeconds ?? BACKOFF_SECONDS[Math.min(failures++, BACKOFF_SECONDS.length - 1)];
+}
+
+// Counts by the clock and not by ticks: a tab in the background ticks rarely.
+function countDown(all) {
+  const end = Date.now() + all * 1000;
+  const tick = () => {
+    const left = Math.ceil((end - Date.now()) / 1000);
+    view.showWait(Math.max(left, 0), all);
+    if (left > 0 || document.visibilityState !== "visible") return;
+    load();
+  };
+  tick();
+  timers.count = setInterval(tick, 250);
+}
+
+// ── what people do ────────────────────────────────────────────────────────────────────────────────
+
+function watchUnits() {
+  $(units === "imperial" ? "imperial" : "metric").checked = true;
+  for (const id of ["metric", "imperial"]) {
+    $(id).addEventListener("change", () => {
+      units = id;
+      store.set("units", units);
+      if (place) load();
+    });
+  }
+}
+
+function watchTheme() {
+  const button = $("theme");
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const isDark = () => (document.documentElement.dataset.theme ?? (system.matches ? "dark" : "light")) === "dark";
+  const tell = () => button.setAttribute("aria-pressed", String(isDark()));
+  button.addEventListener("click", () => {
+    const theme = isDark() ? "light" : "dark";
+    document.documentElement.dataset.theme = theme;
+    store.set("theme", theme);
+    tell();
+  });
+  system.addEventListener("change", tell);
+  tell();
+}
+
+function watchWorld() {
+  addEventListener("popstate", follow); // and a changed hash is one
+  addEventListener("online", () => place && load());
+  addEventListener("offline", () => shown && trouble(new Trouble("offline")));
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState !== "visible" || !shown || timers.count) return;
+    if (shown.answers.every((answer) => isFresh(answer))) view.showFresh(shown.answers);
+    else load();
+  });
+  setInterval(() => shown && navigator.onLine && view.showFresh(shown.answers), 15_000);
+}
+
+function watchButtons() {
+  $("locate").addEventListener("click", locate);
+  $("locate-too").addEventListener("click", locate);
+  document.querySelector(".skip").addEventListener("click", (event) => {
+    event.preventDefault(); // the hash is the place's
+    $("weather").focus();
+  });
+  $("refresh").addEventListener("click", () => load({ anew: true }));
+  $("again").addEventListener("click", () => (place ? load() : follow()));
+  $("elsewhere").addEventListener("click", () => $("search").focus());
+  $("position-notice").querySelector("button").addEventListener("click", () => {
+    view.showPositionNotice("");
+    $("search").focus();
+  });
+  $("home").addEventListener("click", (event) => {
+    event.preventDefault();
+    store.set("place", null);
+    history.pushState(null, "", location.pathname);
+    welcome();
+  });
+  $("forget").addEventListener("click", () => {
+    store.forget();
+    location.replace(location.pathname);
+  });
+}
+
+watchUnits();
+watchTheme();
+watchSearch((city) => go(placeOf(city)));
+view.watchChart();
+watchButtons();
+watchWorld();
+follow();

@@ -1,0 +1,120 @@
+// Search of a place by name: a combobox over a list of options, by keyboard, pointer and screen reader.
+
+import { ask, Trouble } from "./api.js";
+import { $, h, say } from "./dom.js";
+import { countdown, where } from "./format.js";
+
+const PAUSE_MS = 160;
+const LIMIT = 8;
+
+export function watchSearch(choose) {
+  const [input, list, note, popup] = ["search", "places", "search-note", "popup"].map($);
+  let [options, active, pause, asking] = [[], -1, 0, null];
+  const known = new Map();
+
+  const close = () => {
+    options = [];
+    activate(-1);
+    list.replaceChildren();
+    popup.hidden = true;
+    input.setAttribute("aria-expanded", "false");
+  };
+  const open = (places, words) => {
+    options = places;
+    list.replaceChildren(...places.map(option));
+    list.hidden = places.length === 0;
+    note.textContent = words;
+    note.hidden = !words;
+    popup.hidden = false;
+    input.setAttribute("aria-expanded", String(places.length > 0));
+    activate(-1);
+  };
+  const option = (place, index) =>
+    h(
+      "li",
+      { id: `place-${index}`, role: "option", "aria-selected": "false", onclick: () => take(index), onpointermove: () => activate(index) },
+      h("span", { class: "option-name" }, place.name),
+      h("span", { class: "option-where" }, where(place)),
+    );
+  const activate = (index) => {
+    list.children[active]?.setAttribute("aria-selected", "false");
+    active = index;
+    const item = list.children[active];
+    item?.setAttribute("aria-selected", "true");
+    item?.scrollIntoView({ block: "nearest" });
+    if (item) input.setAttribute("aria-activedescendant", item.id);
+    else input.removeAttribute("aria-activedescendant");
+  };
+  const take = (index) => {
+    const place = options[index];
+    if (!place) return;
+    input.value = place.name;
+    close();
+    choose(place);
+  };
+  const search = async () => {
+    const text = input.value.trim();
+    asking?.abort();
+    // A single letter begins thousands of names, a single character of many scripts is one.
+    if (text.length < 2 && /^[\u0000-\u024f]*$/.test(text)) return close();
+    asking = new AbortController();
+    try {
+      const places = known.get(text) ?? (await found(text, asking.signal));
+      known.set(text, places);
+      if (text !== input.value.trim()) return;
+      open(places, places.length ? "" : `No place begins with “${text}”.`);
+      say(places.length ? `${places.length} places. Use the arrow keys.` : `No place begins with ${text}.`);
+    } catch (error) {
+      if (error instanceof Trouble) failed(error);
+    }
+  };
+  const failed = (trouble) => {
+    const seconds = trouble.retryAfterSeconds;
+    const again = seconds ? ` Searching again in ${countdown(seconds)}.` : "";
+    open([], `${WORDS[trouble.kind] ?? WORDS.failed}${again}`);
+    say(note.textContent);
+    if (seconds) later(seconds * 1000);
+  };
+  const later = (ms) => {
+    clearTimeout(pause);
+    pause = setTimeout(search, ms);
+  };
+
+  input.addEventListener("input", () => later(PAUSE_MS));
+  input.addEventListener("keydown", (event) => {
+    if (event.isComposing) return;
+    const moves = { ArrowDown: 1, ArrowUp: -1 };
+    if (event.key in moves && options.length) {
+      activate((active + moves[event.key] + options.length + (active < 0 && event.key === "ArrowUp" ? 1 : 0)) % options.length);
+    } else if (event.key === "Escape") {
+      if (popup.hidden) input.value = "";
+      close();
+    } else return;
+    event.preventDefault();
+  });
+  input.addEventListener("blur", () => {
+    clearTimeout(pause);
+    close();
+  });
+  input.addEventListener("focus", () => input.select());
+  popup.addEventListener("pointerdown", (event) => event.preventDefault()); // the input keeps the focus
+  input.form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (!options.length) await search();
+    take(Math.max(active, 0));
+  });
+}
+
+const WORDS = {
+  offline: "You are offline, so nothing can be searched.",
+  unreachable: "The service cannot be reached.",
+  invalid: "This cannot be searched for.",
+  limited: "Too many searches in a short time.",
+  unavailable: "The list of places cannot be read now.",
+  failed: "The search went wrong.",
+};
+
+async function found(text, signal) {
+  const { body } = await ask(`/api/v1/places?search=${encodeURIComponent(text)}&limit=${LIMIT}`, signal);
+  return body.places;
+}

@@ -32,13 +32,22 @@ def main(arguments: list[str]) -> None:
 
 def fit(environment: MutableMapping[str, str], *, cores: float, memory_bytes: int) -> None:
     """Names WORKERS, a core each as far as memory goes, and THREADS, fewer where there are many workers."""
-    instances = int(environment.get("INSTANCES") or 1)
+    instances = _whole(environment, "INSTANCES") or 1
     by_cores = math.ceil(cores / instances)
     by_memory = int((memory_bytes / instances - BESIDE_BYTES) // WORKER_BYTES)
-    workers = int(environment.get("WORKERS") or max(1, min(by_cores, by_memory)))
+    workers = _whole(environment, "WORKERS") or max(1, min(by_cores, by_memory))
     threads = max(LEAST_THREADS, min(MOST_THREADS, THREADS_OF_AN_INSTANCE // max(1, workers)))
     environment["WORKERS"] = str(workers)
     environment["THREADS"] = environment.get("THREADS") or str(threads)
+
+
+def _whole(environment: MutableMapping[str, str], name: str) -> int | None:
+    value = environment.get(name)
+    if not value:
+        return None
+    if not value.isdecimal() or int(value) < 1:
+        sys.exit(f"{name} must be a whole number from 1, not {value!r}.")
+    return int(value)
 
 
 def cores(root: Path = Path("/")) -> float:

@@ -8,6 +8,7 @@ A request's latency counts from the moment when it was due, so a service that st
 import argparse
 import asyncio
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -20,6 +21,8 @@ from urllib.parse import urlsplit
 
 _START_SECONDS = 1.5
 _TIMEOUT_SECONDS = 15
+
+Line = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Ask(NamedTuple):
@@ -105,6 +108,11 @@ class Load:
     def wait_for(self, second: float) -> None:
         time.sleep(max(0.0, second - self.second()))
 
+    def end(self) -> None:
+        """Sends no more; what is under way is still waited for."""
+        for work, _ in self._work:
+            work.terminate()
+
     def answers(self) -> Answers:
         """Waits for the end and gives what came back."""
         answers: list[Answered] = []
@@ -130,23 +138,29 @@ async def _work(told: dict[str, object]) -> list[Answered]:
     base = urlsplit(str(told["base"]))
     asks = [Ask(*each) for each in told["asks"]]  # type: ignore[attr-defined]
     rate, seconds, begins_at = (float(str(told[name])) for name in ("rate", "seconds", "begins_at"))
-    idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+    idle: list[Line] = []
     answered: list[Answered] = []
 
     async def one(due_seconds: float, ask: Ask) -> None:
         status, cache = 0, ""
         with suppress(OSError, EOFError, ValueError, asyncio.IncompleteReadError, TimeoutError):
             async with asyncio.timeout(_TIMEOUT_SECONDS):
-                line = idle.pop() if idle else await asyncio.open_connection(base.hostname, base.port)
-                status, cache = await _get(*line, ask, base.netloc)
-                idle.append(line)
+                line = _usable(idle) or await asyncio.open_connection(base.hostname, base.port)
+                status, cache, keeps = await _get(*line, ask, base.netloc)
+                if keeps:
+                    idle.append(line)
+                else:
+                    line[1].close()
         latency = time.time() - begins_at - due_seconds
         answered.append(Answered(round(due_seconds, 4), round(latency, 5), status, cache, ask.kind))
 
-    tasks = set()
+    tasks, ended = set(), asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
     for number in range(round(rate * seconds)):
         due = number / rate
         await asyncio.sleep(max(0.0, begins_at + due - time.time()))
+        if ended.is_set():
+            break
         tasks.add(asyncio.create_task(one(due, asks[number % len(asks)])))
     await asyncio.gather(*tasks)
     for _, writer in idle:
@@ -154,14 +168,28 @@ async def _work(told: dict[str, object]) -> list[Answered]:
     return answered
 
 
-async def _get(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, ask: Ask, host: str) -> tuple[int, str]:
+def _usable(idle: list[Line]) -> Line | None:
+    """A connection that the server has not closed meanwhile, as every client looks for one."""
+    while idle:
+        reader, writer = idle.pop()
+        if not reader.at_eof():
+            return reader, writer
+        writer.close()
+    return None
+
+
+async def _get(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, ask: Ask, host: str
+) -> tuple[int, str, bool]:
+    """The status, the word of Cache-Status, and whether the server keeps the connection."""
     client = f"x-client-id: {ask.client}\r\n" if ask.client else ""
     writer.write(f"GET {ask.path} HTTP/1.1\r\nhost: {host}\r\n{client}\r\n".encode())
     first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
     headers = {name.lower(): told.strip() for name, _, told in (line.partition(":") for line in lines)}
     await reader.readexactly(int(headers.get("content-length", 0)))
     words = headers.get("cache-status", "").split(";")
-    return int(first.split()[1]), words[1].strip() if len(words) > 1 else ""
+    keeps = headers.get("connection", "").lower() != "close"
+    return int(first.split()[1]), words[1].strip() if len(words) > 1 else "", keeps
 
 
 def main() -> None:

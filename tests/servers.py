@@ -138,7 +138,7 @@ class Instance(Process):
 
     def __init__(self, folder: Path, *arguments: str, **variables: object) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.port = free_port()
+        self.port = int(str(variables.get("PORT") or free_port()))
         self.base = f"http://127.0.0.1:{self.port}"
         self.workers = int(str(variables.get("WORKERS", os.cpu_count())))
         own = {"PORT": self.port, "DATABASE_URL": f"sqlite:///{folder / 'db.sqlite3'}", **variables}

@@ -4,11 +4,13 @@ import os
 import pwd
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import requests
 from django.conf import settings
@@ -16,6 +18,7 @@ from django.conf import settings
 from weathernote import database, edge_conf, local, nginx, server
 from weathernote.edge_conf import Edge
 from weathernote.local import LocalServerError
+from weathernote.nginx import Nginx
 
 INSTANCES = 2
 _GRACE_SECONDS = 20
@@ -35,7 +38,7 @@ def serve(*, say: Callable[[str], None]) -> None:
             redis_url = stack.enter_context(local.redis_server(folder, lock))
         database.prepare(demo=False, say=say)
         ports = stack.enter_context(_instances(folder, lock, redis_url))
-        configuration = edge_conf.render(_edge(folder, ports, found.load_modules))
+        configuration = edge_conf.render(_edge(folder, ports, found))
         command = [found.binary, "-p", str(folder), "-c", str(configuration), "-g", "daemon off;"]
         running = stack.enter_context(local.kept(command, lock=lock, grace_seconds=_GRACE_SECONDS))
         local.wait_until(_answers, running, f"nginx did not start: its lines above and {folder / 'error.log'} say why.")
@@ -44,7 +47,7 @@ def serve(*, say: Callable[[str], None]) -> None:
         raise LocalServerError(f"nginx ended by itself (exit code {code}): {folder / 'error.log'} says why.")
 
 
-def _edge(folder: Path, ports: list[int], load_modules: str) -> Edge:
+def _edge(folder: Path, ports: list[int], found: Nginx) -> Edge:
     certificate, key = _certificate(folder)
     return Edge(
         folder=folder,
@@ -57,7 +60,8 @@ def _edge(folder: Path, ports: list[int], load_modules: str) -> Edge:
         https_port=settings.EDGE_PORT,
         acme_folder=folder / "acme",
         staff_networks=tuple(settings.EDGE_STAFF_NETWORKS),
-        load_modules=load_modules,
+        load_modules=found.load_modules,
+        spares_connections=found.spares_connections,
         user=pwd.getpwuid(0).pw_name if os.geteuid() == 0 else "",  # else nobody, who may not read here
         address_requests=settings.EDGE_ADDRESS_REQUESTS,
     )
@@ -86,27 +90,37 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
 def _instances(folder: Path, lock: int, redis_url: str) -> Iterator[list[int]]:
     """Instances on free ports, that run as long as the block; their lines go to a file each."""
     workers = os.environ.get("WORKERS") or str(max(1, settings.WORKERS // INSTANCES))
+    variables = os.environ | {"REDIS_URL": redis_url, "HOST": "127.0.0.1", "WORKERS": workers}
+    variables |= {"TRUSTED_PROXY_COUNT": "1", "MIGRATE": "0"}
     with ExitStack() as stack:
-        ports = []
-        for number in range(1, INSTANCES + 1):
-            port = _free_port()
-            log = folder / f"instance-{number}.log"
-            variables = {"REDIS_URL": redis_url, "HOST": "127.0.0.1", "PORT": str(port), "WORKERS": workers}
-            variables |= {"TRUSTED_PROXY_COUNT": "1", "MIGRATE": "0"}
-            output = stack.enter_context(log.open("wb"))
-            command = [sys.executable, "manage.py", "serve"]
-            running = stack.enter_context(
-                local.kept(command, lock=lock, grace_seconds=_GRACE_SECONDS, stdout=output, env=os.environ | variables)
-            )
-            local.wait_until(partial(_is_healthy, port), running, f"An instance did not start: {log} says why.")
-            ports.append(port)
+        ports = _free_ports(INSTANCES)
+        logs = [folder / f"instance-{number}.log" for number in range(1, INSTANCES + 1)]
+        running = [
+            stack.enter_context(_instance(lock, log, variables | {"PORT": str(port)}))
+            for log, port in zip(logs, ports, strict=True)
+        ]
+        for process, log, port in zip(running, logs, ports, strict=True):
+            local.wait_until(partial(_is_healthy, port), process, f"An instance did not start: {log} says why.")
         yield ports
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@contextmanager
+def _instance(lock: int, log: Path, variables: dict[str, str]) -> Iterator[subprocess.Popen[Any]]:
+    command = [sys.executable, "manage.py", "serve"]
+    with (
+        log.open("wb") as output,
+        local.kept(command, lock=lock, grace_seconds=_GRACE_SECONDS, stdout=output, env=variables) as process,
+    ):
+        yield process
+
+
+def _free_ports(count: int) -> list[int]:
+    """Different ones: each is held until all are found."""
+    with ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
 
 
 def _is_healthy(port: int) -> bool:

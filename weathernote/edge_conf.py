@@ -15,8 +15,8 @@ from pathlib import Path
 from blake3 import blake3
 from django.conf import settings
 
-TEMPLATES = settings.BASE_DIR / "deploy" / "nginx"
-_PLACE = re.compile(r"\$\{([A-Z_]+)\}")
+TEMPLATES = Path(__file__).resolve().parent.parent / "deploy" / "nginx"
+_PLACE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 #: Descriptors for a connection on either side, and some for files of the cache.
 _DESCRIPTORS_OF_A_CONNECTION = 3
 MOST_CONNECTIONS = 10_240
@@ -41,6 +41,7 @@ class Edge:
     acme_folder: Path = Path("/var/www/acme")
     staff_networks: tuple[IPv4Network | IPv6Network, ...] = ()
     load_modules: str = ""
+    spares_connections: bool = False
     user: str = ""
     resolver: str = ""
     address_requests: int = 1000
@@ -60,6 +61,7 @@ def render(edge: Edge) -> Path:
         shutil.copyfile(plain, edge.folder / plain.name)
     limits = edge.folder / "limits.json"
     limits.touch(mode=0o600)  # it holds what the hash of clients is keyed with
+    limits.chmod(0o600)
     limits.write_text(json.dumps(_limits(edge)))
     return edge.folder / "nginx.conf"
 
@@ -70,24 +72,28 @@ def filled_in(template: str, values: dict[str, str]) -> str:
 
 
 def _values(edge: Edge) -> dict[str, str]:
-    _, descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)
-    connections = min(MOST_CONNECTIONS, descriptors // _DESCRIPTORS_OF_A_CONNECTION)
+    _, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
+    descriptors = min(allowed, MOST_CONNECTIONS * _DESCRIPTORS_OF_A_CONNECTION)
+    connections = descriptors // _DESCRIPTORS_OF_A_CONNECTION
     return {
         "FOLDER": str(edge.folder),
         "NJS": str(TEMPLATES / "njs"),
-        "NAMES": " ".join(edge.names),
+        # Django's word for every host is none of nginx's.
+        "NAMES": "~." if "*" in edge.names else " ".join(edge.names),
         "LISTEN_HTTP": edge.listen_http,
         "LISTEN_HTTPS": edge.listen_https,
+        **_listen_on_ipv6(edge),
         "HTTPS_PORT": "" if edge.https_port == 443 else f":{edge.https_port}",
-        "INSTANCES": "\n".join(f"        server {one} max_fails=2 fail_timeout=2s;" for one in edge.instances),
+        "INSTANCES": "\n".join(_servers(edge.instances)),
         "CERTIFICATE": str(edge.certificate),
         "CERTIFICATE_KEY": str(edge.certificate_key),
         "ACME": str(edge.acme_folder),
         "STAFF": "\n".join([f"        allow {network};" for network in edge.staff_networks] + ["        deny all;"]),
         "USER": f"user {edge.user};" if edge.user else "",
         "LOAD_MODULES": edge.load_modules,
+        "SPARED": "keepalive_min_timeout 20s;" if edge.spares_connections else "",
         "RESOLVER": f"resolver {edge.resolver};" if edge.resolver else "",
-        "OPEN_FILES": str(min(descriptors, MOST_CONNECTIONS * _DESCRIPTORS_OF_A_CONNECTION)),
+        "OPEN_FILES": str(descriptors),
         "WORKER_CONNECTIONS": str(connections),
         "OPEN_CELLS": str(descriptors // 5 // _DESCRIPTORS_OF_A_CONNECTION),
         "ERROR_LOG_LEVEL": edge.error_log_level,
@@ -103,12 +109,30 @@ def _values(edge: Edge) -> dict[str, str]:
     }
 
 
+def _listen_on_ipv6(edge: Edge) -> dict[str, str]:
+    """Where a port alone is named, nginx would listen on IPv4 alone."""
+    http = f"listen [::]:{edge.listen_http}" if edge.listen_http.isdecimal() else ""
+    https = f"listen [::]:{edge.listen_https} ssl" if edge.listen_https.isdecimal() else ""
+    both = f"{http} default_server; {https} default_server;" if http and https else ""
+    return {
+        "LISTEN_HTTP_TOO": http and f"{http};",
+        "LISTEN_HTTPS_TOO": https and f"{https};",
+        "LISTEN_DEFAULT_TOO": both,
+    }
+
+
+def _servers(instances: tuple[str, ...]) -> list[str]:
+    """Each twice: where all have just failed, they are asked all the same, and nobody is refused unasked."""
+    kinds = ("max_fails=2 fail_timeout=2s", "max_fails=0 backup")
+    return [f"        server {one} {kind};" for kind in kinds for one in instances]
+
+
 def _limits(edge: Edge) -> dict[str, object]:
     """What the edge's JavaScript wants to know; edges of one secret name a client alike."""
     secret = settings.RATE_LIMIT_HASH_KEY
     return {
         "requests": settings.RATE_LIMIT_REQUESTS,
         "window_seconds": settings.RATE_LIMIT_WINDOW_SECONDS,
-        "hash_key": blake3(secret.encode()).hexdigest() if secret else "",
+        "hash_key": blake3(secret.encode()).hexdigest(length=8) if secret else "",
         "instances": edge.instances,
     }

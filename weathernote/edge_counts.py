@@ -5,17 +5,19 @@ It is open to EDGE_ALLOWED_NETWORKS, by the address at the other end of the sock
 
 import json
 import re
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from weather.cells import Cell
 from weather.service import service
-from weathernote import metrics, networks, problems, users
+from weathernote import metrics, networks, problems, redis, users
+from weathernote.redis import without_redis
 
 LARGEST_BYTES = 4_000_000
+#: After so long an edge no longer tells of it again.
+_TOLD_SECONDS = 86_400
 _DIGEST = re.compile(r"[A-Za-z0-9_-]{8,43}")
 #: What an edge's cache says of an answer; NONE is what it refused by itself.
 _HELD = frozenset({"HIT", "STALE", "UPDATING"})
@@ -33,28 +35,44 @@ class Told(NamedTuple):
 
 
 def edge_counts(request: HttpRequest) -> HttpResponse:
-    if not networks.has(settings.EDGE_ALLOWED_NETWORKS, request.META.get("REMOTE_ADDR", "")):
+    if not networks.asks_by_itself(request, settings.EDGE_ALLOWED_NETWORKS):
         return problems.not_found(request, Exception())
     if request.method != "POST":
-        return problems.respond(request, problems.Problem("method_not_allowed", "POST alone is allowed here."))
+        response = problems.respond(request, problems.Problem("method_not_allowed", "POST alone is allowed here."))
+        response["Allow"] = "POST"
+        return response
     try:
-        answers, clients = read(request.read(LARGEST_BYTES))
-    except (ValueError, KeyError, TypeError) as wrong:
+        name, answers, clients = read(request.read(LARGEST_BYTES))
+    except (ValueError, KeyError, TypeError, RecursionError) as wrong:
         return problems.respond(request, problems.invalid_parameters([("body", f"cannot be read: {wrong}")]))
-    count(answers, clients)
+    if _is_heard_first(name):
+        count(answers, clients)
     return HttpResponse(status=204)
 
 
-def read(body: bytes) -> tuple[list[Told], list[str]]:
-    """The answers and the digests of the clients that an edge tells of; ValueError and the like for anything else."""
+@without_redis(returns=True)
+def _is_heard_first(name: str) -> bool:
+    """An edge tells again what it does not know to be heard, and another instance may have heard it."""
+    (reply,) = redis.ask(("SET", f"active:{{users}}:told:{name}", 1, "NX", "EX", _TOLD_SECONDS))
+    return redis.value(reply) is not None
+
+
+def read(body: bytes) -> tuple[str, list[Told], list[str]]:
+    """What an edge tells, by its name: answers, and the digests of clients. ValueError and the like for anything else.
+
+    What cannot be in one entry is left out: it must not cost the others.
+    """
     told = json.loads(body)
-    return list(_answers(told["answers"])), [_digest(client) for client, _ in told["clients"]]
+    if not _DIGEST.fullmatch(told["name"]):
+        raise ValueError("a name that is none")
+    answers = [one for key, times in told["answers"] if (one := _answer(str(key), times))]
+    return told["name"], answers, [str(client) for client, _ in told["clients"] if _DIGEST.fullmatch(str(client))]
 
 
-def _answers(pairs: Any) -> Iterator[Told]:
-    for key, times in pairs:
+def _answer(key: str, times: object) -> Told | None:
+    try:
         route, method, status, cache, cell = key.split(" ")
-        yield Told(
+        return Told(
             route if route in metrics.API_ROUTES else "other",
             method if method in metrics.METHODS else "OTHER",
             _whole(status, 599),
@@ -62,6 +80,8 @@ def _answers(pairs: Any) -> Iterator[Told]:
             Cell.from_key(cell) if cell else None,
             _whole(times, 10**9),
         )
+    except ValueError:
+        return None
 
 
 def _whole(given: object, most: int) -> int:
@@ -69,12 +89,6 @@ def _whole(given: object, most: int) -> int:
     if 0 < number <= most:
         return number
     raise ValueError("a number that cannot be")
-
-
-def _digest(text: str) -> str:
-    if _DIGEST.fullmatch(text):
-        return text
-    raise ValueError("a client that is no digest")
 
 
 def count(answers: list[Told], clients: list[str]) -> None:

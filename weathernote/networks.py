@@ -3,6 +3,16 @@
 from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 
+from django.http import HttpRequest
+
+#: What proxies add. One on the same machine would else lend everybody its own address.
+_PASSED_ON = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_VIA")
+
+
+def asks_by_itself(request: HttpRequest, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
+    """Whether the request comes from one of the networks, and not through a proxy there."""
+    return not any(name in request.META for name in _PASSED_ON) and has(networks, request.META.get("REMOTE_ADDR", ""))
+
 
 def has(networks: Iterable[IPv4Network | IPv6Network], text: str) -> bool:
     """Whether the address lies in one of the networks; what is no address lies in none."""

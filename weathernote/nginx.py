@@ -12,13 +12,20 @@ _MODULE = "ngx_http_js_module.so"
 #: Where Debian and nginx.org keep the modules that are loaded by name.
 _MODULE_FOLDERS = ("/usr/lib/nginx/modules", "/usr/lib64/nginx/modules", "/etc/nginx/modules")
 
+#: The first version that knows `keepalive_min_timeout`.
+_SPARES_SINCE = (1, 27, 4)
+
 
 @dataclass(frozen=True)
 class Nginx:
-    """A binary, and the line that loads JavaScript into it where it is not built in."""
+    """A binary, the line that loads JavaScript into it where it is not built in, and what this version of it can do.
+
+    `spares_connections`: a reload leaves those open that were just used, for a request may be on its way there.
+    """
 
     binary: str
     load_modules: str = ""
+    spares_connections: bool = False
 
 
 def find() -> Nginx:
@@ -35,15 +42,25 @@ def find() -> Nginx:
     bundled = nginx_binary()
     if not bundled.stat().st_mode & 0o111:
         bundled.chmod(0o755)
-    return Nginx(str(bundled))
+    return Nginx(str(bundled), spares_connections=_spares_connections(_said_of(str(bundled))))
 
 
 def with_javascript(binary: str) -> Nginx | None:
     """None for an nginx that has no JavaScript, built in or beside it."""
-    built = subprocess.run([binary, "-V"], capture_output=True, text=True, check=False).stderr
+    built = _said_of(binary)
+    spares = _spares_connections(built)
     if re.search(r"--add-module=\S*njs", built):
-        return Nginx(binary)
+        return Nginx(binary, spares_connections=spares)
     for folder in _MODULE_FOLDERS:
         if (module := Path(folder) / _MODULE).exists():
-            return Nginx(binary, f"load_module {module};")
+            return Nginx(binary, f"load_module {module};", spares)
     return None
+
+
+def _said_of(binary: str) -> str:
+    return subprocess.run([binary, "-V"], capture_output=True, text=True, check=False).stderr
+
+
+def _spares_connections(built: str) -> bool:
+    version = re.search(r"nginx/([0-9]+)\.([0-9]+)\.([0-9]+)", built)
+    return version is not None and tuple(map(int, version.groups())) >= _SPARES_SINCE

@@ -42,7 +42,7 @@ def tell() -> None:
         clients, requests = list(_seen), _requests
         _seen.clear()
         _requests = 0
-    if not requests:
+    if not (clients or requests):
         return
     minute, hour, counts = _keys(time())
     commands: list[Command] = [("INCRBY", counts[0], requests), ("EXPIRE", counts[0], _LIVES["hour"])]

@@ -4,12 +4,21 @@
 const POSITION = /^(-?)([0-9]{1,3})(?:\.([0-9]{1,20}))?(?:[eE](-?[0-9]{1,3}))?$/;
 const DAYS = /^(?:[1-9]|10)$/;
 const UNITS = /^(?:metric|imperial)$/;
-const MOST_PARAMETERS = 20;
+// `$` may stand before a last line feed.
+const LINE_FEED = /\n/;
+const MOST_PARAMETERS = 20, MOST_PLACES = 20;
 
 // `record` is "weather" or "forecast", `args` the query string; {cell: "lat:40.7:lon:-74.0", key, query} or null.
 function question(record, args) {
-    const given = parameters(args);
-    return given && answerable(record, given.lat, given.lon, record === 'forecast' ? given.days : undefined, given.units);
+    const given = parameters(args, record === 'forecast' ? ['lat', 'lon', 'units', 'days'] : ['lat', 'lon', 'units']);
+    return given && answerable(record, given.lat, given.lon, given.days, given.units);
+}
+
+// How many places a query is about; one where that makes no sense.
+function places(args) {
+    const given = parameters(args, ['lat']);
+    const latitudes = given && given.lat ? given.lat.split(',').length : 1;
+    return latitudes <= MOST_PLACES ? latitudes : 1;
 }
 
 function answerable(record, lat, lon, days, units) {
@@ -31,7 +40,7 @@ function answerable(record, lat, lon, days, units) {
     };
 }
 
-function parameters(args) {
+function parameters(args, known) {
     const pieces = args.split('&'), given = {};
     if (pieces.length > MOST_PARAMETERS) {
         return null;
@@ -42,13 +51,17 @@ function parameters(args) {
         if (key === null) {
             return null;
         }
-        if (key !== 'lat' && key !== 'lon' && key !== 'days' && key !== 'units') {
+        if (known.indexOf(key) < 0) {
             continue;
         }
         if (given[key] !== undefined) {
             return null;
         }
-        given[key] = at < 0 ? '' : decoded(pieces[i].slice(at + 1));
+        const value = at < 0 ? '' : decoded(pieces[i].slice(at + 1));
+        if (value === null || LINE_FEED.test(value)) {
+            return null;
+        }
+        given[key] = value;
     }
     return given;
 }
@@ -86,4 +99,4 @@ function name(tenths) {
     return `${tenths < 0 ? '-' : ''}${Math.floor(size / 10)}.${size % 10}`;
 }
 
-export default {question};
+export default {question, places};

@@ -3,40 +3,42 @@
 import crypto from 'crypto';
 import counts from 'counts.js';
 
-const USABLE = /^[\x20-\x7e]{1,128}$/;
 const DIGEST_LETTERS = 12;
-// A window's start, in hundredths of a second, and its count share one number, so that one atomic step moves both.
-const ROOM = 32768;
+// A window's start, in tenths of a second since 2026, and its count share one number, so that one atomic step moves both. No
+// limit is above the room for a count, and 2^53 is reached in 27 years.
+const ROOM = 1048576, EPOCH = 1767225600000;
 
-// {count, reset_seconds} of the client of `r`, this request included; `limits` are the service's.
-function counted(r, limits) {
-    const variables = r.variables, given = variables.http_x_client_id;
-    const client = digest(given && USABLE.test(given) ? given : address(r), limits.hash_key);
-    const windows = ngx.shared.windows, now = Math.floor(Date.now() / 10), length = limits.window_seconds * 100;
-    let value = windows.incr(client, 1, now * ROOM);
+// The limit as the client is told of it, `"client";r=12;t=30`, this request counted as `times`; with a `!` before it where that
+// is too many.
+function counted(r, times) {
+    const client = digest(limits.hash_key + (r.variables.edge_client || network(r)));
+    const windows = ngx.shared.windows, now = Math.floor((Date.now() - EPOCH) / 100), length = limits.window_seconds * 10;
+    let value = windows.incr(client, times, now * ROOM);
     let began = Math.floor(value / ROOM);
-    if (now - began >= length) {
+    if (now - began >= length || now < began) {
         began = now;
-        value = now * ROOM + 1;
+        value = now * ROOM + times;
         windows.set(client, value);
     }
-    const count = value - began * ROOM;
-    if (count === 1) {
+    const count = value - began * ROOM, left = limits.requests - count, seconds = Math.ceil((began + length - now) / 10);
+    if (count === times) {
         counts.came(client);
     }
-    return {count: count, reset_seconds: Math.ceil((began + length - now) / 100)};
+    if (left < 0) {
+        // What is refused is not counted further, or a flood would fill the room and begin anew.
+        windows.incr(client, -times, now * ROOM);
+        return `!"client";r=${left + times};t=${seconds}`;
+    }
+    return `"client";r=${left};t=${seconds}`;
 }
 
-function digest(text, key) {
-    return crypto.createHash('sha256').update(key + text).digest('base64url').slice(0, DIGEST_LETTERS);
+function digest(text) {
+    return crypto.createHash('sha256').update(text).digest('base64url').slice(0, DIGEST_LETTERS);
 }
 
 // An IPv6 address counts as its /64, which is what one customer gets.
-function address(r) {
+function network(r) {
     const text = r.variables.remote_addr;
-    if (text.indexOf(':') < 0) {
-        return text;
-    }
     return /^::ffff:[0-9.]+$/.test(text) ? text.slice(7) : r.rawVariables.binary_remote_addr.slice(0, 8).toString('hex');
 }
 

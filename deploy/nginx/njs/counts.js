@@ -2,41 +2,45 @@
 
 const AT_ONCE = 5000;
 
-// `times` is negative for what was counted before it was known.
-function answered(route, method, status, from, cell, times) {
-    add(ngx.shared.answers, `${route} ${method} ${status} ${from} ${cell}`, times);
+// `answer` is its route, method, status, what the cache says of it, and the cell.
+function answered(answer) {
+    add(ngx.shared.answers, answer);
 }
 
 // The `hash` of one that a window has just begun for.
 function came(hash) {
-    add(ngx.shared.clients, hash, 1);
+    add(ngx.shared.clients, hash);
 }
 
-function add(dictionary, key, times) {
+function add(dictionary, key) {
     try {
-        dictionary.incr(key, times, 0);
+        dictionary.incr(key, 1, 0);
     } catch (e) {
         // It is full, for no instance has heard anything for long: a count is lost, and never an answer.
     }
 }
 
-// Called by nginx every few seconds, in one worker.
+// Called by nginx every few seconds, in one worker. What is told has a name and is told again, word for word, until an instance
+// says that it has heard it: one that hangs may have heard it all the same.
 async function hand() {
     for (;;) {
-        const answers = taken(ngx.shared.answers), clients = taken(ngx.shared.clients);
-        if (!answers.length && !clients.length) {
+        const body = ngx.shared.told.get('body') || next();
+        if (!body || !(await heard(body))) {
             return;
         }
-        if (!(await told(JSON.stringify({answers: answers, clients: clients})))) {
-            // Nobody heard it: it is told with what comes next.
-            put(ngx.shared.answers, answers);
-            put(ngx.shared.clients, clients);
-            return;
-        }
-        if (answers.length < AT_ONCE && clients.length < AT_ONCE) {
-            return;
-        }
+        ngx.shared.told.delete('body');
     }
+}
+
+function next() {
+    const answers = taken(ngx.shared.answers), clients = taken(ngx.shared.clients);
+    if (!answers.length && !clients.length) {
+        return '';
+    }
+    const name = `${Date.now().toString(36)}${Math.random().toString(36).slice(2, 12)}`;
+    const body = JSON.stringify({name: name, answers: answers, clients: clients});
+    ngx.shared.told.set('body', body);
+    return body;
 }
 
 function taken(dictionary) {
@@ -45,22 +49,12 @@ function taken(dictionary) {
         const count = dictionary.pop(keys[i]);
         if (count > 0) {
             all.push([keys[i], count]);
-        } else if (count < 0) {
-            // It was counted before the last time, and taken back since: the next ones make up for it.
-            add(dictionary, keys[i], count);
         }
     }
     return all;
 }
 
-function put(dictionary, all) {
-    for (let i = 0; i < all.length; i++) {
-        add(dictionary, all[i][0], all[i][1]);
-    }
-}
-
-async function told(body) {
-
+async function heard(body) {
     for (let i = 0; i < limits.instances.length; i++) {
         try {
             const reply = await ngx.fetch(`http://${limits.instances[i]}/internal/edge-counts`, {
@@ -68,7 +62,8 @@ async function told(body) {
                 body: body,
                 headers: {'Content-Type': 'application/json'},
             });
-            if (reply.ok) {
+            if (reply.ok || reply.status === 400) {
+                // What it cannot read now it never will, and what comes next must not wait behind it.
                 return true;
             }
         } catch (e) {

@@ -24,19 +24,13 @@ function cellOf(r) {
     return found ? found.cell : '';
 }
 
-// The limit as the client is told of it, `"client";r=12;t=30`, with a `!` before it for a request that is one too many.
 function verdict(r) {
-    const record = r.variables.edge_record;
-    if (!record || r.method === 'OPTIONS') {
-        return '';
-    }
-    const limit = limits.requests, found = client.counted(r, limits);
-    if (found.count > limit) {
-        return `!"client";r=0;t=${found.reset_seconds}`;
-    }
-    // Nearly all are; `logged` takes back what turns out to be something else.
-    counts.answered(record, r.method, '200', 'HIT', cellOf(r), 1);
-    return `"client";r=${limit - found.count};t=${found.reset_seconds}`;
+    return client.counted(r, 1);
+}
+
+// A call about several places counts as that many.
+function verdictOfSeveral(r) {
+    return client.counted(r, cell.places(r.variables.args));
 }
 
 // The name under which an unusual question's answer is kept; empty where it is none that phones share.
@@ -51,26 +45,24 @@ function uri(r) {
     return found ? `/api/v1/${r.variables.edge_record}?${found.query}` : r.variables.request_uri;
 }
 
-// Seconds since an instance gave this answer.
+// Seconds since an instance gave this answer. It is asked for once for each that comes out of the cache, so it is here that
+// they are counted.
 function age(r) {
-    const given = Date.parse(r.variables.upstream_http_date);
+    const variables = r.variables, given = Date.parse(variables.upstream_http_date);
+    counts.answered(variables.edge_usual_answer || `${variables.edge_answer} ${cellOf(r)}`);
     return given ? String(Math.max(0, Math.floor((Date.now() - given) / 1000))) : '';
 }
 
-// Whether the access log tells of the request; and what was answered here is counted, for an instance to hear of it.
-// Asked for all but the usual 200 out of the cache.
+// Whether the access log tells of the request; and what was refused here is counted, for an instance to hear of it.
+// Asked for all but what came out of the cache.
 function logged(r) {
-    const variables = r.variables, status = variables.status, told = variables.edge_verdict;
-    const from = variables.upstream_cache_status || 'NONE', record = variables.edge_record || 'other';
-    const here = from === 'HIT' || from === 'STALE' || from === 'UPDATING' || !variables.upstream_addr;
-    const place = record === 'other' ? '' : cellOf(r);
-    if (told && told[0] !== '!') {
-        counts.answered(record, r.method, '200', 'HIT', place, -1);
-    }
+    // A stream may end before it has a status.
+    const variables = r.variables, status = Number(variables.status) || 499, record = variables.edge_record;
+    const here = !variables.upstream_addr || variables.edge_gave_up;
     if (here) {
-        counts.answered(record, r.method, status, from, place, 1);
+        counts.answered(`${record || 'other'} ${r.method} ${status} NONE ${record ? cellOf(r) : ''}`);
     }
     return here && status < 400 ? '' : '1';
 }
 
-export default {verdict, key, uri, age, logged, hand: counts.hand};
+export default {verdict, verdictOfSeveral, key, uri, age, logged, hand: counts.hand};

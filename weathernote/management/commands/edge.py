@@ -44,8 +44,10 @@ class Command(BaseCommand):
 
 
 def _edge_of(options: dict[str, Any]) -> Edge:
-    live = _LIVE / settings.ALLOWED_HOSTS[0]
+    live = _LIVE / settings.ALLOWED_HOSTS[0].lstrip(".")
+    # --load-modules speaks of another machine's nginx, which may be older than this one.
     load_modules = options["load_modules"]
+    found = nginx.find() if load_modules is None else nginx.Nginx("nginx", load_modules)
     return Edge(
         folder=options["render"].absolute(),
         names=tuple(settings.ALLOWED_HOSTS),
@@ -54,7 +56,8 @@ def _edge_of(options: dict[str, Any]) -> Edge:
         certificate_key=(options["certificate_key"] or live / "privkey.pem").absolute(),
         acme_folder=options["acme"],
         staff_networks=tuple(settings.EDGE_STAFF_NETWORKS),
-        load_modules=nginx.find().load_modules if load_modules is None else load_modules,
+        load_modules=found.load_modules,
+        spares_connections=found.spares_connections,
         user=options["user"],
         resolver=options["resolver"],
         address_requests=settings.EDGE_ADDRESS_REQUESTS,

@@ -19,12 +19,16 @@ class Command(BaseCommand):
         parser.add_argument("--demo", action="store_true", help="ask the built-in Open-Meteo simulator")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        # As the workers are: a relative path in a setting means one file to all.
+        os.chdir(settings.BASE_DIR)
         try:
             local.require_free_port(settings.HOST, settings.PORT, server.OTHER_PORT)
         except LocalServerError as error:
             raise CommandError(str(error)) from None
-        database.prepare(demo=options["demo"], say=self.say)
-        os.chdir(settings.BASE_DIR)
+        try:
+            database.prepare(demo=options["demo"], say=self.say)
+        except KeyboardInterrupt:
+            return
         demo = ["--demo"] if options["demo"] else []
         os.execv(sys.executable, [sys.executable, "-m", "weathernote.server", *demo])  # noqa: S606 - our own words
 

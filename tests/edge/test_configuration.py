@@ -1,0 +1,100 @@
+"""The configuration that is rendered for production."""
+
+import json
+import re
+import stat
+import subprocess
+from dataclasses import replace
+
+import pytest
+from django.core.management import call_command
+
+from tests.edge.edge_server import edge_before
+from tests.servers import free_port
+from weathernote import edge_conf, nginx
+
+pytestmark = pytest.mark.pure
+
+
+@pytest.fixture
+def edge(tmp_path):
+    return edge_before(["10.0.0.11:8000", "10.0.0.12:8000"], tmp_path / "edge")
+
+
+def checked(file) -> subprocess.CompletedProcess[str]:
+    command = [nginx.find().binary, "-t", "-p", str(file.parent), "-c", str(file)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+
+
+def files(folder) -> dict[str, str]:
+    return {file.name: file.read_text() for file in folder.iterdir() if file.is_file()}
+
+
+def test_nginx_takes_what_is_rendered_without_a_word_of_warning(edge):
+    said = checked(edge_conf.render(edge))
+    print(said.stderr)
+    assert said.returncode == 0
+    assert "test is successful" in said.stderr and "[warn]" not in said.stderr
+
+
+def test_nginx_takes_what_the_command_writes(edge, tmp_path):
+    folder = tmp_path / "etc"
+    words = ["--instances", "10.0.0.11:8000,10.0.0.12:8000", "--certificate", str(edge.certificate)]
+    words += ["--certificate-key", str(edge.certificate_key)]
+    call_command("edge", "--render", str(folder), *words)
+    servers = folder / "servers.conf"
+    text = servers.read_text()
+    assert re.findall(r"listen (\S+) ssl;", text) == ["443", "[::]:443"]
+    for port in ("443", "80"):  # only root may listen there
+        text = re.sub(rf"(listen (?:\[::\]:)?){port}\b", rf"\g<1>{free_port()}", text)
+    servers.write_text(text)
+    said = checked(folder / "nginx.conf")
+    assert said.returncode == 0, said.stderr
+
+
+def test_to_render_again_changes_nothing(edge):
+    edge_conf.render(edge)
+    before = files(edge.folder)
+    edge_conf.render(edge)
+    assert files(edge.folder) == before
+
+
+def test_the_key_of_the_hash_is_for_its_owner_alone(edge, settings):
+    settings.RATE_LIMIT_HASH_KEY = "secret"
+    (edge.folder / "limits.json").write_text("{}")
+    (edge.folder / "limits.json").chmod(0o644)
+    edge_conf.render(edge)
+    assert stat.S_IMODE((edge.folder / "limits.json").stat().st_mode) == 0o600
+    told = json.loads((edge.folder / "limits.json").read_text())
+    assert told["hash_key"] and "secret" not in str(told)
+    assert not any(told["hash_key"] in text for name, text in files(edge.folder).items() if name != "limits.json")
+
+
+def test_the_service_s_own_numbers_are_filled_in(edge, settings):
+    settings.RATE_LIMIT_REQUESTS, settings.RATE_LIMIT_WINDOW_SECONDS, settings.API_CORS = 7, 11, True
+    edge_conf.render(edge)
+    text = files(edge.folder)
+    assert "'\"client\";q=7;w=11'" in text["nginx.conf"]
+    assert 'Access-Control-Allow-Origin "*"' in text["problem_headers.conf"]
+    assert "rate=1000r/s" in text["nginx.conf"]
+    assert json.loads(text["limits.json"])["requests"] == 7
+
+
+def test_no_place_is_left_empty(edge):
+    edge_conf.render(edge)
+    assert not [name for name, text in files(edge.folder).items() if re.search(r"\$\{", text)]
+
+
+def test_a_name_that_has_no_value_stops_it():
+    with pytest.raises(KeyError, match="NOBODY"):
+        edge_conf.filled_in("listen ${NOBODY};", {"NAMES": ""})
+
+
+def test_nginx_s_own_variables_are_left_alone():
+    assert edge_conf.filled_in("$host ${NAME} $request_id", {"NAME": "x"}) == "$host x $request_id"
+
+
+@pytest.mark.parametrize("names", [("*",), (".example.com", "[::1]", "10.0.2.2")])
+def test_every_host_that_django_may_allow_is_a_name_to_nginx(edge, names):
+    said = checked(edge_conf.render(replace(edge, names=names)))
+    assert said.returncode == 0, said.stderr

@@ -1,0 +1,50 @@
+"""`manage.py edge` as a whole, which `make edge` calls."""
+
+import shutil
+import warnings
+
+import pytest
+import requests
+from urllib3.exceptions import InsecureRequestWarning
+
+from tests.servers import TOP, eventually, free_port
+from tests.tree import Served, alive, copy_of_the_code
+
+
+class ServedByEdge(Served):
+    def _answers(self) -> bool:
+        self.base = f"https://127.0.0.1:{self.port}"
+        if self.popen.poll() is not None:
+            raise AssertionError("ended")
+        return self.get("/health").ok and any(line.startswith("Try") for line in self.lines())
+
+    def get(self, path: str) -> requests.Response:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", InsecureRequestWarning)  # the certificate was made on this machine
+            return requests.get(self.base + path, timeout=15, verify=False)  # noqa: S501 - likewise
+
+
+@pytest.fixture
+def served(tmp_path, simulator):
+    tree = copy_of_the_code(tmp_path)
+    shutil.copytree(TOP / "deploy", tree / "deploy")
+    port = free_port()
+    started = ServedByEdge(
+        tree, "edge", port=port, EDGE_PORT=port, EDGE_HTTP_PORT=free_port(), OPEN_METEO_URL=simulator.url
+    )
+    yield started
+    started.stop()
+
+
+def test_it_greets_serves_over_https_and_leaves_nothing_behind(served, tmp_path):
+    assert served.lines()[-3].startswith(f"Serving on {served.base} (docs: {served.base}/api/v1/docs)")
+    first, again = (served.get("/api/v1/weather?lat=40.7128&lon=-74.0060") for _ in range(2))
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert again.headers["Cache-Status"].endswith("edge; hit")
+    family = served.family()
+    assert sum("granian" in words for words in family.values()) >= 2
+    assert any("nginx" in words for words in family.values())
+    key = tmp_path / ".run" / f"edge-{served.port}" / "certificate.key"
+    assert key.stat().st_mode & 0o077 == 0
+    assert served.stop() == 0
+    assert eventually(lambda: not alive(family))

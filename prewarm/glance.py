@@ -34,6 +34,10 @@ end
 return {cells, lives}
 """)
 _ELSEWHERE = -3
+#: So many cities are asked about in the same breath as all else. More than that no single timeout is made for, so they
+#: are asked about in parts.
+MOST_AT_ONCE = 5_000
+PART = 1_000
 #: Beyond any amount, and any moment that a calendar knows.
 _MOST = 1e11
 
@@ -63,9 +67,12 @@ class Glance:
 
 
 def glance(cells: Sequence[Cell]) -> Glance:
-    """How the cells stand, what people ask for and what is spent: in one round trip, in a cluster two."""
+    """How the cells stand, what people ask for and what is spent: in one round trip, in a cluster two.
+
+    Beyond `MOST_AT_ONCE` cells it is one more for each further `PART` of them.
+    """
     popularity, price = service().popularity, service().price
-    cells = list(dict.fromkeys(cells))
+    cells, *further = _parts(list(dict.fromkeys(cells)))
     active = users.finding()
     wanted: list[Command] = [
         ("TIME",),
@@ -74,24 +81,41 @@ def glance(cells: Sequence[Cell]) -> Glance:
         ("INFO", "memory"),
         ("GET", schedule.LAST_GOOD_KEY),
         _ASKED(popularity.key, MOST_ASKED),
-        ("ZMSCORE", popularity.key, LANDMARK, *(cell.key for cell in cells)),
+        _scores(popularity, cells),
         *active,
     ]
     replies = redis.ask(*wanted, *map(_life, cells))
     clock, said_price, budget, memory, last_good, asked, scores, *rest = replies
     known_price, landmark = price.read(said_price), _landmark(scores)
-    rates = _rates(popularity, landmark, scores, cells)
+    cities = _cities(popularity, known_price, cells, scores, rest[len(active) :])
+    for part in further:
+        of_part, *lives = redis.ask(_scores(popularity, part), *map(_life, part))
+        cities |= _cities(popularity, known_price, part, of_part, lives)
     return Glance(
-        cities={
-            cell: _standing(life, rates.get(cell, 0.0), known_price)
-            for cell, life in zip(cells, rest[len(active) :], strict=True)
-        },
+        cities=cities,
         asked=_asked(asked, popularity, landmark, known_price),
         spending=_spending(clock, budget),
         users=users.read(*rest[: len(active)]),
         memory=_memory(memory),
         last_good_run=_moment(last_good),
     )
+
+
+def _parts(cells: list[Cell]) -> list[list[Cell]]:
+    if len(cells) <= MOST_AT_ONCE:
+        return [cells]
+    return [cells[begin : begin + PART] for begin in range(0, len(cells), PART)]
+
+
+def _scores(popularity: Popularity, cells: Sequence[Cell]) -> Command:
+    return ("ZMSCORE", popularity.key, LANDMARK, *(cell.key for cell in cells))
+
+
+def _cities(
+    popularity: Popularity, price: float, cells: Sequence[Cell], scores: Reply, lives: Sequence[Reply]
+) -> dict[Cell, Live]:
+    rates = _rates(popularity, _landmark(scores), scores, cells)
+    return {cell: _standing(life, rates.get(cell, 0.0), price) for cell, life in zip(cells, lives, strict=True)}
 
 
 def _life(cell: Cell) -> Command:

@@ -11,6 +11,7 @@ from weather.budget import Budget
 from weather.quota import Granted
 from weather.service import service
 from weather.views import WeatherViewSet
+from weathernote import redis
 
 
 def cold(n: int) -> str:
@@ -119,6 +120,44 @@ def test_who_is_refused_by_the_address_is_not_charged_as_a_client(charged, setti
     statuses = [charged.get(cold(n), headers={"x-client-id": "phone"}).status_code for n in range(8)]
     passed = statuses.count(200)
     assert 0 < passed < 8 and valkey.get(f"cold:client:{hashed('phone')}") == str(passed)
+
+
+@pytest.fixture
+def round_trips(monkeypatch) -> list[int]:
+    """How many commands went to Redis in each."""
+    made: list[int] = []
+    ask = redis.ask
+
+    def counted(*commands: redis.Command) -> list[redis.Reply]:
+        made.append(len(commands))
+        return ask(*commands)
+
+    monkeypatch.setattr(redis, "ask", counted)
+    return made
+
+
+@pytest.mark.parametrize(("per_client", "hour"), [(3, 10_000), (30, 20)])
+def test_what_twenty_refused_places_gave_for_nothing_comes_back_at_once(
+    charged, settings, forget, valkey, round_trips, per_client, hour
+):
+    settings.COLD_CELLS_PER_CLIENT_PER_HOUR, settings.UPSTREAM_HOUR_BUDGET = per_client, hour
+    forget()
+    allowance = service().waiting.allowance
+    service().fetcher.budget.look()
+    round_trips.clear()
+    outcomes = allowance.charge_each(20, "phone", "street")
+    passed = outcomes.count(None)
+    assert 0 < passed <= 3 and round_trips == [40, 1]
+    assert valkey.get("cold:client:phone") == valkey.hget("cold:address:street", "spent:3600") == str(passed)
+    allowance.give_back("phone", "street", passed)
+    assert valkey.get("cold:client:phone") == valkey.hget("cold:address:street", "spent:86400") == "0"
+
+
+def test_no_more_comes_back_than_was_taken(charged, valkey):
+    allowance = service().waiting.allowance
+    allowance.charge("phone", "street")
+    allowance.give_back("phone", "street", 5)
+    assert valkey.get("cold:client:phone") == valkey.hget("cold:address:street", "spent:3600") == "0"
 
 
 def test_the_smallest_budget_lets_an_address_have_one_place(charged, settings, forget):

@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from prewarm import budget_chart, dashboard, spending, worldmap
+from prewarm.glance import glance
 from prewarm.models import City, PrewarmRun
 from prewarm.spending import Spending
 from tests.redis_cluster import RedisCluster
@@ -298,6 +299,49 @@ def test_without_a_city_and_a_request_the_page_says_so(editor):
     City.objects.all().delete()
     page = editor.get(DASHBOARD)
     assert page.context["spots"] == [] and "There is no cell to show" in page.content.decode()
+
+
+# ── many cities ───────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def round_trips(api, monkeypatch) -> list[int]:
+    """How many commands went to Redis in each."""
+    made: list[int] = []
+    ask = redis.ask
+
+    def counted(*commands: redis.Command) -> list[redis.Reply]:
+        made.append(len(commands))
+        return ask(*commands)
+
+    monkeypatch.setattr(redis, "ask", counted)
+    return made
+
+
+def many(count: int) -> list[Cell]:
+    return [Cell(number // 3600 * 10 - 800, number % 3600 - 1800) for number in range(count)]
+
+
+def test_five_thousand_cities_are_looked_at_in_one_round_trip(round_trips):
+    cells = many(5_000)
+    service()
+    round_trips.clear()
+    assert len(glance(cells).cities) == 5_000
+    assert [commands for commands in round_trips if commands] == [max(round_trips)] and max(round_trips) > 5_000
+
+
+def test_of_more_cities_no_part_is_large_and_none_is_unknown(round_trips, valkey):
+    cells = many(34_000)
+    fetch(valkey, cells[0])
+    fetch(valkey, cells[-1], hours_ago=5)
+    ask_for(cells[-1], 300)
+    round_trips.clear()
+    seen = glance(cells)
+    assert list(seen.cities) == cells and not seen.is_redis_gone
+    told = [seen.cities[cell].state for cell in cells]
+    assert (told[0], told[-1], set(told[1:-1])) == ("fresh", "stale", {"cold"})
+    assert (seen.cities[cells[-1]].requests_per_hour or 0) > 0
+    assert len([commands for commands in round_trips if commands > 100]) == 34 and max(round_trips) < 1_020
 
 
 # ── when things break ─────────────────────────────────────────────────────────────────────────────

@@ -1,14 +1,29 @@
-"""The guide for mobile developers: its examples are run as they stand, or held to what the schema promises."""
+"""The guide for mobile developers: its curl examples are run as they stand.
 
+The clients in Dart, Kotlin and Swift are not compiled: they are held to the words that they need, to the schema, and
+Dart's rounding, which is written out by hand, by a port of it.
+"""
+
+import csv
 import html
 import re
 import subprocess
+from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from tests.servers import Instance
+from tests.staged_upstream import StagedUpstream, http
 from weather.cells import Cell
 from weathernote.docs import EXAMPLES, GUIDE
+
+with (Path(__file__).parent / "data" / "cells.csv").open(encoding="utf-8") as file:
+    #: As doubles: what a phone's position is.
+    POSITIONS = [(float(row["lat"]), float(row["lon"])) for row in csv.DictReader(file)]
+
+
+SPENT = {"code": "budget_exhausted", "status": 503}
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +84,87 @@ def test_each_client_does_what_the_guide_says(page, language, needed):
 def test_each_client_rounds_halves_away_from_zero(page, language, rounding):
     (code,) = codes(page, f"{language}-client")
     assert rounding in code
+
+
+def ported_tenth(text: str) -> str:
+    """The Dart example's `tenth` line by line, from the text that Dart makes of a double without its sign."""
+    degrees, text = float(text), text.lstrip("-")
+    if "e" in text:
+        return "0.0"
+    dot = text.find(".")
+    if dot < 0:
+        return f"-{text}.0" if degrees < 0 else f"{text}.0"
+    tenths = int(text[:dot] + text[dot + 1])
+    if dot + 2 < len(text) and text[dot + 2] >= "5":
+        tenths += 1
+    sign = "-" if degrees < 0 and tenths > 0 else ""
+    return f"{sign}{tenths // 10}.{tenths % 10}"
+
+
+PORTED = """
+  final text = degrees.abs().toString(); // 40.7128; below a millionth 3.1e-7
+  if (text.contains('e')) return '0.0';
+  final dot = text.indexOf('.');
+  if (dot < 0) return degrees < 0 ? '-$text.0' : '$text.0';
+  var tenths = int.parse(text.substring(0, dot) + text[dot + 1]);
+  if (dot + 2 < text.length && text.codeUnitAt(dot + 2) >= '5'.codeUnitAt(0)) tenths++;
+  final sign = degrees < 0 && tenths > 0 ? '-' : '';
+  return '$sign${tenths ~/ 10}.${tenths % 10}';
+"""
+
+
+def the_services_own(lat: float, lon: float) -> list[Decimal]:
+    cell = Cell.parse(repr(lat), repr(lon))
+    return [Decimal(str(cell.latitude)), Decimal(str(cell.longitude))]
+
+
+def test_what_was_ported_is_what_the_dart_example_says(page):
+    (code,) = codes(page, "dart-client")
+    assert PORTED in code
+
+
+@pytest.mark.parametrize(("lat", "lon"), POSITIONS)
+def test_a_port_of_the_dart_rounding_finds_the_cells_of_all_listed_positions(lat, lon):
+    """As doubles, which is what a phone has. Dart itself, Kotlin and Swift are not compiled here."""
+    # Python, Dart and JavaScript all write a double with the fewest digits, and Python alone has e-5 and e-6 too.
+    sent = [ported_tenth(repr(degrees)) for degrees in (lat, lon)]
+    back = [Decimal(one) for one in sent]
+    assert [back[0], Decimal(-180) if back[1] == 180 else back[1]] == the_services_own(lat, lon)
+
+
+def test_the_shells_own_rounding_finds_the_cells_of_all_listed_positions(page, tmp_path):
+    (script,) = codes(page, "curl-client")
+    tenth = re.search(r"^tenth\(\) \{.*?^\}$", script, re.DOTALL | re.MULTILINE)
+    assert tenth
+    asked = [repr(degrees) for position in POSITIONS for degrees in position]
+    ran = run("\n".join([tenth[0], *(f"tenth {one}" for one in asked)]), tmp_path)
+    rounded = [Decimal(line) for line in ran.stdout.split()]
+    expected = [tenths for position in POSITIONS for tenths in the_services_own(*position)]
+    assert len(asked) == len(rounded) > 200
+    assert [Decimal(-180) if one == 180 else one for one in rounded] == expected
+
+
+def test_the_shell_does_not_wait_for_a_new_days_budget(page, tmp_path):
+    """Told to come back in three hours, each curl asks once, gives up and keeps what it was told."""
+    (script,) = codes(page, "curl-client")
+    with StagedUpstream(http(SPENT, status=503, Retry_After="10800")) as upstream:
+        ran = run(re.sub(r"http://[0-9.a-z]+:\d+", upstream.url, script), tmp_path)
+        # Some versions of curl call this a success, and the second request follows.
+        assert 1 <= len(upstream.requests) <= 2 and ran.stdout == "503\n" * len(upstream.requests)
+    assert "budget_exhausted" in (tmp_path / "answer.json").read_text()
+
+
+def test_the_line_that_waits_does_not_wait_for_a_new_days_budget(page, tmp_path):
+    (waiting,) = (line for line in codes(page, "curl") if "--retry" in line)
+    with StagedUpstream(http(SPENT, status=503, Retry_After="10800")) as upstream:
+        ran = run(re.sub(r"http://[0-9.a-z]+:\d+", upstream.url, waiting), tmp_path)
+        assert len(upstream.requests) == 1 and "budget_exhausted" in ran.stdout
+
+
+def test_swift_tells_how_it_is_compiled_and_passes_a_cancellation_on(page):
+    """By its words: it is not compiled here."""
+    (code,) = codes(page, "swift-client")
+    assert "swiftc -parse-as-library" in code and "throw CancellationError()" in code and "try?" not in code
 
 
 @pytest.mark.parametrize("language", ["dart", "kotlin", "swift"])

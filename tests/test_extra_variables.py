@@ -1,16 +1,19 @@
 """EXTRA_VARIABLES: asked for, paid for, shown and described; and instances of different settings side by side."""
 
 import json
+import random
+from collections import Counter
 from pathlib import Path
 
 import pytest
 import time_machine
 
 from tests.servers import Instance
-from tests.staged_upstream import CELL, CELLS, NOW, StagedUpstream, answer, http
+from tests.staged_upstream import CELL, CELLS, NOW, StagedUpstream, answer, http, place
 from tests.test_forecast import make_series
 from tests.tree import copy_of_the_code, run
 from weather import variables
+from weather.answers import Answer, Question, derive
 from weather.budget import Budget
 from weather.caller import BudgetSpent, Caller
 from weather.cells import Cell
@@ -18,7 +21,10 @@ from weather.forecast import Series, current, daily, hourly
 from weather.openmeteo import OpenMeteo, UpstreamNonsense, weight
 from weather.packing import pack, unpack, version_of
 from weather.service import service
+from weather.validation import read_place
 from weather.variables import EXTRA, HOURLY, HOURLY_NAMES, HOURS, KNOWN
+from weathernote import redis
+from weathernote.metrics import OPEN_METEO_WEIGHT
 
 WEATHER = "/api/v1/weather?lat=40.7128&lon=-74.0060"
 FORECAST = "/api/v1/forecast?lat=40.7128&lon=-74.0060"
@@ -33,6 +39,11 @@ def extended(api, settings, forget):
     settings.EXTRA_VARIABLES = NAMES
     forget()
     return api
+
+
+def found(question: Question) -> Answer | None:
+    store = service().store
+    return store.found(question, redis.ask(store.finding(question))[0])
 
 
 # ── values ────────────────────────────────────────────────────────────────────────────────────────
@@ -128,6 +139,72 @@ def test_what_is_paid_beyond_a_places_weight_goes_towards_the_next(valkey, api, 
     assert budget.quota.spent["day"] == 13
 
 
+def test_what_is_paid_ahead_ends_with_its_minute(valkey, api, forget):
+    """Ten are left of the next minute, which is enough for seven places of 1.3, whatever the last one was paid."""
+    now = [NOW - NOW % 60.0]
+    budget = Budget(minute=10, hour=1000, day=1000, fleet_processes=1, now=lambda: now[0], redis_now=lambda: now[0])
+    caller = Caller(None, budget, None, weight_of_a_cell=1.3)  # type: ignore[arg-type] # neither is asked
+    assert list(caller.paid_for(CELLS[:1], "cold")) == CELLS[:1]
+    now[0] += 60
+    assert list(caller.paid_for([Cell(number, 0) for number in range(20)], "cold")) == [Cell(n, 0) for n in range(7)]
+    assert budget.quota.spent == {"minute": 10, "hour": 12, "day": 12}
+
+
+def test_a_minute_that_ends_during_the_payment_brings_nothing_over(valkey, api, forget, monkeypatch):
+    """This process still thinks that it is the old minute: 9 are charged, for six places of 1.3 and not seven."""
+    now = [NOW - NOW % 60.0]
+    budget = Budget(minute=100, hour=1000, day=1000, fleet_processes=1, now=lambda: now[0], redis_now=lambda: now[0])
+    caller = Caller(None, budget, None, weight_of_a_cell=1.3)  # type: ignore[arg-type] # neither is asked
+    caller.paid_for(CELLS[:1], "cold")
+    old = budget.minute()
+    monkeypatch.setattr(budget, "minute", lambda: old)
+    now[0] += 60
+    seven = [Cell(number, 0) for number in range(7)]
+    assert list(caller.paid_for(seven, "cold")) == seven[:6]
+    assert budget.quota.spent["minute"] == 9
+
+
+def test_over_an_hour_no_minute_gets_more_weight_than_it_counts(valkey, api, forget):
+    now, asked, rolls = [float(NOW - NOW % 3600)], Counter[int](), random.Random(4)
+    budget = Budget(minute=10, hour=400, day=1000, fleet_processes=1, now=lambda: now[0], redis_now=lambda: now[0])
+    caller = Caller(None, budget, None, weight_of_a_cell=1.3)  # type: ignore[arg-type] # neither is asked
+    while now[0] < NOW - NOW % 3600 + 3600:
+        got = caller.paid_for([Cell(number, 0) for number in range(rolls.randint(1, 9))], "cold")
+        asked[int(now[0] // 60)] += sum(denied is None for denied in got.values())
+        now[0] += rolls.uniform(1, 40)
+    assert 1.3 * max(asked.values()) <= 10 and 1.3 * asked.total() <= budget.quota.spent["day"] <= 400
+
+
+def test_what_a_call_weighs_is_told_as_open_meteo_counts_it(extended):
+    before = OPEN_METEO_WEIGHT._value.get()
+    extended.get(WEATHER)
+    assert OPEN_METEO_WEIGHT._value.get() - before == pytest.approx(1.3)
+
+
+@pytest.mark.pure
+@pytest.mark.parametrize("units", ["metric", "imperial"])
+@pytest.mark.parametrize("variable", [*HOURLY, *EXTRA], ids=lambda variable: variable.name)
+def test_the_first_answer_is_as_those_from_the_record(variable, units):
+    """Further variables come with any decimals, and the ten with those that they are held with."""
+    said, rolls = place(), random.Random(variable.name)
+    middle = (variable.minimum + variable.maximum) / 2
+    finest = 5 if variable in EXTRA else variable.decimals
+    awkward = [0.285, 1.115, 12.5, 13.5, 2.675, 1234.5, 25.0, 35.0, 1609.344, 0.305, None, 0]
+    values = [round(middle + rolls.uniform(-1, 1) * (middle - variable.minimum), finest) for _ in range(HOURS)]
+    if variable in EXTRA:
+        fitting = [value for value in awkward if value is None or variable.minimum <= value <= variable.maximum]
+        values[:48] = (fitting * 48)[:48]
+    said["hourly"][variable.name] = values
+    said["hourly_units"][variable.name] = variable.unit
+    extras = (variable,) if variable in EXTRA else ()
+    raw = read_place(said, CELL, NOW, "open-meteo", extras)
+    held = unpack(pack(raw))
+    for days in (None, 10):
+        for now in (NOW, NOW + 1234):
+            question = Question(CELL, days, units)
+            assert derive(question, raw, now, 600, stale=False) == derive(question, held, now, 600, stale=False)
+
+
 def test_what_open_meteo_says_of_them_is_checked_like_the_rest():
     place = answer([CELL])
     place["hourly"]["uv_index"] = [-1.0] * HOURS
@@ -142,8 +219,8 @@ def test_what_open_meteo_says_of_them_is_checked_like_the_rest():
 def test_a_body_may_be_as_long_as_they_make_it():
     """240 kB for three places: more than the ten variables would ever need, and read to its end."""
     places = answer(CELLS)
-    for place in places:
-        place |= {"padding": "x" * 60_000}
+    for one in places:
+        one |= {"padding": "x" * 60_000}
     with StagedUpstream(http(places)) as upstream:
         extras = OpenMeteo(upstream.url, extras=EXTRA, now=lambda: NOW)
         assert all(isinstance(got, UpstreamNonsense) for got in extras.fetch(CELLS).values())
@@ -190,6 +267,22 @@ def test_an_answer_with_others_is_not_taken_for_ones_own(extended, settings, for
     settings.EXTRA_VARIABLES = ("visibility", "cloud_cover")
     forget()
     assert list(extended.get(WEATHER).json()["current"])[-3:-1] == ["cloud_cover", "visibility"]
+
+
+def test_an_answer_of_other_settings_is_passed_over_and_left_where_it_is(extended, settings, forget, valkey):
+    extended.get(WEATHER)
+    kept = valkey.get("weather:lat:40.7:lon:-74.0")
+    settings.EXTRA_VARIABLES = ("visibility", "cloud_cover")
+    forget()
+    assert found(Question(CELL)) is None and valkey.get("weather:lat:40.7:lon:-74.0") == kept
+    settings.EXTRA_VARIABLES = NAMES
+    forget()
+    assert (answer := found(Question(CELL))) and answer.text.decode() == kept
+
+
+def test_what_is_no_answer_is_deleted_whatever_the_settings(extended, valkey):
+    valkey.set("weather:lat:40.7:lon:-74.0", "garbage")
+    assert found(Question(CELL)) is None and not valkey.exists("weather:lat:40.7:lon:-74.0")
 
 
 def test_a_held_record_serves_all_of_it_again(extended, valkey, simulator):

@@ -18,7 +18,8 @@ if redis.call('TTL', KEYS[1]) < 0 then redis.call('EXPIRE', KEYS[1], ARGV[2]) en
 return {1, 0}
 """)
 _CLIENT_BACK = redis.script("""
-if tonumber(redis.call('GET', KEYS[1]) or 0) > 0 then return redis.call('DECR', KEYS[1]) end
+local back = math.min(tonumber(redis.call('GET', KEYS[1]) or 0), tonumber(ARGV[1]))
+if back > 0 then return redis.call('DECRBY', KEYS[1], back) end
 return 0
 """)
 # ARGV: what is left of the hour and of the day for cold cells, and the share of it that one address may have. What it
@@ -42,9 +43,8 @@ return {1, 0, 0, 0}
 """)
 _ADDRESS_BACK = redis.script("""
 for _, length in ipairs({3600, 86400}) do
-    if tonumber(redis.call('HGET', KEYS[1], 'spent:' .. length) or 0) > 0 then
-        redis.call('HINCRBY', KEYS[1], 'spent:' .. length, -1)
-    end
+    local back = math.min(tonumber(redis.call('HGET', KEYS[1], 'spent:' .. length) or 0), tonumber(ARGV[1]))
+    if back > 0 then redis.call('HINCRBY', KEYS[1], 'spent:' .. length, -back) end
 end
 return 1
 """)
@@ -97,26 +97,30 @@ class Allowance:
         of_client = _CLIENT(f"cold:client:{client}", self.cells_per_client, CLIENT_WINDOW_SECONDS)
         of_address = _ADDRESS(f"cold:address:{address}", of_hour, of_day, share, clock)
         replies = redis.ask(*[of_client] * cells, *[of_address] * cells)
-        return [self._exceeded(client, address, *both) for both in zip(replies, replies[cells:], strict=False)]
+        both = list(zip(replies[:cells], replies[cells:], strict=True))
+        exceeded = [self._exceeded(*of_one) for of_one in both]
+        # Who is refused by the one is not charged by the other.
+        refused = [of_one for of_one, why in zip(both, exceeded, strict=True) if why]
+        self._return(client, sum(reply[0] for reply, _ in refused), address, sum(reply[0] for _, reply in refused))
+        return exceeded
 
     @without_redis(returns=None)
-    def _exceeded(self, client: str, address: str, client_reply: Reply, address_reply: Reply) -> Exceeded | None:
+    def _exceeded(self, client_reply: Reply, address_reply: Reply) -> Exceeded | None:
         of_client, of_address = redis.value(client_reply), redis.value(address_reply)
         if of_client[0] and of_address[0]:
             return None
-        # Who is refused by the one is not charged by the other.
         if of_client[0]:
-            redis.ask(_CLIENT_BACK(f"cold:client:{client}"))
             _, seconds, most, window = of_address
             return Exceeded(f'"cold-address";q={most};w={window}', max(1, seconds))
-        if of_address[0]:
-            redis.ask(_ADDRESS_BACK(f"cold:address:{address}"))
         return Exceeded(f'"cold-client";q={self.cells_per_client};w={CLIENT_WINDOW_SECONDS}', max(1, of_client[1]))
 
-    @without_redis(returns=None)
     def give_back(self, client: str, address: str, cells: int = 1) -> None:
         """Undoes charges for what did not come, or what others had wanted already."""
-        both = _CLIENT_BACK(f"cold:client:{client}"), _ADDRESS_BACK(f"cold:address:{address}")
-        replies = redis.ask(*both * cells)
-        for reply in replies:
+        self._return(client, cells, address, cells)
+
+    @without_redis(returns=None)
+    def _return(self, client: str, of_client: int, address: str, of_address: int) -> None:
+        commands = [_CLIENT_BACK(f"cold:client:{client}", of_client)] if of_client else []
+        commands += [_ADDRESS_BACK(f"cold:address:{address}", of_address)] if of_address else []
+        for reply in redis.ask(*commands):
             redis.value(reply)

@@ -60,15 +60,15 @@ class Budget:
             # A 429 or a failure that Redis did not hear of, or forgot, still holds for this process.
             if refusal := self.quota.refusal(self._clock()):
                 return refusal
-        granted, reason, seconds = self._exchanged(weight, _or(least, weight), spender)
-        return Granted(granted) if granted > 0 else Denied(reason, max(1, math.ceil(seconds)))
+        granted, reason, seconds, minute = self._exchanged(weight, _or(least, weight), spender)
+        return Granted(granted, minute) if granted > 0 else Denied(reason, max(1, math.ceil(seconds)))
 
     @without_redis(returns=None)
     def look(self) -> None:
         """Sees what the others spent and tells what was seen; every few seconds, so that Redis cannot forget."""
         self._exchanged(0, 0, "cold")
 
-    def _exchanged(self, weight: int, least: int, spender: Spender) -> tuple[int, Reason, float]:
+    def _exchanged(self, weight: int, least: int, spender: Spender) -> tuple[int, Reason, float, int]:
         with self._lock:
             quota = self.quota
             reported, refreshed = dict(quota.unreported), quota.refreshed
@@ -80,7 +80,7 @@ class Budget:
         command = BUDGET(self.key, self._redis_clock(), weight, least, spender, COLD_SHARE, refreshed, *arguments)
         return self._read(redis.value(redis.ask(command)[0]), reported)
 
-    def _read(self, reply: Reply, reported: dict[BudgetWindow, int]) -> tuple[int, Reason, float]:
+    def _read(self, reply: Reply, reported: dict[BudgetWindow, int]) -> tuple[int, Reason, float, int]:
         granted, reason, seconds, now, failures, paused_until, closed_until, refreshed, *windows = reply
         with self._lock:
             self._ahead_seconds = float(now) - self.now()
@@ -90,7 +90,7 @@ class Budget:
             for window, start, spent in zip(WINDOW_SECONDS, windows[::2], windows[1::2], strict=True):
                 self.quota.saw(window, int(start), int(spent), reported[window])
             self.quota.refreshed = int(refreshed)
-        return int(granted), reason.decode(), float(seconds)
+        return int(granted), reason.decode(), float(seconds), int(windows[0])
 
     # ── when Open-Meteo says no ───────────────────────────────────────────────────────────────────
 
@@ -136,6 +136,12 @@ class Budget:
         """For how long nobody should ask: a 429 closed a window, or a row of failures made a pause."""
         with self._lock:
             return max(0.0, max(self.quota.closed_until, self.quota.paused_until) - self._clock())
+
+    def minute(self) -> int:
+        """When the present minute began, in unix seconds of the clock that the windows go by."""
+        with self._lock:
+            length = WINDOW_SECONDS["minute"]
+            return int(self._clock() // length) * length
 
     def remaining(self) -> dict[BudgetWindow, int]:
         """What is left of each window."""

@@ -49,21 +49,31 @@ class Caller:
         self.budget = budget
         self.conversation = conversation
         self.weight_of_a_cell = weight_of_a_cell
-        # Budgets count in whole numbers: what was paid beyond the cells' weight goes towards the next ones.
+        # Budgets count in whole numbers: what was paid beyond the cells' weight goes towards the next ones of that
+        # minute. It ends with it: the windows that follow count nothing of it.
         self._paid_ahead = 0.0
+        self._paid_in_minute = 0
 
     def paid_for(self, cells: list[Cell], spender: Spender) -> dict[Cell, BudgetSpent | None]:
         """None for the cells that the budget has room for; why not, for all, where it has room for none."""
         if not cells:
             return {}
+        if self._paid_ahead:
+            self._keep_to(self.budget.minute())
         granted = self.budget.charge(self._price(len(cells)), spender, least=self._price(1))
         if isinstance(granted, Denied):
             return dict.fromkeys(cells, BudgetSpent(granted))
+        # Another one, where it ended meanwhile or Redis' clock is not quite what was thought.
+        self._keep_to(granted.minute)
         paid = granted.weight + self._paid_ahead
         # For so many cells it is enough; the others' turn is next.
         affordable = min(len(cells), int(round(paid / self.weight_of_a_cell, 6)))
         self._paid_ahead = paid - affordable * self.weight_of_a_cell
         return dict.fromkeys(cells[:affordable])
+
+    def _keep_to(self, minute: int) -> None:
+        if minute != self._paid_in_minute:
+            self._paid_in_minute, self._paid_ahead = minute, 0.0
 
     def _price(self, cells: int) -> int:
         return max(1, whole(cells * self.weight_of_a_cell - self._paid_ahead))
@@ -89,16 +99,17 @@ class Caller:
 
     def _called(self, cells: list[Cell], *, is_paid: bool) -> Fetched | PlaceRejected:
         attempts = [None] if is_paid else []
-        made: list[int] = []
+        attempts_made = 0
         outcome = "failed"
 
         def pay(weight: int) -> None:
+            nonlocal attempts_made
             # The first attempt was paid for when the cells were chosen; a further one is paid for as it is made.
             if attempts:
                 attempts.pop()
             elif isinstance(granted := self.budget.charge(weight, "cold"), Denied):
                 raise BudgetSpent(granted)
-            made.append(weight)
+            attempts_made += 1
 
         try:
             fetched = self.upstream.fetch(cells, pay)
@@ -122,11 +133,11 @@ class Caller:
             self.budget.failed()
             return dict.fromkeys(cells, error)
         finally:
-            _count_calls(made, outcome)
+            _count_calls(attempts_made, len(cells) * self.weight_of_a_cell, outcome)
 
 
-def _count_calls(weights: list[int], outcome: str) -> None:
-    """Counts the attempts of a call, all but the last as retried."""
-    for at, weight_of_one in enumerate(weights, start=1):
+def _count_calls(attempts: int, weight_of_one: float, outcome: str) -> None:
+    """Counts the attempts of a call, all but the last as retried, by what Open-Meteo counts and not what was paid."""
+    for at in range(1, attempts + 1):
         metrics.OPEN_METEO_WEIGHT.inc(weight_of_one)
-        metrics.OPEN_METEO_CALLS.labels(outcome if at == len(weights) else "retried").inc()
+        metrics.OPEN_METEO_CALLS.labels(outcome if at == attempts else "retried").inc()

@@ -21,9 +21,10 @@ Reason = BudgetWindow | Literal["closed", "failures", "pace"]
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """So much may be spent now, and counts as spent."""
+    """So much may be spent now, and counts as spent in the minute that begins at `minute`, in unix seconds."""
 
     weight: int
+    minute: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ class Quota:
             return Denied(tight, math.ceil(self.start[tight] + WINDOW_SECONDS[tight] - now))
         for window in WINDOW_SECONDS:
             self.unreported[window] += granted
-        return Granted(granted)
+        return Granted(granted, self.start["minute"])
 
     def refusal(self, now: float) -> Denied | None:
         """Why nobody should ask Open-Meteo at all now, if there is a reason."""

@@ -78,7 +78,9 @@ class Store:
 
     @without_redis(instead=seen)
     def found(self, question: Question, reply: Reply) -> Answer | None:
-        """The finished answer in Redis' reply; what is no answer is deleted, and None like what is not there."""
+        """The finished answer in Redis' reply; what is no answer is deleted, and None like what is not there.
+
+        One without the variables that this instance shows is None too, and stays for those of other settings."""
         text = redis.value(reply)
         if text is None:
             return None
@@ -89,7 +91,8 @@ class Store:
             return known
         answer = answers.read(question, text, now, self.extras)
         if answer is None:
-            redis.ask(("DEL", key))
+            if answers.read(question, text, now) is None:
+                redis.ask(("DEL", key))
             return None
         self._seen_answers.put(key, text, answer)
         return answer

@@ -104,6 +104,8 @@ def read_place(place: Any, cell: Cell, now: float, source: str, extras: Sequence
         raise UpstreamNonsense("the hours are not in unixtime")
     start, rows = _hours(hourly.get("time"), now)
     columns = {variable.name: _column(variable, hourly, units, rows) for variable in (*HOURLY, *extras)}
+    # The ten come with the decimals that they are held with.
+    columns |= {variable.name: _as_held(columns[variable.name], variable.decimals) for variable in extras}
     _check_no_gap(columns, start, now)
     return Series(
         latitude=latitude,
@@ -196,6 +198,15 @@ def _column(variable: Variable, hourly: dict[str, Any], units: dict[str, Any], r
     if values and not (min(values) >= variable.minimum and max(values) <= variable.maximum and _no_nan(values)):
         raise UpstreamNonsense(f"{variable.name} has a value that cannot be")
     return column
+
+
+def _as_held(column: list[float | None], decimals: int) -> list[float | None]:
+    """The values as they come back out of a packed record, so that the first answer is as all later ones are."""
+    scale = 10**decimals
+    held = [None if value is None else round(value * scale) for value in column]
+    if decimals < 0:
+        return [None if value is None else value * 10**-decimals for value in held]
+    return [None if value is None else value / scale for value in held] if decimals else list(held)
 
 
 def _no_nan(values: list[float]) -> bool:

@@ -1,3 +1,4 @@
+// swiftc -parse-as-library weather.swift
 import Foundation
 
 let base = "https://weather.example/api/v1"
@@ -67,11 +68,16 @@ actor WeatherApi {
         if let etag = known?.etag { request.setValue(etag, forHTTPHeaderField: "If-None-Match") }
         var attempt = 1
         while true {
-            guard let (body, response) = try? await URLSession.shared.data(for: request),
-                let answer = response as? HTTPURLResponse
-            else {
+            let (body, answer): (Data, HTTPURLResponse)
+            do {
+                let (data, response) = try await URLSession.shared.data(for: request)
+                guard let http = response as? HTTPURLResponse else { throw URLError(.badServerResponse) }
+                (body, answer) = (data, http)
+            } catch {
+                // Whoever left the screen wants no weather any more; URLSession says it in words of its own.
+                if error is CancellationError || (error as? URLError)?.code == .cancelled { throw CancellationError() }
                 if let known { return known.body }  // offline
-                throw URLError(.notConnectedToInternet)
+                throw error
             }
             if answer.statusCode == 200 {
                 kept[url] = Kept(etag: answer.value(forHTTPHeaderField: "ETag"), body: body)

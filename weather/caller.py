@@ -1,6 +1,7 @@
 """The calls of one turn: paid for before they are made, halved where a place spoils one, and each outcome told."""
 
 import logging
+import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol
@@ -40,7 +41,7 @@ class BudgetSpent(UpstreamError):
 
 
 class Caller:
-    """Asks Open-Meteo for the cells of a turn, each of a weight, for one thread at a time."""
+    """Asks Open-Meteo for the cells of a turn, each of a weight."""
 
     def __init__(
         self, upstream: Upstream, budget: Budget, conversation: Conversation, *, weight_of_a_cell: float = 1.0
@@ -51,19 +52,21 @@ class Caller:
         self.weight_of_a_cell = weight_of_a_cell
         # Budgets count in whole numbers: what was paid beyond the cells' weight goes towards the next ones.
         self._paid_ahead = 0.0
+        self._paying = threading.Lock()
 
     def paid_for(self, cells: list[Cell], spender: Spender) -> dict[Cell, BudgetSpent | None]:
         """None for the cells that the budget has room for; why not, for all, where it has room for none."""
         if not cells:
             return {}
-        granted = self.budget.charge(self._price(len(cells)), spender, least=self._price(1))
-        if isinstance(granted, Denied):
-            return dict.fromkeys(cells, BudgetSpent(granted))
-        paid = granted.weight + self._paid_ahead
-        # For so many cells it is enough; the others' turn is next.
-        affordable = min(len(cells), int(round(paid / self.weight_of_a_cell, 6)))
-        self._paid_ahead = paid - affordable * self.weight_of_a_cell
-        return dict.fromkeys(cells[:affordable])
+        with self._paying:
+            granted = self.budget.charge(self._price(len(cells)), spender, least=self._price(1))
+            if isinstance(granted, Denied):
+                return dict.fromkeys(cells, BudgetSpent(granted))
+            paid = granted.weight + self._paid_ahead
+            # For so many cells it is enough; the others' turn is next.
+            affordable = min(len(cells), int(round(paid / self.weight_of_a_cell, 6)))
+            self._paid_ahead = paid - affordable * self.weight_of_a_cell
+            return dict.fromkeys(cells[:affordable])
 
     def _price(self, cells: int) -> int:
         return max(1, whole(cells * self.weight_of_a_cell - self._paid_ahead))

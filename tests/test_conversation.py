@@ -152,7 +152,7 @@ def test_a_refresh_whose_queue_redis_forgot_is_dropped_and_nobody_spins(api, val
     first.refresh(CELLS[0])
     eventually(lambda: valkey.keys("slot:*"))
     second.refresh(CELLS[1])
-    eventually(lambda: second._wanted and second._wanted[CELLS[1]].is_queued)
+    eventually(lambda: second._wanted and second._wanted[CELLS[1]].queued_at)
     valkey.flushall()
     before = commands(valkey)
     eventually(lambda: not second._wanted)

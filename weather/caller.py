@@ -1,6 +1,7 @@
 """The calls of one turn: paid for before they are made, halved where a place spoils one, and each outcome told."""
 
 import logging
+import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol
@@ -40,7 +41,7 @@ class BudgetSpent(UpstreamError):
 
 
 class Caller:
-    """Asks Open-Meteo for the cells of a turn, each of a weight, for one thread at a time."""
+    """Asks Open-Meteo for the cells of a turn, each of a weight."""
 
     def __init__(
         self, upstream: Upstream, budget: Budget, conversation: Conversation, *, weight_of_a_cell: float = 1.0
@@ -53,11 +54,16 @@ class Caller:
         # minute. It ends with it: the windows that follow count nothing of it.
         self._paid_ahead = 0.0
         self._paid_in_minute = 0
+        self._paying = threading.Lock()
 
     def paid_for(self, cells: list[Cell], spender: Spender) -> dict[Cell, BudgetSpent | None]:
         """None for the cells that the budget has room for; why not, for all, where it has room for none."""
         if not cells:
             return {}
+        with self._paying:
+            return self._paid(cells, spender)
+
+    def _paid(self, cells: list[Cell], spender: Spender) -> dict[Cell, BudgetSpent | None]:
         if self._paid_ahead:
             self._keep_to(self.budget.minute())
         granted = self.budget.charge(self._price(len(cells)), spender, least=self._price(1))

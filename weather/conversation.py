@@ -12,7 +12,7 @@ from zlib import crc32
 
 from weather.cells import Cell
 from weathernote import redis
-from weathernote.redis import without_redis
+from weathernote.redis import Command, Reply, without_redis
 
 #: A refresh that nobody came to within this time is wanted anew by the next request.
 REFRESH_WANTED_SECONDS = 60
@@ -72,13 +72,14 @@ class Conversation:
     @without_redis(returns=None)
     def want(self, cold: Collection[Cell], wait_seconds: float, refresh: Collection[Cell]) -> None:
         """Queues cold cells, for as long as someone may wait, and refreshes; each stands there once in the fleet."""
-        commands = []
-        for slot in range(self.slots):
-            ours = [[cell.key for cell in cells if self.slot_of(cell) == slot] for cells in (cold, refresh)]
-            if any(ours):
-                members = [key for keys in ours for key in keys]
-                seconds = (math.ceil(wait_seconds), REFRESH_WANTED_SECONDS)
-                commands.append(_WANT(_queue(slot), *seconds, len(ours[0]), *members))
+        seconds = (math.ceil(wait_seconds), REFRESH_WANTED_SECONDS)
+        queues: dict[int, tuple[list[str], list[str]]] = {}
+        for at, cells in enumerate((cold, refresh)):
+            for cell in cells:
+                queues.setdefault(self.slot_of(cell), ([], []))[at].append(cell.key)
+        commands = [
+            _WANT(_queue(slot), *seconds, len(colds), *colds, *refreshes) for slot, (colds, refreshes) in queues.items()
+        ]
         for reply in redis.ask(*commands):
             redis.value(reply)
 
@@ -113,11 +114,20 @@ class Conversation:
     @without_redis(returns=frozenset())
     def still_wanted(self, cells: Collection[Cell]) -> frozenset[Cell]:
         """Those of the cells that stand in the queue."""
-        replies = redis.ask(*(("ZSCORE", _queue(self.slot_of(cell)), cell.key) for cell in cells))
+        replies = redis.ask(*map(self.standing, cells))
         return frozenset(cell for cell, reply in zip(cells, replies, strict=True) if redis.value(reply) is not None)
 
     def is_wanted(self, cell: Cell) -> bool:
-        return cell in self.still_wanted([cell])
+        return self.stands(redis.ask(self.standing(cell))[0])
+
+    def standing(self, cell: Cell) -> Command:
+        """The command whose reply `stands` reads, for whoever shares a round trip with it."""
+        return ("ZSCORE", _queue(self.slot_of(cell)), cell.key)
+
+    @without_redis(returns=False)
+    def stands(self, reply: Reply) -> bool:
+        """Whether the cell of `standing` is in the queue."""
+        return redis.value(reply) is not None
 
 
 def _slot(slot: int) -> str:

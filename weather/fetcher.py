@@ -1,8 +1,8 @@
 """This process's one voice towards Open-Meteo: it gathers the wanted cells, calls, stores and wakes the waiters.
 
 One thread converses, so that a hundred misses cost a few calls and no thread that serves hits is lost to
-them. It queues what its process wants, takes its turn when the fleet's slot is free, and until then looks
-whether another process has fetched it.
+them. It queues what its process wants, takes its turn when one of the fleet's slots is free, and until then looks
+whether another process has fetched it. Each call has a thread of its own, so that a process can use several slots.
 """
 
 import logging
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from time import monotonic, sleep, time
 
 from weather import drift
+from weather.answer_json import give_way
 from weather.budget import Budget
 from weather.caller import Caller, Fetched, Upstream
 from weather.cells import Cell
@@ -21,22 +22,26 @@ from weather.forecast import Series
 from weather.openmeteo import PlaceRejected, UpstreamError, UpstreamUnavailable
 from weather.quota import Spender
 from weather.store import Store
-from weathernote import metrics
+from weathernote import metrics, redis
 
 log = logging.getLogger(__name__)
 
 #: How soon a process sees that the slot is free, or that another has fetched what it waits for.
 POLL_SECONDS = 0.025
+#: Whoever asked for a cell in vain takes it out of the queue; so soon it is queued again for those who still wait.
+REQUEUE_SECONDS = 0.25
 
 
 @dataclass(slots=True)
 class _Wanted:
-    """What a cell is wanted for, until when (monotonic), whether anyone waits, and whether the fleet's queue has it."""
+    """What a cell is wanted for, until when, whether anyone waits, since when the fleet's queue has it, and whether a
+    call of this process is about it. Times are monotonic."""
 
     spender: Spender
     until: float
     is_awaited: bool = False
-    is_queued: bool = False
+    queued_at: float | None = None
+    is_asked: bool = False
     future: Future[Series] = field(default_factory=Future)
 
 
@@ -64,6 +69,8 @@ class Fetcher:
         self.now = now
         self._wanted: dict[Cell, _Wanted] = {}
         self._changed = threading.Condition()
+        self._talking: set[int] = set()  # the slots that calls of this process have
+        self._freed = threading.Event()
         self._thread: threading.Thread | None = None
 
     def want(self, cell: Cell) -> Future[Series]:
@@ -93,7 +100,7 @@ class Fetcher:
         """Asks for cells of a slot in the caller's thread, in one call with the cold ones that others wait for.
 
         None while another process has the slot, or nobody could keep what comes. What the call had no room for, or the
-        budget, is left out. For a fetcher whose own thread does not run: its upstream is for one thread at a time.
+        budget, is left out. For a fetcher whose own thread does not run.
         """
         turn = self.conversation.turn(slot)
         if turn is None or not turn.token:
@@ -112,6 +119,11 @@ class Fetcher:
     def is_wanted(self, cell: Cell) -> bool:
         """Whether the cell is wanted already, in this process or in another."""
         return cell in self._wanted or self.conversation.is_wanted(cell)
+
+    def known_of(self, cell: Cell) -> tuple[int, bool]:
+        """For how many seconds the cell stays rejected, and whether it is wanted already; in one round trip."""
+        rejected, queued = redis.ask(self.store.rejection(cell), self.conversation.standing(cell))
+        return self.store.rejected_seconds(rejected), cell in self._wanted or self.conversation.stands(queued)
 
     def wanted_of(self, cells: Iterable[Cell]) -> set[Cell]:
         """Those of the cells that are."""
@@ -138,7 +150,7 @@ class Fetcher:
             wanted.is_awaited |= is_awaited
             if spender == "cold":
                 # Whoever waits for it takes a refresh forward.
-                wanted.spender, wanted.until, wanted.is_queued = spender, until, False
+                wanted.spender, wanted.until, wanted.queued_at = spender, until, None
             self._start_once()
             return wanted.future, is_first
 
@@ -152,56 +164,98 @@ class Fetcher:
     def _converse(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._wanted)
+                self._changed.wait_for(lambda: not all(wanted.is_asked for wanted in self._wanted.values()))
             try:
-                had_a_turn = self._take_a_turn()
-            except Exception as error:  # the thread must outlive whatever happens to one turn
+                had_a_turn = self._go_round()
+            except Exception as error:  # the thread must outlive whatever happens to one round
                 log.exception("The fetcher failed over a turn.")
                 self._answer(dict.fromkeys(self._wanted, UpstreamError(str(error))))
                 had_a_turn = False
             if not had_a_turn:
-                sleep(POLL_SECONDS)
+                self._freed.wait(POLL_SECONDS)
+                self._freed.clear()
 
-    def _take_a_turn(self) -> bool:
-        """Queues what is wanted and uses the first slot that is free; False where all were others'."""
+    def _go_round(self) -> bool:
+        """Queues what is wanted and uses the slots that are free; False where there was none to use."""
         wanted = self._still_waited_for()
-        cold, refresh = (
-            [cell for cell in wanted if wanted[cell].spender == spender] for spender in ("cold", "refresh")
-        )
-        unqueued = [cell for cell in refresh if not wanted[cell].is_queued]
-        self.conversation.want(cold, self.wait_seconds, unqueued)
-        for cell in unqueued:
-            wanted[cell].is_queued = True
-        for slot in dict.fromkeys(map(self.conversation.slot_of, wanted)):
-            if (turn := self.conversation.turn(slot)) and self._use(turn, cold):
-                return True
+        self._queue(wanted)
+        slots = dict.fromkeys(map(self.conversation.slot_of, wanted))
+        begun = [slot for slot in slots if slot not in self._talking and self._begin(slot, wanted)]
+        if begun:
+            return True
         # Whoever has the slot fetches what we wait for, and takes our refreshes out of the queue when they are done.
-        self._answer(self._known([cell for cell in wanted if wanted[cell].is_awaited]))
+        others = [cell for cell in wanted if self.conversation.slot_of(cell) not in self._talking]
+        self._answer(self._known([cell for cell in others if wanted[cell].is_awaited]))
+        refresh = [cell for cell in others if wanted[cell].spender == "refresh"]
         gone = set(refresh) - self.conversation.still_wanted(refresh)
         self._answer(dict.fromkeys(gone, UpstreamUnavailable("another process could not refresh the cell")))
         return False
 
+    def _queue(self, wanted: dict[Cell, _Wanted]) -> None:
+        now = monotonic()
+        cold, refresh = (
+            [cell for cell, one in wanted.items() if one.spender == spender and _is_due(one, now)]
+            for spender in ("cold", "refresh")
+        )
+        if cold or refresh:
+            self.conversation.want(cold, self.wait_seconds, refresh)
+        for cell in (*cold, *refresh):
+            wanted[cell].queued_at = now
+
+    def _begin(self, slot: int, wanted: dict[Cell, _Wanted]) -> bool:
+        """Begins a call with the slot if it is free; False where there is nothing to ask for with it."""
+        turn = self.conversation.turn(slot)
+        if turn is None:
+            return False
+        if not turn.token:
+            # Without Redis there is no queue that all have, and no slot but this process's own one call.
+            alone = [cell for cell, one in wanted.items() if one.spender == "cold"]
+            ours = [cell for cell in alone if self.conversation.slot_of(cell) == slot]
+            turn = Turn(slot, "", turn.cold or ours[: self.conversation.batch], turn.refresh)
+        if not (turn.cold or turn.refresh) or (not turn.token and self._talking):
+            self.conversation.end(turn, ())
+            return False
+        self._talking.add(slot)
+        self._set_asked(turn, True)
+        threading.Thread(target=self._talk, args=(turn,), name="fetcher-call", daemon=True).start()
+        return True
+
+    def _talk(self, turn: Turn) -> None:
+        try:
+            self._use(turn)
+        except Exception as error:  # whoever waits is told, and not too fast for another try
+            log.exception("The fetcher failed over a turn.")
+            self._answer(dict.fromkeys((*turn.cold, *turn.refresh), UpstreamError(str(error))))
+            sleep(POLL_SECONDS)
+        finally:
+            self._talking.discard(turn.slot)
+            # What the budget had no room for is still wanted.
+            self._set_asked(turn, False)
+            self._freed.set()
+
+    def _set_asked(self, turn: Turn, is_asked: bool) -> None:
+        with self._changed:
+            for cell in (*turn.cold, *turn.refresh):
+                if cell in self._wanted:
+                    self._wanted[cell].is_asked = is_asked
+            self._changed.notify()
+
     def _still_waited_for(self) -> dict[Cell, _Wanted]:
+        """What no call of this process is about."""
         with self._changed:
             now = monotonic()
             self._wanted = {cell: wanted for cell, wanted in self._wanted.items() if wanted.until > now}
-            return dict(self._wanted)
+            return {cell: wanted for cell, wanted in self._wanted.items() if not wanted.is_asked}
 
-    def _use(self, turn: Turn, cold: list[Cell]) -> bool:
-        """Asks for the turn's batch, and where Redis is gone for our own cells, in one call if all goes well.
-
-        False where there was nothing to ask for: the queue is empty, or without Redis nobody waits.
-        """
+    def _use(self, turn: Turn) -> None:
+        """Asks for the turn's batch, in one call if all goes well."""
         fetched: Fetched = {}
-        # Without Redis there is no queue that all have, and no token.
-        alone = [] if turn.token else [cell for cell in cold if self.conversation.slot_of(cell) == turn.slot]
         try:
-            fetched = self._fetched(turn, turn.cold or alone[: self.conversation.batch], turn.refresh)
+            fetched = self._fetched(turn, turn.cold, turn.refresh)
             self._answer(fetched)
         finally:
             # Another process that still waits for one of them queues it again.
             self.conversation.end(turn, fetched)
-        return bool(fetched)
 
     def _answer(self, fetched: Fetched) -> None:
         with self._changed:
@@ -211,6 +265,8 @@ class Fetcher:
                 future.set_result(got)
             else:
                 future.set_exception(got)
+            # So those who wait go on one after another, and not all at once before the next hit.
+            give_way()
 
     def _known(self, cells: list[Cell]) -> Fetched:
         """Those of the cells that someone has fetched since they were wanted, or that Open-Meteo rejected."""
@@ -247,3 +303,10 @@ class Fetcher:
         age = drift.age_of(held, now)
         for variable, difference in drift.drift(held, new, now).items():
             metrics.FORECAST_DRIFT.labels(variable, age).observe(difference)
+
+
+def _is_due(wanted: _Wanted, now: float) -> bool:
+    """Whether the cell is to be queued: at once, and where others wait for it too again and again."""
+    if wanted.queued_at is None:
+        return True
+    return wanted.spender == "cold" and now - wanted.queued_at >= REQUEUE_SECONDS

@@ -2,6 +2,7 @@
 
 import math
 import re
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from email.utils import parsedate_to_datetime
@@ -81,7 +82,7 @@ def series_of(extras: Sequence[Variable]) -> Sections:
 
 
 class OpenMeteo:
-    """Asks `url` (its path is /v1/forecast if it has none) for the hourly series of cells; for one thread at a time."""
+    """Asks `url` (its path is /v1/forecast if it has none) for the hourly series of cells."""
 
     def __init__(
         self,
@@ -102,6 +103,7 @@ class OpenMeteo:
         self.series = series_of(extras)
         self.now = now
         self._transport = Transport()
+        self._reading = threading.Lock()
 
     def fetch(
         self, cells: Sequence[Cell], before_attempt: Callable[[int], None] = lambda _: None
@@ -116,7 +118,9 @@ class OpenMeteo:
         if not asked:
             return {}
         body = self._body(asked, self.series, before_attempt)
-        return read_answer(body, asked, self.now(), self.source, self.extras)
+        # One by one: several at once would be ready no sooner, and keep those waiting longer who serve hits.
+        with self._reading:
+            return read_answer(body, asked, self.now(), self.source, self.extras)
 
     def fetch_documents(
         self, cells: Sequence[Cell], sections: Sections, before_attempt: Callable[[int], None] = lambda _: None

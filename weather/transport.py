@@ -5,6 +5,7 @@ import re
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ class Reply:
 
 
 class Transport:
-    """GETs over one connection that is kept alive between them; for one thread at a time.
+    """GETs over connections that are kept alive between them: one for each thread that asks at the same time.
 
     The timeouts of requests hold for each read of a socket: a server that drips its headers or its body byte by byte
     is never late, and the lookup of a name knows no timeout at all. So each call runs in a thread of its own, and
@@ -46,8 +47,9 @@ class Transport:
     """
 
     def __init__(self) -> None:
-        self._line = _Line()
+        self._idle: deque[_Line] = deque()
         self._lost: list[threading.Thread] = []
+        self._losing = threading.Lock()
 
     def get(self, url: str, *, headers: Mapping[str, str], deadline: float, max_bytes: int) -> Reply:
         """The reply to a GET; `deadline` is in time.monotonic(), `max_bytes` bounds the decoded body of a 200.
@@ -55,14 +57,15 @@ class Transport:
         No redirects, no cookies, and no proxy or netrc of the environment: a Session brings those, and here is none.
         Raises UpstreamUnavailable, UpstreamNonsense for a body that is too long or cannot be decoded.
         """
-        self._lost = [call for call in self._lost if call.is_alive()]
-        if len(self._lost) >= _MAX_LOST_CALLS:
-            raise UpstreamUnavailable("the lookup of its name hangs")
+        with self._losing:
+            self._lost = [call for call in self._lost if call.is_alive()]
+            if len(self._lost) >= _MAX_LOST_CALLS:
+                raise UpstreamUnavailable("the lookup of its name hangs")
+        line = self._idle_line()
         outcomes: SimpleQueue[Reply | UpstreamError] = SimpleQueue()
         left = max(deadline - time.monotonic(), 0.001)
         call = threading.Thread(
-            target=lambda line: outcomes.put(_reply_or_error(line, url, headers, left, max_bytes)),
-            args=(self._line,),
+            target=lambda: outcomes.put(_reply_or_error(line, url, headers, left, max_bytes)),
             name="open-meteo-call",
             daemon=True,
         )
@@ -70,16 +73,20 @@ class Transport:
         try:
             outcome = outcomes.get(timeout=left)
         except Empty:
-            self._give_up(call)
+            line.sever()
+            with self._losing:
+                self._lost.append(call)
             raise UpstreamUnavailable("it did not answer in time") from None
+        self._idle.append(line)
         if isinstance(outcome, UpstreamError):
             raise outcome
         return outcome
 
-    def _give_up(self, call: threading.Thread) -> None:
-        self._line.sever()
-        self._line = _Line()
-        self._lost.append(call)
+    def _idle_line(self) -> "_Line":
+        try:
+            return self._idle.pop()  # the one used last, so that the others may end when they are not needed
+        except IndexError:
+            return _Line()
 
 
 class _Line(HTTPAdapter):

@@ -38,7 +38,7 @@ class Waiting:
 
     def for_a_new_place(self, cell: Cell, asker: Asker) -> Series:
         """What Open-Meteo says of a cell of which nothing is held, paid by whoever wants it first; or Problem."""
-        seconds = self.fetcher.store.rejected_seconds(cell)
+        seconds, is_wanted = self.fetcher.known_of(cell)
         if seconds > 0:
             raise _no_weather(seconds)
         if self.fetcher.is_paused:
@@ -46,7 +46,7 @@ class Waiting:
         if not self._places.acquire(blocking=False):
             raise _overloaded()
         try:
-            return self._charged(cell, asker)
+            return self._charged(cell, asker, is_charged=not is_wanted)
         finally:
             self._places.release()
 
@@ -127,8 +127,7 @@ class Waiting:
         finally:
             account.waited(monotonic() - began)
 
-    def _charged(self, cell: Cell, asker: Asker) -> Series:
-        is_charged = not self.fetcher.is_wanted(cell)
+    def _charged(self, cell: Cell, asker: Asker, *, is_charged: bool) -> Series:
         if is_charged and (exceeded := self.allowance.charge(asker.client, asker.address)):
             raise _too_many(exceeded)
         future, is_first = self.fetcher.join(cell)

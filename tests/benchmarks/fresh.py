@@ -22,7 +22,7 @@ from tests.benchmarks.rounds import in_rounds, ratio
 from tests.benchmarks.things import Setting, Thing
 
 UPSTREAM_MS, PER_PLACE_MS = 300.0, 1.0
-CONCURRENCY = 4
+CONCURRENCY = 8
 #: Phones that wait for a fresh cell at any moment, of two workers that let 112 wait each.
 WAITING = 160
 HITS_A_SECOND = 200

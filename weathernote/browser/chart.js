@@ -10,7 +10,7 @@ const GUTTER = 42;
 const STEPS = [1, 2, 3, 4, 6, 8, 12];
 const LEAST_STEP_WIDTH = 44;
 
-// ── where things go; pure ─────────────────────────────────────────────────────────────────────────
+// ── where things go; pure ──
 
 // How many hours lie between two labels, so that they have room.
 export const stepFor = (width, hours) => STEPS.find((step) => (step * width) / hours >= LEAST_STEP_WIDTH) ?? 12;
@@ -64,7 +64,7 @@ export function stretches(values, holds) {
   return found;
 }
 
-// ── the picture ───────────────────────────────────────────────────────────────────────────────────
+// ── the picture ──
 
 export function draw(svg, forecast, width, locale) {
   const { hourly, units } = forecast;
@@ -186,7 +186,7 @@ function labels({ hourly, within, labelled, locale }) {
   return [...pictures.filter(Boolean), ...hours];
 }
 
-// ── an hour in words ──────────────────────────────────────────────────────────────────────────────
+// ── an hour in words ──
 
 export function hourInWords({ hourly, units }, index, locale) {
   const at = (name) => hourly[name][index];

@@ -11,6 +11,7 @@ function tenths(text) {
   const digits = ("0".repeat(Math.max(0, -point)) + whole + fraction).padEnd(Math.max(0, point) + 2, "0");
   const cut = Math.max(0, point) + 1;
   const count = BigInt(digits.slice(0, cut)) + (digits[cut] >= "5" ? 1n : 0n);
+  if (count > 9999n) return null; // no number of degrees, however it is written
   return `${sign && count ? "-" : ""}${count / 10n}.${count % 10n}`;
 }
 

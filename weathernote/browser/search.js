@@ -9,18 +9,24 @@ const LIMIT = 8;
 
 export function watchSearch(choose) {
   const [input, list, note, popup] = ["search", "places", "search-note", "popup"].map($);
-  let [options, active, pause, asking] = [[], -1, 0, null];
+  let [options, optionsFor, active, pause, asking] = [[], null, -1, 0, null]; // optionsFor: the text that they answer
   const known = new Map();
 
   const close = () => {
-    options = [];
+    [options, optionsFor] = [[], null];
     activate(-1);
     list.replaceChildren();
     popup.hidden = true;
     input.setAttribute("aria-expanded", "false");
   };
-  const open = (places, words) => {
-    options = places;
+  // What is still under way must not open the list again.
+  const leave = () => {
+    clearTimeout(pause);
+    asking?.abort();
+    close();
+  };
+  const open = (text, places, words) => {
+    [options, optionsFor] = [places, text];
     list.replaceChildren(...places.map(option));
     list.hidden = places.length === 0;
     note.textContent = words;
@@ -49,29 +55,31 @@ export function watchSearch(choose) {
     const place = options[index];
     if (!place) return;
     input.value = place.name;
-    close();
+    leave();
     choose(place);
   };
   const search = async () => {
     const text = input.value.trim();
+    clearTimeout(pause);
     asking?.abort();
     // A single letter begins thousands of names, a single character of many scripts is one.
     if (text.length < 2 && /^[\u0000-\u024f]*$/.test(text)) return close();
     asking = new AbortController();
+    const { signal } = asking;
     try {
-      const places = known.get(text) ?? (await found(text, asking.signal));
+      const places = known.get(text) ?? (await found(text, signal));
       known.set(text, places);
-      if (text !== input.value.trim()) return;
-      open(places, places.length ? "" : `No place begins with “${text}”.`);
+      if (signal.aborted || text !== input.value.trim()) return;
+      open(text, places, places.length ? "" : `No place begins with “${text}”.`);
       say(places.length ? `${places.length} places. Use the arrow keys.` : `No place begins with ${text}.`);
     } catch (error) {
-      if (error instanceof Trouble) failed(error);
+      if (error instanceof Trouble && !signal.aborted) failed(error);
     }
   };
   const failed = (trouble) => {
     const seconds = trouble.retryAfterSeconds;
     const again = seconds ? ` Searching again in ${countdown(seconds)}.` : "";
-    open([], `${WORDS[trouble.kind] ?? WORDS.failed}${again}`);
+    open(null, [], `${WORDS[trouble.kind] ?? WORDS.failed}${again}`);
     say(note.textContent);
     if (seconds) later(seconds * 1000);
   };
@@ -92,16 +100,14 @@ export function watchSearch(choose) {
     } else return;
     event.preventDefault();
   });
-  input.addEventListener("blur", () => {
-    clearTimeout(pause);
-    close();
-  });
+  input.addEventListener("blur", leave);
   input.addEventListener("focus", () => input.select());
   popup.addEventListener("pointerdown", (event) => event.preventDefault()); // the input keeps the focus
   input.form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    if (!options.length) await search();
-    take(Math.max(active, 0));
+    // Until the next list is there, the last one is for another text.
+    if (optionsFor !== input.value.trim()) await search();
+    if (optionsFor === input.value.trim()) take(Math.max(active, 0));
   });
 }
 
@@ -116,5 +122,9 @@ const WORDS = {
 
 async function found(text, signal) {
   const { body } = await ask(`/api/v1/places?search=${encodeURIComponent(text)}&limit=${LIMIT}`, signal);
-  return body.places;
+  const begins = ({ name }) => folded(name).startsWith(folded(text));
+  // Whose usual name begins so comes before whom an other name led here: "ber" is Berlin rather than Aleppo, once Beroea.
+  return [...body.places.filter(begins), ...body.places.filter((place) => !begins(place))];
 }
+
+const folded = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();

@@ -21,6 +21,13 @@ export function setState(state) {
   for (const id of BONES) $(id).inert = state === "loading";
 }
 
+// Either may be null: its part of the page waits unseen.
+export function showParts(now, forecast) {
+  for (const id of ["values", "facts"]) $(id).hidden = !now;
+  for (const id of ["hours", "week"]) $(id).hidden = !forecast;
+  if (!forecast) for (const index of [4, 5]) fact(index, "–", "not known yet");
+}
+
 let aboutPlace = [];
 let feels = "";
 
@@ -35,7 +42,7 @@ export function showPlace(place) {
   document.title = `${title} · WeatherNote`;
 }
 
-// ── now ───────────────────────────────────────────────────────────────────────────────────────────
+// ── now ──
 
 export function showNow({ body: { current, units, timezone } }) {
   const known = current.weather_code !== null;
@@ -72,7 +79,7 @@ export function showToday({ body: { daily } }) {
   fact(5, format.clock(set, locale), set ? "today" : "none today");
 }
 
-// ── the next hours ────────────────────────────────────────────────────────────────────────────────
+// ── the next hours ──
 
 let picture = null; // of the forecast that is shown
 let shownForecast = null;
@@ -138,7 +145,7 @@ function fillTable() {
   table.replaceChildren(h("thead", {}, h("tr", {}, ...head)), h("tbody", {}, ...rows));
 }
 
-// ── the next days ─────────────────────────────────────────────────────────────────────────────────
+// ── the next days ──
 
 export function showDays({ body: { daily, units } }) {
   const values = [...daily.temperature_2m_min, ...daily.temperature_2m_max].filter((value) => value !== null);
@@ -178,16 +185,17 @@ function bar(index, low, high, least, span, unit) {
   );
 }
 
-// ── how fresh, and how it came ────────────────────────────────────────────────────────────────────
+// ── how fresh, and how it came ──
 
 export function showFresh(answers, { offline = false, now = Date.now() } = {}) {
-  const [{ body, clockSkewMs }] = answers;
+  const known = answers.filter(Boolean);
+  const [{ body, clockSkewMs }] = known;
   const age = format.ago((now + clockSkewMs - Date.parse(body.fetched_at)) / 1000);
-  const stale = answers.some((answer) => answer.body.stale);
-  const ended = answers.some((answer) => answer.expiresAt < now);
+  const stale = known.some((answer) => answer.body.stale);
+  const ended = known.some((answer) => answer.expiresAt < now);
   const mark = offline ? "Offline" : stale ? "Stale" : ended ? "Old" : "Fresh";
   const source = body.source === "simulator" ? "The simulator" : "Open-Meteo";
-  const came = answers.every(cameFromCache) ? "Answered from the cache." : `${source} was asked for this answer.`;
+  const came = known.every(cameFromCache) ? "Answered from the cache." : `${source} was asked for this answer.`;
   const more = { Offline: "This is what was known then.", Stale: "It is due for a refresh, which has been asked for.", Old: "A newer answer is on its way." };
   fill("fresh-mark", mark);
   $("fresh-mark").dataset.mark = mark.toLowerCase();
@@ -241,7 +249,7 @@ async function copy(button, line) {
   }
 }
 
-// ── what went wrong ───────────────────────────────────────────────────────────────────────────────
+// ── what went wrong ──
 
 const TROUBLES = {
   offline: ["offline", "You are offline", "As soon as there is a connection again, this page looks by itself."],
@@ -253,8 +261,13 @@ const TROUBLES = {
   failed: ["wrong", "Something went wrong there", "It is not your fault, and it has been noted."],
 };
 
-export function showTrouble(trouble, hasMore, place) {
-  const [picture, title, text] = TROUBLES[trouble.kind] ?? TROUBLES.failed;
+const TROUBLES_OF_A_PART = {
+  unavailable: ["wait", "A part of the weather is not here yet", "The weather service cannot be asked for it right now."],
+};
+
+// `hasMore`: something is shown below. `isPart`: it is only one of the two answers.
+export function showTrouble(trouble, hasMore, place, isPart = false) {
+  const [picture, title, text] = (isPart && TROUBLES_OF_A_PART[trouble.kind]) || (TROUBLES[trouble.kind] ?? TROUBLES.failed);
   $("trouble").dataset.kind = trouble.kind;
   $("trouble").classList.toggle("beside", hasMore);
   $("trouble").hidden = false;
@@ -263,7 +276,7 @@ export function showTrouble(trouble, hasMore, place) {
   $("trouble-title").setAttribute("aria-level", hasMore ? "2" : "1"); // alone it is the page's title
   $("trouble-place").hidden = hasMore || !place;
   fill("trouble-place", place ? titleOf(place) : "");
-  fill("trouble-text", hasMore ? `${text} What is shown below was known before.` : text);
+  fill("trouble-text", hasMore ? `${text} What is shown below ${isPart ? "is what has come" : "was known before"}.` : text);
   const errors = trouble.problem?.errors ?? [];
   $("trouble-list").hidden = errors.length === 0;
   fill("trouble-list", ...errors.map(({ parameter, detail }) => h("li", {}, h("code", {}, parameter), ` ${detail}`)));

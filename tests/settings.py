@@ -54,5 +54,5 @@ from weathernote.settings import *  # noqa: E402, F403 - the project's own, read
 # The servers that tests start read the environment of their own.
 del os.environ["WEATHERNOTE_INSTANCE"]
 if os.environ.get("PYTEST_XDIST_WORKER"):
-    # One of several processes has a file of its own: pytest-django does not know the engine, and would name a wrong one.
+    # One of several processes has a file of its own: pytest-django does not know the engine, and would name none.
     DATABASES["default"]["TEST"] = {"NAME": str(_folder / "database")}  # noqa: F405

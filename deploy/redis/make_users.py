@@ -14,7 +14,7 @@ from pathlib import Path
 
 #: What the code sends, and no more: no scan, no flush, no configuration, nothing of the server but INFO for /metrics.
 COMMANDS = (
-    *("get", "mget", "set", "del", "incr", "incrby", "decr", "type", "ttl", "pttl", "expire", "pexpire"),
+    *("get", "mget", "set", "del", "incr", "incrby", "decrby", "type", "ttl", "pttl", "expire", "pexpire"),
     *("hget", "hset", "hdel", "hgetall", "hincrby", "pfadd", "pfcount"),
     *("zadd", "zincrby", "zcard", "zcount", "zscore", "zmscore", "zrem", "zremrangebyrank", "zremrangebyscore"),
     *("zrangebyscore", "zrevrange", "zrevrangebyscore", "zunionstore"),

@@ -12,6 +12,7 @@ from weather.cells import Cell
 from weather.conversation import Conversation
 from weather.fetcher import Fetcher
 from weather.store import Store
+from weathernote.redis import ask
 
 CELLS = [Cell(n, n) for n in range(20)]
 
@@ -89,7 +90,7 @@ def test_what_is_dealt_with_is_wanted_no_more(conversation):
     turn = conversation.turn(0)
     conversation.end(turn, CELLS[:2])
     assert conversation.still_wanted(CELLS[:3]) == {CELLS[2]}
-    assert conversation.is_wanted(CELLS[2]) and not conversation.is_wanted(CELLS[0])
+    assert [conversation.stands(reply) for reply in ask(*map(conversation.standing, CELLS[1:3]))] == [False, True]
 
 
 def test_every_key_of_it_has_a_life(conversation, valkey):

@@ -132,15 +132,16 @@ def test_a_port_of_the_dart_rounding_finds_the_cells_of_all_listed_positions(lat
     assert [back[0], Decimal(-180) if back[1] == 180 else back[1]] == the_services_own(lat, lon)
 
 
-def test_the_shells_own_rounding_finds_the_cells_of_all_listed_positions(page, tmp_path):
+def test_the_shells_own_rounding_finds_the_cells_of_listed_positions(page, tmp_path):
+    """Of every fifth: each starts a Python."""
     (script,) = codes(page, "curl-client")
     tenth = re.search(r"^tenth\(\) \{.*?^\}$", script, re.DOTALL | re.MULTILINE)
     assert tenth
-    asked = [repr(degrees) for position in POSITIONS for degrees in position]
+    asked = [repr(degrees) for position in POSITIONS[::5] for degrees in position]
     ran = run("\n".join([tenth[0], *(f"tenth {one}" for one in asked)]), tmp_path)
     rounded = [Decimal(line) for line in ran.stdout.split()]
-    expected = [tenths for position in POSITIONS for tenths in the_services_own(*position)]
-    assert len(asked) == len(rounded) > 200
+    expected = [tenths for position in POSITIONS[::5] for tenths in the_services_own(*position)]
+    assert len(asked) == len(rounded) > 40
     assert [Decimal(-180) if one == 180 else one for one in rounded] == expected
 
 

@@ -293,7 +293,7 @@ def test_what_nobody_waits_for_any_more_is_not_asked():
     one = fetcher(upstream, conversation=conversation)
     one.wait_seconds = 0.05
     one.want(CELLS[0])
-    eventually(lambda: not one.is_wanted(CELLS[0]) or not one._wanted)
+    eventually(lambda: not one.wanted_of(CELLS[:1]) or not one._wanted)
     conversation.cold.clear()
     conversation.is_free = True
     one.want(CELLS[1])

@@ -117,9 +117,6 @@ class Conversation:
         replies = redis.ask(*map(self.standing, cells))
         return frozenset(cell for cell, reply in zip(cells, replies, strict=True) if redis.value(reply) is not None)
 
-    def is_wanted(self, cell: Cell) -> bool:
-        return self.stands(redis.ask(self.standing(cell))[0])
-
     def standing(self, cell: Cell) -> Command:
         """The command whose reply `stands` reads, for whoever shares a round trip with it."""
         return ("ZSCORE", _queue(self.slot_of(cell)), cell.key)

@@ -9,7 +9,6 @@ import logging
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from time import monotonic, sleep, time
 
 from weather import drift
@@ -22,31 +21,17 @@ from weather.forecast import Series
 from weather.openmeteo import PlaceRejected, UpstreamError, UpstreamUnavailable
 from weather.quota import Spender
 from weather.store import Store
+from weather.wanted import Wanted
 from weathernote import metrics, redis
 
 log = logging.getLogger(__name__)
 
 #: How soon a process sees that the slot is free, or that another has fetched what it waits for.
 POLL_SECONDS = 0.025
-#: Whoever asked for a cell in vain takes it out of the queue; so soon it is queued again for those who still wait.
-REQUEUE_SECONDS = 0.25
-
-
-@dataclass(slots=True)
-class _Wanted:
-    """What a cell is wanted for, until when, whether anyone waits, since when the fleet's queue has it, and whether a
-    call of this process is about it. Times are monotonic."""
-
-    spender: Spender
-    until: float
-    is_awaited: bool = False
-    queued_at: float | None = None
-    is_asked: bool = False
-    future: Future[Series] = field(default_factory=Future)
 
 
 class Fetcher:
-    """Cells are wanted by many threads and fetched by one."""
+    """Cells are wanted by many threads, gathered by one, and each call has its own."""
 
     def __init__(
         self,
@@ -67,7 +52,7 @@ class Fetcher:
         self.wait_seconds = wait_seconds
         self.fresh_seconds = fresh_seconds
         self.now = now
-        self._wanted: dict[Cell, _Wanted] = {}
+        self._wanted: dict[Cell, Wanted] = {}
         self._changed = threading.Condition()
         self._talking: set[int] = set()  # the slots that calls of this process have
         self._freed = threading.Event()
@@ -116,10 +101,6 @@ class Fetcher:
             self.conversation.end(turn, fetched)
         return {cell: fetched[cell] for cell in cells if cell in fetched}
 
-    def is_wanted(self, cell: Cell) -> bool:
-        """Whether the cell is wanted already, in this process or in another."""
-        return cell in self._wanted or self.conversation.is_wanted(cell)
-
     def known_of(self, cell: Cell) -> tuple[int, bool]:
         """For how many seconds the cell stays rejected, and whether it is wanted already; in one round trip."""
         rejected, queued = redis.ask(self.store.rejection(cell), self.conversation.standing(cell))
@@ -146,7 +127,7 @@ class Fetcher:
         with self._changed:
             until = monotonic() + seconds
             is_first = cell not in self._wanted
-            wanted = self._wanted.setdefault(cell, _Wanted(spender, until))
+            wanted = self._wanted.setdefault(cell, Wanted(spender, until))
             wanted.is_awaited |= is_awaited
             if spender == "cold":
                 # Whoever waits for it takes a refresh forward.
@@ -191,10 +172,10 @@ class Fetcher:
         self._answer(dict.fromkeys(gone, UpstreamUnavailable("another process could not refresh the cell")))
         return False
 
-    def _queue(self, wanted: dict[Cell, _Wanted]) -> None:
+    def _queue(self, wanted: dict[Cell, Wanted]) -> None:
         now = monotonic()
         cold, refresh = (
-            [cell for cell, one in wanted.items() if one.spender == spender and _is_due(one, now)]
+            [cell for cell, one in wanted.items() if one.spender == spender and one.is_due(now)]
             for spender in ("cold", "refresh")
         )
         if cold or refresh:
@@ -202,7 +183,7 @@ class Fetcher:
         for cell in (*cold, *refresh):
             wanted[cell].queued_at = now
 
-    def _begin(self, slot: int, wanted: dict[Cell, _Wanted]) -> bool:
+    def _begin(self, slot: int, wanted: dict[Cell, Wanted]) -> bool:
         """Begins a call with the slot if it is free; False where there is nothing to ask for with it."""
         turn = self.conversation.turn(slot)
         if turn is None:
@@ -240,7 +221,7 @@ class Fetcher:
                     self._wanted[cell].is_asked = is_asked
             self._changed.notify()
 
-    def _still_waited_for(self) -> dict[Cell, _Wanted]:
+    def _still_waited_for(self) -> dict[Cell, Wanted]:
         """What no call of this process is about."""
         with self._changed:
             now = monotonic()
@@ -303,10 +284,3 @@ class Fetcher:
         age = drift.age_of(held, now)
         for variable, difference in drift.drift(held, new, now).items():
             metrics.FORECAST_DRIFT.labels(variable, age).observe(difference)
-
-
-def _is_due(wanted: _Wanted, now: float) -> bool:
-    """Whether the cell is to be queued: at once, and where others wait for it too again and again."""
-    if wanted.queued_at is None:
-        return True
-    return wanted.spender == "cold" and now - wanted.queued_at >= REQUEUE_SECONDS

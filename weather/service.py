@@ -114,7 +114,7 @@ class Service:
 
 
 def open_meteo() -> OpenMeteo:
-    """A client of Open-Meteo by the settings, for one thread."""
+    """A client of Open-Meteo by the settings."""
     extras = variables.extras(settings.EXTRA_VARIABLES)
     return OpenMeteo(
         settings.OPEN_METEO_URL,

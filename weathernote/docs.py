@@ -12,6 +12,8 @@ from drf_spectacular.settings import spectacular_settings
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularSwaggerView
 
+from weathernote import own_url
+
 GUIDE = Path(__file__).parent / "guide"
 #: A whole client in each language, in the order in which they are shown.
 EXAMPLES = {"Dart": "weather.dart", "Kotlin": "weather.kt", "Swift": "weather.swift", "curl": "weather.sh"}
@@ -28,7 +30,7 @@ class DocsView(SpectacularSwaggerView):
     @extend_schema(exclude=True)
     def get(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().get(request, *args, **kwargs)
-        base = _base(request)
+        base = own_url.base(request)
         response.data |= {
             "title": "WeatherNote API",
             "base": base,
@@ -37,11 +39,6 @@ class DocsView(SpectacularSwaggerView):
             "window_seconds": settings.RATE_LIMIT_WINDOW_SECONDS,
         }
         return response
-
-
-def _base(request: HttpRequest) -> str:
-    # TLS ends at the edge, so the request itself never says https.
-    return f"{'https' if settings.HOSTS_ARE_REAL else 'http'}://{request.get_host()}"
 
 
 def _examples(base: str) -> list[dict[str, str]]:

@@ -139,6 +139,7 @@ def _base() -> str:
 
 def _greet(folder: Path, say: Callable[[str], None]) -> None:
     base = _base()
+    server.speak_of_open_meteo(say)
     say(f"Serving on {base} (docs: {base}/api/v1/docs), with a certificate made here, before {INSTANCES} instances")
     say(f"Logs, cache and configuration: {folder}")
     say(f"Try: curl -ki '{base}/api/v1/weather?lat=40.7128&lon=-74.0060'")

@@ -21,6 +21,8 @@ _PLACE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 _DESCRIPTORS_OF_A_CONNECTION = 3
 MOST_CONNECTIONS = 10_240
 _MOST_OF_LIMIT_CONN = 65_535
+#: There where Linux has IPv6.
+_IPV6 = Path("/proc/net/if_inet6")
 
 
 @dataclass(frozen=True)
@@ -110,9 +112,9 @@ def _values(edge: Edge) -> dict[str, str]:
 
 
 def _listen_on_ipv6(edge: Edge) -> dict[str, str]:
-    """Where a port alone is named, nginx would listen on IPv4 alone."""
-    http = f"listen [::]:{edge.listen_http}" if edge.listen_http.isdecimal() else ""
-    https = f"listen [::]:{edge.listen_https} ssl" if edge.listen_https.isdecimal() else ""
+    """Where a port alone is named, nginx would listen on IPv4 alone; without IPv6 here it could not listen at all."""
+    http = f"listen [::]:{edge.listen_http}" if _IPV6.exists() and edge.listen_http.isdecimal() else ""
+    https = f"listen [::]:{edge.listen_https} ssl" if _IPV6.exists() and edge.listen_https.isdecimal() else ""
     both = f"{http} default_server; {https} default_server;" if http and https else ""
     return {
         "LISTEN_HTTP_TOO": http and f"{http};",

@@ -1,4 +1,4 @@
-"""Who may see what is not for everybody: by the address at the other end of the socket, whatever headers say."""
+"""Who may see what is not for everybody: by the address at the other end of the socket, with no proxy between."""
 
 from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address

@@ -7,6 +7,7 @@ from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 from django.templatetags.static import static
 
+from weathernote import own_url
 from weathernote.conditional import matches, weak_etag
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -45,7 +46,7 @@ FACTS = [
 
 
 def page(request: HttpRequest) -> HttpResponseBase:
-    text = _shell(_base(request)).encode()
+    text = _shell(own_url.base(request)).encode()
     headers = HEADERS | {"ETag": weak_etag(text)}
     if matches(request.META.get("HTTP_IF_NONE_MATCH"), headers["ETag"]):
         return HttpResponseNotModified(headers=headers)
@@ -73,9 +74,3 @@ def _shell(base: str) -> str:
             "days": range(7),
         },
     )
-
-
-def _base(request: HttpRequest) -> str:
-    # TLS ends at the edge, so the request itself never says https.
-    scheme = "https" if settings.HOSTS_ARE_REAL else "http"
-    return f"{scheme}://{request.get_host()}"

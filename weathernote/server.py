@@ -94,13 +94,19 @@ def _greet(demo: bool, say: Say) -> None:
     base = f"http://{f'[{settings.HOST}]' if ':' in settings.HOST else settings.HOST}:{settings.PORT}"
     if demo:
         say("Weather from the built-in simulator: nothing here is real, and every answer says so.")
-    elif problem := _open_meteo_is_out_of_reach():
-        say(f"Open-Meteo cannot be reached ({problem}): no weather will come; `make demo` runs without internet.")
+    else:
+        speak_of_open_meteo(say)
     say(f"Serving on {base} (docs: {base}/api/v1/docs)")
     say(f"Try: curl '{base}/api/v1/weather?lat=40.7128&lon=-74.0060'")
 
 
-def _open_meteo_is_out_of_reach() -> str:
+def speak_of_open_meteo(say: Say) -> None:
+    """A line where it cannot be reached; a connection, no call."""
+    if problem := _out_of_reach():
+        say(f"Open-Meteo cannot be reached ({problem}): no weather will come; `make demo` runs without internet.")
+
+
+def _out_of_reach() -> str:
     parts = urlsplit(settings.OPEN_METEO_URL)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:

@@ -1,5 +1,6 @@
 // What a request asks for, as the service reads it: the cell is rounded on the decimal text, halves away from zero.
-// cells.conf knows the usual ones without a script; this knows all. null wherever the service would refuse or has more to say than one cell's answer: it is asked then, uncached.
+// cells.conf knows the usual ones without a script; this knows all. null wherever the service would refuse or has more to
+// say than one cell's answer: it is asked then, uncached.
 
 const POSITION = /^(-?)([0-9]{1,3})(?:\.([0-9]{1,20}))?(?:[eE](-?[0-9]{1,3}))?$/;
 const DAYS = /^(?:[1-9]|10)$/;

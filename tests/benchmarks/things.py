@@ -84,6 +84,8 @@ PEERS: dict[str, Callable[[], list[str]]] = {
     "the same without a log": lambda: uvicorn("tests.benchmarks.peers.fastapi_usual:app", "--no-access-log"),
     "FastAPI, tuned": lambda: granian_asgi("tests.benchmarks.peers.fastapi_tuned:app"),
     "the same, Starlette": lambda: granian_asgi("tests.benchmarks.peers.fastapi_tuned:plain"),
+    # The choice of the server: the same service, its metrics and its log on.
+    "the service on gunicorn": lambda: ["-m", "tests.benchmarks.peers.on_gunicorn", "--workers", str(WORKERS)],
     "bare Django view": lambda: like_an_instance("tests.benchmarks.peers.bare_django:application"),
     "bare WSGI": lambda: like_an_instance("tests.benchmarks.peers.bare_wsgi:application"),
 }

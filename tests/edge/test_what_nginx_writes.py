@@ -22,8 +22,8 @@ def test_no_position_client_or_address_is_in_anything_that_nginx_writes(fleet, p
         fleet.get(HIT + "&place=40.71284", client=client, address=address)
     said_to(fleet.edge, got("/api/v1/weather?lat=40.71284", "X-Client-ID: " + client * 9000), address=address)
     said_to(fleet.edge, b"GET /?lat=40.71284 nonsense\r\n\r\n", address=address)
-    for instance in fleet.instances.values():
-        instance.kill()
+    for number in fleet.instances:
+        fleet.kill(number)
     assert fleet.get("/api/v1/weather?lat=-20.71284&lon=9.00605", address=address).status_code == 503
     written = fleet.edge.written()
     assert '"status":503' in written and '"status":429' in written

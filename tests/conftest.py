@@ -39,10 +39,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+def the_valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
     server = Valkey(tmp_path_factory.mktemp("valkey"))
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="module")
+def valkey_server(the_valkey_server: Valkey) -> Valkey:
+    """A real server, empty at each file's start: which file ran before is chance, and what it spent is not ours."""
+    the_valkey_server.client.flushall()
+    return the_valkey_server
 
 
 @pytest.fixture(scope="session")

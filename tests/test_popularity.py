@@ -168,17 +168,6 @@ def test_without_redis_nothing_is_known_and_nothing_fails(popular, monkeypatch):
     assert price.interval_seconds(0.01) == freshness.SHORTEST_SECONDS
 
 
-def test_a_request_costs_less_than_a_microsecond_or_two(popular):
-    seen = popular()
-    best = math.inf
-    for _ in range(20):
-        began = time.perf_counter()
-        for _ in range(1_000):
-            seen.saw(PARIS)
-        best = min(best, time.perf_counter() - began)
-    assert best < 0.002
-
-
 def test_the_thread_tells_redis_and_outlives_what_goes_wrong(shared, monkeypatch):
     monkeypatch.setattr(popularity, "FLUSH_SECONDS", 0.01)
     calls = []
@@ -191,9 +180,12 @@ def test_the_thread_tells_redis_and_outlives_what_goes_wrong(shared, monkeypatch
     seen.beside += [failing, lambda: calls.append(1)]
     assert seen._thread is None
     seen.saw(PARIS, 5)
-    eventually(lambda: rate_of(seen, PARIS) > 0 and len(calls) > 4)
-    seen.saw(PARIS, 5)
-    eventually(lambda: rate_of(seen, PARIS) == pytest.approx(10 * math.log(2) / HALF_LIFE, rel=0.01))
+    try:
+        eventually(lambda: rate_of(seen, PARIS) > 0 and len(calls) > 4)
+        seen.saw(PARIS, 5)
+        eventually(lambda: rate_of(seen, PARIS) == pytest.approx(10 * math.log(2) / HALF_LIFE, rel=0.01))
+    finally:
+        seen.stop()
 
 
 # ── the price ─────────────────────────────────────────────────────────────────────────────────────

@@ -11,7 +11,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
-from time import sleep, time
+from time import time
 
 from weather.cells import Cell
 from weathernote import redis
@@ -88,6 +88,7 @@ class Popularity:
         self._waiting: deque[tuple[Cell, int]] = deque(maxlen=_MOST_WAITING)
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
+        self._ended = threading.Event()
 
     # ── on the path of a request ──────────────────────────────────────────────────────────────────
 
@@ -202,9 +203,14 @@ class Popularity:
                 self._thread = threading.Thread(target=self._tell, name="popularity", daemon=True)
                 self._thread.start()
 
+    def stop(self) -> None:
+        """Ends the thread, once it has done what it is at."""
+        self._ended.set()
+        if self._thread:
+            self._thread.join()
+
     def _tell(self) -> None:
-        while True:
-            sleep(FLUSH_SECONDS)
+        while not self._ended.wait(FLUSH_SECONDS):
             for step in (self.flush, *self.beside):
                 try:
                     step()

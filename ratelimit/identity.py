@@ -2,8 +2,8 @@
 
 import ipaddress
 import logging
-from dataclasses import dataclass
 from functools import cache, lru_cache
+from typing import NamedTuple
 
 from blake3 import blake3
 from django.conf import settings
@@ -16,8 +16,7 @@ HASH_DIGITS = 8
 IPV6_CLIENT_BITS = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Client:
+class Client(NamedTuple):
     """A client and the address that it comes from, each by the first eight hex digits of its BLAKE3 hash."""
 
     hash: str

@@ -1,7 +1,7 @@
 """DRF throttles that count clients in Redis, in one atomic step of the round trip that also finds the answer."""
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from django.conf import settings
 from rest_framework.request import Request
@@ -12,8 +12,7 @@ from weathernote.redis import Command, Reply, without_redis
 from weathernote.roundtrip import RoundTripThrottle
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """Whether a request may pass, how many more may, when the limit is whole again and when to retry."""
 
     allowed: bool

@@ -7,9 +7,10 @@ from urllib.parse import urlencode
 
 import pytest
 import time_machine
+from django.core.handlers.wsgi import WSGIRequest
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
-from django.http import QueryDict
+from django.http import HttpResponse, QueryDict
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +21,7 @@ from weather.cells import Cell
 from weather.query import plain_question_in, question_in
 from weather.service import service
 from weathernote import redis
+from weathernote.finished import BodilessRequest, FinishedResponse
 from weathernote.handler import SHORT_PATHS, Handler
 from weathernote.problems import Problem
 
@@ -130,6 +132,35 @@ def test_the_short_way_refuses_a_host_that_is_not_served(api):
     path = min(SHORT_PATHS)
     status, _, headers = over_wsgi(path, "lat=1&lon=1", HTTP_HOST="evil.example")
     assert (status, headers["Content-Type"]) == ("400 Bad Request", "application/problem+json")
+
+
+def set_by(made):
+    return {name: value for name, value in vars(made).items() if name != "_stream"}
+
+
+def test_a_request_without_a_body_is_made_as_django_makes_it():
+    def environ():
+        return {"PATH_INFO": "/api/v1/weather", "REQUEST_METHOD": "GET", "wsgi.input": io.BytesIO(b"form")}
+
+    ours, django_s = BodilessRequest(environ()), WSGIRequest(environ())
+    for made in (ours, django_s):
+        made.META.pop("wsgi.input")
+        made.META.pop("SCRIPT_NAME", None)
+    assert set_by(ours) == set_by(django_s)
+    assert ours.read() == ours.read() == b""
+
+
+def test_a_finished_response_is_made_as_django_makes_it():
+    given = {"Content-Type": "application/json", "ETag": 'W/"1"'}
+    ours, django_s = FinishedResponse(b"{}", given), HttpResponse(b"{}", headers=given)
+    for made in (ours, django_s):
+        made.headers["X-Request-ID"] = "1"
+        made["age"] = "2"
+        made["Age"] = "3"
+    assert dict(ours.items()) == dict(django_s.items())
+    assert ours.headers == django_s.headers and ours["etag"] == 'W/"1"'
+    assert {**vars(ours), "headers": 0} == {**vars(django_s), "headers": 0}
+    assert bytes(ours) == bytes(django_s)
 
 
 # ── the query ─────────────────────────────────────────────────────────────────────────────────────

@@ -39,7 +39,7 @@ _LONGEST_TAIL = 300
 _ZONE = re.compile(rb'"timezone":"([^"]{1,64})"')
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Question:
     """What a phone asks about a cell: its weather, or its forecast for `days` days, and in which units."""
 
@@ -47,7 +47,7 @@ class Question:
     days: int | None = None
     units: Name = "metric"
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The answer's name in Redis."""
         if self.units == "imperial":

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TypeVar
 
 from django.http import QueryDict
@@ -28,9 +29,14 @@ def plain_question_in(query: str, default_days: int | None) -> Question | None:
     if match is None:
         return None
     try:
-        return Question(Cell(latitude_tenths(match[1]), longitude_tenths(match[2])), default_days)
+        return _question_about(latitude_tenths(match[1]), longitude_tenths(match[2]), default_days)
     except ValueError:
         return None
+
+
+@lru_cache(maxsize=4096)
+def _question_about(tenths_lat: int, tenths_lon: int, days: int | None) -> Question:
+    return Question(Cell(tenths_lat, tenths_lon), days)
 
 
 def question_in(query: QueryDict, default_days: int | None) -> Question:

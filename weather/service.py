@@ -2,9 +2,8 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import time
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from django.conf import settings
 
@@ -36,8 +35,7 @@ FRESH_SECONDS = 600
 RECENT_HALF_LIFE_SECONDS = 1800
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
+class Served(NamedTuple):
     """An answer, where it came from, and whether Redis keeps it now."""
 
     answer: Answer

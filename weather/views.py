@@ -21,6 +21,7 @@ from weathernote import problems
 from weathernote.account import Place
 from weathernote.api import ApiViewSet
 from weathernote.conditional import matches, weak_etag
+from weathernote.finished import FinishedResponse
 from weathernote.problems import Problem
 from weathernote.redis import Command, Reply
 
@@ -32,6 +33,7 @@ _CACHE_STATUS: dict[Origin, str] = {
 }
 _WORST_FIRST = ("none", "fetched", "stale", "derived", "memory", "found")
 NO_STORE = "no-store"
+_JSON = "application/json"
 
 
 class CellViewSet(ApiViewSet):
@@ -76,7 +78,7 @@ class CellViewSet(ApiViewSet):
         if matches(request._request.META.get("HTTP_IF_NONE_MATCH"), headers["ETag"]):
             return HttpResponseNotModified(headers=headers)
         text = served.answer.fetched_text if served.origin == "fetched" else served.answer.text
-        return HttpResponse(text, content_type="application/json", headers=headers)
+        return FinishedResponse(text, headers)
 
     def _respond_to_several(self, request: Request) -> HttpResponse:
         outcomes = several.answers_to(service(), self.questions, self.replies, _asker(request))
@@ -92,7 +94,7 @@ class CellViewSet(ApiViewSet):
             if matches(request._request.META.get("HTTP_IF_NONE_MATCH"), headers["ETag"]):
                 return HttpResponseNotModified(headers=headers)
         text = several.envelope(_text(request, one) for one in in_order)
-        return HttpResponse(text, content_type="application/json", headers=headers)
+        return FinishedResponse(text, headers)
 
 
 def _text(request: Request, outcome: Outcome) -> bytes:
@@ -143,6 +145,7 @@ def _headers(served: Served, now: int) -> dict[str, str]:
     answer = served.answer
     life_seconds = max(0, answer.expires_at - now)
     return {
+        "Content-Type": _JSON,
         "Cache-Control": _cache_control(life_seconds, _left_of_day(answer)),
         "ETag": answer.etag,
         "Cache-Status": _cache_status(served.origin, life_seconds, served.kept),
@@ -157,6 +160,7 @@ def _headers_of_several(outcomes: Sequence[Outcome], now: int) -> dict[str, str]
     origin = min((one.origin for one in served), key=_WORST_FIRST.index) if is_whole else "fetched"
     kept = is_whole and all(one.kept for one in served)
     return {
+        "Content-Type": _JSON,
         "Cache-Control": _cache_control(life_seconds, min(_left_of_day(one.answer) for one in served))
         if is_whole
         else NO_STORE,

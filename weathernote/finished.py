@@ -12,7 +12,7 @@ from django.core.handlers.wsgi import LimitedStream, WSGIRequest
 from django.http import HttpResponse
 from django.http.response import ResponseHeaders
 
-_NOTHING = LimitedStream(BytesIO(), 0)
+_NOTHING: Any = LimitedStream(BytesIO(), 0)
 
 
 class BodilessRequest(WSGIRequest):

@@ -68,8 +68,8 @@ def postgresql(tmp_path_factory):
     server.ensure_pgdata_inited()
 
     def pg_ctl(*arguments: str) -> None:
-        command = ("-w", "-D", str(folder), *arguments)
-        pgserver.pgexec.pgexec("pg_ctl", command, bin_path=server.bin_path, user=server.system_user, timeout=30)
+        command = ("-w", "-t", "110", "-D", str(folder), *arguments)
+        pgserver.pgexec.pgexec("pg_ctl", command, bin_path=server.bin_path, user=server.system_user, timeout=120)
 
     # Its own way to start listens on a socket of the file system alone, which DATABASE_URL does not name.
     pg_ctl("-o", f'-h 127.0.0.1 -p {port} -k ""', "-l", str(folder / "log"), "start")
@@ -109,3 +109,16 @@ def story_in(url: str) -> dict[str, object]:
 def test_postgresql_holds_what_sqlite_holds(postgresql, tmp_path):
     assert story_in(postgresql) == {"vendor": "postgresql"} | EXPECTED
     assert story_in(f"sqlite:///{tmp_path / 'db.sqlite3'}") == {"vendor": "sqlite"} | EXPECTED
+
+
+def test_the_next_request_finds_a_connection_that_is_open(postgresql):
+    code = """
+from django.db import connection
+def served_by():
+    with connection.cursor() as cursor:
+        process = cursor.execute("SELECT pg_backend_pid()").fetchone()
+    connection.close()  # as at the end of every request
+    return process
+print(served_by() == served_by())
+"""
+    assert manage(postgresql, "shell", "--no-imports", "--command", code).split()[-1] == "True"

@@ -189,8 +189,13 @@ if _DATABASE_URL.startswith("sqlite"):
     # A transaction that begins by reading and then writes would fail at once where another one writes.
     DATABASES["default"].setdefault("OPTIONS", {}).update(transaction_mode="IMMEDIATE", timeout=20)
 else:
-    # A server that takes connections and says nothing would hold whoever asks it for minutes.
-    DATABASES["default"].setdefault("OPTIONS", {}).update(connect_timeout=3, options="-c statement_timeout=30s")
+    DATABASES["default"].setdefault("OPTIONS", {}).update(
+        # A server that takes connections and says nothing would hold whoever asks it for minutes.
+        connect_timeout=3,
+        options="-c statement_timeout=30s",
+        # A process keeps few connections open: a new one would cost a search for places more than the search.
+        pool={"min_size": 0, "max_size": 8, "timeout": 3, "max_idle": 60},
+    )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}

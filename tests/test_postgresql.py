@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from typing import NamedTuple
 
 import pytest
 
@@ -61,6 +63,11 @@ EXPECTED = {
 }
 
 
+class Server(NamedTuple):
+    url: str
+    restart: Callable[[], None]
+
+
 @pytest.fixture(scope="module")
 def postgresql(tmp_path_factory):
     folder, port = tmp_path_factory.mktemp("pg"), free_port()
@@ -71,21 +78,34 @@ def postgresql(tmp_path_factory):
         command = ("-w", "-t", "110", "-D", str(folder), *arguments)
         pgserver.pgexec.pgexec("pg_ctl", command, bin_path=server.bin_path, user=server.system_user, timeout=120)
 
-    # Its own way to start listens on a socket of the file system alone, which DATABASE_URL does not name.
-    pg_ctl("-o", f'-h 127.0.0.1 -p {port} -k ""', "-l", str(folder / "log"), "start")
-    yield f"postgres://postgres@127.0.0.1:{port}/postgres"
-    pg_ctl("-m", "fast", "stop")
+    def start() -> None:
+        # Its own way to start listens on a socket of the file system alone, which DATABASE_URL does not name.
+        pg_ctl("-o", f'-h 127.0.0.1 -p {port} -k ""', "-l", str(folder / "log"), "start")
+
+    def stop() -> None:
+        pg_ctl("-m", "fast", "stop")
+
+    def restart() -> None:
+        stop()
+        start()
+
+    start()
+    yield Server(f"postgres://postgres@127.0.0.1:{port}/postgres", restart)
+    stop()
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "manage.py", *arguments]
+
+
+def environment(url: str) -> dict[str, str]:
+    env = {name: value for name, value in os.environ.items() if name not in (*OURS, "DJANGO_SETTINGS_MODULE")}
+    return env | {"DATABASE_URL": url, "LOG_LEVEL": "WARNING"}
 
 
 def manage(url: str, *arguments: str) -> str:
-    env = {name: value for name, value in os.environ.items() if name not in (*OURS, "DJANGO_SETTINGS_MODULE")}
     run = subprocess.run(
-        [sys.executable, "manage.py", *arguments],
-        cwd=BASE_DIR,
-        env=env | {"DATABASE_URL": url, "LOG_LEVEL": "WARNING"},
-        capture_output=True,
-        text=True,
-        check=False,
+        command(*arguments), cwd=BASE_DIR, env=environment(url), capture_output=True, text=True, check=False
     )
     assert run.returncode == 0, run.stdout + run.stderr
     return run.stdout
@@ -107,18 +127,48 @@ def story_in(url: str) -> dict[str, object]:
 
 
 def test_postgresql_holds_what_sqlite_holds(postgresql, tmp_path):
-    assert story_in(postgresql) == {"vendor": "postgresql"} | EXPECTED
+    assert story_in(postgresql.url) == {"vendor": "postgresql"} | EXPECTED
     assert story_in(f"sqlite:///{tmp_path / 'db.sqlite3'}") == {"vendor": "sqlite"} | EXPECTED
 
 
-def test_the_next_request_finds_a_connection_that_is_open(postgresql):
-    code = """
+# Two requests, the second when it is told to; what a process of PostgreSQL served them.
+TWO_REQUESTS = """
 from django.db import connection
-def served_by():
+
+def serve():
     with connection.cursor() as cursor:
-        process = cursor.execute("SELECT pg_backend_pid()").fetchone()
+        print("SERVED BY", *cursor.execute("SELECT pg_backend_pid()").fetchone(), flush=True)
     connection.close()  # as at the end of every request
-    return process
-print(served_by() == served_by())
+
+serve()
+input()
+serve()
 """
-    assert manage(postgresql, "shell", "--no-imports", "--command", code).split()[-1] == "True"
+
+
+def two_requests(url: str, meanwhile: Callable[[], None]) -> list[str]:
+    with subprocess.Popen(
+        command("shell", "--no-imports", "--command", TWO_REQUESTS),
+        cwd=BASE_DIR,
+        env=environment(url),
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as asking:
+        assert asking.stdout
+        first = asking.stdout.readline()
+        meanwhile()
+        rest, said = asking.communicate("go\n", timeout=60)
+        assert asking.returncode == 0 and not said, said
+        return [first.strip(), rest.strip()]
+
+
+def test_the_next_request_finds_a_connection_that_is_open(postgresql):
+    first, second = two_requests(postgresql.url, meanwhile=lambda: None)
+    assert first.startswith("SERVED BY") and first == second
+
+
+def test_a_restart_of_the_server_fails_no_request_after_it(postgresql):
+    first, second = two_requests(postgresql.url, meanwhile=postgresql.restart)
+    assert second.startswith("SERVED BY") and first != second

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -135,6 +136,18 @@ def test_others_serve_while_a_killed_worker_is_replaced(live: Served) -> None:
         assert live.get("/health").status_code == 200
     after = eventually(lambda: len(_workers(live)) == 2 and _workers(live))
     assert before[1] in after and before[0] not in after
+    # The new one's time on the CPU is its own, not less the time of whoever loaded the application for it.
+    eventually(lambda: listeners(live.port) in (None, 2))
+    told = live.get("/metrics").text
+    assert float(re.findall(r"^weathernote_cpu_usage_percent (.+)$", told, re.MULTILINE)[0]) >= 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere each worker loads the application for itself")
+def test_workers_share_the_memory_of_what_they_only_read(live: Served) -> None:
+    for worker in eventually(lambda: len(_workers(live)) == 2 and _workers(live)):
+        told = Path(f"/proc/{worker}/smaps_rollup").read_text()
+        kilobytes = {name: int(number) for name, number in re.findall(r"^(\w+): +(\d+) kB$", told, re.MULTILINE)}
+        assert kilobytes["Pss"] < 0.6 * kilobytes["Rss"]
 
 
 def test_connections_that_are_kept_open_keep_nobody_out(live: Served) -> None:

@@ -154,7 +154,7 @@ def _allow_many_connections() -> None:
 
 def _granian_command(worker_grace_seconds: int) -> list[str]:
     return [
-        *(sys.executable, "-m", "granian", "weathernote.wsgi:application", "--interface", "wsgi"),
+        *(sys.executable, "-m", "weathernote.granian", "weathernote.wsgi:application", "--interface", "wsgi"),
         *("--host", settings.HOST, "--port", str(settings.PORT), "--no-ws", "--http", "1"),
         *("--workers", str(settings.WORKERS), "--blocking-threads", str(settings.THREADS)),
         # Its bound is one of connections, and phones keep theirs open: beyond it nobody is let in.

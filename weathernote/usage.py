@@ -11,7 +11,17 @@ from time import monotonic, process_time
 from weathernote import metrics, redis
 
 _CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
-_last = (monotonic(), process_time())
+_last: tuple[float, float]
+
+
+def _begin() -> None:
+    global _last
+    _last = monotonic(), process_time()
+
+
+_begin()
+# A child's time on the CPU begins with it.
+os.register_at_fork(after_in_child=_begin)
 
 
 def note() -> None:

@@ -5,11 +5,12 @@ import os
 import sys
 
 import django
+from django.urls import reverse
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "weathernote.settings")
 django.setup(set_prefix=False)
 
-from weathernote import account  # noqa: E402 - needs the settings to be set up
+from weathernote import account, granian  # noqa: E402 - needs the settings to be set up
 from weathernote.checks import what_makes_no_sense  # noqa: E402
 from weathernote.handler import Handler  # noqa: E402
 
@@ -18,7 +19,8 @@ application = Handler()
 if _problems := what_makes_no_sense():
     sys.exit("\n".join(str(problem.msg) for problem in _problems))
 
-account.start()
+reverse("schema")  # loads all views: no request is to wait for that, and no worker to have them for itself
+granian.in_each_worker(account.start)
 # What was made so far stays: each full collection would look at all of it again, for a tenth of a second.
 gc.collect()
 gc.freeze()

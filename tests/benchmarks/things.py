@@ -120,6 +120,8 @@ def _ready(process: Process, base: str, words: list[str], workers: int) -> Calla
             return False
         # Half of the workers would make half of a peer. granian's have a socket each, uvicorn's share one.
         port = int(base.rpartition(":")[2])
-        return listeners(port) in (None, workers) if "granian" in words else len(children_of(process.pid)) >= workers
+        if any("granian" in word for word in words):
+            return listeners(port) in (None, workers)
+        return len(children_of(process.pid)) >= workers
 
     return ready

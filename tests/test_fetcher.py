@@ -63,6 +63,9 @@ class Alone:
         queues = (sorted(queue, key=CELLS.index)[:BATCH] for queue in (self.cold, self.refresh - self.cold))
         return Turn(slot, "", *queues) if self.is_free else None
 
+    def turns(self, slots):
+        return [turn for turn in map(self.turn, slots) if turn]
+
     def renew(self, turn):
         return True
 

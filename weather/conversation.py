@@ -83,19 +83,32 @@ class Conversation:
         for reply in redis.ask(*commands):
             redis.value(reply)
 
-    def turn_alone(self, slot: int) -> Turn | None:
+    def turns(self, slots: Iterable[int]) -> list[Turn]:
+        """The slots that are free, each with its batch, cold cells first; in one round trip."""
+        tokens = {slot: secrets.token_hex(8) for slot in slots}
+        replies = redis.ask(
+            *(
+                _TURN((_slot(slot), _queue(slot)), token, self.slot_milliseconds, self.batch)
+                for slot, token in tokens.items()
+            )
+        )
+        turns = (self._turn(*taken, reply) for taken, reply in zip(tokens.items(), replies, strict=True))
+        return [turn for turn in turns if turn]
+
+    def turn(self, slot: int) -> Turn | None:
+        """The slot with its batch; None while another has it."""
+        return next(iter(self.turns([slot])), None)
+
+    def _turn_alone(self, slot: int, token: str, reply: Reply) -> Turn | None:
         """Without Redis each process converses alone, about its own cells."""
         return Turn(slot, "", [], [])
 
-    @without_redis(instead=turn_alone)
-    def turn(self, slot: int) -> Turn | None:
-        """The slot with its batch, cold cells first; None while another has it."""
-        token = secrets.token_hex(8)
-        keys = (_slot(slot), _queue(slot))
-        reply = redis.value(redis.ask(_TURN(keys, token, self.slot_milliseconds, self.batch))[0])
-        if reply is None:
+    @without_redis(instead=_turn_alone)
+    def _turn(self, slot: int, token: str, reply: Reply) -> Turn | None:
+        batches = redis.value(reply)
+        if batches is None:
             return None
-        cold, refresh = ([cell for cell in map(_cell, members) if cell] for members in reply)
+        cold, refresh = ([cell for cell in map(_cell, members) if cell] for members in batches)
         return Turn(slot, token, cold, refresh[: self.batch - len(cold)])
 
     @without_redis(returns=True)

@@ -161,7 +161,8 @@ class Fetcher:
         wanted = self._still_waited_for()
         self._queue(wanted)
         slots = dict.fromkeys(map(self.conversation.slot_of, wanted))
-        begun = [slot for slot in slots if slot not in self._talking and self._begin(slot, wanted)]
+        turns = self.conversation.turns(slot for slot in slots if slot not in self._talking)
+        begun = [turn for turn in turns if self._begin(turn, wanted)]
         if begun:
             return True
         # Whoever has the slot fetches what we wait for, and takes our refreshes out of the queue when they are done.
@@ -183,20 +184,17 @@ class Fetcher:
         for cell in (*cold, *refresh):
             wanted[cell].queued_at = now
 
-    def _begin(self, slot: int, wanted: dict[Cell, Wanted]) -> bool:
-        """Begins a call with the slot if it is free; False where there is nothing to ask for with it."""
-        turn = self.conversation.turn(slot)
-        if turn is None:
-            return False
+    def _begin(self, turn: Turn, wanted: dict[Cell, Wanted]) -> bool:
+        """Begins a call with the slot; False where there is nothing to ask for with it."""
         if not turn.token:
             # Without Redis there is no queue that all have, and no slot but this process's own one call.
             alone = [cell for cell, one in wanted.items() if one.spender == "cold"]
-            ours = [cell for cell in alone if self.conversation.slot_of(cell) == slot]
-            turn = Turn(slot, "", turn.cold or ours[: self.conversation.batch], turn.refresh)
+            ours = [cell for cell in alone if self.conversation.slot_of(cell) == turn.slot]
+            turn = Turn(turn.slot, "", turn.cold or ours[: self.conversation.batch], turn.refresh)
         if not (turn.cold or turn.refresh) or (not turn.token and self._talking):
             self.conversation.end(turn, ())
             return False
-        self._talking.add(slot)
+        self._talking.add(turn.slot)
         self._set_asked(turn, True)
         threading.Thread(target=self._talk, args=(turn,), name="fetcher-call", daemon=True).start()
         return True

@@ -10,7 +10,7 @@ import sys
 import zlib
 from array import array
 from collections.abc import Iterable, Sequence
-from itertools import accumulate
+from itertools import accumulate, chain
 from operator import sub
 from typing import Any
 
@@ -51,11 +51,9 @@ def pack(series: Series) -> bytes:
         "columns": list(series.columns),
     }
     text = json.dumps(header, separators=(",", ":")).encode()
+    steps = [*chain.from_iterable(_steps(column, 10 ** _DECIMALS[name]) for name, column in series.columns.items())]
+    raw = struct.pack(f"<{len(steps)}h", *steps)
     # High and low bytes lie apart: the high ones are nearly all alike and compress to nothing.
-    steps = array("h")
-    for name, column in series.columns.items():
-        steps.extend(_steps(column, 10 ** _DECIMALS[name]))
-    raw = _little_endian(steps).tobytes()
     return zlib.compress(_LENGTH.pack(len(text)) + text + raw[::2] + raw[1::2], _LEVEL)
 
 
@@ -73,7 +71,8 @@ def unpack(packed: bytes) -> Series:
         interleaved[1::2] = raw[begin + half :]
         steps = array("h")
         steps.frombytes(interleaved)
-        _little_endian(steps)
+        if sys.byteorder == "big":
+            steps.byteswap()
         rows = len(steps) // len(names)
         if rows * len(names) != len(steps):
             raise ValueError("columns of different lengths")
@@ -95,10 +94,9 @@ def fetched_at(packed: bytes) -> int:
 
 def _steps(column: Sequence[float | None], scale: float) -> Iterable[int]:
     """From row to row. A call brings 3,360 values a place, so little is done with each of them."""
-    types = set(map(type, column))
-    if type(None) in types:
+    if None in column:
         return _steps_and_gaps(column, scale)
-    is_whole = types == {int} and scale == 1
+    is_whole = scale == 1 and set(map(type, column)) == {int}
     scaled: Any = column if is_whole else [round(value * scale) for value in column]  # type: ignore[operator]
     return map(sub, scaled, (0, *scaled))
 
@@ -132,9 +130,3 @@ def _column(steps: Sequence[int], decimals: int) -> list[float | None]:
         last += step
         column.append(last if scale == 1 else last / scale)
     return column
-
-
-def _little_endian(steps: "array[int]") -> "array[int]":
-    if sys.byteorder == "big":
-        steps.byteswap()
-    return steps

@@ -181,10 +181,14 @@ class Store:
             for reply in redis.ask(*map(self.record, cells[begin : begin + RECORDS_AT_ONCE]))
         ]
         oldest = self.now() - self.hold_seconds
-        unpacked = (
-            (cell, self._unpacked(self._packed(cell, reply))) for cell, reply in zip(cells, replies, strict=True)
-        )
-        return {cell: series for cell, series in unpacked if series and series.fetched_at > oldest}
+        held = {}
+        for cell, reply in zip(cells, replies, strict=True):
+            series = self._unpacked(self._packed(cell, reply))
+            if series is not None:
+                give_way()
+                if series.fetched_at > oldest:
+                    held[cell] = series
+        return held
 
     def fetched_at_of(self, cells: Iterable[Cell]) -> dict[Cell, int]:
         """When what is held of cells was fetched; what is not held is left out. RedisDown without Redis."""

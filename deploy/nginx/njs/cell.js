@@ -1,103 +1,108 @@
 // What a request asks for, as the service reads it: the cell is rounded on the decimal text, halves away from zero.
 // cells.conf knows the usual ones without a script; this knows all. null wherever the service would refuse or has more to
 // say than one cell's answer: it is asked then, uncached.
+// All of it stands in one function: what is declared outside is made anew for each request, and few need this.
 
-const POSITION = /^(-?)([0-9]{1,3})(?:\.([0-9]{1,20}))?(?:[eE](-?[0-9]{1,3}))?$/;
-const DAYS = /^(?:[1-9]|10)$/;
-const UNITS = /^(?:metric|imperial)$/;
-// `$` may stand before a last line feed.
-const LINE_FEED = /\n/;
-const MOST_PARAMETERS = 20, MOST_PLACES = 20;
+function reader() {
+    const POSITION = /^(-?)([0-9]{1,3})(?:\.([0-9]{1,20}))?(?:[eE](-?[0-9]{1,3}))?$/;
+    const DAYS = /^(?:[1-9]|10)$/;
+    const UNITS = /^(?:metric|imperial)$/;
+    // `$` may stand before a last line feed.
+    const LINE_FEED = /\n/;
+    const MOST_PARAMETERS = 20, MOST_PLACES = 20;
 
-// `record` is "weather" or "forecast", `args` the query string; {cell: "lat:40.7:lon:-74.0", key, query} or null.
-function question(record, args) {
-    const given = parameters(args, record === 'forecast' ? ['lat', 'lon', 'units', 'days'] : ['lat', 'lon', 'units']);
-    return given && answerable(record, given.lat, given.lon, given.days, given.units);
-}
-
-// How many places a query is about; one where that makes no sense.
-function places(args) {
-    const given = parameters(args, ['lat']);
-    const latitudes = given && given.lat ? given.lat.split(',').length : 1;
-    return latitudes <= MOST_PLACES ? latitudes : 1;
-}
-
-function answerable(record, lat, lon, days, units) {
-    const north = tenths(lat, 90), east = tenths(lon, 180);
-    if (north === null || east === null) {
-        return null;
+    // `record` is "weather" or "forecast", `args` the query string; {cell: "lat:40.7:lon:-74.0", key, query} or null.
+    function question(record, args) {
+        const given = parameters(args, record === 'forecast' ? ['lat', 'lon', 'units', 'days'] : ['lat', 'lon', 'units']);
+        return given && answerable(record, given.lat, given.lon, given.days, given.units);
     }
-    if ((days !== undefined && !DAYS.test(days)) || (units !== undefined && !UNITS.test(units))) {
-        return null;
-    }
-    const latitude = name(north), longitude = name(east === 1800 ? -1800 : east);
-    const cell = `lat:${latitude}:lon:${longitude}`;
-    const imperial = units === 'imperial';
-    const span = record === 'forecast' ? days || '7' : '';
-    return {
-        cell: cell,
-        key: `${record}:${cell}:${span}:${imperial ? units : ''}`,
-        query: `lat=${latitude}&lon=${longitude}${span ? `&days=${span}` : ''}${imperial ? '&units=imperial' : ''}`,
-    };
-}
 
-function parameters(args, known) {
-    const pieces = args.split('&'), given = {};
-    if (pieces.length > MOST_PARAMETERS) {
-        return null;
+    // How many places a query is about; one where that makes no sense.
+    function places(args) {
+        const given = parameters(args, ['lat']);
+        const latitudes = given && given.lat ? given.lat.split(',').length : 1;
+        return latitudes <= MOST_PLACES ? latitudes : 1;
     }
-    for (let i = 0; i < pieces.length; i++) {
-        const at = pieces[i].indexOf('=');
-        const key = decoded(at < 0 ? pieces[i] : pieces[i].slice(0, at));
-        if (key === null) {
+
+    function answerable(record, lat, lon, days, units) {
+        const north = tenths(lat, 90), east = tenths(lon, 180);
+        if (north === null || east === null) {
             return null;
         }
-        if (known.indexOf(key) < 0) {
-            continue;
-        }
-        if (given[key] !== undefined) {
+        if ((days !== undefined && !DAYS.test(days)) || (units !== undefined && !UNITS.test(units))) {
             return null;
         }
-        const value = at < 0 ? '' : decoded(pieces[i].slice(at + 1));
-        if (value === null || LINE_FEED.test(value)) {
+        const latitude = name(north), longitude = name(east === 1800 ? -1800 : east);
+        const cell = `lat:${latitude}:lon:${longitude}`;
+        const imperial = units === 'imperial';
+        const span = record === 'forecast' ? days || '7' : '';
+        return {
+            cell: cell,
+            key: `${record}:${cell}:${span}:${imperial ? units : ''}`,
+            query: `lat=${latitude}&lon=${longitude}${span ? `&days=${span}` : ''}${imperial ? '&units=imperial' : ''}`,
+        };
+    }
+
+    function parameters(args, known) {
+        const pieces = args.split('&'), given = {};
+        if (pieces.length > MOST_PARAMETERS) {
             return null;
         }
-        given[key] = value;
+        for (let i = 0; i < pieces.length; i++) {
+            const at = pieces[i].indexOf('=');
+            const key = decoded(at < 0 ? pieces[i] : pieces[i].slice(0, at));
+            if (key === null) {
+                return null;
+            }
+            if (known.indexOf(key) < 0) {
+                continue;
+            }
+            if (given[key] !== undefined) {
+                return null;
+            }
+            const value = at < 0 ? '' : decoded(pieces[i].slice(at + 1));
+            if (value === null || LINE_FEED.test(value)) {
+                return null;
+            }
+            given[key] = value;
+        }
+        return given;
     }
-    return given;
+
+    function decoded(text) {
+        try {
+            return decodeURIComponent(text.replace(/\+/g, ' '));
+        } catch (e) {
+            return null;
+        }
+    }
+
+    // The position in tenths of a degree; null for what is none, or lies past ±limit.
+    function tenths(text, limit) {
+        const parts = text ? POSITION.exec(text) : null;
+        if (!parts) {
+            return null;
+        }
+        let digits = parts[2] + (parts[3] || ''), point = parts[2].length + Number(parts[4] || 0);
+        if (point < 1) {
+            digits = '0'.repeat(1 - point) + digits;
+            point = 1;
+        }
+        digits = digits.padEnd(point + 2, '0');
+        const whole = Number(digits.slice(0, point));
+        if (whole > limit || (whole === limit && /[1-9]/.test(digits.slice(point)))) {
+            return null;
+        }
+        const rounded = whole * 10 + Number(digits[point]) + (digits[point + 1] >= '5' ? 1 : 0);
+        return parts[1] ? 0 - rounded : rounded;
+    }
+
+    function name(tenths) {
+        const size = Math.abs(tenths);
+        return `${tenths < 0 ? '-' : ''}${Math.floor(size / 10)}.${size % 10}`;
+    }
+
+    return {question, places};
 }
 
-function decoded(text) {
-    try {
-        return decodeURIComponent(text.replace(/\+/g, ' '));
-    } catch (e) {
-        return null;
-    }
-}
-
-// The position in tenths of a degree; null for what is none, or lies past ±limit.
-function tenths(text, limit) {
-    const parts = text ? POSITION.exec(text) : null;
-    if (!parts) {
-        return null;
-    }
-    let digits = parts[2] + (parts[3] || ''), point = parts[2].length + Number(parts[4] || 0);
-    if (point < 1) {
-        digits = '0'.repeat(1 - point) + digits;
-        point = 1;
-    }
-    digits = digits.padEnd(point + 2, '0');
-    const whole = Number(digits.slice(0, point));
-    if (whole > limit || (whole === limit && /[1-9]/.test(digits.slice(point)))) {
-        return null;
-    }
-    const rounded = whole * 10 + Number(digits[point]) + (digits[point + 1] >= '5' ? 1 : 0);
-    return parts[1] ? 0 - rounded : rounded;
-}
-
-function name(tenths) {
-    const size = Math.abs(tenths);
-    return `${tenths < 0 ? '-' : ''}${Math.floor(size / 10)}.${size % 10}`;
-}
-
-export default {question, places};
+export default reader;

@@ -1,24 +1,6 @@
-// What was answered here without an instance: kept in memory, and handed to one every few seconds.
+// Hands to an instance what was counted here. No part of edge.js, for what a script imports is made anew for each request.
 
 const AT_ONCE = 5000;
-
-// `answer` is its route, method, status, what the cache says of it, and the cell.
-function answered(answer) {
-    add(ngx.shared.answers, answer);
-}
-
-// The `hash` of one that a window has just begun for.
-function came(hash) {
-    add(ngx.shared.clients, hash);
-}
-
-function add(dictionary, key) {
-    try {
-        dictionary.incr(key, 1, 0);
-    } catch (e) {
-        // It is full, for no instance has heard anything for long: a count is lost, and never an answer.
-    }
-}
 
 // Called by nginx every few seconds, in one worker. What is told has a name and is told again, word for word, until an instance
 // says that it has heard it: one that hangs may have heard it all the same.
@@ -73,4 +55,4 @@ async function heard(body) {
     return false;
 }
 
-export default {answered, came, hand};
+export default {hand};

@@ -3,9 +3,11 @@
 import functools
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 
 from django.db import Error as DatabaseGone
+from django.db import connection
 
 from prewarm import listing
 from prewarm.fold import loose
@@ -18,7 +20,7 @@ COLUMNS = ("name", "country", "region", "latitude", "longitude", "timezone", "po
 REMEMBERED = 1000
 #: After it failed, the database is left alone for so long.
 REST_SECONDS = 5
-#: So many threads of a process may ask the database at once, and one more waits so long: the others serve weather.
+#: So many threads of a process ask the database, and who finds none free waits so long: the others serve weather.
 READERS, WAIT_SECONDS = 4, 1
 
 
@@ -34,6 +36,13 @@ def find(key: bytes, limit: int) -> bytes:
     return listing.answer("places", (place | {"region": place["region"] or None} for place in found))
 
 
+def over_an_open_connection(load: Callable[[bytes, int], bytes], key: bytes, limit: int) -> bytes:
+    """As `load`, in a thread that keeps its connection: one for each request would cost more than the search."""
+    if connection.connection is not None and not connection.is_usable():
+        connection.close()  # the server was restarted, say
+    return load(key, limit)
+
+
 class Places:
     """What this process knows of places: it asks the database once for each question."""
 
@@ -41,7 +50,8 @@ class Places:
         self.load = load
         self.now = now
         self._rests_until = 0.0
-        self._readers = threading.BoundedSemaphore(READERS)
+        self._free = threading.BoundedSemaphore(READERS)
+        self._readers = ThreadPoolExecutor(READERS, "places")
         self._remembered = functools.lru_cache(maxsize=REMEMBERED)(self._read)
 
     def answer(self, search: str, limit: int) -> bytes:
@@ -49,15 +59,15 @@ class Places:
         return self._remembered(key_of(search), limit)
 
     def _read(self, key: bytes, limit: int) -> bytes:
-        if self.now() < self._rests_until or not self._readers.acquire(timeout=WAIT_SECONDS):
+        if self.now() < self._rests_until or not self._free.acquire(timeout=WAIT_SECONDS):
             raise _gone()
         try:
-            return self.load(key, limit)
+            return self._readers.submit(over_an_open_connection, self.load, key, limit).result()
         except DatabaseGone:
             self._rests_until = self.now() + REST_SECONDS
             raise _gone() from None
         finally:
-            self._readers.release()
+            self._free.release()
 
 
 def _gone() -> Problem:

@@ -70,6 +70,7 @@ class Alone:
         return True
 
     def end(self, turn, done):
+        self.ended.append(turn.slot)
         self.cold -= set(done)
         self.refresh -= set(done)
 
@@ -302,3 +303,21 @@ def test_what_nobody_waits_for_any_more_is_not_asked():
     one.want(CELLS[1])
     one._wanted[CELLS[1]].future.result(5)
     assert upstream.calls == [[CELLS[1]]]
+
+
+def test_without_a_thread_for_a_call_its_slot_is_given_back(monkeypatch):
+    upstream, conversation = Upstream(), Alone()
+    one, thread = fetcher(upstream, conversation=conversation), threading.Thread
+    refused: list[str] = []
+
+    def none_at_first(**given: Any) -> threading.Thread:
+        if given["name"] == "fetcher-call" and not refused:
+            refused.append(given["name"])
+            raise RuntimeError("can't start new thread")
+        return thread(**given)
+
+    monkeypatch.setattr(threading, "Thread", none_at_first)
+    with pytest.raises(UpstreamError, match="new thread"):
+        one.want(CELLS[0]).result(5)
+    assert refused and not one._talking and conversation.ended == [0]
+    assert one.want(CELLS[0]).result(5) == a_series()

@@ -191,10 +191,19 @@ def test_the_schema_shows_it_with_an_example(api):
 # ── the database ──────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_search_reads_an_index_and_asks_the_database_once(api):
-    with CaptureQueriesContext(connection) as queries:
-        first = api.get(PLACES, {"search": "par"})
-        again = api.get(PLACES, {"search": "Par"})
+def test_a_search_reads_an_index_and_asks_the_database_once(api, monkeypatch):
+    queries = []
+
+    def captured(load, key, limit):
+        # In the thread that asks.
+        with CaptureQueriesContext(connection) as seen:
+            answer = load(key, limit)
+        queries.extend(seen.captured_queries)
+        return answer
+
+    monkeypatch.setattr(places, "over_an_open_connection", captured)
+    first = api.get(PLACES, {"search": "par"})
+    again = api.get(PLACES, {"search": "Par"})
     assert len(queries) == 1 and again.content == first.content
     plan = connection.cursor().execute(f"EXPLAIN QUERY PLAN {queries[0]['sql']}").fetchall()
     assert "SEARCH U0 USING COVERING INDEX place_by_name (key>? AND key<?)" in str(plan)

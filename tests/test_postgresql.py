@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
+from prewarm.places import READERS
 from tests.servers import free_port
 from tests.settings import OURS
 from weathernote.settings import BASE_DIR
@@ -131,44 +132,42 @@ def test_postgresql_holds_what_sqlite_holds(postgresql, tmp_path):
     assert story_in(f"sqlite:///{tmp_path / 'db.sqlite3'}") == {"vendor": "sqlite"} | EXPECTED
 
 
-# Two requests, the second when it is told to; what a process of PostgreSQL served them.
-TWO_REQUESTS = """
+# Searches before and after a word on stdin; each tells which process of PostgreSQL answers the thread that made it.
+SEARCHES = """
 from django.db import connection
+from prewarm import places
 
-def serve():
+def told(key, limit):
+    places.find(key, limit)
     with connection.cursor() as cursor:
-        print("SERVED BY", *cursor.execute("SELECT pg_backend_pid()").fetchone(), flush=True)
-    connection.close()  # as at the end of every request
+        return cursor.execute("SELECT pg_backend_pid()").fetchone()[0]
 
-serve()
+known = places.Places(told)
+print([known.answer(f"par{number}", 3) for number in range(12)], flush=True)
 input()
-serve()
+print([known.answer(f"ber{number}", 3) for number in range(12)])
 """
 
 
-def two_requests(url: str, meanwhile: Callable[[], None]) -> list[str]:
-    with subprocess.Popen(
-        command("shell", "--no-imports", "--command", TWO_REQUESTS),
-        cwd=BASE_DIR,
-        env=environment(url),
-        text=True,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as asking:
+def test_searches_keep_their_connections_until_the_server_is_restarted(postgresql, tmp_path):
+    manage(postgresql.url, "migrate", "--verbosity", "0")
+    with (
+        (tmp_path / "said").open("w+") as said,
+        subprocess.Popen(
+            command("shell", "--no-imports", "--command", SEARCHES),
+            cwd=BASE_DIR,
+            env=environment(postgresql.url),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            text=True,
+        ) as asking,
+    ):
         assert asking.stdout
-        first = asking.stdout.readline()
-        meanwhile()
-        rest, said = asking.communicate("go\n", timeout=60)
-        assert asking.returncode == 0 and not said, said
-        return [first.strip(), rest.strip()]
-
-
-def test_the_next_request_finds_a_connection_that_is_open(postgresql):
-    first, second = two_requests(postgresql.url, meanwhile=lambda: None)
-    assert first.startswith("SERVED BY") and first == second
-
-
-def test_a_restart_of_the_server_fails_no_request_after_it(postgresql):
-    first, second = two_requests(postgresql.url, meanwhile=postgresql.restart)
-    assert second.startswith("SERVED BY") and first != second
+        before = set(json.loads(asking.stdout.readline()))
+        postgresql.restart()
+        after, _ = asking.communicate("\n", timeout=60)
+        said.seek(0)
+        assert asking.returncode == 0, said.read()
+    assert len(before) <= READERS and len(set(json.loads(after))) <= READERS
+    assert not before & set(json.loads(after))

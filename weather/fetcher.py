@@ -162,8 +162,7 @@ class Fetcher:
         self._queue(wanted)
         slots = dict.fromkeys(map(self.conversation.slot_of, wanted))
         turns = self.conversation.turns(slot for slot in slots if slot not in self._talking)
-        begun = [turn for turn in turns if self._begin(turn, wanted)]
-        if begun:
+        if self._begin_each(turns, wanted):
             return True
         # Whoever has the slot fetches what we wait for, and takes our refreshes out of the queue when they are done.
         others = [cell for cell in wanted if self.conversation.slot_of(cell) not in self._talking]
@@ -183,6 +182,20 @@ class Fetcher:
             self.conversation.want(cold, self.wait_seconds, refresh)
         for cell in (*cold, *refresh):
             wanted[cell].queued_at = now
+
+    def _begin_each(self, turns: list[Turn], wanted: dict[Cell, Wanted]) -> bool:
+        """Begins a call with each of the slots that there is something to ask for with; False where there is none."""
+        begun = False
+        for at, turn in enumerate(turns):
+            try:
+                begun |= self._begin(turn, wanted)
+            except RuntimeError:  # no thread to be had: the slots that no call has are for others
+                for left in turns[at:]:
+                    self._talking.discard(left.slot)
+                    self._set_asked(left, False)
+                    self.conversation.end(left, ())
+                raise
+        return begun
 
     def _begin(self, turn: Turn, wanted: dict[Cell, Wanted]) -> bool:
         """Begins a call with the slot; False where there is nothing to ask for with it."""

@@ -3,6 +3,7 @@
 A worker that is killed is replaced sooner, too. Where processes are not forked, each worker loads it for itself.
 """
 
+import logging
 import multiprocessing
 import os
 import sys
@@ -12,6 +13,8 @@ from multiprocessing import util
 from pathlib import Path
 
 from weathernote.local import METRICS_VARIABLE
+
+log = logging.getLogger(__name__)
 
 _loads_for_workers = False
 
@@ -40,9 +43,17 @@ def in_each_worker(begin: Callable[[], None]) -> None:
     """Runs `begin` in each worker that this process forks, or at once where this process serves by itself."""
     if _loads_for_workers:
         # Threads do not live on in a child, nor does what multiprocessing was told to do at the end.
-        util.register_after_fork(begin, lambda begin: begin())
+        util.register_after_fork(begin, _begin_or_end)
     else:
         begin()
+
+
+def _begin_or_end(begin: Callable[[], None]) -> None:
+    try:
+        begin()
+    except Exception:  # a thread that cannot be had; multiprocessing would pass over it in silence
+        log.exception("A worker could not begin, and is replaced.")
+        os._exit(1)
 
 
 if __name__ == "__main__":

@@ -189,15 +189,8 @@ if _DATABASE_URL.startswith("sqlite"):
     # A transaction that begins by reading and then writes would fail at once where another one writes.
     DATABASES["default"].setdefault("OPTIONS", {}).update(transaction_mode="IMMEDIATE", timeout=20)
 else:
-    DATABASES["default"].setdefault("OPTIONS", {}).update(
-        # A server that takes connections and says nothing would hold whoever asks it for minutes.
-        connect_timeout=3,
-        options="-c statement_timeout=30s",
-        # A process keeps few connections open: a new one would cost a search for places more than the search.
-        pool={"min_size": 0, "max_size": 8, "timeout": 3, "reconnect_timeout": 2, "max_idle": 60},
-    )
-    # One that a restart of the server has ended is not handed out.
-    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    # A server that takes connections and says nothing would hold whoever asks it for minutes.
+    DATABASES["default"].setdefault("OPTIONS", {}).update(connect_timeout=3, options="-c statement_timeout=30s")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -288,7 +281,6 @@ LOGGING = {
         "django.server": {"handlers": ["console"], "level": "CRITICAL", "propagate": False},
         "_granian": {"handlers": ["console"], "level": "ERROR", "propagate": False},
         "django.db.backends": {"level": "INFO"},  # at DEBUG it writes what queries ask for
-        "psycopg.pool": {"level": "ERROR"},  # it tells of each of many tries; whose request failed tells once
         "urllib3": {"level": "WARNING"},  # at DEBUG it writes the URL, and the key in it
     },
 }

@@ -30,13 +30,14 @@ def note() -> None:
     if now[0] > _last[0]:
         metrics.CPU_USAGE.set(100 * (now[1] - _last[1]) / (now[0] - _last[0]) / (os.cpu_count() or 1))
     _last = now
-    metrics.MEMORY_USAGE.set(100 * resident_bytes() / memory_bytes())
+    metrics.MEMORY_USAGE.set(100 * own_bytes() / memory_bytes())
     metrics.REDIS_BREAKER_OPEN.set(any(is_open for _, is_open in redis.states()))
 
 
-def resident_bytes() -> int:
-    with suppress(OSError):
-        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+def own_bytes() -> int:
+    """The memory of this process, of what it shares with others its part: the workers' add up to what they take."""
+    with suppress(OSError, IndexError):
+        return int(Path("/proc/self/smaps_rollup").read_text().partition("\nPss:")[2].split()[0]) * 1024
     # Where there is no /proc, the most that it was; macOS counts in bytes.
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 

@@ -3,9 +3,10 @@
 import gc
 import os
 import sys
+from importlib import import_module
 
 import django
-from django.urls import reverse
+from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "weathernote.settings")
 django.setup(set_prefix=False)
@@ -19,7 +20,7 @@ application = Handler()
 if _problems := what_makes_no_sense():
     sys.exit("\n".join(str(problem.msg) for problem in _problems))
 
-reverse("schema")  # loads all views: no request is to wait for that, and no worker to have them for itself
+import_module(settings.ROOT_URLCONF)  # all views: no request is to wait for them, nor each worker to have its own
 granian.in_each_worker(account.start)
 # What was made so far stays: each full collection would look at all of it again, for a tenth of a second.
 gc.collect()

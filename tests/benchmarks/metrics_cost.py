@@ -32,7 +32,7 @@ from weathernote.wsgi import application
 
 
 class Worker:
-    """granian with one worker, as `manage.py serve` starts it."""
+    """granian with one worker and the options of `manage.py serve`."""
 
     def __init__(self, folder: Path, module: str, **variables: object) -> None:
         folder.mkdir()

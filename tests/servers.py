@@ -1,6 +1,7 @@
 """Real servers for the tests: each is started on a free port in a folder of its own, and stopped by who started it."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -20,10 +21,17 @@ from weathernote.local import redis_binary
 TOP = Path(__file__).resolve().parent.parent
 
 
+#: Below those that systems give to connections, of which one could take the port before the server does. A node of a
+#: cluster takes the one 10,000 above its own too.
+_PORTS = range(10_000, 20_000)
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    for port in random.SystemRandom().sample(_PORTS, len(_PORTS)):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise OSError("no port is free")
 
 
 def eventually(holds: Callable[[], Any], *, within_seconds: float = 10, every_seconds: float = 0.02) -> Any:

@@ -102,9 +102,9 @@ class EdgeServer(Process):
         rendered, asked = (self.folder / "servers.conf").read_text(), ""
         for record in ("weather", "forecast"):
             _, _, location = rendered.partition(f"location = /api/v1/{record} {{")
-            given = " ".join(re.findall(r"set \$[^;]+;", location.partition("}")[0]))
+            given = " ".join(re.findall(r"set \$edge_[^;]+;", location.partition("}")[0]))
             for path, key in ((record, "$edge_key"), (f"script/{record}", "$edge_unusual_key")):
-                asked += f'location = /{path} {{ {given} return 200 "{key} $edge_uri"; }}\n'
+                asked += f'location = /{path} {{ {given} return 200 "{key} /api/v1/{record}?$edge_args"; }}\n'
         server = f"server {{ listen 127.0.0.1:{self.keys_port}; access_log off;\n{asked}}}\n"
         before, _, _ = self.configuration.read_text().rpartition("}")
         self.configuration.write_text(f"{before}{server}}}\n")

@@ -14,12 +14,12 @@ function verdictOfSeveral(r) {
     return counted(r, reader().places(r.variables.args));
 }
 
-// What an unusual question is about, `KEY URI`: the name under which its answer is kept, and what an instance is asked, so that no
-// position goes further than here. Empty for what is not one cell's answer, which no phones share.
+// What an unusual question is about, `KEY QUERY`: the name under which its answer is kept, and what an instance is asked, so that
+// no position goes further than here. Empty for what is not one cell's answer, which no phones share.
 function asked(r) {
     const record = r.variables.edge_record, is_read = record === 'weather' || record === 'forecast';
     const found = is_read && reader().question(record, r.variables.args || '');
-    return found ? `${found.key} /api/v1/${record}?${found.query}` : '';
+    return found ? `${found.key} ${found.query}` : '';
 }
 
 // Seconds since an instance gave this answer. It is asked for once for each that comes out of the cache, so it is here that

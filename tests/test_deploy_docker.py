@@ -5,6 +5,7 @@ others, are served read-only by the command and asked by the health check that i
 """
 
 import hashlib
+import importlib.util
 import json
 import os
 import re
@@ -29,6 +30,7 @@ from prewarm.planner import PERIOD_SECONDS
 from tests.deploying import SETTINGS_READ
 from tests.promql import needs_promtool, promtool
 from tests.servers import TOP, Process, eventually, free_port
+from tests.tree import alive
 from weathernote.local import redis_binary
 
 DOCKER = TOP / "deploy" / "docker"
@@ -553,3 +555,15 @@ def test_told_to_stop_it_lets_the_run_come_to_its_end(tmp_path):
     began = time.monotonic()
     assert running.stop() == 0 and "ended" in running.said()
     assert time.monotonic() - began < 10
+
+
+def test_told_to_stop_while_a_run_begins_it_tells_the_run(tmp_path):
+    spec = importlib.util.spec_from_file_location("every", DOCKER / "every.py")
+    assert spec and spec.loader
+    every_py: Any = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(every_py)
+    pid = tmp_path / "pid"
+    every_py._stop(signal.SIGTERM, None)  # before anyone waits: nothing is interrupted
+    with pytest.raises(every_py.ToldToStop):
+        every_py._run(["sh", "-c", f"trap 'exit 0' TERM; echo $$ > {pid}; while :; do sleep 0.1; done"])
+    assert not pid.exists() or not alive({int(pid.read_text()): ""})

@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -20,23 +21,44 @@ class ToldToStop(Exception):
     pass
 
 
+_is_told = _is_waiting = False
+
+
 def main(period_seconds: float, command: list[str]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
     with suppress(ToldToStop):
         while True:
             _run(command)
-            time.sleep(period_seconds - time.time() % period_seconds)
+            with _interruptible():
+                time.sleep(period_seconds - time.time() % period_seconds)
 
 
 def _stop(signum: int, frame: FrameType | None) -> None:
-    raise ToldToStop
+    global _is_told
+    _is_told = True
+    if _is_waiting:
+        raise ToldToStop
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ends at once with ToldToStop, also where that was said before; anywhere else it could leave a child untold."""
+    global _is_waiting
+    _is_waiting = True
+    try:
+        if _is_told:
+            raise ToldToStop
+        yield
+    finally:
+        _is_waiting = False
 
 
 def _run(command: list[str]) -> None:
     child = subprocess.Popen(command)
     try:
-        code = child.wait()
+        with _interruptible():
+            code = child.wait()
     except ToldToStop:
         child.terminate()
         child.wait()

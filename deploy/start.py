@@ -13,8 +13,8 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
 MEGABYTE = 1_000_000
-#: A worker of 128 threads after 12,000 requests for 5,600 cells takes 145 MB, of which it shares a third with the
-#: others; what it remembers grows by some 30 MB.
+#: A worker of 128 threads after 12,000 requests for 5,600 cells takes 145 MB, some of it shared with the others;
+#: what it remembers grows by some 30 MB.
 WORKER_BYTES = 200 * MEGABYTE
 #: What stands above the workers: serve, its keeper, and granian but for what the workers share with it.
 BESIDE_BYTES = 40 * MEGABYTE

@@ -223,11 +223,11 @@ def test_any_text_is_a_cell_or_refused(lat: str, lon: str) -> None:
 
 @pytest.mark.parametrize("text", ["1" * 1_000_000, "-" * 1_000_000, "1e" + "9" * 1_000_000, "0." + "0" * 1_000_000])
 def test_a_megabyte_of_digits_is_refused_at_once(text: str) -> None:
-    started = time.process_time()
+    started = time.thread_time()
     with pytest.raises(InvalidPosition):
         Cell.parse("0", text)
 
-    assert time.process_time() - started < 1  # a million digits as a number take many
+    assert time.thread_time() - started < 0.1
 
 
 # Every language prints a double its own way, and all mean one cell

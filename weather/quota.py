@@ -101,13 +101,15 @@ class Quota:
             return refusal
         part = (1.0 if spender == "cold" else 1 - COLD_SHARE) / processes
         room = {
-            window: math.floor(max(0, budget - self.spent[window]) * part) - self.unreported[window]
+            window: math.floor((budget - self.spent[window]) * part) - self.unreported[window]
             for window, budget in self.budgets.items()
         }
+        # Of the windows that lack room the last to end: before that, it would still stand in the way.
+        ends = {w: self.start[w] + seconds for w, seconds in WINDOW_SECONDS.items() if room[w] < max(1, least)}
+        if ends:
+            last = max(ends, key=ends.__getitem__)
+            return Denied(last, math.ceil(ends[last] - now))
         granted = min(weight, *room.values())
-        if granted < max(1, least):
-            tight = max((w for w in room if room[w] <= granted), key=lambda window: WINDOW_SECONDS[window])
-            return Denied(tight, math.ceil(self.start[tight] + WINDOW_SECONDS[tight] - now))
         for window in WINDOW_SECONDS:
             self.unreported[window] += granted
         return Granted(granted, self.start["minute"])

@@ -12,7 +12,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "weather/units.py": ("tests/test_units.py",),
     "weather/sun.py": ("tests/test_sun.py",),
     "weather/query.py": ("tests/test_query.py",),
-    "weather/popularity.py": ("tests/test_popularity.py",),
+    "weather/popularity.py": ("tests/test_popularity_counts.py", "tests/test_popularity.py"),
     "weather/comparison.py": ("tests/test_verification.py",),
     "weather/forecast.py": ("tests/test_forecast.py", "tests/test_units.py", "tests/test_extra_variables.py"),
     "weather/packing.py": ("tests/test_packing.py",),

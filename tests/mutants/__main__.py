@@ -15,12 +15,19 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
+from typing import NoReturn
+
+import django.test
+import hypothesis.strategies
+import pytest
 
 from tests.mutants.changes import Change, changes
-from tests.mutants.modules import EQUIVALENT, TESTS
+from tests.mutants.modules import TESTS, equivalent
 
 TOP = Path(__file__).resolve().parents[2]
+#: Imported here once, so that no run of the tests has to.
+IMPORTED_BEFORE = (django.test, hypothesis.strategies, pytest)
 
 
 def main() -> None:
@@ -45,16 +52,16 @@ def _measure(copy: Path, module: str, number: int, seed: str) -> str:
     if _fail(copy, module, TESTS[module], timeout_seconds=600):
         sys.exit(f"The tests of {module} fail without any change.")
     took = monotonic() - started
-    noticed, equivalent = 0, 0
+    noticed = without_effect = 0
     for change in chosen:
         if _notices(copy, module, source, change, timeout_seconds=30 + 4 * took):
             noticed += 1
             continue
         shown = change.shown(source)
-        reason = EQUIVALENT.get((module, shown))
-        equivalent += reason is not None
+        reason = equivalent(module, shown)
+        without_effect += reason is not None
         print(f"{module}:{change.line(source)}: {shown}" + (f"  ({reason})" if reason else ""), flush=True)
-    told = f"{module}: {noticed} of {len(chosen)} noticed, {equivalent} equivalent ({len(every)} possible, seed {seed})"
+    told = f"{module}: {noticed} of {len(chosen)} noticed, {without_effect} equivalent (of {len(every)}, seed {seed})"
     print(told, flush=True)
     return told
 
@@ -71,18 +78,39 @@ def _fail(copy: Path, module: str, tests: Sequence[str], timeout_seconds: float)
     # Python tells a changed source by its second and its size, and both may be those of the change before.
     for compiled in (copy / module).parent.glob(f"__pycache__/{Path(module).stem}.*"):
         compiled.unlink()
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "--tb=no", "--timeout=60", *tests]
-    with subprocess.Popen(
-        command, cwd=copy, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    ) as run:
-        try:
-            return run.wait(timeout_seconds) != 0
-        except subprocess.TimeoutExpired:
-            return True
-        finally:
-            # With the servers that a test started and could not stop.
-            with suppress(ProcessLookupError):
-                os.killpg(run.pid, signal.SIGKILL)
+    child = os.fork()
+    if child == 0:
+        _test(copy, tests)
+    ends = monotonic() + timeout_seconds
+    try:
+        while monotonic() < ends:
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                return status != 0
+            sleep(0.05)
+        return True
+    finally:
+        # With the servers that a test started and could not stop.
+        with suppress(ProcessLookupError):
+            os.killpg(child, signal.SIGKILL)
+        with suppress(ChildProcessError):
+            os.waitpid(child, 0)
+
+
+def _test(copy: Path, tests: Sequence[str]) -> NoReturn:
+    """In a process of its own, which has all imported but what is the project's."""
+    try:
+        os.setsid()
+        os.chdir(copy)
+        sys.path[:] = [str(copy), *(path for path in sys.path if Path(path).resolve() != TOP)]
+        for name in [name for name in sys.modules if name.partition(".")[0] == "tests"]:
+            del sys.modules[name]
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1, 2):
+            os.dup2(nowhere, stream)
+        os._exit(pytest.main(["-x", "-q", "--tb=no", "--timeout=60", "-p", "no:schemathesis", *tests]))
+    finally:
+        os._exit(1)
 
 
 def _copy_tree(copy: Path) -> None:

@@ -239,6 +239,62 @@ def apart(one_direction: int, other: int) -> int:
     return min((one_direction - other) % 360, (other - one_direction) % 360)
 
 
+# Zones of half an hour, whose records begin at the first full hour of UTC after local midnight
+
+
+def record_of(timezone: str, day: str) -> Series:
+    """As validation reads one: its first row lies in the hour that begins at the local midnight of `day`."""
+    labelled = make_series(timezone, day)
+    return replace(labelled, start=-(-labelled.start // HOUR) * HOUR)
+
+
+@pytest.mark.parametrize(("timezone", "off"), [("Asia/Kolkata", 1800), ("Asia/Kathmandu", 2700), ("Asia/Tehran", 1800)])
+def test_a_value_belongs_to_a_full_hour_of_utc(timezone, off):
+    series = record_of(timezone, "2026-11-24")
+    assert series.start - at(timezone, "2026-11-24T00:00") == off
+    assert current(series, after(series, 5))["temperature_2m"] == 5.0
+    assert hourly(series, after(series, 5.5), 7)["temperature_2m"][:2] == [5.0, 6.0]
+
+
+@pytest.mark.parametrize("name", HOURLY_NAMES)
+def test_until_the_first_row_of_the_day_it_stands_for_what_is_not_there(name):
+    series = record_of("Asia/Kolkata", "2026-11-24")
+    midnight = at("Asia/Kolkata", "2026-11-24T00:00")
+    first = current(series, series.start)[name]
+    assert [current(series, moment)[name] for moment in (midnight, midnight + 60, series.start - 60)] == [first] * 3
+    hours = hourly(series, midnight + 60, 7)
+    assert hours["time"][:2] == ["2026-11-23T23:30:00+05:30", "2026-11-24T00:30:00+05:30"]
+    assert hours[name][0] == hours[name][1] is not None
+
+
+def test_before_the_midnight_that_it_begins_with_a_record_says_nothing():
+    series = record_of("Asia/Kolkata", "2026-11-24")
+    just_before = at("Asia/Kolkata", "2026-11-24T00:00") - 60
+    assert current(series, just_before)["temperature_2m"] is None
+    assert hourly(series, just_before, 2)["temperature_2m"][0] is None
+
+
+def test_a_record_of_the_day_before_has_the_hour_around_midnight():
+    series = record_of("Asia/Kolkata", "2026-11-23")
+    midnight = at("Asia/Kolkata", "2026-11-24T00:00")
+    assert current(series, midnight)["temperature_2m"] == 23.5
+    assert hourly(series, midnight + 60, 2)["temperature_2m"][:2] == [23.0, 24.0]
+
+
+@pytest.mark.parametrize("timezone", ["Asia/Kolkata", "Asia/Kathmandu", "Australia/Adelaide", "America/St_Johns"])
+@settings(deadline=None)
+@given(minutes=st.integers(0, 2 * 24 * 60 - 1))
+def test_nothing_is_null_in_the_two_days_that_a_record_is_held(timezone, minutes):
+    offset = int(datetime(2026, 11, 24, tzinfo=ZoneInfo(timezone)).utcoffset().total_seconds())
+    labelled = make_series(timezone, "2026-11-24")
+    series = replace(labelled, start=labelled.start + offset - int(offset / HOUR) * HOUR)
+    now = labelled.start + minutes * 60
+    assert None not in current(series, now).values()
+    assert all(None not in column for column in hourly(series, now, 10).values())
+    days = daily(series, now, 10)
+    assert all(None not in days[name] for name in ("temperature_2m_max", "weather_code", "precipitation_sum"))
+
+
 # Days
 
 

@@ -94,7 +94,8 @@ def test_an_absent_elevation_is_unknown() -> None:
     assert read(changed(lambda document: document.pop("elevation"))).elevation is None
 
 
-@pytest.mark.parametrize("start", [NOW + HOUR_SECONDS, NOW - 2 * 24 * HOUR_SECONDS])
+# The hour of 10:20, in which NOW lies, begins 20 minutes before it.
+@pytest.mark.parametrize("start", [NOW + 40 * 60, NOW - 20 * 60 - 47 * HOUR_SECONDS])
 def test_the_clocks_may_differ_and_the_answer_may_be_of_the_day_before_yesterday(start: int) -> None:
     assert read(place(start=start)).start == start
 
@@ -121,6 +122,42 @@ def test_distances_are_along_the_great_circle(here: tuple[float, float], there: 
     assert great_circle_km(*here, *there) == pytest.approx(km, abs=0.5)
 
 
+@pytest.mark.parametrize("grid", [-180.02, 180.1, 180.0, 179.98, -179.9])
+def test_a_grid_point_beyond_the_antimeridian_is_brought_into_range(grid: float) -> None:
+    cell = Cell(-168, -1800)
+    longitude = read_place(place(cell) | {"longitude": grid}, cell, NOW, "open-meteo").longitude
+    assert -180 <= longitude < 180
+    assert (longitude - grid) % 360 == pytest.approx(0, abs=1e-6)
+
+
+def test_a_coast_may_move_the_grid_point_by_one_and_a_half_cells_of_half_a_degree() -> None:
+    document = place() | {"latitude": CELL.latitude + 0.75, "longitude": CELL.longitude}
+    assert great_circle_km(CELL.latitude, CELL.longitude, document["latitude"], document["longitude"]) > 83
+    assert isinstance(read_place(document, CELL, NOW, "open-meteo"), Series)
+
+
+@pytest.mark.parametrize(
+    ("offset", "error"),
+    [
+        (0, 0),
+        (3600, 0),
+        (-18_000, 0),
+        (19_800, 1800),  # India
+        (20_700, 2700),  # Nepal
+        (12_600, 1800),  # Iran
+        (-12_600, -1800),  # Newfoundland
+        (-34_200, -1800),  # the Marquesas
+        (45_900, 2700),  # the Chatham Islands
+    ],
+)
+def test_hours_are_at_the_full_hours_of_utc_whatever_their_labels(offset: int, error: int) -> None:
+    # As labelled: from local midnight on, which is the day before in UTC.
+    label = MIDNIGHT - offset
+    series = read(place(start=label) | {"utc_offset_seconds": offset})
+    assert series.start == label + error
+    assert series.start % HOUR_SECONDS == 0
+
+
 # One place, wrong
 
 WRONG: dict[str, Change] = {
@@ -132,7 +169,8 @@ WRONG: dict[str, Change] = {
     "latitude off the map": field("latitude", 91),
     "latitude of 400 digits": field("latitude", 10**400),
     "longitude off the map": field("longitude", -181),
-    "another place": field("latitude", CELL.latitude + 0.6),
+    "longitude twice around the globe": field("longitude", CELL.longitude - 360),
+    "another place": field("latitude", CELL.latitude + 1.1),
     "elevation in words": field("elevation", "12"),
     "elevation infinite": field("elevation", float("inf")),
     "elevation of 400 digits": field("elevation", 10**400),
@@ -147,6 +185,10 @@ WRONG: dict[str, Change] = {
     "zone with a null byte": field("timezone", "UTC\x00"),
     "zone a lone surrogate": field("timezone", "\ud800"),
     "zone endless": field("timezone", "A" * 100_000),
+    "no offset": lambda document: document.pop("utc_offset_seconds"),
+    "offset in words": field("utc_offset_seconds", "0"),
+    "offset of a day": field("utc_offset_seconds", 86_400),
+    "hours off the offset": hourly("time", [MIDNIGHT + 1800 + number * HOUR_SECONDS for number in range(HOURS)]),
     "no hours": lambda document: document.pop("hourly"),
     "hours a list": field("hourly", []),
     "no units": lambda document: document.pop("hourly_units"),

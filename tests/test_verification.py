@@ -65,8 +65,9 @@ def look(upstream: OpenMeteoSimulator, clock: Clock) -> Callable[..., list[Findi
 
 
 def differing(findings: list[Finding]) -> list[str]:
-    """Such as `days`, each once, where it differs in every place."""
+    """Such as `days`, each once, where it differs in every place; the look at half an hour is one place's alone."""
     found = [(finding.text.partition(":")[0], finding.place) for finding in findings if finding.verdict == "DIFFERS"]
+    found = [(what, name) for what, name in found if what != "half an hour"]
     whats = list(dict.fromkeys(what for what, _ in found))
     assert found == [(what, name) for name in NAMES for what in whats]
     return whats
@@ -79,13 +80,16 @@ def text(findings: list[Finding], what: str) -> str:
 # What is compared
 
 
-def test_a_right_open_meteo_is_found_right_in_five_ways_for_each_place(look: Callable[..., list[Finding]]) -> None:
+def test_a_right_open_meteo_is_found_right_in_each_way_in_each_place(look: Callable[..., list[Finding]]) -> None:
     findings = look()
 
     assert {finding.verdict for finding in findings} == {"ok"}
     assert [(finding.place, finding.text.partition(":")[0]) for finding in findings] == [
-        (name, what) for name in NAMES for what in ("shape", "units", "zone", "days", "current")
+        *(("Kathmandu", what) for what in ("shape", "units", "zone", "days", "current", "half an hour")),
+        *(("Santiago", what) for what in ("shape", "units", "zone", "days", "current")),
     ]
+    # Kathmandu's record begins at 18:15 of the day before in UTC and is read from 19:00 on, that of GMT from midnight.
+    assert text(findings, "half an hour") == "half an hour: 331 hours equal those of GMT (3310 values)"
     assert text(findings, "days") == "days: 14 days equal Open-Meteo's own (168 values)"
     assert text(findings, "zone") == "zone: Asia/Kathmandu, UTC+0545"
 
@@ -96,6 +100,35 @@ def test_it_is_right_at_any_quarter_of_any_hour_in_any_weather(
     for step in range(60):
         clock.now = NOW + step * 29 * QUARTER
         assert [finding for finding in look() if finding.verdict != "ok"] == []
+
+
+def test_labels_that_are_wrong_by_another_amount_differ_from_gmt(
+    look: Callable[..., list[Finding]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch = OpenMeteo.fetch_documents
+
+    def an_hour_later(*arguments: Any, timezone: str = "auto") -> list[Any]:
+        documents = fetch(*arguments, timezone=timezone)
+        if timezone == "GMT":
+            documents[0]["hourly"]["time"] = [time + 3600 for time in documents[0]["hourly"]["time"]]
+        return documents
+
+    monkeypatch.setattr(OpenMeteo, "fetch_documents", an_hour_later)
+    findings = look()
+    assert [finding.place for finding in findings if finding.verdict == "DIFFERS"] == ["Kathmandu"]
+    assert "2026-11-24T01:00Z temperature_2m" in text(findings, "half an hour")
+
+
+def test_hours_in_gmt_that_are_no_weather_differ(
+    look: Callable[..., list[Finding]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch = OpenMeteo.fetch_documents
+
+    def nothing_in_gmt(*arguments: Any, timezone: str = "auto") -> list[Any]:
+        return [{}] if timezone == "GMT" else fetch(*arguments, timezone=timezone)
+
+    monkeypatch.setattr(OpenMeteo, "fetch_documents", nothing_in_gmt)
+    assert text(look(), "half an hour") == "half an hour: a place without a latitude on Earth"
 
 
 @pytest.mark.parametrize("name", HOURLY_NAMES)
@@ -144,22 +177,29 @@ def test_a_tenth_of_a_degree_in_a_maximum_differs(look: Callable[..., list[Findi
 
 
 def test_a_day_that_open_meteo_takes_for_night_differs(look: Callable[..., list[Finding]]) -> None:
-    findings = look("daily_differs", variable="sunrise", by=10 * 3600.0, place="27.7,85.3")
+    # The quarter that is labelled 16:00 is really 16:45; the sun sets at 17:08.
+    findings = look("daily_differs", variable="sunrise", by=10.4 * 3600.0, place="27.7,85.3")
 
     assert "is_day True" in text(findings, "current")
 
 
 def test_another_zone_differs(look: Callable[..., list[Finding]]) -> None:
-    findings = look("zone_differs")
+    findings = look("zone_differs", place="-33.4,-70.7")
 
-    assert "zone" in differing(findings)
-    assert text(findings, "zone") == "zone: 'Antarctica/Troll', not Asia/Kathmandu"
+    zone = next(finding for finding in findings if finding.place == "Santiago" and finding.text.startswith("zone"))
+    assert (zone.verdict, zone.text) == ("DIFFERS", "zone: 'Antarctica/Troll', not America/Santiago")
+
+
+def test_labels_that_do_not_fit_the_offset_are_another_shape(look: Callable[..., list[Finding]]) -> None:
+    findings = look("zone_differs", place="27.7,85.3")
+
+    assert text(findings, "shape") == "shape: the hours are not full hours of UTC"
 
 
 def test_another_offset_in_the_same_zone_differs(look: Callable[..., list[Finding]]) -> None:
-    findings = look("zone_differs", timezone="Asia/Kathmandu", utc_offset_seconds=19_800, place="27.7,85.3")
+    findings = look("zone_differs", timezone="Asia/Kathmandu", utc_offset_seconds=17_100, place="27.7,85.3")
 
-    assert text(findings, "zone") == "zone: 19800 seconds off UTC, not 20700"
+    assert text(findings, "zone") == "zone: 17100 seconds off UTC, not 20700"
 
 
 def test_an_older_name_of_the_same_zone_will_do(look: Callable[..., list[Finding]]) -> None:
@@ -187,13 +227,13 @@ def test_another_shape_and_other_units_differ_and_then_nothing_is_compared(
     findings = look(kind, **arguments)
 
     assert differing(findings) == whats
-    assert [finding.verdict for finding in findings].count("skipped") == 2 * len(PLACES)
+    assert [finding.verdict for finding in findings].count("skipped") == 2 * len(PLACES) + 1
 
 
 def test_a_place_that_is_nonsense_does_not_spoil_the_other(look: Callable[..., list[Finding]]) -> None:
     findings = look("one_bad_place", instead={"current": [], "daily": 1, "hourly_units": "none", "timezone": 7})
 
-    assert [finding.verdict for finding in findings] == ["DIFFERS"] * 3 + ["skipped"] * 2 + ["ok"] * 5
+    assert [finding.verdict for finding in findings] == ["DIFFERS"] * 3 + ["skipped"] * 3 + ["ok"] * 5
 
 
 @pytest.mark.parametrize("section", ["daily", "current"])
@@ -203,10 +243,10 @@ def test_a_value_that_is_no_number_differs(
 ) -> None:
     fetch = OpenMeteo.fetch_documents
 
-    def spoilt(*arguments: Any) -> list[Any]:
-        documents = fetch(*arguments)
+    def spoilt(*arguments: Any, timezone: str = "auto") -> list[Any]:
+        documents = fetch(*arguments, timezone=timezone)
         for document in documents:
-            for name, told in document[section].items():
+            for name, told in document.get(section, {}).items():
                 if name not in ("time", "interval"):
                     document[section][name] = [value] * len(told) if section == "daily" else value
         return documents
@@ -235,10 +275,10 @@ def test_days_and_a_quarter_that_are_not_of_now_are_another_shape(
 ) -> None:
     fetch = OpenMeteo.fetch_documents
 
-    def spoilt(*arguments: Any) -> list[Any]:
-        documents = fetch(*arguments)
+    def spoilt(*arguments: Any, timezone: str = "auto") -> list[Any]:
+        documents = fetch(*arguments, timezone=timezone)
         for document in documents:
-            document[section][name] = value
+            document.get(section, {})[name] = value
         return documents
 
     monkeypatch.setattr(OpenMeteo, "fetch_documents", spoilt)
@@ -264,13 +304,13 @@ def test_a_day_without_all_hours_is_compared_in_the_other_columns(look: Callable
 # What it costs
 
 
-def test_it_weighs_8_4_in_two_calls(look: Callable[..., list[Finding]], upstream: OpenMeteoSimulator) -> None:
+def test_it_weighs_9_4_in_three_calls(look: Callable[..., list[Finding]], upstream: OpenMeteoSimulator) -> None:
     look()
 
     assert sum(map(len, SECTIONS.values())) == 32
-    assert exact_weight(len(PLACES)) + exact_weight(len(PLACES), SECTIONS) == pytest.approx(8.4)
-    assert upstream.state()["weight"] == pytest.approx(8.4)
-    assert upstream.state()["calls"] == 2
+    assert exact_weight(len(PLACES)) + exact_weight(len(PLACES), SECTIONS) + exact_weight(1) == pytest.approx(9.4)
+    assert upstream.state()["weight"] == pytest.approx(9.4)
+    assert upstream.state()["calls"] == 3
 
 
 @pytest.mark.parametrize("kind", ["status", "reset", "chunked_cut", "html", "close"])
@@ -309,9 +349,9 @@ def test_the_command_tells_what_was_found_and_spent(
     code, lines = command()
 
     assert code == 0
-    assert [line[:2] for line in lines[:-1]] == ["ok"] * 10
+    assert [line[:2] for line in lines[:-1]] == ["ok"] * 11
     host = simulator.url.removeprefix("http://")
-    spent = f"spent: 8.4 of Open-Meteo's weight in 2 calls to {host}; 10 are charged to the shared budget"
+    spent = f"spent: 9.4 of Open-Meteo's weight in 3 calls to {host}; 10 are charged to the shared budget"
     assert lines[-1] == spent
 
 
@@ -333,7 +373,7 @@ def test_the_command_fails_where_something_differs(
     assert code == 1
     assert [line.split()[:3] for line in lines if "DIFFERS" in line] == [["DIFFERS", "Kathmandu", "days:"]]
     assert "temperature_2m_max" in lines[3]
-    assert lines[-1].startswith("spent: 8.4")
+    assert lines[-1].startswith("spent: 9.4")
 
 
 @pytest.mark.parametrize(
@@ -389,7 +429,7 @@ def test_its_exit_code_and_its_lines_reach_the_shell(
     )
 
     if reachable:
-        assert (ended.returncode, len(ended.stdout.splitlines()), ended.stderr) == (0, 11, "")
+        assert (ended.returncode, len(ended.stdout.splitlines()), ended.stderr) == (0, 12, "")
     else:
         line = "CommandError: Open-Meteo gave nothing to compare: no connection to it.\n"
         assert (ended.returncode, ended.stdout, ended.stderr) == (1, "", line)

@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from weather import forecast
 from weather.forecast import DAILY_UNITS, Series
+from weather.validation import label_error_seconds
 from weather.variables import FORECAST_DAYS, HOUR_SECONDS, HOURLY, HOURLY_NAMES, Variable
+from weather.zones import zone_of
 
 DAY_SECONDS = 24 * HOUR_SECONDS
 #: Ours and Open-Meteo's own formula for the sun differ by so much.
@@ -47,8 +48,8 @@ class Differs(Exception):
 def days(series: Series, document: Mapping[str, Any]) -> str:
     """How many whole days are equal, column by column; raises Differs.
 
-    Left out are days whose hours are not all there and days beyond a change of the clocks, as Open-Meteo's days keep
-    the offset of today.
+    Left out are days whose hours are not all there, days beyond a change of the clocks, as Open-Meteo's days keep the
+    offset of today, and those whose first hour it labels too late, so that it is really of the day before.
     """
     theirs, offset = document["daily"], document["utc_offset_seconds"]
     ours = forecast.daily(series, document["current"]["time"], FORECAST_DAYS)
@@ -76,12 +77,12 @@ def days(series: Series, document: Mapping[str, Any]) -> str:
 def current(series: Series, document: Mapping[str, Any]) -> str:
     """Of which moment our conditions equal Open-Meteo's; raises Differs."""
     theirs = document["current"]
-    time = theirs["time"]
+    time = theirs["time"] + label_error_seconds(document["utc_offset_seconds"])
     ours = forecast.current(series, time)
     differences = [
         f"{name} {ours[name]}, Open-Meteo says {theirs[name]!r}"
         for name, variable in zip(HOURLY_NAMES, HOURLY, strict=True)
-        if not _is_read_alike(series, variable, ours, theirs)
+        if not _is_read_alike(series, variable, time, ours, theirs)
     ]
     if ours["is_day"] not in _possible_days(document["daily"], time):
         differences.append(f"is_day {ours['is_day']}, which is not between Open-Meteo's sunrise and sunset")
@@ -89,8 +90,28 @@ def current(series: Series, document: Mapping[str, Any]) -> str:
     return f"{ours['time']} equals Open-Meteo's own within the tolerances"
 
 
+def hours(series: Series, unlabelled: Series) -> str:
+    """How many hours are those of the same place asked for with `timezone=GMT`, whose labels are true; raises Differs."""
+    first = (unlabelled.start - series.start) // HOUR_SECONDS
+    differences: list[str] = []
+    compared = 0
+    for name in HOURLY_NAMES:
+        column = series.columns[name]
+        for row, told in enumerate(unlabelled.columns[name]):
+            if not 0 <= first + row < len(column):
+                continue
+            compared += 1
+            if column[first + row] != told:
+                moment = datetime.fromtimestamp(unlabelled.start + row * HOUR_SECONDS, UTC)
+                differences.append(f"{moment:%Y-%m-%dT%H:%MZ} {name} {column[first + row]!r}, GMT says {told!r}")
+    _report(differences)
+    if not compared:
+        raise Differs("not one of them can be compared")
+    return f"{compared // len(HOURLY_NAMES)} hours equal those of GMT ({compared} values)"
+
+
 def utc_offset_seconds(zone: str, moment: float) -> int:
-    offset = datetime.fromtimestamp(moment, ZoneInfo(zone)).utcoffset()
+    offset = datetime.fromtimestamp(moment, zone_of(zone)).utcoffset()
     return 0 if offset is None else int(offset.total_seconds())
 
 
@@ -101,15 +122,19 @@ def _report(differences: Sequence[str]) -> None:
 
 
 def _is_whole(series: Series, start: int, offset: int) -> bool:
-    end = start + DAY_SECONDS
-    last = series.start + len(series.columns["temperature_2m"]) * HOUR_SECONDS
-    same_clock = all(utc_offset_seconds(series.timezone, moment) == offset for moment in (start, end))
-    return same_clock and series.start <= start and end <= last
+    same_clock = all(utc_offset_seconds(series.timezone, moment) == offset for moment in (start, start + DAY_SECONDS))
+    first_of_the_day = same_clock and label_error_seconds(offset) >= 0
+    return first_of_the_day and 0 <= _first_row(series, start) <= len(series.columns["temperature_2m"]) - 24
+
+
+def _first_row(series: Series, start: int) -> int:
+    """The first row that is not before the start of a day."""
+    return -((series.start - start) // HOUR_SECONDS)
 
 
 def _given(series: Series, start: int) -> Iterator[str]:
     """The day's columns that all 24 hours are given for."""
-    first = -((series.start - start) // HOUR_SECONDS)
+    first = _first_row(series, start)
     for name in DAILY_UNITS:
         # The longest: precipitation_probability_max begins with precipitation too.
         source = max((hourly for hourly in HOURLY_NAMES if name.startswith(hourly)), key=len, default=None)
@@ -128,7 +153,9 @@ def _is_near(own: Any, told: Any, tolerance: float, *, circular: bool = False) -
     return bool(distance <= tolerance + 1e-6)  # 18.3 - 18.2 is a little more than 0.1
 
 
-def _is_read_alike(series: Series, variable: Variable, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
+def _is_read_alike(
+    series: Series, variable: Variable, time: int, ours: Mapping[str, Any], theirs: Mapping[str, Any]
+) -> bool:
     own, told, tolerance = ours[variable.name], theirs[variable.name], CURRENT_TOLERANCES[variable.name]
     if variable.name == "precipitation":
         # Ours is the sum of the hour that ends, Open-Meteo's that of the last `interval` seconds.
@@ -139,7 +166,7 @@ def _is_read_alike(series: Series, variable: Variable, ours: Mapping[str, Any], 
         return _is_near(own, told, tolerance, circular=True)
     if variable.reading == "linear" or own is None or not _is_number(told):
         return _is_near(own, told, tolerance)
-    row, seconds = divmod(theirs["time"] - series.start, HOUR_SECONDS)
+    row, seconds = divmod(time - series.start, HOUR_SECONDS)
     around = [value for value in series.columns[variable.name][row : row + 1 + (seconds > 0)] if value is not None]
     return bool(min(around) - tolerance <= told <= max(around) + tolerance)
 

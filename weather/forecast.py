@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import lru_cache
 from itertools import pairwise
 from math import atan2, cos, degrees, hypot, radians, sin
 from statistics import fmean
@@ -13,6 +12,7 @@ from zoneinfo import ZoneInfo
 from weather.sun import Sun
 from weather.units import METRIC, Units
 from weather.variables import EXTRA, HOUR_SECONDS, HOURLY, KNOWN, Variable
+from weather.zones import zone_of
 
 HOURS_SHOWN = 48
 
@@ -66,9 +66,6 @@ def daily_units(extras: Sequence[Variable] = (), units: Units = METRIC) -> dict[
 CURRENT_UNITS = HOURLY_UNITS = hourly_units()
 DAILY_UNITS = daily_units()
 
-# zoneinfo itself remembers eight; to read a zone from its file again costs as much as half a forecast.
-_zone = lru_cache(maxsize=1024)(ZoneInfo)
-
 
 @dataclass(frozen=True, slots=True)
 class Series:
@@ -78,7 +75,7 @@ class Series:
     longitude: float
     elevation: float | None  # metres
     timezone: str  # IANA
-    start: int  # unix seconds of the first row
+    start: int  # unix seconds of the first row, a full hour of UTC
     columns: Mapping[str, Sequence[float | None]]  # by Open-Meteo's names, all of one length
     fetched_at: int  # unix seconds
     source: str  # "open-meteo" or "simulator"
@@ -90,10 +87,13 @@ def extras_of(series: Series) -> tuple[Variable, ...]:
 
 
 def current(series: Series, now: float, units: Units = METRIC) -> dict[str, object]:
-    """The conditions of the minute that `now` lies in; null before the first and after the last row."""
+    """The conditions of the minute that `now` lies in; null before its first day and after its last row."""
     minute = int(now // 60)
+    zone = zone_of(series.timezone)
     row, seconds = divmod(minute * 60 - series.start, HOUR_SECONDS)
-    answer: dict[str, object] = {"time": _iso(minute * 60, _zone(series.timezone))}
+    if _first_row_stands(series, minute * 60, zone):
+        row, seconds = 0, 0
+    answer: dict[str, object] = {"time": _iso(minute * 60, zone)}
     for variable in (*HOURLY, *extras_of(series)):
         answer[variable.name] = _reading(variable, series.columns.get(variable.name, ()), row, seconds, units)
     answer["is_day"] = Sun(series.latitude, series.longitude).is_up(minute)
@@ -102,16 +102,18 @@ def current(series: Series, now: float, units: Units = METRIC) -> dict[str, obje
 
 def hourly(series: Series, now: float, days: int, units: Units = METRIC) -> dict[str, list[Any]]:
     """The present hour and those after it: 48, or to the end of the last of `days` local days; null without a row."""
-    zone = _zone(series.timezone)
+    zone = zone_of(series.timezone)
     first = int((now - series.start) // HOUR_SECONDS)
     start, end = series.start + first * HOUR_SECONDS, _midnight(_today(now, zone) + timedelta(days), zone)
     times = range(start, end, HOUR_SECONDS)[:HOURS_SHOWN]
     sun = Sun(series.latitude, series.longitude)
     answer: dict[str, list[Any]] = {"time": [_iso(time, zone) for time in times]}
     shown = units.shown
+    rows = [*range(first, first + len(times))]
+    if _first_row_stands(series, now, zone):
+        rows[0] = 0
     for variable in (*HOURLY, *extras_of(series)):
         column = series.columns.get(variable.name, ())
-        rows = range(first, first + len(times))
         answer[variable.name] = [shown(variable, column[row]) if 0 <= row < len(column) else None for row in rows]
     answer["is_day"] = [sun.is_up(time // 60) for time in times]
     return answer
@@ -119,7 +121,7 @@ def hourly(series: Series, now: float, days: int, units: Units = METRIC) -> dict
 
 def daily(series: Series, now: float, days: int, units: Units = METRIC) -> dict[str, list[Any]]:
     """`days` local days from today on; a row belongs to the date of its instant, a day without values is null."""
-    zone = _zone(series.timezone)
+    zone = zone_of(series.timezone)
     dates = [_today(now, zone) + timedelta(day) for day in range(days + 1)]
     midnights = [_midnight(day, zone) for day in dates]
     # Rounded up: where midnight falls between two rows (a zone of half an hour), the day begins with the later one.
@@ -145,8 +147,8 @@ def daily(series: Series, now: float, days: int, units: Units = METRIC) -> dict[
 
 
 def next_midnight(timezone: str, now: float) -> int:
-    """When the present date ends in an IANA zone, in unix seconds; KeyError or ValueError if there is no such zone."""
-    zone = _zone(timezone)
+    """When the present date ends in an IANA zone, in unix seconds; UnknownZone if there is no such zone."""
+    zone = zone_of(timezone)
     return _midnight(_today(now, zone) + timedelta(1), zone)
 
 
@@ -169,6 +171,15 @@ def _reading(variable: Variable, column: Sequence[float | None], row: int, secon
     if variable.reading == "circular":
         return round(before + ((after - before + 180) % 360 - 180) * passed) % 360
     return units.between(variable, before + (after - before) * passed)
+
+
+def _first_row_stands(series: Series, now: float, zone: ZoneInfo) -> bool:
+    """Whether the first row stands for `now`, before it: between a local midnight off the full hour and that hour.
+
+    Open-Meteo's answers begin at local midnight, and in a zone of half an hour the first full hour comes after it.
+    """
+    after_midnight = series.start - _midnight(_today(series.start, zone), zone)
+    return after_midnight < HOUR_SECONDS and -after_midnight <= now - series.start < 0
 
 
 def _dominant_direction(speeds: Sequence[float | None], directions: Sequence[float | None]) -> int | None:

@@ -123,28 +123,41 @@ class OpenMeteo:
             return read_answer(body, asked, self.now(), self.source, self.extras)
 
     def fetch_documents(
-        self, cells: Sequence[Cell], sections: Sections, before_attempt: Callable[[int], None] = lambda _: None
+        self,
+        cells: Sequence[Cell],
+        sections: Sections,
+        before_attempt: Callable[[int], None] = lambda _: None,
+        *,
+        timezone: str = "auto",
     ) -> list[Any]:
         """What Open-Meteo says about each of the distinct cells in other sections, unchecked; otherwise as `fetch`."""
-        return read_documents(self._body(cells, sections, before_attempt), len(cells))
+        if not cells:
+            return []
+        return read_documents(self._body(cells, sections, before_attempt, timezone), len(cells))
 
-    def _body(self, cells: Sequence[Cell], sections: Sections, before_attempt: Callable[[int], None]) -> bytearray:
+    def _body(
+        self,
+        cells: Sequence[Cell],
+        sections: Sections,
+        before_attempt: Callable[[int], None],
+        timezone: str = "auto",
+    ) -> bytearray:
         if len(cells) > MAX_PLACES:
             raise ValueError(f"{len(cells)} places in one call, {MAX_PLACES} at most")
         deadline = time.monotonic() + self.timeout_seconds
         before_attempt(weight(len(cells), sections))
         try:
-            return self._attempt(cells, sections, deadline)
+            return self._attempt(cells, sections, timezone, deadline)
         except UpstreamUnavailable as error:
             left = deadline - time.monotonic()
             if not error.worth_a_retry or left < RETRY_WORTHWHILE * self.timeout_seconds:
                 raise
         before_attempt(weight(len(cells), sections))
-        return self._attempt(cells, sections, deadline)
+        return self._attempt(cells, sections, timezone, deadline)
 
-    def _attempt(self, cells: Sequence[Cell], sections: Sections, deadline: float) -> bytearray:
+    def _attempt(self, cells: Sequence[Cell], sections: Sections, timezone: str, deadline: float) -> bytearray:
         reply = self._transport.get(
-            f"{self.url}?{self._query(cells, sections)}",
+            f"{self.url}?{self._query(cells, sections, timezone)}",
             # gzip alone, for what else the libraries of this machine could decode would depend on the machine.
             headers={"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "WeatherNote"},
             deadline=deadline,
@@ -154,13 +167,13 @@ class OpenMeteo:
             raise self._error(reply)
         return reply.body
 
-    def _query(self, cells: Sequence[Cell], sections: Sections = SERIES) -> str:
+    def _query(self, cells: Sequence[Cell], sections: Sections = SERIES, timezone: str = "auto") -> str:
         parameters = {
             "latitude": ",".join(f"{cell.latitude:g}" for cell in cells),
             "longitude": ",".join(f"{cell.longitude:g}" for cell in cells),
             **{section: ",".join(names) for section, names in sections.items()},
             "forecast_days": FORECAST_DAYS,
-            "timezone": "auto",
+            "timezone": timezone,
             "timeformat": "unixtime",
         }
         if self.api_key:

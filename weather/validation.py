@@ -1,13 +1,10 @@
 """From the text of an answer to one checked series a place: bad data is never stored and never shown."""
 
 import math
-import re
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from weather import answer_json
+from weather import answer_json, zones
 from weather.cells import Cell
 from weather.forecast import Series
 from weather.upstream_errors import UpstreamError, UpstreamNonsense
@@ -19,13 +16,13 @@ CLOCK_SLACK_SECONDS = HOUR_SECONDS
 OLDEST_START_SECONDS = 2 * DAY_SECONDS
 COVERED_SECONDS = 7 * DAY_SECONDS
 MIN_ROWS, MAX_ROWS = 7 * 24, 16 * 24
-#: From a cell's centre to the model's own point: grids are 0.25° wide at most, and a coast's point moves to the land.
-FARTHEST_KM = 60.0
+#: From a cell's centre to the model's own point. Grids are 0.5° wide at most, and at a coast the point moves on to the
+#: next land: one and a half of their cells are 83 km.
+FARTHEST_KM = 120.0
 #: Without these two for the coming seven days there is nothing to show; the other columns may be null.
 NEVER_NULL = ("temperature_2m", "weather_code")
 
 _EARTH_RADIUS_KM = 6371.0
-_ZONE_NAME = re.compile(r"[A-Za-z0-9_+-]{1,32}(/[A-Za-z0-9_+-]{1,32}){0,2}")
 
 
 def read_answer(
@@ -95,14 +92,16 @@ def read_place(place: Any, cell: Cell, now: float, source: str, extras: Sequence
     """The series of one place of an answer; UpstreamNonsense says what is wrong with it first."""
     if not isinstance(place, dict):
         raise UpstreamNonsense("a place is not a JSON object")
-    latitude, longitude = _number(place, "latitude", 90), _number(place, "longitude", 180)
+    # A grid that goes around the globe has points such as 180.1 and -180.02.
+    latitude, longitude = _number(place, "latitude", 90), _in_range(_number(place, "longitude", 360))
     _check_near(cell, latitude, longitude)
     hourly, units = place.get("hourly"), place.get("hourly_units")
     if not isinstance(hourly, dict) or not isinstance(units, dict):
         raise UpstreamNonsense("a place without hourly values")
     if units.get("time") != "unixtime":
         raise UpstreamNonsense("the hours are not in unixtime")
-    start, rows = _hours(hourly.get("time"), now)
+    first_label, rows = _hours(hourly.get("time"), now)
+    start = _true_start(first_label, place.get("utc_offset_seconds"))
     columns = {variable.name: _column(variable, hourly, units, rows) for variable in (*HOURLY, *extras)}
     # The ten come with the decimals that they are held with.
     columns |= {variable.name: _as_held(columns[variable.name], variable.decimals) for variable in extras}
@@ -127,6 +126,11 @@ def _number(place: dict[str, Any], name: str, limit: int) -> float:
     return float(value)
 
 
+def _in_range(longitude: float) -> float:
+    """The same meridian from -180 to before 180 degrees, with no more decimals than it had."""
+    return longitude if -180 <= longitude < 180 else round((longitude + 180) % 360 - 180, 6)
+
+
 def _elevation(value: Any) -> float | None:
     if value is None or value != value:
         return None
@@ -136,20 +140,9 @@ def _elevation(value: Any) -> float | None:
 
 
 def _timezone(value: Any) -> str:
-    if not isinstance(value, str) or not _is_known_zone(value):
+    if not isinstance(value, str) or not zones.is_known(value):
         raise UpstreamNonsense("a time zone that nobody knows")
     return value
-
-
-@lru_cache(maxsize=1024)
-def _is_known_zone(name: str) -> bool:
-    if not _ZONE_NAME.fullmatch(name):
-        return False
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # no such zone, a file that is no zone, a folder
-        return False
-    return True
 
 
 def _check_near(cell: Cell, latitude: float, longitude: float) -> None:
@@ -179,6 +172,26 @@ def _hours(times: Any, now: float) -> tuple[int, int]:
     if times[-1] < now + COVERED_SECONDS:
         raise UpstreamNonsense("the hours end within seven days")
     return start, rows
+
+
+def label_error_seconds(utc_offset_seconds: int) -> int:
+    """By how much an answer's hours, and its `current`, are later than Open-Meteo labels them.
+
+    It labels by the zone's whole offset from UTC and reads at the offset cut to full hours toward zero (getTimerange2
+    in its public source): 1,800 in India, 2,700 in Nepal, -1,800 in Newfoundland, 0 in most zones.
+    """
+    return utc_offset_seconds - math.trunc(utc_offset_seconds / HOUR_SECONDS) * HOUR_SECONDS
+
+
+def _true_start(first_label: int, utc_offset_seconds: Any) -> int:
+    """When the first row is, which is at a full hour of UTC; a label that is one already is true."""
+    if type(utc_offset_seconds) is not int or abs(utc_offset_seconds) >= DAY_SECONDS:
+        raise UpstreamNonsense("a place without its offset from UTC")
+    if first_label % HOUR_SECONDS:
+        first_label += label_error_seconds(utc_offset_seconds)
+    if first_label % HOUR_SECONDS:
+        raise UpstreamNonsense("the hours are not full hours of UTC")
+    return first_label
 
 
 def _column(variable: Variable, hourly: dict[str, Any], units: dict[str, Any], rows: int) -> list[float | None]:

@@ -66,6 +66,16 @@ class _Clock:
         return "unixtime" if self.unixtime else "iso8601"
 
     @property
+    def label_error(self) -> int:
+        """Hours are labelled by the whole offset and read at the offset cut to full hours, as the real server does."""
+        return self.offset - math.trunc(self.offset / HOUR_SECONDS) * HOUR_SECONDS
+
+    @property
+    def first_hour(self) -> int:
+        """The instant of the first row, which the real server labels as `start`."""
+        return self.start + self.label_error
+
+    @property
     def quarter(self) -> int:
         return int(self.now) // QUARTER_SECONDS * QUARTER_SECONDS
 
@@ -122,7 +132,7 @@ def _place_text(asked: Asked, number: int, place: Place, now: float, generation_
     if asked.current:
         parts.append(_current_section(asked.current, place, clock))
     if asked.hourly or asked.daily:
-        series = hourly(place, clock.start, asked.days * 24, now)
+        series = hourly(place, clock.first_hour, asked.days * 24, now)
         if asked.hourly:
             parts.append(_hourly_section(asked.hourly, place, series, clock))
         if asked.daily:
@@ -146,7 +156,7 @@ def _hourly_section(names: Sequence[str], place: Place, series: Series, clock: _
     columns = {"time": f"[{clock.times(HOUR_SECONDS)}]"}
     for name in names:
         if name in EXTRA_NAMES:
-            values = extras.values(name, place, clock.start, series)
+            values = extras.values(name, place, clock.first_hour, series)
             columns[name] = f"[{','.join(extras.text(name, value) for value in values)}]"
             continue
         columns[name] = f"[{','.join(map(_TEXTS[name].__getitem__, series[name]))}]"
@@ -189,11 +199,12 @@ def _dominant(directions: list[int], speeds: list[int]) -> int:
 
 def _current_section(names: Sequence[str], place: Place, clock: _Clock) -> str:
     since_hour = (clock.quarter - clock.start) % HOUR_SECONDS
-    rows = hourly(place, clock.quarter - since_hour, 2, clock.now)
+    hour = clock.quarter - since_hour + clock.label_error
+    rows = hourly(place, hour, 2, clock.now)
     columns = {"time": clock.time(clock.quarter), "interval": "900"}
     for name in names:
         if name in EXTRA_NAMES:
-            both = extras.values(name, place, clock.quarter - since_hour, rows)
+            both = extras.values(name, place, hour, rows)
             columns[name] = extras.text(name, _between(name, both, since_hour / HOUR_SECONDS))
             continue
         columns[name] = _TEXTS[name][_between(name, rows[name], since_hour / HOUR_SECONDS)]

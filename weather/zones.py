@@ -1,0 +1,36 @@
+"""The IANA time zones that this machine knows, by name.
+
+Names come from Open-Meteo and out of Redis, where another release with other zone data may have written them.
+"""
+
+import re
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+_NAME = re.compile(r"[A-Za-z0-9_+-]{1,32}(/[A-Za-z0-9_+-]{1,32}){0,2}")
+
+
+class UnknownZone(ValueError):
+    """The text names no time zone that this machine has data of."""
+
+
+# zoneinfo itself remembers eight; to read a zone from its file again costs as much as half a forecast.
+@lru_cache(maxsize=1024)
+def zone_of(name: str) -> ZoneInfo:
+    """The zone of an IANA name; UnknownZone for any other text."""
+    if not _NAME.fullmatch(name):
+        raise UnknownZone("the text is no name of a time zone")
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # no such zone, a file that is no zone, a folder
+        raise UnknownZone("this machine knows no such time zone") from None
+
+
+@lru_cache(maxsize=1024)
+def is_known(name: str) -> bool:
+    """Whether `zone_of` has the zone; a name that it has not is looked up once."""
+    try:
+        zone_of(name)
+    except UnknownZone:
+        return False
+    return True

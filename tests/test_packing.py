@@ -1,12 +1,13 @@
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from weather.forecast import Series
-from weather.packing import Unreadable, pack, unpack
-from weather.variables import HOURLY
+from weather.packing import Unreadable, fetched_at, pack, unpack
+from weather.variables import EXTRA, HOURLY
 
 pytestmark = pytest.mark.pure
 
@@ -24,20 +25,54 @@ def a_series(rows: int = 336, **columns: list[float | None]) -> Series:
 
 @st.composite
 def columns(draw: st.DrawFn) -> dict[str, list[float | None]]:
-    rows = draw(st.integers(1, 30))
-    drawn = {}
-    for variable in HOURLY:
-        scale = 10**variable.decimals
-        whole = st.integers(int(variable.minimum * scale), int(variable.maximum * scale))
-        values = draw(st.lists(st.none() | whole, min_size=rows, max_size=rows))
-        drawn[variable.name] = [value / scale if value is not None and scale > 1 else value for value in values]
+    """Of all variables, with the decimals that each is held with: two, one, none, or the ten."""
+    rows = draw(st.integers(1, 12))
+    with_nulls = draw(st.booleans())
+    drawn: dict[str, list[float | None]] = {}
+    for variable in (*HOURLY, *EXTRA):
+        shift = 10 ** abs(variable.decimals)
+        least, most = ((bound * shift if variable.decimals > 0 else bound / shift) for bound in
+                       (variable.minimum, variable.maximum))  # fmt: skip
+        whole = st.integers(int(least), int(most))
+        steps = draw(st.lists(whole | st.none() if with_nulls else whole, min_size=rows, max_size=rows))
+        drawn[variable.name] = [
+            None if step is None else step / shift if variable.decimals > 0 else step * shift for step in steps
+        ]
     return drawn
 
 
 @given(columns())
 def test_what_is_packed_comes_back_to_the_last_decimal(columns):
     series = a_series(**columns)
-    assert unpack(pack(series)) == series
+    kept = unpack(pack(series))
+    assert kept == series
+    assert [[*map(type, column)] for column in kept.columns.values()] == [
+        [*map(type, column)] for column in series.columns.values()
+    ]
+
+
+@pytest.mark.parametrize("name", ["temperature_2m", "weather_code", "precipitation"])
+def test_whole_numbers_are_whole_whether_they_came_with_a_point_or_without(name):
+    series = a_series(rows=3, **{variable.name: [1, 2, 3] for variable in HOURLY})
+    with_point = a_series(rows=3, **{variable.name: [1.0, 2.0, 3.0] for variable in HOURLY})
+    assert unpack(pack(series)).columns[name] == unpack(pack(with_point)).columns[name] == [1, 2, 3]
+
+
+def test_values_with_more_decimals_are_held_with_those_of_their_variable():
+    series = a_series(rows=2, **{variable.name: [1.26, None] for variable in HOURLY})
+    kept = unpack(pack(series)).columns
+    assert (kept["temperature_2m"][0], kept["precipitation"][0], kept["weather_code"][0]) == (1.3, 1.26, 1)
+
+
+@given(st.integers(0, 2**40))
+def test_when_it_was_fetched_is_told_without_unpacking_the_rest(moment):
+    assert fetched_at(pack(replace(a_series(rows=2), fetched_at=moment))) == moment
+
+
+def test_columns_of_different_lengths_are_unreadable():
+    columns = a_series(rows=4).columns
+    with pytest.raises(Unreadable):
+        unpack(pack(replace(a_series(), columns={**columns, "temperature_2m": [1.0]})))
 
 
 def test_two_weeks_take_less_than_four_kilobytes():

@@ -53,9 +53,11 @@ def test_what_is_packed_comes_back_to_the_last_decimal(columns):
 
 @pytest.mark.parametrize("name", ["temperature_2m", "weather_code", "precipitation"])
 def test_whole_numbers_are_whole_whether_they_came_with_a_point_or_without(name):
-    series = a_series(rows=3, **{variable.name: [1, 2, 3] for variable in HOURLY})
-    with_point = a_series(rows=3, **{variable.name: [1.0, 2.0, 3.0] for variable in HOURLY})
-    assert unpack(pack(series)).columns[name] == unpack(pack(with_point)).columns[name] == [1, 2, 3]
+    without, with_point = (
+        a_series(rows=3, **{variable.name: column for variable in HOURLY})
+        for column in (list[float | None]([1, 2, 3]), list[float | None]([1.0, 2.0, 3.0]))
+    )
+    assert unpack(pack(without)).columns[name] == unpack(pack(with_point)).columns[name] == [1, 2, 3]
 
 
 def test_values_with_more_decimals_are_held_with_those_of_their_variable():

@@ -19,15 +19,18 @@ from time import monotonic, sleep
 from typing import NoReturn
 
 import django.test
-import hypothesis.strategies
 import pytest
+from hypothesis import Phase, settings, strategies
 
 from tests.mutants.changes import Change, changes
 from tests.mutants.modules import TESTS, equivalent
 
 TOP = Path(__file__).resolve().parents[2]
 #: Imported here once, so that no run of the tests has to.
-IMPORTED_BEFORE = (django.test, hypothesis.strategies, pytest)
+IMPORTED_BEFORE = (django.test, pytest, strategies)
+# That a property fails is enough; nobody reads the smallest example.
+settings.register_profile("mutants", phases=[Phase.explicit, Phase.generate], database=None)
+settings.load_profile("mutants")
 
 
 def main() -> None:

@@ -145,6 +145,22 @@ def test_redis_own_clock_counts_whatever_the_processes_think(budget):
     assert behind.remaining()["day"] == 10_000 - 99 and ahead.remaining()["day"] == 10_000 - 100
 
 
+@pytest.mark.parametrize("ahead_seconds", [-7200, 7200])
+def test_without_redis_a_process_with_a_wrong_clock_goes_on_by_redis_clock(budget, gone, ahead_seconds):
+    spender = budget(now=lambda: time.time() + ahead_seconds)
+    spender.look()
+    gone(True)
+    granted = spender.charge(1, "cold")
+    assert abs(granted.minute + 30 - time.time()) <= 31
+    assert spender.minute() - granted.minute in (0, 60)
+
+
+@pytest.mark.parametrize("seconds", [0, 0.5, 59.5])
+def test_before_redis_was_seen_the_minute_is_that_of_the_processs_own_clock(budget, clock, seconds):
+    clock.now += seconds
+    assert budget(now=clock).minute() == MIDNIGHT
+
+
 def test_a_clock_that_is_set_back_ends_no_window_a_second_time(budget, clock):
     spender = budget(hour=10)
     drained(spender)
@@ -304,6 +320,7 @@ def test_cold_cells_get_of_redis_what_one_process_alone_would_give(
     most = {window: max(amounts(sizes, held)[window], amounts(sizes, seen)[window]) for window in LENGTHS}
     alone = Quota(sizes, starts(now), most, dict(unreported))
     got = spender.charge(least + more, "cold", least=least)
+    assert isinstance(got, Denied) or got.minute == starts(now)["minute"]
     assert got == alone.take_alone(least + more, least, "cold", 1, now)
     assert spender.remaining() == {window: alone.left(window) for window in LENGTHS}
 
@@ -335,7 +352,7 @@ def test_refreshes_get_what_the_line_gives_and_no_more(budget, shared, clock, no
 
 
 @of_one_server
-@given(moments, st.floats(0, 0.9), st.floats(0, 1), st.integers(1, 50))
+@given(moments, st.floats(0, 0.98) | st.floats(0.98, 1), st.floats(0, 1), st.integers(1, 50))
 def test_a_refused_refresh_may_come_when_it_was_told_and_not_sooner(budget, shared, clock, now, held, part, weight):
     spent = {"minute": 0, "hour": 0, "day": int(10_000 * held)}
     clock.now = now
@@ -344,7 +361,7 @@ def test_a_refused_refresh_may_come_when_it_was_told_and_not_sooner(budget, shar
     got = spender.charge(weight, "refresh")
     if isinstance(got, Granted):
         return
-    assert got.reason == "pace"
+    assert got.reason == ("day" if weight > 10_000 - spent["day"] else "pace")
     for moment, passes in ((now + got.retry_after_seconds - 1.01, False), (now + got.retry_after_seconds, True)):
         clock.now = max(now, moment)
         assert isinstance(spender.charge(weight, "refresh"), Granted) is passes
@@ -485,7 +502,7 @@ def test_what_was_spent_without_redis_is_told_by_one_thread(budget, gone, monkey
 # ── Open-Meteo says no ────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize(
+refusals = pytest.mark.parametrize(
     ("window", "retry_after_seconds", "closed_for"),
     [
         ("minute", None, 30),
@@ -497,6 +514,9 @@ def test_what_was_spent_without_redis_is_told_by_one_thread(budget, gone, monkey
         ("minute", 90, 90),
     ],
 )
+
+
+@refusals
 def test_a_429_closes_its_window_for_everyone(budget, clock, window, retry_after_seconds, closed_for):
     """Rows 20 and 21."""
     clock.now += 30
@@ -542,6 +562,45 @@ def test_one_success_ends_the_row(budget):
     other.succeeded()
     one.look()
     assert one.pause_seconds() == 0 and one.charge(1, "cold") == Granted(1)
+
+
+@refusals
+def test_without_redis_a_429_closes_its_window_for_its_process(
+    budget, clock, gone, window, retry_after_seconds, closed_for
+):
+    gone(True)
+    clock.now += 30
+    spender = budget()
+    spender.close(window, retry_after_seconds)
+    assert spender.charge(1, "cold") == Denied("closed", closed_for)
+    assert spender.pause_seconds() == closed_for
+    clock.now += closed_for
+    assert isinstance(spender.charge(1, "cold"), Granted)
+
+
+def test_without_redis_a_row_of_failures_pauses_its_process_for_a_growing_while(budget, clock, gone):
+    spender, pauses = budget(), []
+    spender.look()
+    gone(True)
+    for _ in range(9):
+        spender.failed()
+        pauses.append(spender.pause_seconds())
+        clock.now += 31
+    assert pauses == [0, 0, 1, 2, 4, 8, 16, 30, 30]
+
+
+def test_a_success_ends_the_row_and_the_next_one_begins_anew(budget, gone):
+    gone(True)
+    spender = budget()
+    assert not spender.is_failing
+    for _ in range(4):
+        spender.failed()
+        assert spender.is_failing
+    spender.succeeded()
+    assert not spender.is_failing
+    for seconds in (0, 0, 1):
+        spender.failed()
+        assert spender.pause_seconds() == seconds
 
 
 def test_without_redis_each_process_keeps_its_own_pause(budget, gone):

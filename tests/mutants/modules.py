@@ -1,10 +1,13 @@
 """Which tests hold each module, the quick ones first; and the changes that nothing could notice, with the reason."""
 
+#: Without those that take seconds each: eight processes at once, a whole day minute by minute.
+BUDGET = ("tests/test_budget.py", "-k", "not processes and not simulated_day and not planned_so")
+
 TESTS: dict[str, tuple[str, ...]] = {
-    "weather/quota.py": ("tests/test_quota.py", "tests/test_budget.py"),
+    "weather/quota.py": ("tests/test_quota.py", *BUDGET),
     "weather/freshness.py": ("tests/test_freshness.py",),
-    "weather/budget.py": ("tests/test_budget.py",),
-    "weather/budget_script.py": ("tests/test_budget.py",),
+    "weather/budget.py": BUDGET,
+    "weather/budget_script.py": BUDGET,
     "weather/price.py": ("tests/test_price.py", "tests/test_popularity.py"),
     "ratelimit/throttling.py": ("tests/test_throttling.py",),
     "weather/drift.py": ("tests/test_drift.py",),
@@ -27,6 +30,19 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "weather/freshness.py": {
         "_HIGHEST_PRICE = [": "at half of it even a cell asked for 10,000 times a second has the longest interval",
         "_HALVINGS = [": "one halving more or less is a billionth of a billionth of the price",
+    },
+    "weather/budget.py": {
+        "self._exchanged(0, [0 →": "who asks for nothing gets nothing, whatever the least is",
+        "redis.ask(command)[[0 → -1]]": "one command has one reply, the first and the last",
+        "if length else [0 →": "a second about the beginning of 1970 is over",
+        "self.quota.paused_until = 0, [0.0 →": "a second about the beginning of 1970 is over",
+    },
+    "weather/budget_script.py": {
+        "held['closed:until'] or [0 →": "a second about the beginning of 1970 is over",
+        "held['paused:until'] or [0 →": "a second about the beginning of 1970 is over",
+        "if left [< → <=] room then": "what is equal is set to what it is",
+        "then granted = math.max([0 → -1], room)": "what is room enough for the least is never less than nothing",
+        "LIFE_SECONDS = 2 * [86_400 → 86399]": "any life longer than a day will do",
     },
     "weather/price.py": {
         '"EX", LIFE_SECONDS))[[0 → -1]]': "one command has one reply, the first and the last",

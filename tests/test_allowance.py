@@ -1,12 +1,14 @@
 """New places are charged to whoever asks first: FAULTS of drained budgets, with the limits that clients meet."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from ratelimit.identity import hashed
+from tests.servers import eventually
 from tests.test_bad_input import problem_of
-from weather.allowance import Allowance
+from weather.allowance import Allowance, Charge, Exceeded
 from weather.budget import Budget
 from weather.quota import Granted
 from weather.service import service
@@ -79,7 +81,7 @@ def test_in_a_day_of_trying_one_address_gets_its_share_and_the_others_theirs(api
         # Refreshes take all that the pace gives them, as on a busy day.
         budget.charge(60, "refresh", least=1)
         for attempt in range(100):
-            if allowance.charge(f"client {minute} {attempt}", "one address"):
+            if isinstance(allowance.charge(f"client {minute} {attempt}", "one address")[0], Exceeded):
                 break
             taken += isinstance(budget.charge(1, "cold"), Granted)
     with capsys.disabled():
@@ -145,18 +147,19 @@ def test_what_twenty_refused_places_gave_for_nothing_comes_back_at_once(
     allowance = service().waiting.allowance
     service().fetcher.budget.look()
     round_trips.clear()
-    outcomes = allowance.charge_each(20, "phone", "street")
-    passed = outcomes.count(None)
+    outcomes = allowance.charge("phone", "street", 20)
+    charges = [outcome for outcome in outcomes if isinstance(outcome, Charge)]
+    passed = len(charges)
     assert 0 < passed <= 3 and round_trips == [40, 1]
     assert valkey.get("cold:client:phone") == valkey.hget("cold:address:street", "spent:3600") == str(passed)
-    allowance.give_back("phone", "street", passed)
+    allowance.give_back(charges)
     assert valkey.get("cold:client:phone") == valkey.hget("cold:address:street", "spent:86400") == "0"
 
 
 def test_no_more_comes_back_than_was_taken(charged, valkey):
     allowance = service().waiting.allowance
-    allowance.charge("phone", "street")
-    allowance.give_back("phone", "street", 5)
+    charges = [one for one in allowance.charge("phone", "street") if isinstance(one, Charge)]
+    allowance.give_back(charges * 5)
     assert valkey.get("cold:client:phone") == valkey.hget("cold:address:street", "spent:3600") == "0"
 
 
@@ -177,3 +180,126 @@ def test_of_many_who_ask_for_a_place_at_once_one_pays(charged, simulator, valkey
     with ThreadPoolExecutor(20) as pool:
         assert set(pool.map(ask, range(40))) == {200}
     assert valkey.get(f"cold:client:{hashed('127.0.0.1')}") == "1"
+
+
+# What was spent stays charged: faults 35, 37, 67 and 68
+
+CLIENT = f"cold:client:{hashed('phone')}"
+
+
+def ask(api, n: int, client: str = "phone"):
+    return api.get(cold(n), headers={"x-client-id": client})
+
+
+def test_an_empty_window_gives_nothing_back_that_was_not_taken(charged, settings, forget, valkey):
+    settings.UPSTREAM_DAY_BUDGET, settings.COLD_SHARE_PER_ADDRESS = 3, 1
+    forget()
+    assert [ask(charged, n).status_code for n in range(10)] == [200] * 3 + [503] * 7
+    assert valkey.get(CLIENT) == "3"
+
+
+def test_of_several_places_in_an_empty_window_none_is_charged_or_asked_for(
+    charged, settings, forget, simulator, valkey
+):
+    settings.UPSTREAM_DAY_BUDGET, settings.COLD_SHARE_PER_ADDRESS = 1, 1
+    forget()
+    assert ask(charged, 1).status_code == 200
+    several = charged.get("/api/v1/weather?lat=0.2,0.3&lon=7,7", headers={"x-client-id": "phone"})
+    problem_of(several, 503, "budget_exhausted")
+    assert valkey.get(CLIENT) == "1" and simulator.state()["cells"] == 1
+
+
+@pytest.mark.parametrize("path", [cold(1), "/api/v1/weather?lat=0.1,0.2&lon=7,7"])
+def test_who_stops_waiting_pays_for_what_comes_afterwards(charged, simulator, valkey, path):
+    service().waiting.wait_seconds = 0.1
+    simulator.settings(base_ms=800)
+    assert charged.get(path, headers={"x-client-id": "phone"}).status_code == 503
+    eventually(lambda: valkey.exists("upstream:lat:0.1:lon:7.0"))
+    eventually(lambda: not service().fetcher._wanted)
+    assert valkey.get(CLIENT) == str(path.count(",") // 2 + 1)
+
+
+def test_who_stops_waiting_gets_back_what_nothing_comes_of(charged, simulator, valkey):
+    service().waiting.wait_seconds = 0.1
+    simulator.fault("hang", seconds=0.8)
+    assert ask(charged, 1).status_code == 503
+    assert valkey.get(CLIENT) == "1"
+    simulator.fault("status", status=503)
+    eventually(lambda: valkey.get(CLIENT) == "0")
+
+
+@pytest.mark.parametrize("fault", ["one_bad_place", "nan", "metadata_only", "nulls", "wrong_place"])
+def test_a_place_whose_answer_is_nonsense_costs_one_call_and_its_charge_stays(charged, simulator, valkey, fault):
+    """Fault 68: eight requests within ten minutes."""
+    simulator.fault(fault, place="0.1,7.0")
+    responses = [ask(charged, 1) for _ in range(8)]
+    assert {response.status_code for response in responses} == {503}
+    assert all(0 < int(response["Retry-After"]) <= 600 for response in responses)
+    assert simulator.state()["calls"] == 1
+    assert valkey.get(CLIENT) == "1"
+
+
+def test_a_place_that_is_refused_costs_its_charge_once(charged, simulator, valkey):
+    simulator.fault("refused_place", place="0.1,7.0")
+    assert {ask(charged, 1).status_code for _ in range(8)} == {503}
+    assert simulator.state()["calls"] == 1
+    assert valkey.get(CLIENT) == "1"
+
+
+def test_one_bad_place_of_several_is_charged_like_the_good_ones(charged, simulator, valkey):
+    simulator.fault("nulls", place="0.1,7.0")
+    places = charged.get("/api/v1/weather?lat=0.1,0.2,0.3&lon=7,7,7", headers={"x-client-id": "phone"}).json()["places"]
+    assert ["problem" in place for place in places] == [True, False, False]
+    assert valkey.get(CLIENT) == "3"
+
+
+def test_what_was_taken_of_an_hour_is_not_given_back_to_the_next(api, valkey):
+    now = [1_795_478_400.0]
+    budget = Budget(minute=600, hour=5000, day=10_000, fleet_processes=4, now=lambda: now[0], redis_now=lambda: now[0])
+    allowance = Allowance(budget, cells_per_client=30, share_per_address=0.1, redis_now=lambda: now[0])
+    [of_this_hour] = allowance.charge("phone", "street")
+    valkey.delete("cold:client:phone")
+    now[0] += 3600
+    time.sleep(1.1)  # the client's hour is one by Redis' own clock, told apart by when it ends to the second
+    allowance.charge("phone", "street")
+    assert isinstance(of_this_hour, Charge)
+    allowance.give_back([of_this_hour])
+    assert valkey.get("cold:client:phone") == valkey.hget("cold:address:street", "spent:3600") == "1"
+    assert valkey.hget("cold:address:street", "spent:86400") == "1"
+
+
+def test_what_redis_did_not_count_is_not_given_back(api, settings, forget, valkey):
+    allowance = service().waiting.allowance
+    allowance.charge("phone", "street")
+    located = settings.CACHES["default"]["LOCATION"]
+    settings.CACHES["default"]["LOCATION"] = ["redis://127.0.0.1:1/0"]
+    forget()
+    [uncounted] = allowance.charge("phone", "street")
+    settings.CACHES["default"]["LOCATION"] = located
+    forget()
+    assert uncounted == Charge("phone", "street", None, None)
+    allowance.give_back([uncounted])
+    assert valkey.get("cold:client:phone") == valkey.hget("cold:address:street", "spent:3600") == "1"
+
+
+def test_whatever_one_address_does_it_has_paid_for_the_weight_that_was_spent(
+    charged, settings, forget, simulator, valkey, rf
+):
+    """Fault 37: ever new client ids, an upstream that is slow and partly nonsense, waiters that give up."""
+    settings.UPSTREAM_MINUTE_BUDGET = 40
+    forget()
+    service().waiting.wait_seconds = 0.2
+    simulator.settings(base_ms=150)
+    simulator.fault("nulls", place="1.3,7.0")
+
+    def ask_once(n: int) -> int:
+        request = rf.get("/", {"lat": str(n / 10), "lon": "7"}, HTTP_X_CLIENT_ID=f"phone {n}")
+        return WeatherViewSet.as_view({"get": "retrieve"})(request).status_code
+
+    with ThreadPoolExecutor(20) as pool:
+        statuses = list(pool.map(ask_once, range(120)))
+    eventually(lambda: not service().fetcher._wanted)
+    [address] = valkey.keys("cold:address:*")
+    weight = simulator.state()["weight"]
+    assert set(statuses) <= {200, 429, 503} and 0 < weight <= 40
+    assert int(valkey.hget(address, "spent:3600")) >= weight

@@ -231,9 +231,9 @@ def test_a_body_may_be_as_long_as_they_make_it():
 
 @pytest.mark.pure
 def test_a_record_is_named_by_what_it_holds():
-    assert version_of(()) == "1"
+    assert version_of(()) == "2"
     assert version_of(variables.extras(["rain", "uv_index"])) == version_of(variables.extras(["uv_index", "rain"]))
-    assert version_of(variables.extras(["rain", "uv_index"])) == "1+uv_index+rain"
+    assert version_of(variables.extras(["rain", "uv_index"])) == "2+uv_index+rain"
 
 
 def test_instances_of_different_settings_pass_over_each_others_records(api, settings, forget, simulator, valkey):
@@ -243,7 +243,7 @@ def test_instances_of_different_settings_pass_over_each_others_records(api, sett
     forget()
     assert not api.get(FORECAST).json()["cached"]
     assert simulator.state()["calls"] == 2
-    assert set(valkey.hkeys(RECORD)) == {"1", "1+uv_index+visibility+rain"}
+    assert set(valkey.hkeys(RECORD)) == {"2", "2+uv_index+visibility+rain"}
     settings.EXTRA_VARIABLES = ()
     forget()
     assert api.get(f"{FORECAST}&days=3").json()["cached"]

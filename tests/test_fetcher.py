@@ -35,8 +35,8 @@ class NoStore:
         self.known |= fetched
         return True
 
-    def reject(self, cell):
-        self.rejected.append(cell)
+    def reject(self, cells):
+        self.rejected += cells
 
     def rejected_of(self, cells):
         return {cell: 600 for cell in cells if cell in self.rejected}
@@ -76,9 +76,6 @@ class Alone:
 
     def still_wanted(self, cells):
         return self.refresh.intersection(cells)
-
-    def is_wanted(self, cell):
-        return cell in self.cold | self.refresh
 
 
 class Purse:

@@ -15,6 +15,7 @@ from typing import Any
 from blake3 import blake3
 
 from weather import forecast
+from weather.answer_shape import zone_of_answer
 from weather.cells import Cell
 from weather.forecast import Series
 from weather.units import BY_NAME, Name
@@ -36,7 +37,8 @@ _TAIL = re.compile(
     + rb"}\Z"
 )
 _LONGEST_TAIL = 300
-_ZONE = re.compile(rb'"timezone":"([^"]{1,64})"')
+#: The longest life that a setting can give an answer, and by how much another instance's clock may be ahead.
+_LONGEST_LIFE_SECONDS, _CLOCK_SLACK_SECONDS = 86_400, 3600
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,7 @@ def read(question: Question, text: bytes, now: float, extras: tuple[Variable, ..
     """The answer in `text` as Redis kept it; None where it is not one to this question, or has ended.
 
     None too where it is without the `extras` that this instance shows, as one of other settings may have written it.
+    The whole text is looked at: one that is no JSON would spoil a call about several places for all of them.
     """
     tail = _TAIL.search(text, max(0, len(text) - _LONGEST_TAIL))
     if tail is None or not text.startswith(_head(question.cell)):
@@ -126,10 +129,13 @@ def read(question: Question, text: bytes, now: float, extras: tuple[Variable, ..
         return None
     try:
         fetched_at, expires_at = _unix(tail[2]), _unix(tail[3])
-        midnight = None if question.days is None else _midnight_after(_ZONE.search(text)[1], int(now // 900))  # type: ignore[index]
-    except (ValueError, TypeError, KeyError):
+        zone = zone_of_answer(text, is_forecast=question.days is not None)
+    except (ValueError, RecursionError):  # OtherShape, and dates that no calendar has
         return None
-    if expires_at <= now:
+    midnight = None if question.days is None else _midnight_after(zone, int(now // 900))
+    if not now < expires_at <= now + _LONGEST_LIFE_SECONDS + _CLOCK_SLACK_SECONDS:
+        return None
+    if fetched_at > now + _CLOCK_SLACK_SECONDS:
         return None
     return Answer(text, tail[1] == b"true", fetched_at, expires_at, midnight)
 
@@ -177,6 +183,6 @@ def _unix(text: bytes) -> int:
 
 
 @lru_cache(maxsize=4096)
-def _midnight_after(zone: bytes, quarter: int) -> int:
+def _midnight_after(zone: str, quarter: int) -> int:
     # All zones' midnights lie on quarters of an hour, so one look serves all answers of the quarter.
-    return forecast.next_midnight(zone.decode(), quarter * 900)
+    return forecast.next_midnight(zone, quarter * 900)

@@ -156,6 +156,13 @@ class Budget:
             self.quota.roll(self._clock())
             return {window: self.quota.left(window) for window in WINDOW_SECONDS}
 
+    def empty_window(self, weight: float) -> Denied | None:
+        """The window that has no room for a weight, as this process last saw it; None where all have room."""
+        with self._lock:
+            now = self._clock()
+            self.quota.roll(now)
+            return self.quota.empty_window(weight, now)
+
     def cold_reserve(self) -> dict[BudgetWindow, float]:
         """What is left of each window for cold cells, when refreshes get their part of what is to come of it."""
         with self._lock:

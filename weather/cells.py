@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
 # ASCII digits only: \d would let Arabic digits in. Phones near Greenwich print -3.1e-6.
-_POSITION = re.compile(r"-?[0-9]{1,3}(\.[0-9]{1,20})?([eE]-?[0-9]{1,3})?")
+_POSITION = re.compile(r"-?[0-9]{1,3}(\.[0-9]{1,25})?([eE]-?[0-9]{1,3})?")
 # As nearly all phones write it: its first two decimals alone say which tenth is the nearest.
-_PLAIN = re.compile(r"(-?)([0-9]{1,3})(?:\.([0-9])([0-9]?)[0-9]{0,18})?")
+_PLAIN = re.compile(r"(-?)([0-9]{1,3})(?:\.([0-9])([0-9]?)[0-9]{0,23})?")
 _TENTH = Decimal("0.1")
 
 

@@ -6,9 +6,8 @@ from typing import Any
 
 from weather import forecast
 from weather.forecast import DAILY_UNITS, Series
-from weather.validation import label_error_seconds
 from weather.variables import FORECAST_DAYS, HOUR_SECONDS, HOURLY, HOURLY_NAMES, Variable
-from weather.zones import zone_of
+from weather.zones import label_error_seconds, zone_of
 
 DAY_SECONDS = 24 * HOUR_SECONDS
 #: Ours and Open-Meteo's own formula for the sun differ by so much.
@@ -91,7 +90,7 @@ def current(series: Series, document: Mapping[str, Any]) -> str:
 
 
 def hours(series: Series, unlabelled: Series) -> str:
-    """How many hours are those of the same place asked for with `timezone=GMT`, whose labels are true; raises Differs."""
+    """How many hours equal those asked for with `timezone=GMT`, whose labels are true; raises Differs."""
     first = (unlabelled.start - series.start) // HOUR_SECONDS
     differences: list[str] = []
     compared = 0

@@ -7,7 +7,7 @@ whether another process has fetched it. Each call has a thread of its own, so th
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from time import monotonic, sleep, time
 
@@ -18,7 +18,7 @@ from weather.caller import Caller, Fetched, Upstream
 from weather.cells import Cell
 from weather.conversation import REFRESH_WANTED_SECONDS, Conversation, Turn
 from weather.forecast import Series
-from weather.openmeteo import PlaceRejected, UpstreamError, UpstreamUnavailable
+from weather.openmeteo import NoWeatherHere, UpstreamError, UpstreamUnavailable
 from weather.quota import Spender
 from weather.store import Store
 from weather.wanted import Wanted
@@ -236,7 +236,8 @@ class Fetcher:
         """What no call of this process is about."""
         with self._changed:
             now = monotonic()
-            self._wanted = {cell: wanted for cell, wanted in self._wanted.items() if wanted.until > now}
+            # What a call is about is told to whoever waits or paid, also when nobody waits for it any more.
+            self._wanted = {cell: one for cell, one in self._wanted.items() if one.until > now or one.is_asked}
             return {cell: wanted for cell, wanted in self._wanted.items() if not wanted.is_asked}
 
     def _use(self, turn: Turn) -> None:
@@ -261,7 +262,7 @@ class Fetcher:
             give_way()
 
     def _known(self, cells: list[Cell]) -> Fetched:
-        """Those of the cells that someone has fetched since they were wanted, or that Open-Meteo rejected."""
+        """The subset of `cells` that were fetched since they were wanted, or that Open-Meteo has no weather for."""
         return self._known_and_held(cells)[0]
 
     def _known_and_held(self, cells: list[Cell]) -> tuple[Fetched, dict[Cell, Series]]:
@@ -272,7 +273,8 @@ class Fetcher:
         held = self.store.held_of(cells)
         known: Fetched = {cell: series for cell, series in held.items() if series.fetched_at > fresh_since}
         rejected = self.store.rejected_of(cell for cell in cells if cell not in known)
-        return known | dict.fromkeys(rejected, PlaceRejected("Open-Meteo rejected the place a short while ago")), held
+        remembered = NoWeatherHere("it had no weather for the place a short while ago", is_remembered=True)
+        return known | dict.fromkeys(rejected, remembered), held
 
     def _fetched(self, turn: Turn, cold: list[Cell], refresh: list[Cell]) -> Fetched:
         known, held = self._known_and_held([*cold, *refresh])
@@ -282,13 +284,17 @@ class Fetcher:
         paid = [cell for cell, got in fetched.items() if got is None]
         asked = self.caller.asked(turn, paid) if paid else {}
         self.store.hold({cell: got for cell, got in asked.items() if isinstance(got, Series)})
+        self._reject({cell: got for cell, got in asked.items() if isinstance(got, NoWeatherHere)})
         for cell, got in asked.items():
-            if isinstance(got, PlaceRejected):
-                self.store.reject(cell)
             if isinstance(got, Series) and cell in held:
                 self._note_drift(held[cell], got)
         unpaid = {cell: got for cell, got in fetched.items() if got is not None}
         return known | unpaid | asked
+
+    def _reject(self, places: Mapping[Cell, NoWeatherHere]) -> None:
+        self.store.reject(places)
+        for why in dict.fromkeys(map(str, places.values())):
+            log.warning("Open-Meteo has no weather for a place: %s", why)
 
     def _note_drift(self, held: Series, new: Series) -> None:
         now = self.now()

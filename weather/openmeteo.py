@@ -13,6 +13,7 @@ from weather.cells import Cell
 from weather.forecast import Series
 from weather.transport import Reply, Transport
 from weather.upstream_errors import (
+    NoWeatherHere,
     PlaceRejected,
     UpstreamError,
     UpstreamNonsense,
@@ -24,6 +25,7 @@ from weather.validation import read_answer, read_documents, read_reason
 from weather.variables import FORECAST_DAYS, HOURLY_NAMES, Variable
 
 __all__ = [
+    "NoWeatherHere",
     "OpenMeteo",
     "PlaceRejected",
     "UpstreamError",
@@ -108,7 +110,7 @@ class OpenMeteo:
     def fetch(
         self, cells: Sequence[Cell], before_attempt: Callable[[int], None] = lambda _: None
     ) -> dict[Cell, Series | UpstreamError]:
-        """The series of each cell in one call, an UpstreamNonsense instead where the answer about a cell is bad.
+        """The series of each cell in one call, a NoWeatherHere instead where the answer about a cell is bad.
 
         Takes `timeout_seconds` at most, the one retry included. `before_attempt` gets the weight before each attempt,
         the retry too; what it raises passes. Raises UpstreamError if nothing came of the call, PlaceRejected if the

@@ -10,6 +10,7 @@ import math
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from itertools import pairwise
 from time import time
 
@@ -28,11 +29,14 @@ FLUSH_SECONDS = 5
 ASKED_TWICE = 1.5
 #: The census tells rates in one octave apart four times.
 STEPS_IN_AN_OCTAVE = 4
+#: From two requests in a half-life to a million million a second; what is beyond was written by hand.
+MOST_OCTAVES = 64
 
 _PAIRS_AT_ONCE = 500
 _MOST_WAITING = 200_000
 
-# Doubles end at 2^1023. Past 2^500 all scores are divided by as much; what becomes nothing by that was nothing.
+# Doubles end at 2^1023. Past 2^500 all scores are divided by as much; what becomes nothing by that was nothing. A
+# landmark far ahead of the clock was not set by it: what was counted from it tells nothing.
 _COUNT = redis.script(f"""
 local key, half_life, most = KEYS[1], tonumber(ARGV[2]), tonumber(ARGV[4])
 local now = tonumber(ARGV[1])
@@ -43,6 +47,10 @@ end
 if redis.call('TYPE', key).ok ~= 'zset' then redis.call('DEL', key) end
 local landmark = redis.call('ZSCORE', key, '{LANDMARK}')
 landmark = landmark and -tonumber(landmark) or now
+if landmark > now + half_life then
+  redis.call('DEL', key)
+  landmark = now
+end
 local half_lives = math.max(0, (now - landmark) / half_life)
 if half_lives > 500 then
   redis.call('ZUNIONSTORE', key, 1, key, 'WEIGHTS', string.format('%.17g', 2 ^ -half_lives))
@@ -106,7 +114,7 @@ class Popularity:
     def rate(self, reply: Reply) -> float:
         """Requests per second for the cell of `rating`; 0 where nobody asked for long, or Redis does not say."""
         landmark, score = redis.value(reply)
-        return 0.0 if landmark is None or score is None else float(score) * self._per_second(-float(landmark))
+        return 0.0 if landmark is None or score is None else self._rate(score, self._per_second(landmark))
 
     # ── behind it ─────────────────────────────────────────────────────────────────────────────────
 
@@ -117,8 +125,8 @@ class Popularity:
         landmark, *scores = redis.value(redis.ask(("ZMSCORE", self.key, LANDMARK, *(cell.key for cell in cells)))[0])
         if landmark is None:
             return {}
-        per_second = self._per_second(-float(landmark))
-        return {cell: float(score) * per_second for cell, score in zip(cells, scores, strict=True) if score}
+        per_second = self._per_second(landmark)
+        return {cell: self._rate(score, per_second) for cell, score in zip(cells, scores, strict=True) if score}
 
     @without_redis(instead=lambda self, most: {})
     def most_popular(self, most: int) -> dict[Cell, float]:
@@ -128,12 +136,13 @@ class Popularity:
         )
         if redis.value(landmark) is None:
             return {}
-        per_second = self._per_second(-float(landmark))
+        per_second = self._per_second(redis.value(landmark))
         members = redis.value(best)
-        return {
-            Cell.from_key(member.decode()): float(score) * per_second
-            for member, score in zip(members[::2], members[1::2], strict=True)
-        }
+        rates = {}
+        for member, score in zip(members[::2], members[1::2], strict=True):
+            with suppress(ValueError):  # the member is no cell's name: it was written by hand
+                rates[Cell.from_key(member.decode())] = self._rate(score, per_second)
+        return rates
 
     def asked_for_within(self, seconds: float, most: int) -> list[Cell]:
         """The cells that were asked for within so many seconds, or oftener before that; the most popular first."""
@@ -172,9 +181,12 @@ class Popularity:
         )
         if landmark is None or not best:
             return []
-        per_second = self._per_second(-float(landmark))
+        per_second = self._per_second(landmark)
+        if per_second == 0:
+            return []
         least = ASKED_TWICE * self.rate_of_one / per_second
-        steps = math.ceil(STEPS_IN_AN_OCTAVE * math.log2(max(1.0, float(best[1]) / least))) + 1
+        octaves = min(math.log2(max(1.0, float(best[1]) / least)), MOST_OCTAVES)
+        steps = math.ceil(STEPS_IN_AN_OCTAVE * octaves) + 1
         bounds = [least * 2 ** (step / STEPS_IN_AN_OCTAVE) for step in range(steps + 1)]
         above = [redis.value(reply) for reply in redis.ask(*(("ZCOUNT", self.key, repr(at), "+inf") for at in bounds))]
         middle = 2 ** (0.5 / STEPS_IN_AN_OCTAVE) * per_second
@@ -189,10 +201,16 @@ class Popularity:
         """The rate that one request just now comes to."""
         return math.log(2) / self.half_life_seconds
 
-    def _per_second(self, landmark: float) -> float:
-        """What a score in the set is worth now, as a rate."""
+    def _per_second(self, landmark_score: bytes) -> float:
+        """What a score in the set is worth now, as a rate; 0 where the landmark lies far ahead of now."""
         now = self.redis_now() if self.redis_now else self.now() + self._ahead_seconds
-        return 2 ** ((landmark - now) / self.half_life_seconds) * self.rate_of_one
+        half_lives = (-float(landmark_score) - now) / self.half_life_seconds
+        return 2**half_lives * self.rate_of_one if half_lives <= 1 else 0.0
+
+    @staticmethod
+    def _rate(score: bytes, per_second: float) -> float:
+        rate = float(score) * per_second
+        return rate if 0 <= rate < math.inf else 0.0
 
     # ── the thread ────────────────────────────────────────────────────────────────────────────────
 

@@ -79,6 +79,14 @@ class Quota:
     def left(self, window: BudgetWindow) -> int:
         return max(0, self.budgets[window] - self.spent[window] - self.unreported[window])
 
+    def empty_window(self, weight: float, now: float) -> Denied | None:
+        """The window that has no room for a weight, the one that ends last; None where all have room."""
+        empty = [window for window in WINDOW_SECONDS if self.left(window) < weight]
+        if not empty:
+            return None
+        last = max(empty, key=WINDOW_SECONDS.__getitem__)
+        return Denied(last, max(1, math.ceil(self.start[last] + WINDOW_SECONDS[last] - now)))
+
     def left_for_cold(self, window: BudgetWindow, now: float) -> float:
         """What is left when refreshes get their part of what is to come of the window."""
         to_come = 1 - now % WINDOW_SECONDS[window] / WINDOW_SECONDS[window]

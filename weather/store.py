@@ -12,7 +12,7 @@ from weather.cells import Cell
 from weather.forecast import Series
 from weather.packing import Unreadable, fetched_at, pack, unpack, version_of
 from weather.popularity import Popularity
-from weather.variables import Variable
+from weather.variables import HOURLY_NAMES, Variable
 from weathernote import metrics, redis
 from weathernote.memory import Memory
 from weathernote.redis import Command, Reply, without_redis
@@ -29,6 +29,9 @@ LONGEST_PAST_SECONDS = 3600
 #: One timeout covers a round trip, and a record is 3 kB.
 RECORDS_AT_ONCE = 100
 
+#: By how much the clock of the process that fetched a record may be ahead of this one's.
+CLOCK_SLACK_SECONDS = 3600
+
 REJECTED_KEY = "rejected:cells"
 REJECTED_SECONDS = 600
 
@@ -43,8 +46,8 @@ return redis.call('EXPIRE', KEYS[1], ARGV[3])
 _REJECT = redis.script("""
 local now = tonumber(redis.call('TIME')[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
-redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
-return redis.call('EXPIRE', KEYS[1], ARGV[2])
+for at = 2, #ARGV do redis.call('ZADD', KEYS[1], now + ARGV[1], ARGV[at]) end
+return redis.call('EXPIRE', KEYS[1], ARGV[1])
 """)
 
 
@@ -61,6 +64,7 @@ class Store:
         self.hold_seconds = hold_seconds
         self.extras = extras
         self.version = version_of(extras)
+        self.names = frozenset((*HOURLY_NAMES, *(variable.name for variable in extras)))
         self.now = now
         self._seen_answers: Memory[Answer] = Memory(most_entries=10_000, most_bytes=MEMORY_BYTES)
         self._seen_records: Memory[bytes] = Memory(most_entries=10_000, most_bytes=MEMORY_BYTES)
@@ -103,8 +107,10 @@ class Store:
         answer = self._seen_answers.get(question.key)
         if answer is None or answer.expires_at + LONGEST_PAST_SECONDS <= self.now():
             return None
-        metrics.ANSWERED_FROM_MEMORY.inc()
-        return answers.prolonged(question, answer, self.now())
+        prolonged = answers.prolonged(question, answer, self.now())
+        if prolonged is not None:
+            metrics.ANSWERED_FROM_MEMORY.inc()
+        return prolonged
 
     @without_redis(instead=seen_past_its_life)
     def past(self, question: Question, reply: Reply) -> Answer | None:
@@ -160,13 +166,11 @@ class Store:
     def held_with_all(self, cells: Collection[Cell], popularity: Popularity) -> dict[Cell, tuple[Series | None, float]]:
         """The same for several cells, also in one round trip."""
         replies = redis.ask(*(self.record(cell) for cell in cells), *map(popularity.rating, cells))
-        oldest = self.now() - self.hold_seconds
-        held = {}
-        for cell, record, rating in zip(cells, replies, replies[len(cells) :], strict=False):
-            series = self._unpacked(self._packed(cell, record))
-            is_held = series is not None and series.fetched_at > oldest
-            held[cell] = series if is_held else None, popularity.rate(rating)
-        return held
+        now = self.now()
+        return {
+            cell: (self._held(cell, record, now), popularity.rate(rating))
+            for cell, record, rating in zip(cells, replies, replies[len(cells) :], strict=False)
+        }
 
     def record(self, cell: Cell) -> Command:
         """The command for what is held of a cell, packed."""
@@ -180,24 +184,22 @@ class Store:
             for begin in range(0, len(cells), RECORDS_AT_ONCE)
             for reply in redis.ask(*map(self.record, cells[begin : begin + RECORDS_AT_ONCE]))
         ]
-        oldest = self.now() - self.hold_seconds
+        now = self.now()
         held = {}
         for cell, reply in zip(cells, replies, strict=True):
-            series = self._unpacked(self._packed(cell, reply))
-            if series is not None:
+            if (series := self._held(cell, reply, now)) is not None:
                 give_way()
-                if series.fetched_at > oldest:
-                    held[cell] = series
+                held[cell] = series
         return held
 
     def fetched_at_of(self, cells: Iterable[Cell]) -> dict[Cell, int]:
         """When what is held of cells was fetched; what is not held is left out. RedisDown without Redis."""
         cells = list(cells)
-        oldest = self.now() - self.hold_seconds
+        now = self.now()
         fetched = {}
         for cell, reply in zip(cells, redis.ask(*map(self.record, cells)), strict=True):
             with suppress(Unreadable):
-                if (packed := redis.value(reply)) is not None and (at := fetched_at(packed)) > oldest:
+                if (packed := redis.value(reply)) is not None and self._is_held(at := fetched_at(packed), now):
                     fetched[cell] = at
         return fetched
 
@@ -211,12 +213,19 @@ class Store:
             self._seen_records.put(cell.key, packed, packed)
         return packed
 
-    @staticmethod
-    def _unpacked(packed: bytes | None) -> Series | None:
+    def _held(self, cell: Cell, reply: Reply, now: float) -> Series | None:
+        """What a reply to `record` holds; None where nothing is held, or nothing of use."""
+        packed = self._packed(cell, reply)
+        if packed is None:
+            return None
         try:
-            return None if packed is None else unpack(packed)
+            series = unpack(packed)
         except Unreadable:
             return None
+        return series if self._is_held(series.fetched_at, now) and self.names <= series.columns.keys() else None
+
+    def _is_held(self, fetched_at: int, now: float) -> bool:
+        return now - self.hold_seconds < fetched_at <= now + CLOCK_SLACK_SECONDS
 
     @without_redis(instead=lost)
     def hold(self, fetched: Mapping[Cell, Series]) -> bool:
@@ -234,9 +243,11 @@ class Store:
         return True
 
     @without_redis(returns=None)
-    def reject(self, cell: Cell) -> None:
-        """Remembers for ten minutes that Open-Meteo has no weather for the cell, so that it costs nothing meanwhile."""
-        redis.value(redis.ask(_REJECT(REJECTED_KEY, cell.key, REJECTED_SECONDS))[0])
+    def reject(self, cells: Collection[Cell]) -> None:
+        """Remembers for ten minutes that Open-Meteo has no weather for these, so that they cost nothing meanwhile."""
+        if cells:
+            keys = (cell.key for cell in cells)
+            redis.value(redis.ask(_REJECT(REJECTED_KEY, REJECTED_SECONDS, *keys))[0])
 
     def rejection(self, cell: Cell) -> Command:
         """The command whose reply `rejected_seconds` reads, for whoever shares a round trip with it."""
@@ -258,7 +269,7 @@ class Store:
         return {cell: seconds for cell, seconds in left.items() if seconds > 0}
 
     def _left_seconds(self, until: bytes | None) -> int:
-        return 0 if until is None else min(max(0, math.ceil(float(until) - self.now())), REJECTED_SECONDS)
+        return 0 if until is None else math.ceil(min(max(0.0, float(until) - self.now()), REJECTED_SECONDS))
 
 
 def _upstream_key(cell: Cell) -> str:

@@ -31,5 +31,16 @@ class UpstreamNonsense(UpstreamError):
     """It answered with something that is not weather."""
 
 
-class PlaceRejected(UpstreamNonsense):
+class NoWeatherHere(UpstreamNonsense):
+    """What it said about this one place is no weather: so it will be for a while, and other places may be well.
+
+    `is_remembered` where that is known from a call before, so that this time nothing was spent.
+    """
+
+    def __init__(self, message: str, *, is_remembered: bool = False) -> None:
+        super().__init__(message)
+        self.is_remembered = is_remembered
+
+
+class PlaceRejected(NoWeatherHere):
     """It said 400 about a place: with several places in the call, one of them spoils it for all."""

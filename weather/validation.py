@@ -7,7 +7,7 @@ from typing import Any
 from weather import answer_json, zones
 from weather.cells import Cell
 from weather.forecast import Series
-from weather.upstream_errors import UpstreamError, UpstreamNonsense
+from weather.upstream_errors import NoWeatherHere, UpstreamError, UpstreamNonsense
 from weather.variables import HOUR_SECONDS, HOURLY, Variable
 
 DAY_SECONDS = 24 * HOUR_SECONDS
@@ -32,7 +32,7 @@ def read_answer(
 
     It has the ten variables and the `extras`.
 
-    A bad place is an UpstreamNonsense in its own stead. Raises UpstreamNonsense if the answer as a whole is no weather.
+    A bad place is a NoWeatherHere in its own stead. Raises UpstreamNonsense if the answer as a whole is no weather.
     """
     places = read_documents(body, len(cells))
     return {cell: _series_or_error(place, cell, now, source, extras) for cell, place in zip(cells, places, strict=True)}
@@ -85,7 +85,7 @@ def _series_or_error(
     try:
         return read_place(place, cell, now, source, extras)
     except UpstreamNonsense as error:
-        return error.with_traceback(None)
+        return NoWeatherHere(str(error))
 
 
 def read_place(place: Any, cell: Cell, now: float, source: str, extras: Sequence[Variable] = ()) -> Series:
@@ -174,21 +174,12 @@ def _hours(times: Any, now: float) -> tuple[int, int]:
     return start, rows
 
 
-def label_error_seconds(utc_offset_seconds: int) -> int:
-    """By how much an answer's hours, and its `current`, are later than Open-Meteo labels them.
-
-    It labels by the zone's whole offset from UTC and reads at the offset cut to full hours toward zero (getTimerange2
-    in its public source): 1,800 in India, 2,700 in Nepal, -1,800 in Newfoundland, 0 in most zones.
-    """
-    return utc_offset_seconds - math.trunc(utc_offset_seconds / HOUR_SECONDS) * HOUR_SECONDS
-
-
 def _true_start(first_label: int, utc_offset_seconds: Any) -> int:
     """When the first row is, which is at a full hour of UTC; a label that is one already is true."""
     if type(utc_offset_seconds) is not int or abs(utc_offset_seconds) >= DAY_SECONDS:
         raise UpstreamNonsense("a place without its offset from UTC")
     if first_label % HOUR_SECONDS:
-        first_label += label_error_seconds(utc_offset_seconds)
+        first_label += zones.label_error_seconds(utc_offset_seconds)
     if first_label % HOUR_SECONDS:
         raise UpstreamNonsense("the hours are not full hours of UTC")
     return first_label

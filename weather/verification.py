@@ -17,9 +17,9 @@ from weather.comparison import Differs
 from weather.forecast import CURRENT_UNITS, DAILY_UNITS, HOURLY_UNITS, Series
 from weather.openmeteo import SERIES, OpenMeteo, exact_weight
 from weather.upstream_errors import UpstreamError, UpstreamNonsense, UpstreamUnavailable
-from weather.validation import DAY_SECONDS, label_error_seconds, read_place
+from weather.validation import DAY_SECONDS, read_place
 from weather.variables import FORECAST_DAYS, HOUR_SECONDS, HOURLY_NAMES
-from weather.zones import zone_of
+from weather.zones import label_error_seconds, zone_of
 
 MOST_WEIGHT = 10
 #: So many further variables can be looked at for that: 2 × 1.3 + 2 × 3.2 + 1.0 is 10.

@@ -5,14 +5,16 @@ import threading
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 
-from weather.allowance import Allowance, Exceeded
+from weather.allowance import Allowance, Charge, Exceeded
 from weather.caller import BudgetSpent
 from weather.cells import Cell
 from weather.fetcher import Fetcher
 from weather.forecast import Series
-from weather.openmeteo import UpstreamError
+from weather.openmeteo import NoWeatherHere, UpstreamError
+from weather.quota import Denied
 from weathernote import account
 from weathernote.problems import Problem
 
@@ -43,6 +45,8 @@ class Waiting:
             raise _no_weather(seconds)
         if self.fetcher.is_paused:
             raise self._paused()
+        if not is_wanted and (empty := self._empty_window()):
+            raise _spent(empty)
         if not self._places.acquire(blocking=False):
             raise _overloaded()
         try:
@@ -91,21 +95,27 @@ class Waiting:
         self, new: list[Cell], old: Collection[Cell], alone: Collection[Cell], asker: Asker
     ) -> dict[Cell, Series | Problem]:
         wanted = self.fetcher.wanted_of(new)
-        unpaid = [cell for cell in new if cell not in wanted]
-        charges = self.allowance.charge_each(len(unpaid), asker.client, asker.address) if unpaid else []
-        got: dict[Cell, Series | Problem] = {
-            cell: _too_many(exceeded) for cell, exceeded in zip(unpaid, charges, strict=True) if exceeded
-        }
-        charged = [cell for cell in unpaid if cell not in got]
+        charges, got = self._charges([cell for cell in new if cell not in wanted], asker)
         joined, refreshing = self.fetcher.join_all([cell for cell in new if cell not in got] + [*alone], old)
         self._wait([*(future for future, _ in joined.values()), *refreshing.values()])
         got |= {cell: self._got(joined[cell][0]) for cell in joined}
-        # Nobody pays for weather that did not come, nor for what others had wanted already.
-        back = sum(isinstance(got[cell], Problem) or not joined[cell][1] for cell in charged)
-        if back:
-            self.allowance.give_back(asker.client, asker.address, back)
+        self._settle((charge, *joined[cell]) for cell, charge in charges.items())
         got |= {cell: self._got(future) for cell, future in refreshing.items()}
         return {cell: one for cell, one in got.items() if cell in new or isinstance(one, Series)}
+
+    def _charges(self, cells: list[Cell], asker: Asker) -> tuple[dict[Cell, Charge], dict[Cell, Series | Problem]]:
+        """The charges for cells that nobody wanted before, and why there is none for the others."""
+        if cells and (empty := self._empty_window()):
+            return {}, {cell: _spent(empty) for cell in cells}
+        charges: dict[Cell, Charge] = {}
+        refused: dict[Cell, Series | Problem] = {}
+        outcomes = self.allowance.charge(asker.client, asker.address, len(cells)) if cells else []
+        for cell, outcome in zip(cells, outcomes, strict=True):
+            if isinstance(outcome, Exceeded):
+                refused[cell] = _too_many(outcome)
+            else:
+                charges[cell] = outcome
+        return charges, refused
 
     def _wait(self, futures: Iterable[Future[Series]]) -> None:
         began = monotonic()
@@ -128,19 +138,37 @@ class Waiting:
             account.waited(monotonic() - began)
 
     def _charged(self, cell: Cell, asker: Asker, *, is_charged: bool) -> Series:
-        if is_charged and (exceeded := self.allowance.charge(asker.client, asker.address)):
-            raise _too_many(exceeded)
+        charge = self.allowance.charge(asker.client, asker.address)[0] if is_charged else None
+        if isinstance(charge, Exceeded):
+            raise _too_many(charge)
         future, is_first = self.fetcher.join(cell)
         try:
-            series = self._awaited(future)
-        except Problem:
-            # Nobody pays for weather that did not come.
-            if is_charged:
-                self.allowance.give_back(asker.client, asker.address)
-            raise
-        if is_charged and not is_first:
-            self.allowance.give_back(asker.client, asker.address)
-        return series
+            return self._awaited(future)
+        finally:
+            if charge:
+                self._settle([(charge, future, is_first)])
+
+    # ── who pays ──────────────────────────────────────────────────────────────────────────────────
+
+    def _settle(self, charges: Iterable[tuple[Charge, Future[Series], bool]]) -> None:
+        """Gives back what nothing came of, now or, where a call is still about the cell, when that has ended.
+
+        With each charge its cell's future, and whether this process wanted the cell for no one else before.
+        """
+        back = []
+        for charge, future, is_first in charges:
+            if not is_first or (future.done() and not _is_owed(future)):
+                back.append(charge)
+            elif not future.done():
+                future.add_done_callback(partial(self._settle_later, charge))
+        if back:
+            self.allowance.give_back(back)
+
+    def _settle_later(self, charge: Charge, future: Future[Series]) -> None:
+        self._settle([(charge, future, True)])
+
+    def _empty_window(self) -> Denied | None:
+        return self.fetcher.budget.empty_window(self.fetcher.weight_of_a_cell)
 
     def _awaited(self, future: Future[Series]) -> Series:
         return self._explained(lambda: self._result(future))
@@ -151,10 +179,7 @@ class Waiting:
         except TimeoutError:
             raise _nothing("Open-Meteo did not answer in time.", RETRY_SECONDS) from None
         except BudgetSpent as spent:
-            if spent.is_a_window:
-                detail = f"This {spent.reason}'s calls to Open-Meteo are spent."
-                raise Problem("budget_exhausted", detail, retry_after_seconds=spent.retry_after_seconds) from None
-            raise self._paused() from None
+            raise (_spent(spent) if spent.is_a_window else self._paused()) from None
         except UpstreamError:
             if self.fetcher.is_paused:
                 raise self._paused() from None
@@ -163,6 +188,17 @@ class Waiting:
     def _paused(self) -> Problem:
         seconds = math.ceil(self.fetcher.budget.pause_seconds())
         return _nothing("Open-Meteo cannot be asked for a while.", max(1, seconds))
+
+
+def _is_owed(future: Future[Series]) -> bool:
+    """Whether an ended future cost what is charged for: there is weather, or weight was spent to learn of none."""
+    error = future.exception()
+    return error is None or (isinstance(error, NoWeatherHere) and not error.is_remembered)
+
+
+def _spent(spent: BudgetSpent | Denied) -> Problem:
+    detail = f"This {spent.reason}'s calls to Open-Meteo are spent."
+    return Problem("budget_exhausted", detail, retry_after_seconds=spent.retry_after_seconds)
 
 
 def _nothing(detail: str, retry_after_seconds: int) -> Problem:

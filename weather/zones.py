@@ -3,10 +3,12 @@
 Names come from Open-Meteo and out of Redis, where another release with other zone data may have written them.
 """
 
+import math
 import re
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+_HOUR_SECONDS = 3600
 _NAME = re.compile(r"[A-Za-z0-9_+-]{1,32}(/[A-Za-z0-9_+-]{1,32}){0,2}")
 
 
@@ -34,3 +36,12 @@ def is_known(name: str) -> bool:
     except UnknownZone:
         return False
     return True
+
+
+def label_error_seconds(utc_offset_seconds: int) -> int:
+    """By how much an answer's hours, and its `current`, are later than Open-Meteo labels them.
+
+    It labels by the zone's whole offset from UTC and reads at the offset cut to full hours toward zero (getTimerange2
+    in its public source): 1,800 in India, 2,700 in Nepal, -1,800 in Newfoundland, 0 in most zones.
+    """
+    return utc_offset_seconds - math.trunc(utc_offset_seconds / _HOUR_SECONDS) * _HOUR_SECONDS

@@ -51,7 +51,7 @@ def expected(record: str, query: str) -> str:
 def position(dice: random.Random, limit: int) -> str:
     """Mostly such as phones write it, near halves, limits and zero; and now and then what is none."""
     whole = dice.choice([0, 1, 9, 10, 89, 90, 99, 100, 179, 180, limit - 1, limit, dice.randrange(limit)])
-    decimals = dice.choice(HALVES + ("".join(dice.choices(string.digits, k=dice.randrange(1, 21))),))
+    decimals = dice.choice(HALVES + ("".join(dice.choices(string.digits, k=dice.randrange(1, 28))),))
     text = f"{dice.choice(['', '-'])}{whole}.{decimals}"
     twist = dice.random()
     if twist < 0.1:

@@ -16,6 +16,7 @@ from tests.staged_upstream import CELL, CELLS, NOW, StagedUpstream, answer, http
 from weather.cells import Cell
 from weather.forecast import Series
 from weather.openmeteo import (
+    NoWeatherHere,
     OpenMeteo,
     PlaceRejected,
     UpstreamError,
@@ -123,7 +124,7 @@ def test_a_thousand_places_come_in_one_call(simulator: OpenMeteoSimulator) -> No
         ("wrong_length", {"by": -1}),
         ("wrong_length", {"by": 1}),
         ("wrong_length", {"variable": "time"}),
-        ("wrong_place", {"km": 100.0}),
+        ("wrong_place", {"km": 130.0}),
         ("wrong_units", {}),
         ("wrong_units", {"variable": "wind_speed_10m", "unit": "mp/h"}),
         ("wrong_units", {"variable": "time", "unit": "iso8601"}),
@@ -174,7 +175,7 @@ def test_one_bad_place_does_not_spoil_the_others(
 ) -> None:
     simulator.fault(kind, place="51.5,-0.1", **arguments)
 
-    assert [type(got) for got in caller.ask(*CELLS).values()] == [Series, UpstreamNonsense, Series]
+    assert [type(got) for got in caller.ask(*CELLS).values()] == [Series, NoWeatherHere, Series]
 
 
 def test_places_in_another_order_are_not_taken_for_each_other(caller: Caller, simulator: OpenMeteoSimulator) -> None:
@@ -182,7 +183,7 @@ def test_places_in_another_order_are_not_taken_for_each_other(caller: Caller, si
 
     got = caller.ask(*CELLS[:2])
 
-    assert [type(each) for each in got.values()] == [UpstreamNonsense, UpstreamNonsense]
+    assert [type(each) for each in got.values()] == [NoWeatherHere, NoWeatherHere]
 
 
 def test_a_batch_that_is_refused_for_a_place_is_told_from_other_refusals(

@@ -1,6 +1,6 @@
 // A position's 0.1° cell, by the service's own rule: on the decimal text, halves away from zero. Pure.
 
-const POSITION = /^(-?)([0-9]{1,3})(?:\.([0-9]{1,20}))?(?:[eE](-?[0-9]{1,3}))?$/;
+const POSITION = /^(-?)([0-9]{1,3})(?:\.([0-9]{1,25}))?(?:[eE](-?[0-9]{1,3}))?$/;
 
 // Degrees as text, rounded to a tenth: "40.7128" → "40.7". Null for what is no decimal number of degrees.
 function tenths(text) {

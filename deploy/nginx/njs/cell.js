@@ -4,7 +4,7 @@
 // All of it stands in one function: what is declared outside is made anew for each request, and few need this.
 
 function reader() {
-    const POSITION = /^(-?)([0-9]{1,3})(?:\.([0-9]{1,20}))?(?:[eE](-?[0-9]{1,3}))?$/;
+    const POSITION = /^(-?)([0-9]{1,3})(?:\.([0-9]{1,25}))?(?:[eE](-?[0-9]{1,3}))?$/;
     const DAYS = /^(?:[1-9]|10)$/;
     const UNITS = /^(?:metric|imperial)$/;
     // `$` may stand before a last line feed.

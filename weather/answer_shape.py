@@ -1,0 +1,77 @@
+"""Whether a text out of Redis has the shape of an answer, for nothing else is to reach a phone.
+
+Read once for the same bytes under the same key (store.py), so that a hit does not pay for it again and again.
+"""
+
+import json
+from collections.abc import Mapping, Set
+from typing import Any, NoReturn
+
+from weather import zones
+from weather.forecast import CURRENT_UNITS, DAILY_UNITS, HOURLY_UNITS
+
+_NUMBER = frozenset({int, float, type(None)})
+_TEXT = frozenset({str})
+#: What is not a number or null; a day without a sunrise has null there.
+_TYPES = {
+    "time": _TEXT,
+    "is_day": frozenset({bool}),
+    "sunrise": frozenset({str, type(None)}),
+    "sunset": frozenset({str, type(None)}),
+}
+_CURRENT_NAMES = CURRENT_UNITS.keys() | {"is_day"}
+_HOURLY_NAMES = HOURLY_UNITS.keys() | {"is_day"}
+_DAILY_NAMES = DAILY_UNITS.keys()
+
+
+class OtherShape(ValueError):
+    """The text is not that of an answer."""
+
+
+def zone_of_answer(text: bytes, *, is_forecast: bool) -> str:
+    """The time zone that an answer names; OtherShape where the text is none, RecursionError where it is a deep nest."""
+    try:
+        body = json.loads(text, parse_constant=_refuse)
+    except ValueError:
+        raise OtherShape("no JSON") from None
+    zone = body.get("timezone") if type(body) is dict else None
+    if type(zone) is not str or not zones.is_known(zone):
+        raise OtherShape("no zone that this machine knows")
+    if is_forecast:
+        _check_columns(body.get("hourly"), _HOURLY_NAMES)
+        _check_columns(body.get("daily"), _DAILY_NAMES)
+    else:
+        _check_values(body.get("current"), _CURRENT_NAMES)
+    _check_grid(body.get("grid"))
+    return zone
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise OtherShape(f"{constant} is no JSON")
+
+
+def _section(section: Any, names: Set[str]) -> Mapping[str, Any]:
+    if type(section) is not dict or not names <= section.keys():
+        raise OtherShape("a section that is not there, or not whole")
+    return section
+
+
+def _check_values(section: Any, names: Set[str]) -> None:
+    for name, value in _section(section, names).items():
+        if type(value) not in _TYPES.get(name, _NUMBER):
+            raise OtherShape(f"{name} is no value")
+
+
+def _check_columns(section: Any, names: Set[str]) -> None:
+    lengths = set()
+    for name, column in _section(section, names).items():
+        if type(column) is not list or not set(map(type, column)) <= _TYPES.get(name, _NUMBER):
+            raise OtherShape(f"{name} is no column of values")
+        lengths.add(len(column))
+    if len(lengths) != 1:
+        raise OtherShape("columns of different lengths")
+
+
+def _check_grid(grid: Any) -> None:
+    if type(grid) is not dict or not set(map(type, grid.values())) <= _NUMBER:
+        raise OtherShape("no point of a grid")

@@ -66,9 +66,62 @@ def test_values_with_more_decimals_are_held_with_those_of_their_variable():
     assert (kept["temperature_2m"][0], kept["precipitation"][0], kept["weather_code"][0]) == (1.3, 1.26, 1)
 
 
-@given(st.integers(0, 2**40))
-def test_when_it_was_fetched_is_told_without_unpacking_the_rest(moment):
-    assert fetched_at(pack(replace(a_series(rows=2), fetched_at=moment))) == moment
+@given(st.integers(0, 4_102_444_799), st.integers(-72, 24))
+def test_when_it_was_fetched_is_told_without_unpacking_the_rest(moment, hours):
+    series = replace(a_series(rows=2), fetched_at=moment, start=(moment // 3600 + min(hours, 23)) * 3600)
+    if series.start - moment >= -3 * 86_400:
+        assert fetched_at(pack(series)) == moment
+
+
+START = a_series().start
+
+
+@pytest.mark.parametrize(
+    ("field", "possible", "beyond"),
+    [
+        ("latitude", 90, 90.001),
+        ("latitude", -90, -90.001),
+        ("longitude", 180, 180.001),
+        ("longitude", -180, -180.001),
+        ("elevation", 12_000, 12_000.1),
+        ("elevation", -12_000, -12_000.1),
+        ("elevation", None, True),
+        ("fetched_at", START + 3 * 86_400, START + 3 * 86_400 + 1),
+        ("fetched_at", START - 86_400, START - 86_401),
+        ("start", START - 3600, START - 1800),
+        ("source", "a" * 20, "a" * 21),
+    ],
+)
+def test_a_field_may_be_what_is_possible_and_nothing_beyond(field, possible, beyond):
+    series = replace(a_series(rows=2), fetched_at=START)
+    assert getattr(unpack(pack(replace(series, **{field: possible}))), field) == possible
+    with pytest.raises(Unreadable):
+        unpack(pack(replace(series, **{field: beyond})))
+
+
+@pytest.mark.parametrize(
+    ("moment", "possible"), [(0, True), (-1, False), (4_102_444_799, True), (4_102_444_800, False)]
+)
+def test_records_are_of_the_years_from_1970_to_2099(moment, possible):
+    packed = pack(replace(a_series(rows=2), start=0 if moment < 1 else 4_102_444_800, fetched_at=moment))
+    if possible:
+        assert unpack(packed).fetched_at == fetched_at(packed) == moment
+        return
+    for read in (unpack, fetched_at):
+        with pytest.raises(Unreadable):
+            read(packed)
+
+
+def test_one_column_is_enough_and_none_is_not():
+    one = a_series(rows=3).columns["temperature_2m"]
+    assert unpack(pack(replace(a_series(), columns={"temperature_2m": one}))).columns == {"temperature_2m": one}
+    with pytest.raises(Unreadable):
+        unpack(pack(replace(a_series(), columns={})))
+
+
+def test_what_inflates_to_more_than_any_record_is_unreadable():
+    with pytest.raises(Unreadable):
+        unpack(pack(replace(a_series(), columns={"weather_code": [1] * 60_000})))
 
 
 def test_columns_of_different_lengths_are_unreadable():

@@ -106,6 +106,10 @@ class Purse:
     def pause_seconds(self):
         return 0.0
 
+    @property
+    def is_failing(self):
+        return self.told[-1:] == ["failed"]
+
 
 class Upstream:
     """Answers when `go` is set; `bad` cells are rejected as Open-Meteo rejects: the whole call."""
@@ -224,6 +228,23 @@ def test_a_call_that_is_wrong_as_a_whole_costs_few_calls_and_rejects_none():
     assert all(future.exception() for future in futures)
     assert len(upstream.calls) <= CALLS_TO_FIND_A_BAD_PLACE
     assert one.store.rejected == []  # not one of them was found to be at fault by itself
+
+
+def test_while_it_fails_each_call_is_about_one_cell_and_then_about_all_again():
+    upstream, conversation = Upstream(failing=UpstreamUnavailable("it failed")), Alone()
+    one = fetcher(upstream, conversation=conversation)
+    assert one.want(CELLS[200]).exception(5)
+    conversation.is_free = False
+    futures = [one.want(cell) for cell in CELLS[:50]]
+    eventually(lambda: len(conversation.cold) == 50)
+    upstream.go.clear()
+    conversation.is_free = True
+    eventually(lambda: len(upstream.calls) == 2)
+    upstream.failing = None
+    upstream.go.set()
+    wait(futures, 5)
+    assert all(future.result() for future in futures)
+    assert list(map(len, upstream.calls)) == [1, 1, 49]
 
 
 def test_what_is_asked_is_paid_for_before_it_is_asked():

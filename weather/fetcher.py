@@ -207,6 +207,9 @@ class Fetcher:
         if not (turn.cold or turn.refresh) or (not turn.token and self._talking):
             self.conversation.end(turn, ())
             return False
+        if self.budget.is_failing:
+            # One cell finds out whether it answers again: what others weigh would be spent for nothing.
+            turn = Turn(turn.slot, turn.token, turn.cold[:1], [] if turn.cold else turn.refresh[:1])
         self._talking.add(turn.slot)
         self._set_asked(turn, True)
         threading.Thread(target=self._talk, args=(turn,), name="fetcher-call", daemon=True).start()

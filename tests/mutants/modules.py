@@ -21,7 +21,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "weather/packing.py": ("tests/test_packing.py",),
     "weather/answers.py": ("tests/test_answers.py",),
     "weather/validation.py": ("tests/test_validation.py", "tests/test_openmeteo.py"),
-    "weather/allowance.py": ("tests/test_allowance.py",),
+    "weather/allowance.py": ("tests/test_allowance_counts.py", "tests/test_allowance.py"),
     "ratelimit/identity.py": ("tests/test_identity.py", "tests/test_throttling.py"),
 }
 

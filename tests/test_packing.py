@@ -1,4 +1,5 @@
 import math
+import zlib
 from dataclasses import replace
 
 import pytest
@@ -110,6 +111,21 @@ def test_records_are_of_the_years_from_1970_to_2099(moment, possible):
     for read in (unpack, fetched_at):
         with pytest.raises(Unreadable):
             read(packed)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"temperature_2m"', b'"temperature_3m"'),
+        (b'"temperature_2m"', b'"weather_code"  '),
+        (b'"temperature_2m"', b"1234567890123456"),
+    ],
+)
+def test_columns_that_nobody_knows_or_that_come_twice_are_unreadable(old, new):
+    raw = zlib.decompress(pack(a_series(rows=2)))
+    assert raw.count(old) == 1 and len(old) == len(new)
+    with pytest.raises(Unreadable):
+        unpack(zlib.compress(raw.replace(old, new)))
 
 
 def test_one_column_is_enough_and_none_is_not():

@@ -44,6 +44,20 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "then granted = math.max([0 → -1], room)": "what is room enough for the least is never less than nothing",
         "LIFE_SECONDS = 2 * [86_400 → 86399]": "any life longer than a day will do",
     },
+    "weather/packing.py": {
+        "_MOST_BYTES = [": "five times what any record takes, a byte more or less",
+        "_LONGEST_HEADER = [": "ten times what any header takes, a byte more or less",
+        "_LEVEL = [": "only the size and the time follow from it",
+        "_NULL = -[32768 → 32767]": "no variable steps so far from one hour to the next",
+    },
+    "weather/answers.py": {
+        "_LONGEST_TAIL = [": "a byte more or less than what is longer than any tail",
+        "_TAIL.search(text, [max → min](0,": "the same is found, by reading all of the text",
+        "_TAIL.search(text, max([0 →": "no answer is so short",
+        "_FETCHED, [1 → 2])": "the text has it once",
+        "extras), [0 → ": "what the text ends with does not begin in its first byte",
+        "int(now [// → /] 900)": "cut to a whole number all the same",
+    },
     "weather/price.py": {
         '"EX", LIFE_SECONDS))[[0 → -1]]': "one command has one reply, the first and the last",
     },

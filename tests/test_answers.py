@@ -164,6 +164,14 @@ def test_what_cannot_be_read_is_not_shown_longer():
     assert prolonged(WEATHER, replace(answer, text=answer.text[:-1]), NOW) is None
 
 
+@pytest.mark.parametrize(("seconds", "is_one"), [(3600, True), (3601, False)])
+def test_an_answer_of_a_clock_that_is_an_hour_ahead_is_one_and_of_one_further_ahead_none(seconds, is_one):
+    longest = derived(life_seconds=86_400)
+    assert (read(WEATHER, longest.text, int(NOW) - seconds) is not None) is is_one
+    fetched_later = derive(WEATHER, replace(a_series(), fetched_at=int(NOW) + seconds), NOW, 600, stale=False)
+    assert (read(WEATHER, fetched_later.text, int(NOW)) is not None) is is_one
+
+
 # ── units, variables and numbers ──────────────────────────────────────────────────────────────────
 
 

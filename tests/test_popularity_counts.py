@@ -130,7 +130,17 @@ def test_a_landmark_that_is_ahead_gives_no_request_more_than_its_worth(seen, val
     seen.saw(Cell(2, 2))
     seen.flush()
     rates = seen.rates([Cell(1, 1), Cell(2, 2)])
-    assert rates[Cell(1, 1)] == rates[Cell(2, 2)]
+    assert rates[Cell(1, 1)] == rates[Cell(2, 2)] > 0
+
+
+def test_what_was_counted_from_a_landmark_further_ahead_tells_nothing(seen, clock):
+    seen.saw(Cell(1, 1), 5)
+    seen.flush()
+    clock.now -= HALF_LIFE + 1
+    assert set(seen.rates([Cell(1, 1)]).values()) == {0.0} and seen.census() == []
+    seen.saw(Cell(2, 2))
+    seen.flush()
+    assert seen.rates([Cell(1, 1), Cell(2, 2)]) == pytest.approx({Cell(2, 2): seen.rate_of_one})
 
 
 def test_both_half_lives_are_told_of_every_request(seen, clock):

@@ -68,6 +68,18 @@ def test_what_is_left_is_the_budget_less_all_that_was_spent_and_never_less_than_
         assert seen.left(window) >= 0
 
 
+@given(moments, amounts, amounts, budgets, st.sampled_from([0.5, 1, 7]))
+def test_of_the_windows_without_room_for_a_weight_the_last_to_end_is_told(now, spent, unreported, budgets, weight):
+    seen = quota_at(now, budgets, spent, unreported)
+    empty = [window for window in LENGTHS if budgets[window] - spent[window] - unreported[window] < weight]
+    if not empty:
+        assert seen.empty_window(weight, now) is None
+        return
+    ends = {window: starts(now)[window] + LENGTHS[window] for window in empty}
+    last = max(empty, key=ends.__getitem__)
+    assert seen.empty_window(weight, now) == Denied(last, ceil(ends[last] - now))
+
+
 @given(st.permutations([(30, 10), (45, 0), (60, 15)]), st.integers(25, 40))
 def test_replies_may_come_in_any_order_and_count_once(replies, unreported):
     seen = quota_at(MIDNIGHT, {"minute": 600}, {"minute": 20}, {"minute": unreported})

@@ -38,7 +38,7 @@ def read(text: bytes) -> Listing | None:
         return None
     try:
         return compose(json.loads(text)["cities"])
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 
 

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import requests
 import time_machine
 from django.core.cache import cache
 
@@ -226,3 +227,18 @@ def test_weather_near_the_poles_and_the_antimeridian_is_served(api):
 
 def test_a_simulated_upstream_behind_open_meteo_url_is_still_open_meteo(api):
     assert api.get(WEATHER).json()["source"] == "open-meteo"
+
+
+@pytest.mark.parametrize(
+    ("lat", "lon"), [("28.6", "77.2"), ("27.7", "85.3"), ("35.7", "51.4"), ("47.6", "-52.7"), ("-34.9", "138.6")]
+)
+def test_in_a_zone_of_half_an_hour_hours_are_those_that_gmt_tells(api, simulator, lat, lon):
+    """Delhi, Kathmandu, Tehran, St. John's, Adelaide: Open-Meteo's labels are wrong there, but in GMT they are true."""
+    question = {"latitude": lat, "longitude": lon, "hourly": "temperature_2m", "timeformat": "unixtime"}
+    in_gmt = requests.get(f"{simulator.url}/v1/forecast", question | {"timezone": "GMT"}, timeout=10).json()["hourly"]
+    told = dict(zip(in_gmt["time"], in_gmt["temperature_2m"], strict=True))
+    hours = api.get(f"/api/v1/forecast?lat={lat}&lon={lon}").json()["hourly"]
+    # The present hour has no row of its own just after midnight.
+    shown = zip(hours["time"][1:], hours["temperature_2m"][1:], strict=True)
+    ours = {int(datetime.fromisoformat(time).timestamp()): value for time, value in shown}
+    assert ours == {time: told[time] for time in ours} and len(ours) == 47

@@ -90,7 +90,7 @@ def test_an_answer_that_was_only_seen_is_prolonged_for_an_hour(api, breakable, s
         assert simulator.state()["calls"] == 2
 
 
-def test_nobody_is_shown_yesterday_as_today_without_redis(api, breakable, forget, simulator):
+def test_nobody_is_shown_yesterday_as_today_without_redis(api, breakable, forget, simulator, counted):
     with time_machine.travel(datetime(2026, 11, 25, 4, 55, tzinfo=UTC), tick=False) as clock:
         simulator.settings(clock_offset_seconds=datetime.now(UTC).timestamp() - simulator.now())
         api.get(WEATHER)
@@ -100,6 +100,7 @@ def test_nobody_is_shown_yesterday_as_today_without_redis(api, breakable, forget
         breakable.kill()
         clock.shift(timedelta(minutes=6))  # past midnight in New York
         assert api.get(FORECAST).json()["daily"]["time"][0] == "2026-11-25"
+        assert counted(metrics.ANSWERED_FROM_MEMORY) == 0  # what this process saw is of yesterday
 
 
 def test_a_cell_that_nobody_asked_for_is_fetched_once_without_redis(api, breakable, simulator):

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.staged_upstream import CELL, MIDNIGHT, NOW, place
@@ -33,6 +33,12 @@ seconds = st.sampled_from([-1, 0, 1]) | st.integers(-DAY, DAY)
 
 
 @given(st.sampled_from([-3600, 2 * DAY, 7 * DAY]) | st.integers(-DAY, 9 * DAY), seconds, st.integers(166, 386))
+@example(age=-3600, more=0, rows=336)
+@example(age=-3600, more=-1, rows=336)
+@example(age=2 * DAY, more=0, rows=336)
+@example(age=2 * DAY, more=1, rows=336)
+@example(age=0, more=0, rows=16 * 24)
+@example(age=0, more=0, rows=16 * 24 + 1)
 def test_the_hours_begin_about_today_and_go_on_for_a_week_or_they_are_not_taken(age, more, rows):
     now = MIDNIGHT + age + more
     last = MIDNIGHT + (rows - 1) * 3600

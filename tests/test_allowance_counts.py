@@ -145,6 +145,11 @@ def test_one_address_may_have_one_place_though_nothing_is_left(shared):
     assert isinstance(got[0], Charge) and got[1] == Exceeded('"cold-address";q=1;w=3600', 3600)
 
 
+def test_a_client_that_may_have_none_gets_none_and_may_ask_again_in_a_second(shared):
+    allowance, _ = allowance_of(cells=0)
+    assert allowance.charge("phone", "street") == [Exceeded('"cold-client";q=0;w=3600', 1)]
+
+
 def test_an_address_that_may_have_all_is_never_refused(shared):
     allowance, _ = allowance_of(hour=0.0, day=0.0, share=1)
     assert all(isinstance(charge, Charge) for charge in allowance.charge("phone", "street", 9))

@@ -31,6 +31,10 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "_HIGHEST_PRICE = [": "at half of it even a cell asked for 10,000 times a second has the longest interval",
         "_HALVINGS = [": "one halving more or less is a billionth of a billionth of the price",
     },
+    "weather/allowance.py": {
+        "time[1] * 1000 + [math.floor → math.ceil]": "a millisecond, where windows are told apart by a second",
+        "math.floor(time[2] / [1000 →": "a millisecond, where windows are told apart by a second",
+    },
     "weather/budget.py": {
         "self._exchanged(0, [0 →": "who asks for nothing gets nothing, whatever the least is",
         "redis.ask(command)[[0 → -1]]": "one command has one reply, the first and the last",
@@ -57,6 +61,9 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "_FETCHED, [1 → 2])": "the text has it once",
         "extras), [0 → ": "what the text ends with does not begin in its first byte",
         "int(now [// → /] 900)": "cut to a whole number all the same",
+    },
+    "weather/forecast.py": {
+        "if hypot(east, north)": "winds of tenths of a km/h cancel out to far less, or leave far more",
     },
     "weather/price.py": {
         '"EX", LIFE_SECONDS))[[0 → -1]]': "one command has one reply, the first and the last",

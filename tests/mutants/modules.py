@@ -34,6 +34,10 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "weather/allowance.py": {
         "time[1] * 1000 + [math.floor → math.ceil]": "a millisecond, where windows are told apart by a second",
         "math.floor(time[2] / [1000 →": "a millisecond, where windows are told apart by a second",
+        "math.abs(ends - ARGV[2]) > [1000 →": "a millisecond, where windows are told apart by a second",
+        "math.abs(ends - ARGV[2]) [> → >=]": "a millisecond, where windows are told apart by a second",
+        "return [0 → ": "nobody reads what giving back replies",
+        "return [1 → ": "nobody reads what giving back replies",
     },
     "weather/budget.py": {
         "self._exchanged(0, [0 →": "who asks for nothing gets nothing, whatever the least is",

@@ -110,6 +110,14 @@ def test_a_window_ends_when_it_should_and_says_when(budget, clock):
     assert drained(spender) == 10
 
 
+@pytest.mark.parametrize("seconds", [59, 59.5, 59.875])
+def test_in_the_last_second_of_a_window_the_next_is_a_second_away(budget, clock, seconds):
+    clock.now += seconds
+    spender = budget(minute=1)
+    spender.charge(1, "cold")
+    assert spender.charge(1, "cold") == Denied("minute", 1)
+
+
 def test_of_several_spent_windows_the_longest_wait_is_told(budget):
     spender = budget(minute=5, hour=5, day=5)
     drained(spender)

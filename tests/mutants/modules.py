@@ -42,6 +42,7 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "weather/budget.py": {
         "self._exchanged(0, [0 →": "who asks for nothing gets nothing, whatever the least is",
         "redis.ask(command)[[0 → -1]]": "one command has one reply, the first and the last",
+        "length = [0 → -1] if window": "a window of less than nothing has ended",
         "if length else [0 →": "a second about the beginning of 1970 is over",
         "self.quota.paused_until = 0, [0.0 →": "a second about the beginning of 1970 is over",
     },

@@ -68,6 +68,17 @@ class Budget:
         """Sees what the others spent and tells what was seen; every few seconds, so that Redis cannot forget."""
         self._exchanged(0, 0, "cold")
 
+    @without_redis(returns=None)
+    def read_pause(self) -> None:
+        """Learns, without writing to Redis, whether calls fail and how long nobody should ask, as the fleet knows it."""
+        failures, paused_until, closed_until = redis.value(
+            redis.ask(("HMGET", self.key, "failures", "paused:until", "closed:until"))[0]
+        )
+        with self._lock:
+            self.quota.failures = int(failures or 0)
+            self.quota.paused_until = float(paused_until or 0)
+            self.quota.closed_until = max(self.quota.closed_until, float(closed_until or 0))
+
     def _exchanged(self, weight: int, least: int, spender: Spender) -> tuple[int, Reason, float, int]:
         with self._lock:
             quota = self.quota

@@ -70,7 +70,7 @@ class Budget:
 
     @without_redis(returns=None)
     def read_pause(self) -> None:
-        """Learns, without writing to Redis, whether calls fail and how long nobody should ask, as the fleet knows it."""
+        """Learns from Redis, without writing, whether calls fail and for how long nobody should ask."""
         failures, paused_until, closed_until = redis.value(
             redis.ask(("HMGET", self.key, "failures", "paused:until", "closed:until"))[0]
         )

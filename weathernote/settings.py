@@ -189,9 +189,8 @@ if _DATABASE_URL.startswith("sqlite"):
     # A transaction that begins by reading and then writes would fail at once where another one writes.
     DATABASES["default"].setdefault("OPTIONS", {}).update(transaction_mode="IMMEDIATE", timeout=20)
 else:
-    # A server that takes connections and says nothing, or whose machine is gone, would hold for minutes whoever asks it.
-    # On Linux a connection is given up 8 s after its last sign of life; where a system does not know one of these, libpq
-    # leaves it out.
+    # A server that takes connections and says nothing, or whose machine is gone, would hold whoever asks it for long.
+    # On Linux a connection is given up 8 s after its last sign of life; libpq leaves out what another system lacks.
     DATABASES["default"].setdefault("OPTIONS", {}).update(
         connect_timeout=3,
         keepalives=1,

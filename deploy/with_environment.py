@@ -1,4 +1,4 @@
-r"""Runs a command with the variables of a file: `python deploy/with_environment.py FILE COMMAND…`, for cron, systemd and make.
+r"""Runs a command with the variables of a file, for cron, systemd and make: `with_environment.py FILE COMMAND…`.
 
 The file has lines NAME=value, and they mean what systemd's EnvironmentFile makes of them, whoever reads them:
 

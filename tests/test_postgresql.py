@@ -50,7 +50,7 @@ print("TOLD" + json.dumps(told, default=str))
 EXPECTED = {
     "cities": 100,
     "first": "Shanghai",
-    "permissions": ["add_city", "change_city", "delete_city", "view_city", "view_prewarmrun"],
+    "permissions": ["add_city", "change_city", "delete_city", "view_city", "view_cityimport", "view_prewarmrun"],
     "edge": [["lat:-40.3:lon:-180.0", "NL", "-40.250000", "180.000000"]],
     "twice": "refused",
     "inactive": 1,

@@ -136,6 +136,9 @@ class City(models.Model):
         if City.objects.filter(cell=self.cell, name=self.name).exclude(pk=self.pk).exists():
             raise ValidationError({"name": f"{self.name} is in this cell already."})
 
+    def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
+        """Nothing more: the one constraint is what validate_unique has looked for, in its own query."""
+
     def _work_out(self) -> None:
         self.country = self.country.upper()
         self.latitude = kept_degrees(_text(self.latitude), latitude_tenths)

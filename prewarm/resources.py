@@ -103,6 +103,12 @@ class CityResource(resources.ModelResource):
             raise TooSlow
         return super().import_row(*args, **kwargs)
 
+    def validate_instance(
+        self, instance: City, import_validation_errors: Any = None, validate_unique: bool = False
+    ) -> None:
+        # A row that is in no known city is a new one: that needs no query either.
+        super().validate_instance(instance, import_validation_errors, validate_unique)
+
     def get_instance(self, instance_loader: Any, row: Any) -> City | None:
         try:
             cell = Cell.parse(row["latitude"].strip(), row["longitude"].strip())

@@ -1,5 +1,7 @@
 PYTHON ?= python3
 IN_VENV := .venv/bin/python
+# Settings from a file, read as cron and systemd read it.
+WITH_ENVIRONMENT = $(if $(ENVIRONMENT_FILE),$(IN_VENV) deploy/with_environment.py '$(ENVIRONMENT_FILE)')
 
 .PHONY: help run demo edge test bench bench-quick lint lock
 
@@ -11,19 +13,20 @@ help:
 	@echo "make bench  the benchmarks, beside their peers, in about ten minutes; needs wrk"
 	@echo "make bench-quick   some of them in two minutes, compared with tests/benchmarks/baseline.json"
 	@echo "make lint   ruff, format, types, import arrows, migrations, check --deploy"
+	@echo "run, demo and edge take ENVIRONMENT_FILE=/etc/weathernote/environment"
 	@echo "make lock   resolve requirements.txt and requirements-dev.txt anew from pyproject.toml"
 
 run:
 	@$(PYTHON) deploy/venv.py requirements.txt
-	@exec $(IN_VENV) manage.py serve
+	@exec $(WITH_ENVIRONMENT) $(IN_VENV) manage.py serve
 
 demo:
 	@$(PYTHON) deploy/venv.py requirements.txt
-	@exec $(IN_VENV) manage.py serve --demo
+	@exec $(WITH_ENVIRONMENT) $(IN_VENV) manage.py serve --demo
 
 edge:
 	@$(PYTHON) deploy/venv.py requirements-dev.txt
-	@exec $(IN_VENV) manage.py edge
+	@exec $(WITH_ENVIRONMENT) $(IN_VENV) manage.py edge
 
 test:
 	@$(PYTHON) deploy/venv.py requirements-dev.txt

@@ -15,7 +15,7 @@ from import_export.tmp_storages import BaseStorage
 from weathernote import redis
 
 LARGEST_BYTES = 2_000_000
-#: They are checked in some seconds, which a browser waits.
+#: They are checked in some seconds (resources.CHECK_SECONDS at most), while a browser waits.
 MOST_ROWS = 5_000
 KEPT_SECONDS = 3600
 

@@ -42,7 +42,7 @@ _ERRORS = {
     405: "GET, HEAD and OPTIONS only",
     429: "Too many requests; Retry-After says when to come again",
     500: "A fault of the service",
-    503: "The places cannot be read now; Retry-After says when to come again",
+    503: "The places cannot be read now, or too many wait for them; Retry-After says when to come again",
 }
 
 

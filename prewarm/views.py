@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from prewarm import listing
 from prewarm.listing import Listing
 from prewarm.models import City
+from prewarm.reader import reader
 from prewarm.record import Found, Record
 from prewarm.serializers import CitiesSerializer
 from weathernote import problems
@@ -43,14 +44,15 @@ _ERRORS = {
     405: "GET, HEAD and OPTIONS only",
     429: "Too many requests; Retry-After says when to come again",
     500: "A fault of the service",
-    503: "The cities are neither kept nor can they be read now; Retry-After says when to come again",
+    503: "The cities are neither kept nor can they be read now, or too many wait for them; "
+    "Retry-After says when to come again",
 }
 
 
 @functools.cache
 def record() -> Record:
     """This process's view of the list."""
-    return Record(_loaded)
+    return Record(_loaded, read=reader().read)
 
 
 def _loaded() -> Listing:

@@ -15,7 +15,7 @@ from tests.openmeteo_simulator import OpenMeteoSimulator
 from tests.servers import Instance, Valkey
 from weather import service
 from weather.popularity import Popularity
-from weathernote import redis
+from weathernote import health, redis
 
 #: Tests of anything but the limit ask more often than a client may.
 UNLIMITED = 1_000_000
@@ -83,6 +83,7 @@ def forget() -> Iterator[Callable[[], None]]:
         redis.reset()
         service.forget_service()
         prewarm_views.record.cache_clear()
+        health.state.forget()
         with suppress(AttributeError):
             del caches["default"]
 

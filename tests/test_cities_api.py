@@ -11,7 +11,8 @@ from django.test.utils import CaptureQueriesContext
 from prewarm import listing, views
 from prewarm.fold import fold
 from prewarm.models import City
-from prewarm.record import KEY, Record
+from prewarm.reader import Reader
+from prewarm.record import KEY, WAITERS, Record
 from tests.servers import Instance, eventually
 from weathernote import redis
 
@@ -21,7 +22,9 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def _no_memory():
+def _no_memory(monkeypatch):
+    # What a test changes is seen by its own thread alone.
+    monkeypatch.setattr(Reader, "read", lambda self, query: query())
     views.record.cache_clear()
     yield
     views.record.cache_clear()
@@ -298,6 +301,25 @@ def test_a_database_that_hangs_takes_one_thread_alone(api, monkeypatch):
     go.set()
     first.join()
     assert len(readers) == 1
+
+
+def test_of_many_who_have_nothing_to_show_a_few_wait_and_the_others_are_refused_at_once(api, monkeypatch):
+    go, codes = threading.Event(), []
+
+    def hangs():
+        go.wait(10)
+        return listing.compose([])
+
+    monkeypatch.setattr(views.record(), "load", hangs)
+    threads = [threading.Thread(target=lambda: codes.append(api.get(CITIES).json().get("code"))) for _ in range(9)]
+    for thread in threads:
+        thread.start()
+    eventually(lambda: len(codes) == len(threads) - 1 - WAITERS)
+    assert set(codes) == {"overloaded"}
+    go.set()
+    for thread in threads:
+        thread.join()
+    assert codes.count(None) == 1 + WAITERS
 
 
 def test_what_is_no_text_under_the_name_is_replaced(api, valkey):

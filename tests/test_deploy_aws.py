@@ -14,6 +14,7 @@ import yaml
 from granian.http import HTTP1Settings
 
 from prewarm.planner import PERIOD_SECONDS
+from prewarm.reader import READERS
 from tests.cloudformation import AWS, STACKS, imported, of_type, read, resources
 from tests.deploying import SETTINGS_READ
 from tests.servers import TOP
@@ -140,7 +141,27 @@ def test_what_holds_data_is_not_lost_with_its_stack():
 def test_urls_go_over_tls():
     secrets = of_type("data", "SecretsManager::Secret")
     assert secrets["RedisUrl"]["SecretString"]["Fn::Sub"][0].startswith("rediss://")
-    assert secrets["DatabaseUrl"]["SecretString"]["Fn::Sub"].endswith("?sslmode=require")
+    assert "?sslmode=verify-full&" in secrets["DatabaseUrl"]["SecretString"]["Fn::Sub"]
+
+
+def test_the_database_is_known_by_certificates_that_the_image_holds():
+    url = of_type("data", "SecretsManager::Secret")["DatabaseUrl"]["SecretString"]["Fn::Sub"]
+    (folder, name) = re.findall(r"&sslrootcert=/srv/weathernote/(\w+)/([\w.]+)$", url)[0]
+    (source,) = re.findall(
+        rf"^COPY (\S+) {folder}$", (TOP / "deploy" / "docker" / "Dockerfile").read_text(), re.MULTILINE
+    )
+    assert f"!{source}\n" in (TOP / ".dockerignore").read_text() and (TOP / source).is_dir()
+    assert f"--output {source}/{name} https://truststore.pki.rds.amazonaws.com/" in (AWS / "data.yaml").read_text()
+
+
+def test_the_database_takes_the_connections_of_all_tasks():
+    tasks = scalable()["MaxCapacity"] * service()["DeploymentConfiguration"]["MaximumPercent"] // 100
+    of_a_worker = READERS + 1  # and a login
+    staff, prewarm, migrate, people, kept_by_rds = 20, 2, 1, 2, 5
+    wanted = tasks * int(environment("InstanceTask")["WORKERS"]) * of_a_worker
+    wanted += staff + prewarm + migrate + people + kept_by_rds
+    (group,) = of_type("data", "RDS::DBParameterGroup").values()
+    assert wanted <= int(group["Parameters"]["max_connections"]) <= 1.1 * wanted
 
 
 def test_every_secret_is_made_by_aws_and_fits_a_url():

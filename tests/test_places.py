@@ -1,12 +1,13 @@
 """/api/v1/places: 34,006 places by the start of any usual name, whatever a client types."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
-from prewarm import place_views, places
+from prewarm import place_views, places, reader
 from prewarm.data import build_places
 from prewarm.models import Place, PlaceName
 from tests.servers import Instance, eventually
@@ -19,9 +20,11 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _no_memory():
-    places.places.cache_clear()
+    for known in (places.places, reader.reader):
+        known.cache_clear()
     yield
-    places.places.cache_clear()
+    for known in (places.places, reader.reader):
+        known.cache_clear()
 
 
 def search(api, text: str, **more: object) -> list[str]:
@@ -194,14 +197,14 @@ def test_the_schema_shows_it_with_an_example(api):
 def test_a_search_reads_an_index_and_asks_the_database_once(api, monkeypatch):
     queries = []
 
-    def captured(load, key, limit):
+    def captured(key, limit):
         # In the thread that asks.
         with CaptureQueriesContext(connection) as seen:
-            answer = load(key, limit)
+            answer = places.find(key, limit)
         queries.extend(seen.captured_queries)
         return answer
 
-    monkeypatch.setattr(places, "over_an_open_connection", captured)
+    monkeypatch.setattr(places.places(), "load", captured)
     first = api.get(PLACES, {"search": "par"})
     again = api.get(PLACES, {"search": "Par"})
     assert len(queries) == 1 and again.content == first.content
@@ -245,26 +248,38 @@ def test_without_the_database_what_was_asked_before_is_still_answered(api, broke
 def test_a_database_that_failed_is_left_alone_for_a_while_and_found_again(api, broken, monkeypatch):
     known = places.places()
     monkeypatch.setattr(known, "load", broken.fails)
-    monkeypatch.setattr(known, "now", lambda: broken.now)
+    monkeypatch.setattr(reader.reader(), "now", lambda: broken.now)
     assert {api.get(PLACES, {"search": "par"}).status_code for _ in range(5)} == {503} and broken.asked == 1
     monkeypatch.setattr(known, "load", places.find)
-    broken.now = places.REST_SECONDS
+    broken.now = reader.REST_SECONDS
     assert search(api, "par")[0] == "Paris, FR"
 
 
-def test_a_database_that_hangs_takes_a_few_threads_alone(broken, monkeypatch):
-    monkeypatch.setattr(places, "WAIT_SECONDS", 0.05)
-    known = places.Places(broken.hangs)
-    threads = [threading.Thread(target=known.answer, args=(f"par{number}", 10)) for number in range(places.READERS)]
-    for thread in threads:
-        thread.start()
-    eventually(lambda: broken.asked == places.READERS)
-    with pytest.raises(Problem):
-        known.answer("lon", 10)
+def problem_of(known: places.Places, text: str) -> str:
+    with pytest.raises(Problem) as problem:
+        known.answer(text, 10)
+    return problem.value.code
+
+
+def test_a_database_that_hangs_takes_a_few_threads_and_refuses_the_others_at_once(broken):
+    known = places.Places(broken.hangs, reader.Reader().read)
+    most = reader.READERS + reader.WAITERS
+    with ThreadPoolExecutor(most) as pool:
+        asked = [pool.submit(problem_of, known, f"par{number}") for number in range(most)]
+        eventually(lambda: broken.asked == reader.READERS)
+        assert problem_of(known, "lon") == "overloaded"
+        assert {one.result() for one in asked} == {"upstream_unavailable"}
     broken.go.set()
-    for thread in threads:
-        thread.join()
-    assert known.answer("lon", 10) == b"late"
+
+
+def test_after_one_has_waited_in_vain_nobody_waits(broken, monkeypatch):
+    monkeypatch.setattr(reader, "WAIT_SECONDS", 0.05)
+    asks = reader.Reader(now=lambda: broken.now)
+    known = places.Places(broken.hangs, asks.read)
+    assert {problem_of(known, f"par{number}") for number in range(5)} == {"upstream_unavailable"} and broken.asked == 1
+    broken.go.set()
+    broken.now = reader.REST_SECONDS
+    eventually(lambda: known.answer("lon", 10) == b"late")
 
 
 def test_a_database_that_is_really_gone_is_503(tmp_path, valkey, valkey_server, simulator):

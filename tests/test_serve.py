@@ -17,6 +17,7 @@ import requests
 from tests.openmeteo_simulator import OpenMeteoSimulator
 from tests.servers import Valkey, eventually, listeners
 from tests.tree import Served, alive, copy_of_the_code, run
+from weathernote import database as database_module
 
 WEATHER = "/api/v1/weather?lat=40.7128&lon=-74.0060"
 CLOSED = "http://127.0.0.1:9"
@@ -91,7 +92,7 @@ def _can_sign_in(server: Served, user: str, password: str) -> bool:
 def test_without_open_meteo_one_line_says_so_and_names_the_demo(tree: Path, database: str) -> None:
     server = Served(tree, "serve", DATABASE_URL=database, OPEN_METEO_URL=CLOSED)
     assert eventually(lambda: len(server.lines()) == 4 and server.lines()) == [
-        "No staff user yet: .venv/bin/python manage.py createsuperuser makes one for /admin/.",
+        f"No staff user yet: {sys.executable} manage.py createsuperuser makes one for /admin/.",
         "Open-Meteo cannot be reached (127.0.0.1: Connection refused): no weather will come; "
         "`make demo` runs without internet.",
         *greeting(server),
@@ -183,15 +184,27 @@ def _joined(tree: Path) -> list[str]:
     return run(tree, "-c", "from weathernote import settings as s; print(s.SOURCE, s.REDIS_URL)").stdout.split()
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, 137), (signal.SIGTERM, 0)])
 def test_a_server_that_ends_by_itself_is_told_in_one_line_and_leaves_no_worker(
-    tree: Path, valkey_server: Valkey
+    tree: Path, valkey_server: Valkey, number: int, code: int
 ) -> None:
     server = Served(tree, "serve", REDIS_URL=valkey_server.url, OPEN_METEO_URL=CLOSED)
     family = server.family()
-    os.kill(sorted(server.started("granian"))[1], signal.SIGKILL)
+    os.kill(sorted(server.started("granian"))[1], number)
     assert server.popen.wait(20) == 1
     eventually(lambda: not alive(family))
-    assert server.lines()[-1].startswith("CommandError: The server ended by itself (exit code 137)")
+    assert server.lines()[-1].startswith(f"CommandError: The server ended by itself (exit code {code})")
+
+
+@pytest.mark.parametrize(
+    ("python", "named"), [("/srv/app/.venv/bin/python", ".venv/bin/python"), ("/venv/bin/python", "/venv/bin/python")]
+)
+def test_the_hint_names_the_python_that_serves(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, python: str, named: str
+) -> None:
+    settings.BASE_DIR = Path("/srv/app")
+    monkeypatch.setattr(sys, "executable", python)
+    assert database_module._python() == named
 
 
 # ── the end ───────────────────────────────────────────────────────────────────────────────────────

@@ -8,6 +8,7 @@ process keeps to its share of what was left, and reports what it spent of it whe
 import math
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from time import time
 
 from weather.budget_script import BUDGET, CLOSE, FAIL, succeed
@@ -67,6 +68,16 @@ class Budget:
     def look(self) -> None:
         """Sees what the others spent and tells what was seen; every few seconds, so that Redis cannot forget."""
         self._exchanged(0, 0, "cold")
+
+    @without_redis(returns=None)
+    def read_pause(self) -> None:
+        """Learns from Redis, without writing, whether calls fail and for how long nobody should ask."""
+        flat = redis.value(redis.ask(("HGETALL", self.key))[0])
+        held = dict(zip(flat[::2], flat[1::2], strict=True))
+        with self._lock, suppress(ValueError):  # written by hand
+            self.quota.failures = int(held.get(b"failures", 0))
+            self.quota.paused_until = float(held.get(b"paused:until", 0))
+            self.quota.closed_until = max(self.quota.closed_until, float(held.get(b"closed:until", 0)))
 
     def _exchanged(self, weight: int, least: int, spender: Spender) -> tuple[int, Reason, float, int]:
         with self._lock:

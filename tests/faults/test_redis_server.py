@@ -1,6 +1,7 @@
 """Faults 2, 3, 6, 8, 10, 11, 16 and 61: a Redis server hangs, slows down, babbles, dies and comes back."""
 
 import signal
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -12,9 +13,60 @@ from tests import tcp_proxy
 from tests.outage import all_down, is_open, open_the_breaker, seconds
 from tests.servers import eventually
 from weathernote import redis
+from weathernote.names import Names
 from weathernote.redis import ask
 
 pytest_plugins = ["tests.redis_fixtures"]
+
+
+# ── a name server that hangs ──────────────────────────────────────────────────────────────────────
+
+NAME = "redis.example"
+
+
+@pytest.fixture
+def name_server(monkeypatch):
+    """Knows NAME; while its event is clear a resolver hears nothing for many seconds, and then gives up."""
+    answers = threading.Event()
+    answers.set()
+    whole = socket.getaddrinfo
+
+    def looked_up(host, *others, **options):
+        if host != NAME:
+            return whole(host, *others, **options)
+        if not answers.wait(20):
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        return whole("127.0.0.1", *others, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", looked_up)
+    yield answers
+    answers.set()
+
+
+def test_a_name_that_was_known_is_used_while_the_name_server_hangs(here, use, valkey_server, name_server, settings):
+    use(f"redis://{NAME}:{valkey_server.port}/0")
+    assert ask(("SET", "a", 1)) == [b"OK"]
+    name_server.clear()
+    for _ in range(3):
+        here.client_kill_filter(_type="normal", skipme=True)
+        assert ask(("GET", "a")) == [b"1"]
+
+
+def test_a_name_that_nobody_knows_yet_costs_no_more_than_a_timeout(here, use, valkey_server, name_server, settings):
+    name_server.clear()
+    use(f"redis://{NAME}:{valkey_server.port}/0")
+    with ThreadPoolExecutor(32) as pool:
+        waits = list(pool.map(lambda _: seconds(lambda: ask(("GET", "a"))), range(200)))
+    assert max(waits) < 5 * settings.REDIS_TIMEOUT_SECONDS and is_open()
+    assert sum(wait > 0.5 * settings.REDIS_TIMEOUT_SECONDS for wait in waits) <= 32 + 3
+    name_server.set()
+    eventually(lambda: ask(("GET", "a")) == [None], within_seconds=5)
+
+
+def test_a_server_that_moved_is_found_at_its_new_address(monkeypatch):
+    names, told = Names(), iter(["192.0.2.1", "192.0.2.2"])
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **options: [(0, 0, 0, "", (next(told), 0))])
+    assert [names.addresses(NAME, 5), names.addresses(NAME, 5)] == [["192.0.2.1"], ["192.0.2.2"]]
 
 
 # ── slow and silent ───────────────────────────────────────────────────────────────────────────────

@@ -128,6 +128,10 @@ def from_exception(exception: Exception, context: dict[str, Any]) -> HttpRespons
     return _internal_error(request, exception)
 
 
+def nothing_here() -> Problem:
+    return Problem("not_found", "There is nothing here. The API is described at /api/v1/docs.")
+
+
 def method_not_allowed(method: str | None) -> Problem:
     return Problem("method_not_allowed", f"{_shown(method or '')} is not allowed here; GET, HEAD and OPTIONS are.")
 
@@ -146,7 +150,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return respond(request, Problem("not_found", "There is nothing here. The API is described at /api/v1/docs."))
+    return respond(request, nothing_here())
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

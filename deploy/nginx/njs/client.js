@@ -34,10 +34,18 @@ function counted(r, times) {
     return '"client";r=' + left + ';t=' + seconds;
 }
 
-// An IPv6 address counts as its /64, which is what one customer gets.
+// An IPv6 address counts as its /64, which is what one customer gets, written as the service writes it:
+// `address:2001:db8:1:2::/64`, without the zeros at its end.
 function network(r) {
     const text = r.variables.remote_addr;
-    return /^::ffff:[0-9.]+$/.test(text) ? text.slice(7) : r.rawVariables.binary_remote_addr.slice(0, 8).toString('hex');
+    if (/^::ffff:[0-9.]+$/.test(text)) {
+        return `address:${text.slice(7)}`;
+    }
+    const bytes = r.rawVariables.binary_remote_addr, groups = [];
+    for (let i = 0; i < 8; i += 2) {
+        groups.push((bytes[i] * 256 + bytes[i + 1]).toString(16));
+    }
+    return `address:${groups.join(':').replace(/(?:(?:^|:)0)+$/, '')}::/64`;
 }
 
 export default counted;

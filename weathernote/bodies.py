@@ -27,8 +27,7 @@ DEADLINE_SECONDS = 10
 #: Longer than any answer takes, shorter than idle connections live: who is silent for so long waits for nothing.
 SILENT_SECONDS = 20
 
-_IN_MEMORY_BYTES = 2**20
-_AT_ONCE_BYTES = 64
+_AT_ONCE_BYTES = 256
 _WAITED_SECONDS = 0.001
 _LOOK_SECONDS = 5
 # In Linux' `struct tcp_info`: milliseconds since data was last sent and received.
@@ -67,12 +66,12 @@ def _length(given: str | None) -> int:
 
 
 def _read(source: Any, length: int) -> IO[bytes]:
-    body: IO[bytes] = SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115 - the request's, as long as it lives
+    body: IO[bytes] = SpooledTemporaryFile(settings.FILE_UPLOAD_MAX_MEMORY_SIZE)  # noqa: SIM115 - the request's, as long as it lives
     began = before = monotonic()
     left, piece = length, 1
     while left:
-        # It returns when it has that many, and does not tell how many are there: a byte at a time where one had to be
-        # waited for, so that the deadline is looked at after each.
+        # It comes back with so many bytes and tells of no fewer: one at a time where one had to be waited for, and after
+        # each the deadline is looked at.
         part = source.read(min(piece, left))
         now = monotonic()
         if not part:

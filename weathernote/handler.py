@@ -11,7 +11,7 @@ from django.urls import ResolverMatch, resolve
 from django.utils.log import log_response
 
 from weathernote import bodies, paths, problems
-from weathernote.finished import BodilessRequest
+from weathernote.finished import BodilessRequest, ServedRequest
 from weathernote.middleware import STAFF_PATH, request_id
 from weathernote.problems import Problem
 
@@ -22,6 +22,8 @@ EDGE_COUNTS_PATH = "/internal/edge-counts"
 
 
 class Handler(WSGIHandler):
+    request_class = ServedRequest
+
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         if environ.get("PATH_INFO") not in SHORT_PATHS:
             try:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
-from django.core.exceptions import DisallowedHost, PermissionDenied
+from django.conf import settings
+from django.core.exceptions import DisallowedHost, PermissionDenied, RequestDataTooBig, TooManyFieldsSent
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions, serializers
 
@@ -146,6 +147,12 @@ def _shown(text: str) -> str:
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if isinstance(exception, DisallowedHost):
         return respond(request, invalid_parameters([("Host", "is not a host that is served here")]))
+    if isinstance(exception, TooManyFieldsSent):
+        most = f"{settings.DATA_UPLOAD_MAX_NUMBER_FIELDS:,}"
+        return respond(request, invalid_parameters([("body", f"has more than {most} fields")]))
+    if isinstance(exception, RequestDataTooBig):
+        most = f"{settings.DATA_UPLOAD_MAX_MEMORY_SIZE:,}"
+        return respond(request, invalid_parameters([("body", f"has more than {most} bytes beside its files")]))
     return respond(request, invalid_parameters([("request", "cannot be read as it is")]))
 
 

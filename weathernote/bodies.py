@@ -70,8 +70,8 @@ def _read(source: Any, length: int) -> IO[bytes]:
     began = before = monotonic()
     left, piece = length, 1
     while left:
-        # It comes back with so many bytes and tells of no fewer: one at a time where one had to be waited for, and after
-        # each the deadline is looked at.
+        # It comes back with so many bytes and no fewer: one at a time where one had to be waited for, and after each
+        # the deadline is looked at.
         part = source.read(min(piece, left))
         now = monotonic()
         if not part:

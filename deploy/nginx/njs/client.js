@@ -34,18 +34,12 @@ function counted(r, times) {
     return '"client";r=' + left + ';t=' + seconds;
 }
 
-// An IPv6 address counts as its /64, which is what one customer gets, written as the service writes it:
-// `address:2001:db8:1:2::/64`, without the zeros at its end.
+// An IPv6 address counts as its /64, which is what one customer gets, written as the service writes it: without the zeros
+// before each group of four digits, nor the groups of zeros at its end. In few words, for each takes memory of every request.
 function network(r) {
     const text = r.variables.remote_addr;
-    if (/^::ffff:[0-9.]+$/.test(text)) {
-        return `address:${text.slice(7)}`;
-    }
-    const bytes = r.rawVariables.binary_remote_addr, groups = [];
-    for (let i = 0; i < 8; i += 2) {
-        groups.push((bytes[i] * 256 + bytes[i + 1]).toString(16));
-    }
-    return `address:${groups.join(':').replace(/(?:(?:^|:)0)+$/, '')}::/64`;
+    return 'address:' + (/^::ffff:[0-9.]+$/.test(text) ? text.slice(7) : r.rawVariables.binary_remote_addr.slice(0, 8)
+        .toString('hex').replace(/0{0,3}(.+?)(?=(?:.{4})*$)/g, ':$1').replace(/(?::0)+$/, '').slice(1) + '::/64');
 }
 
 export default counted;

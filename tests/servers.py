@@ -168,6 +168,16 @@ class Instance(Process):
     def get(self, path: str, **options: Any) -> requests.Response:
         return requests.get(self.base + path, timeout=options.pop("timeout", 15), **options)
 
+    def connect(self) -> socket.socket:
+        """A connection for what no library would send."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=10)
+
+    def exchange(self, request: bytes) -> bytes:
+        """The answer, whole; the request asks for the connection's end."""
+        with self.connect() as connection:
+            connection.sendall(request)
+            return b"".join(iter(lambda: connection.recv(65536), b""))
+
     def __enter__(self) -> Self:
         return self
 

@@ -145,7 +145,7 @@ def test_a_search_answers_in_staffs_order(api):
 @pytest.mark.parametrize(
     ("query", "detail"),
     [
-        ("search=", "is empty"),
+        *((f"search={blank}", "is empty") for blank in ("", "%20", "+", "%09%0d%0a", "%E3%80%80%C2%A0")),
         ("search=a&search=b", "must be given once"),
         ("search=" + "a" * 101, "must have at most 100 characters"),
     ],
@@ -158,7 +158,7 @@ def test_a_search_that_makes_no_sense_is_refused(api, query, detail):
 
 @pytest.mark.parametrize(
     "search",
-    ["%20", "%00", "%ff", "%F0%9F%98%80", "%CC%81", "%", "[", "*", "%22", "%0d%0a", "%ED%A0%80", "%EF%B7%BA" * 99],
+    ["%00", "%ff", "%F0%9F%98%80", "%CC%81", "%", "[", "*", "%22", "%ED%A0%80", "%EF%B7%BA" * 99],
 )
 def test_odd_searches_find_nothing(api, search):
     response = api.get(f"{CITIES}?search={search}")

@@ -17,6 +17,7 @@ from prewarm.planner import PERIOD_SECONDS
 from prewarm.reader import READERS
 from tests.cloudformation import AWS, STACKS, imported, of_type, read, resources
 from tests.deploying import SETTINGS_READ
+from tests.odd_paths import ODD, PLAIN
 from tests.servers import TOP
 
 CFN_LINT = Path(sys.executable).with_name("cfn-lint")
@@ -244,8 +245,32 @@ def paths_of(statement: dict[str, Any]) -> set[str]:
     """What a path has to begin with, once it is decoded."""
     matches = [one["ByteMatchStatement"] for one in statement["Statements"] if "ByteMatchStatement" in one]
     assert {one["PositionalConstraint"] for one in matches} == {"STARTS_WITH"}
-    assert all(one["TextTransformations"][0]["Type"] == "URL_DECODE" for one in matches)
+    # To normalise it would make something else of it than the service is sent.
+    assert all(one["TextTransformations"] == [{"Priority": 0, "Type": "URL_DECODE"}] for one in matches)
     return {one["SearchString"] for one in matches}
+
+
+def is_odd(target: str) -> bool:
+    match = waf()["odd-paths"]["Statement"]["RegexMatchStatement"]
+    assert match["FieldToMatch"] == {"UriPath": {}}
+    assert match["TextTransformations"] == [{"Priority": 0, "Type": "NONE"}]
+    return re.search(match["RegexString"], target.partition("?")[0]) is not None
+
+
+@pytest.mark.parametrize("target", ODD)
+def test_an_odd_path_is_nobody_s_as_it_was_sent(target):
+    """Fault 69."""
+    assert is_odd(target)
+    assert waf()["odd-paths"]["Action"]["Block"]["CustomResponse"]["ResponseCode"] == 404
+
+
+@pytest.mark.parametrize("target", [*PLAIN, "/", "/admin/login/", "/static/page/a.b/c.js", "/.well-known/x", "/..."])
+def test_a_plain_path_is_let_through(target):
+    assert not is_odd(target)
+
+
+def test_odd_paths_are_refused_before_it_is_asked_whose_they_are():
+    assert waf()["odd-paths"]["Priority"] < waf()["admin-for-staff"]["Priority"] < waf()["not-for-everyone"]["Priority"]
 
 
 def test_admin_is_for_stated_networks():

@@ -215,8 +215,8 @@ AXES_RESET_ON_SUCCESS = True
 AXES_CLIENT_IP_CALLABLE = "ratelimit.identity.login_address"
 AXES_LOCKOUT_TEMPLATE = "admin/locked_out.html"
 AXES_VERBOSE = False
-# Unknown parameters are ignored, however many; the server bounds the length of a request's head.
-DATA_UPLOAD_MAX_NUMBER_FIELDS = None
+# Of a form: staff may select some thousand cities. A query's unknown parameters are ignored, however many.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True

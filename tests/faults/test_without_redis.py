@@ -167,7 +167,7 @@ def test_redis_is_used_again_when_it_comes_back(api, breakable, simulator):
 
     def kept_again():
         api.get(ELSEWHERE)
-        return breakable.client.exists(f"rate_limit:hash:{hashed('127.0.0.1')}")
+        return breakable.client.exists(f"rate_limit:hash:{hashed('address:127.0.0.1')}")
 
     eventually(kept_again, within_seconds=3)
 

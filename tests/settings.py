@@ -4,6 +4,8 @@ import os
 import tempfile
 from pathlib import Path
 
+from tests import own_servers
+
 OURS = [
     "SECRET_KEY",
     "DEBUG",
@@ -48,6 +50,7 @@ _folder = Path(tempfile.mkdtemp(prefix="weathernote-tests-"))
 _servers = f'{{"redis_url": "unix://{_folder}/nothing-here.sock", "simulator_url": ""}}'
 (_folder / "instance.json").write_text(_servers)
 os.environ["WEATHERNOTE_INSTANCE"] = str(_folder)
+own_servers.put_on_path(_folder / "bin")
 
 from weathernote.settings import *  # noqa: E402, F403 - the project's own, read after the environment is cleared
 

@@ -1,6 +1,7 @@
 """What runs beside the service: the kept secret, the folder of an instance, its servers, and that nothing is left."""
 
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -199,6 +200,35 @@ def test_a_key_value_server_that_does_not_start_is_one_line_that_names_its_log(
     monkeypatch.setattr(local, "redis_binary", lambda: "false")
     with pytest.raises(LocalServerError, match=r"^The key-value server did not start: .*redis\.log says why\.$"):
         redis_server(tmp_path, lock).__enter__()
+
+
+@pytest.fixture
+def on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that is the whole PATH."""
+    folder = tmp_path / "path"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    return folder
+
+
+@pytest.mark.parametrize("name", ["redis-server", "valkey-server"])
+def test_a_key_value_server_on_the_path_is_used(on_path: Path, lock: int, tmp_path: Path, name: str) -> None:
+    shutil.copy(local.bundled_redis_binary(), on_path / name)
+    assert local.redis_binary() == str(on_path / name)
+    with redis_server(tmp_path, lock) as url:
+        assert redis.from_url(url).info("server")["executable"] == str(on_path / name)
+
+
+def test_of_the_two_names_redis_server_comes_first(on_path: Path) -> None:
+    for name in ("valkey-server", "redis-server"):
+        shutil.copy(local.bundled_redis_binary(), on_path / name)
+    assert local.redis_binary() == str(on_path / "redis-server")
+
+
+def test_without_one_on_the_path_the_wheel_s_is_used(on_path: Path, lock: int, tmp_path: Path) -> None:
+    assert local.redis_binary() == local.bundled_redis_binary()
+    with redis_server(tmp_path, lock) as url:
+        assert redis.from_url(url).info("server")["executable"] == local.bundled_redis_binary()
 
 
 def test_a_port_that_is_taken_is_one_line_with_the_reason_and_the_remedy() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers import TOP
 from weathernote import nginx
 from weathernote.local import bundled_redis_binary
 
@@ -15,7 +16,8 @@ FOUND_BY_A_CHILD = "from weathernote import local, nginx; print(local.redis_bina
 
 
 def test_what_a_test_starts_finds_the_servers_that_the_project_installs():
-    said = subprocess.run([sys.executable, "-c", FOUND_BY_A_CHILD], capture_output=True, text=True, check=True).stdout
+    command = [sys.executable, "-c", FOUND_BY_A_CHILD]
+    said = subprocess.run(command, cwd=TOP, capture_output=True, text=True, check=True).stdout
     assert [Path(line).resolve() for line in said.split()] == [
         Path(bundled_redis_binary()).resolve(),
         Path(nginx.bundled().binary).resolve(),

@@ -3,6 +3,7 @@
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from tests import own_servers
 
@@ -54,6 +55,10 @@ own_servers.put_on_path(_folder / "bin")
 
 from weathernote.settings import *  # noqa: E402, F403 - the project's own, read after the environment is cleared
 
+# In a busy machine's tests a reply may well take longer than a phone may wait for it.
+REDIS_TIMEOUT_SECONDS = 0.5
+_caches: Any = CACHES  # noqa: F405
+_caches["default"]["OPTIONS"] |= dict.fromkeys(("SOCKET_CONNECT_TIMEOUT", "SOCKET_TIMEOUT"), REDIS_TIMEOUT_SECONDS)
 # The servers that tests start read the environment of their own.
 del os.environ["WEATHERNOTE_INSTANCE"]
 if os.environ.get("PYTEST_XDIST_WORKER"):

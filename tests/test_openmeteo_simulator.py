@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ import requests
 
 from tests.openmeteo_simulator import OpenMeteoSimulator
 from tests.recordings import recording
+from tests.servers import eventually
 from tests.simulator.call import DAILY_UNITS, Asked
 from tests.simulator.forecast import joined, place_texts
 from weather.variables import HOURLY, HOURLY_NAMES
@@ -61,7 +63,7 @@ def query(*places: tuple[float, float], **changes: Any) -> dict[str, str]:
 
 def get(simulator: OpenMeteoSimulator, *places: tuple[float, float], **changes: Any) -> requests.Response:
     url = f"{simulator.url}/v1/forecast"
-    return requests.get(url, query(*places, **changes), timeout=10, allow_redirects=False)
+    return requests.get(url, query(*places, **changes), timeout=30, allow_redirects=False)
 
 
 def forecast(simulator: OpenMeteoSimulator, *places: tuple[float, float], **changes: Any) -> Any:
@@ -386,6 +388,22 @@ def test_a_key_is_asked_for_where_one_is_set(simulator: OpenMeteoSimulator) -> N
     assert forecast(simulator, apikey="right")
 
 
+@contextmanager
+def held_back(simulator: OpenMeteoSimulator, until: int = 0) -> Iterator[threading.Event]:
+    """Whoever has a turn waits for the event that is given, or until so many wait at once."""
+    go, together = threading.Event(), threading.Barrier(until) if until else None
+
+    def pause(_: float) -> bool:
+        together.wait(60) if together else go.wait(60)
+        return True
+
+    simulator.pause = pause  # type: ignore[method-assign, assignment]
+    try:
+        yield go
+    finally:
+        del simulator.pause
+
+
 # Weights and limits
 
 
@@ -440,9 +458,11 @@ def test_a_limit_refusal_names_no_time_to_come_back(simulator: OpenMeteoSimulato
 
 
 def test_one_call_runs_four_wait_and_the_sixth_is_refused(simulator: OpenMeteoSimulator) -> None:
-    simulator.settings(base_ms=60)
-    with ThreadPoolExecutor(6) as pool:
-        answers = list(pool.map(lambda _: get(simulator, hourly=None), range(6)))
+    with held_back(simulator) as go, ThreadPoolExecutor(6) as pool:
+        asked = [pool.submit(get, simulator, hourly=None) for _ in range(6)]
+        eventually(lambda: any(each.done() for each in asked))
+        go.set()
+        answers = [each.result() for each in asked]
     assert sorted(answer.status_code for answer in answers) == [200] * 5 + [429]
     refused = next(answer for answer in answers if answer.status_code == 429)
     assert refused.json()["reason"] == "Too many concurrent requests"
@@ -454,20 +474,20 @@ def test_waiting_calls_run_one_after_the_other(simulator: OpenMeteoSimulator) ->
     began = time.monotonic()
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(lambda _: get(simulator, hourly=None), range(3)))
-    assert time.monotonic() - began >= 0.12
+    assert time.monotonic() - began >= 3 * 0.04
 
 
 def test_a_lifted_queue_lets_all_run_at_once(simulator: OpenMeteoSimulator) -> None:
-    simulator.settings(base_ms=500, concurrency=None)
-    began = time.monotonic()
-    with ThreadPoolExecutor(8) as pool:
+    simulator.settings(concurrency=None)
+    with held_back(simulator, until=8), ThreadPoolExecutor(8) as pool:
         assert {answer.status_code for answer in pool.map(lambda _: get(simulator), range(8))} == {200}
-    assert time.monotonic() - began < 6 * 0.5
 
 
 def test_an_answer_takes_its_base_and_a_share_for_each_place(simulator: OpenMeteoSimulator) -> None:
     simulator.settings(base_ms=30, per_place_ms=20)
-    assert 0.07 <= get(simulator, NEW_YORK, LONDON).elapsed.total_seconds() < 0.2
+    answer = get(simulator, NEW_YORK, LONDON)
+    assert answer.elapsed.total_seconds() >= 0.07
+    assert {place["generationtime_ms"] for place in answer.json()} == {70.0}
 
 
 # The control side
@@ -477,7 +497,7 @@ def test_the_state_counts_what_was_asked(simulator: OpenMeteoSimulator) -> None:
     get(simulator, (40.71, -74.03))
     get(simulator, NEW_YORK, LONDON)
     get(simulator, latitude=91)
-    state = requests.get(f"{simulator.url}/simulator/state", timeout=5).json()
+    state = requests.get(f"{simulator.url}/simulator/state", timeout=30).json()
     assert state == simulator.state()
     assert (state["calls"], state["cells"], state["weight"], state["errors"]) == (3, 3, 4.0, 1)
     assert state["cells_per_call"] == [1, 2]
@@ -489,12 +509,12 @@ def test_the_state_counts_what_was_asked(simulator: OpenMeteoSimulator) -> None:
 def test_everything_can_be_steered_over_http(simulator: OpenMeteoSimulator) -> None:
     control = f"{simulator.url}/simulator"
     for name, value in (("settings", {"base_ms": 1, "limits": {"minute": 7}}), ("fault", {"kind": "html"})):
-        assert requests.post(f"{control}/{name}", json=value, timeout=5).json() == {"ok": True}
+        assert requests.post(f"{control}/{name}", json=value, timeout=30).json() == {"ok": True}
     assert get(simulator).status_code == 502
-    assert requests.post(f"{control}/fault", json={"kind": None}, timeout=5).ok
+    assert requests.post(f"{control}/fault", json={"kind": None}, timeout=30).ok
     assert get(simulator).status_code == 200
-    assert requests.post(f"{control}/reset", timeout=5).ok
-    state = requests.get(f"{control}/state", timeout=5).json()
+    assert requests.post(f"{control}/reset", timeout=30).ok
+    state = requests.get(f"{control}/state", timeout=30).json()
     assert state["calls"] == 0 and state["settings"]["limits"]["minute"] == 600
 
 
@@ -510,7 +530,7 @@ def test_everything_can_be_steered_over_http(simulator: OpenMeteoSimulator) -> N
     ],
 )
 def test_what_cannot_be_set_is_refused(simulator: OpenMeteoSimulator, name: str, value: dict[str, Any]) -> None:
-    response = requests.post(f"{simulator.url}/simulator/{name}", json=value, timeout=5)
+    response = requests.post(f"{simulator.url}/simulator/{name}", json=value, timeout=30)
     assert response.status_code == 400 and response.json()["reason"]
 
 
@@ -667,22 +687,19 @@ def test_a_redirect_is_counted_when_it_is_followed(simulator: OpenMeteoSimulator
     assert get(simulator).status_code == 302
     assert simulator.state()["redirects_followed"] == 0
     target = get(simulator).headers["Location"]
-    assert requests.get(f"{simulator.url}{target}", timeout=5).status_code == 200
+    assert requests.get(f"{simulator.url}{target}", timeout=30).status_code == 200
     assert simulator.state()["redirects_followed"] == 1
     simulator.fault("redirect", url="http://elsewhere.example/")
     assert get(simulator).headers["Location"] == "http://elsewhere.example/"
 
 
-def _raw_answer(simulator: OpenMeteoSimulator, seconds: float = 5) -> bytes:
-    """All that comes until the end, or for as long as `seconds`."""
-    until, received = time.monotonic() + seconds, b""
-    with socket.create_connection((simulator.host, simulator.port), timeout=seconds) as connection:
+def _raw_answer(simulator: OpenMeteoSimulator, most_bytes: float = math.inf) -> bytes:
+    """All that comes until the end, or the first that comes up to so many bytes and a few more."""
+    received = b""
+    with socket.create_connection((simulator.host, simulator.port), timeout=60) as connection:
         connection.sendall(f"GET /v1/forecast?{urlencode(query())} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-        while time.monotonic() < until:
-            try:
-                data = connection.recv(65_536)
-            except TimeoutError:
-                break
+        while len(received) < most_bytes:
+            data = connection.recv(65_536)
             if not data:
                 return received + b"<closed>"
             received += data
@@ -700,13 +717,16 @@ def test_a_cut_chunked_body_ends_without_its_last_chunk(simulator: OpenMeteoSimu
 
 def test_a_body_can_drip(simulator: OpenMeteoSimulator) -> None:
     simulator.fault("drip", interval_seconds=0.02, size=3)
-    head, _, body = _raw_answer(simulator, 0.3).partition(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 200") and 3 <= len(body) <= 50 and b'{"latitude"'.startswith(body[:11])
+    received = _raw_answer(simulator, most_bytes=300)
+    head, _, body = received.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200") and b'{"latitude"'.startswith(body[:11])
+    assert len(received) < 10_000 < int(head.lower().partition(b"content-length: ")[2].split()[0])
 
 
 def test_headers_can_drip(simulator: OpenMeteoSimulator) -> None:
     simulator.fault("drip_headers", interval_seconds=0.02)
-    assert 3 <= len(_raw_answer(simulator, 0.3)) <= 16
+    received = _raw_answer(simulator, most_bytes=5)
+    assert b"HTTP/1.1 200 OK\r\n".startswith(received[:17]) and b"\r\n\r\n" not in received
 
 
 def test_a_reset_comes_in_mid_body(simulator: OpenMeteoSimulator) -> None:
@@ -728,20 +748,20 @@ def test_a_hang_lasts_until_the_fault_is_lifted(simulator: OpenMeteoSimulator) -
             requests.get(f"{simulator.url}/v1/forecast", query(), timeout=0.2)
         assert not hanging.done()
         simulator.fault(None)
-        assert hanging.result(timeout=2) == b"<closed>"
+        assert hanging.result(timeout=60) == b"<closed>"
     assert get(simulator).status_code == 200
 
 
 def test_a_big_body_is_streamed_whole(simulator: OpenMeteoSimulator) -> None:
     simulator.fault("big", megabytes=100)
-    with requests.get(f"{simulator.url}/v1/forecast", query(), timeout=5, stream=True) as response:
+    with requests.get(f"{simulator.url}/v1/forecast", query(), timeout=30, stream=True) as response:
         assert "Content-Length" not in response.headers and "Content-Encoding" not in response.headers
         assert sum(map(len, response.iter_content(1_000_000))) > 100_000_000
 
 
 def test_a_gzip_bomb_is_small_until_it_is_unpacked(simulator: OpenMeteoSimulator) -> None:
     simulator.fault("gzip_bomb")
-    with requests.get(f"{simulator.url}/v1/forecast", query(), timeout=5, stream=True) as response:
+    with requests.get(f"{simulator.url}/v1/forecast", query(), timeout=30, stream=True) as response:
         assert int(response.headers["Content-Length"]) < 1_000_000
         assert sum(map(len, response.iter_content(1_000_000))) == 150_000_000
 
@@ -753,7 +773,7 @@ def test_clients_that_leave_early_leave_no_traceback(
         simulator.fault(kind)
         with socket.create_connection((simulator.host, simulator.port)) as connection:
             connection.sendall(b"GET /v1/forecast?latitude=1&longitude=2 HTTP/1.1\r\nHost: x\r\n\r\n")
-            connection.recv(10) if kind != "hang" else time.sleep(0.05)
+            connection.recv(10) if kind != "hang" else eventually(lambda: simulator.state()["calls"] == 3)
     simulator.fault(None)
     assert get(simulator).status_code == 200
     assert capfd.readouterr().err == ""
@@ -769,12 +789,9 @@ def test_stop_ends_every_thread_and_frees_the_port() -> None:
     with ThreadPoolExecutor(2) as pool:
         hanging = [pool.submit(_raw_answer, simulator), pool.submit(_raw_answer, simulator)]
         idle = socket.create_connection((simulator.host, simulator.port))
-        while simulator.state()["calls"] < 2:
-            time.sleep(0.01)
-        began = time.monotonic()
+        eventually(lambda: simulator.state()["calls"] == 2)
         simulator.stop()
-        assert time.monotonic() - began < 1
-        assert [call.result(timeout=1) for call in hanging] == [b"<closed>"] * 2
+        assert [call.result(timeout=60) for call in hanging] == [b"<closed>"] * 2
     idle.close()
     assert not set(threading.enumerate()) - threads
     with OpenMeteoSimulator(simulator.port) as again:
@@ -790,11 +807,11 @@ def test_the_command_says_where_it_listens_and_stops_when_told(number: signal.Si
         line = process.stdout.readline()
         assert line.startswith("listening on http://127.0.0.1:")
         url = line.split()[-1]
-        assert requests.get(f"{url}/v1/forecast", query(), timeout=5).status_code == 200
-        settings = requests.get(f"{url}/simulator/state", timeout=5).json()["settings"]
+        assert requests.get(f"{url}/v1/forecast", query(), timeout=30).status_code == 200
+        settings = requests.get(f"{url}/simulator/state", timeout=30).json()["settings"]
         assert settings["concurrency"] is None and settings["limits"] == {"minute": None, "hour": None, "day": None}
         process.send_signal(number)
-        assert process.communicate(timeout=5) == ("", "")
+        assert process.communicate(timeout=60) == ("", "")
         assert process.returncode == 0
     finally:
         process.kill()

@@ -1,17 +1,17 @@
 """An origin whose answers a test words itself, to see that the edge obeys what they say."""
 
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 
 
 class Origin:
-    """Answers everything alike: with `cache_control`, after `seconds`; notes what was asked."""
+    """Answers everything alike: with `cache_control`, once it may `go`; notes what was asked."""
 
     def __init__(self) -> None:
         self.cache_control = "public, max-age=60"
-        self.seconds = 0.0
+        self.go = threading.Event()
+        self.go.set()
         self.status = 200
         self.asked: list[tuple[str, dict[str, str]]] = []
         self._server = _Server(("127.0.0.1", 0), self)
@@ -47,7 +47,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         origin = self.server.origin
         origin.asked.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
-        time.sleep(origin.seconds)
+        origin.go.wait(60)
         body = f'{{"answer": {len(origin.asked)}}}'.encode()
         self.send_response(origin.status)
         self.send_header("Content-Type", "application/json")

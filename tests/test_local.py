@@ -70,7 +70,7 @@ def test_of_two_first_starts_at_once_the_second_waits_for_the_first_s_secret(tmp
         second.join(0.2)
         assert second.is_alive()
         first.write("the first's")
-    second.join(5)
+    second.join(60)
     assert got == ["the first's"]
 
 
@@ -245,7 +245,7 @@ def test_a_port_that_is_taken_is_one_line_with_the_reason_and_the_remedy() -> No
 @pytest.mark.parametrize(("script", "code"), [("exit 0", 0), ("exit 7", 7), ("kill -9 $$", 128 + signal.SIGKILL)])
 def test_the_keeper_passes_the_exit_code_on(lock: int, script: str, code: int) -> None:
     with kept(["sh", "-c", script], lock=lock) as process:
-        assert process.wait(10) == code
+        assert process.wait(60) == code
 
 
 def test_the_command_ends_with_the_block(tmp_path: Path, lock: int) -> None:
@@ -266,7 +266,7 @@ def test_a_command_that_ignores_sigterm_is_killed_after_the_grace(tmp_path: Path
 def test_what_a_command_leaves_behind_is_killed(tmp_path: Path, lock: int) -> None:
     script = f"sleep 1000 & echo $! > {tmp_path}/number"
     with kept(["sh", "-c", script], lock=lock) as process:
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
     number = _number_in(tmp_path / "number")
     eventually(lambda: not alive({number: ""}))
 

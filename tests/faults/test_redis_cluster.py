@@ -172,7 +172,7 @@ def test_a_master_killed_under_load_is_noticed_by_nobody(cluster, fleet, simulat
         cluster.kill(victim)
         killed = load.second()
         assert is_down(ask(("EXISTS", key))[0])
-        eventually(lambda: heir.client.info("replication")["role"] == "master", within_seconds=20)
+        eventually(lambda: heir.client.info("replication")["role"] == "master", within_seconds=60)
         promoted = load.second()
         eventually(lambda: not is_down(ask(("EXISTS", key))[0]))
         found = load.second()

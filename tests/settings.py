@@ -43,9 +43,17 @@ OURS = [
     "THREADS",
     "DRAIN_SECONDS",
     "LOG_LEVEL",
+    "MIGRATE",
+    "EDGE_PORT",
+    "EDGE_HTTP_PORT",
+    "EDGE_ADDRESS_REQUESTS",
+    "EDGE_STAFF_NETWORKS",
+    "EDGE_ALLOWED_NETWORKS",
 ]
 for name in OURS:
     os.environ.pop(name, None)
+# Every server is on this machine, and a proxy of the shell's would not know it.
+os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
 
 _folder = Path(tempfile.mkdtemp(prefix="weathernote-tests-"))
 _servers = f'{{"redis_url": "unix://{_folder}/nothing-here.sock", "simulator_url": ""}}'

@@ -289,7 +289,7 @@ def test_a_database_that_hangs_takes_one_thread_alone(api, monkeypatch):
 
     def hangs():
         readers.append(1)
-        go.wait(10)
+        go.wait(60)
         return listing.compose([])
 
     monkeypatch.setattr(record, "load", hangs)

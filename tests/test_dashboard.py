@@ -43,7 +43,7 @@ def cell_of(name: str) -> Cell:
 
 def fetch(valkey, cell: Cell, *, hours_ago: float = 0) -> None:
     """Has the cell's forecast held, as if it had come so long ago."""
-    service().fetcher.want(cell).result(5)
+    service().fetcher.want(cell).result(60)
     valkey.expire(f"upstream:{cell.key}", int(service().store.hold_seconds - hours_ago * 3600))
 
 

@@ -227,7 +227,7 @@ class Broken:
 
     def hangs(self, key: bytes, limit: int) -> bytes:
         self.asked += 1
-        self.go.wait(10)
+        self.go.wait(60)
         return b"late"
 
 

@@ -2,17 +2,17 @@
 
 import json
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 
 
 class Origin:
-    """Answers everything alike, with `cache_control`, after `seconds`; notes who asked what."""
+    """Answers everything alike, with `cache_control`, once it may `go`; notes who asked what."""
 
     def __init__(self) -> None:
         self.cache_control = "public, max-age=60"
-        self.seconds = 0.0
+        self.go = threading.Event()
+        self.go.set()
         self.status = 200
         self.asked: list[tuple[str, dict[str, str]]] = []
         self.clients: set[str] = set()
@@ -49,7 +49,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         origin = self.server.origin
         origin.asked.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
-        time.sleep(origin.seconds)
+        origin.go.wait(60)
         body = f'{{"answer": {len(origin.asked)}}}'.encode()
         self.send_response(origin.status)
         self.send_header("Content-Type", "application/json")

@@ -3,7 +3,7 @@ IN_VENV := .venv/bin/python
 # Settings from a file, read as cron and systemd read it.
 WITH_ENVIRONMENT = $(if $(ENVIRONMENT_FILE),$(IN_VENV) deploy/with_environment.py '$(ENVIRONMENT_FILE)')
 
-.PHONY: help run demo edge test bench bench-quick lint lock
+.PHONY: help run demo edge test bench bench-quick mutants lint lock
 
 help:
 	@echo "make run    serve with the live Open-Meteo on http://127.0.0.1:8000 (HOST, PORT)"
@@ -12,6 +12,7 @@ help:
 	@echo "make test   every test, against real servers that it starts itself (ARGS=--shuffle=random: files by chance)"
 	@echo "make bench  the benchmarks, beside their peers, in about ten minutes; needs wrk"
 	@echo "make bench-quick   some of them in two minutes, compared with tests/benchmarks/baseline.json"
+	@echo "make mutants   how many random changes of one operator the tests of each module notice"
 	@echo "make lint   ruff, format, types, import arrows, migrations, check --deploy"
 	@echo "run, demo and edge take ENVIRONMENT_FILE=/etc/weathernote/environment"
 	@echo "make lock   resolve requirements.txt and requirements-dev.txt anew from pyproject.toml"
@@ -39,6 +40,10 @@ bench:
 bench-quick:
 	@$(PYTHON) deploy/venv.py requirements-dev.txt
 	@exec $(IN_VENV) -m tests.benchmarks.bench --quick $(ARGS)
+
+mutants:
+	@$(PYTHON) deploy/venv.py requirements-dev.txt
+	@exec $(IN_VENV) -m tests.mutants $(ARGS)
 
 lint:
 	@$(PYTHON) deploy/venv.py requirements-dev.txt

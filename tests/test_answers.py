@@ -1,12 +1,16 @@
 import json
+import re
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.test_packing import a_series
-from weather.answers import Question, derive, read
+from weather.answers import Question, derive, prolonged, read
 from weather.cells import Cell
-from weather.variables import HOURLY_NAMES
+from weather.variables import EXTRA, HOURLY_NAMES
 
 pytestmark = pytest.mark.pure
 
@@ -121,3 +125,81 @@ def test_a_corrupt_answer_is_none(spoil):
 def test_a_forecast_of_an_unknown_zone_is_none(zone):
     text = derived(FORECAST).text.replace(b"America/New_York", zone)
     assert read(FORECAST, text, NOW) is None
+
+
+# ── how long an answer lives ──────────────────────────────────────────────────────────────────────
+
+MIDNIGHT = int(datetime(2026, 11, 25, 5, 0, tzinfo=UTC).timestamp())  # in New York
+days = st.none() | st.integers(1, 10)
+moments = st.integers(-8 * 86_400, -1).map(lambda eighths: MIDNIGHT + eighths / 8)
+
+
+@given(days, moments, st.integers(1, 900), st.booleans())
+def test_a_stale_answer_lives_a_minute_at_most_and_a_forecast_to_its_midnight(days, now, life_seconds, stale):
+    answer = derived(Question(NEW_YORK, days), now, life_seconds, stale)
+    longest = int(now) + (min(60, life_seconds) if stale else life_seconds)
+    assert answer.midnight == (MIDNIGHT if days else None)
+    assert answer.expires_at == (min(longest, MIDNIGHT) if days else longest)
+    assert (answer.stale, answer.fetched_at) == (stale, 1_795_500_000)
+
+
+@given(days, moments, st.integers(0, 7200))
+def test_an_answer_that_has_ended_may_be_shown_a_minute_longer_as_stale(days, now, later):
+    question = Question(NEW_YORK, days)
+    answer = derived(question, now)
+    longer = prolonged(question, answer, answer.expires_at + later)
+    ends = answer.expires_at + later + 60
+    if days and answer.expires_at + later >= MIDNIGHT:
+        assert longer is None
+        return
+    assert longer is not None and longer == read(question, longer.text, answer.expires_at + later)
+    assert longer.expires_at == (min(ends, MIDNIGHT) if days else ends)
+    assert (longer.stale, longer.fetched_at, longer.midnight) == (True, answer.fetched_at, answer.midnight)
+    kept, shown = json.loads(answer.text), json.loads(longer.text)
+    assert {name for name in kept if kept[name] != shown[name]} == {"stale", "expires_at"}
+
+
+def test_what_cannot_be_read_is_not_shown_longer():
+    answer = derived()
+    assert prolonged(WEATHER, replace(answer, text=answer.text[:-1]), NOW) is None
+
+
+@pytest.mark.parametrize(("seconds", "is_one"), [(3600, True), (3601, False)])
+def test_an_answer_of_a_clock_that_is_an_hour_ahead_is_one_and_of_one_further_ahead_none(seconds, is_one):
+    longest = derived(life_seconds=86_400)
+    assert (read(WEATHER, longest.text, int(NOW) - seconds) is not None) is is_one
+    fetched_later = derive(WEATHER, replace(a_series(), fetched_at=int(NOW) + seconds), NOW, 600, stale=False)
+    assert (read(WEATHER, fetched_later.text, int(NOW)) is not None) is is_one
+
+
+# ── units, variables and numbers ──────────────────────────────────────────────────────────────────
+
+
+def test_the_units_are_those_of_what_is_shown():
+    weather, week = (json.loads(derived(question).text) for question in (WEATHER, FORECAST))
+    assert {*weather["units"], "is_day"} == {*weather["current"]}
+    assert {*week["units"], "is_day"} == {*week["daily"], *week["hourly"]}
+
+
+def test_units_are_written_as_they_are():
+    assert "°C".encode() in derived().text
+
+
+def test_the_tag_is_weak_and_of_sixteen_digits():
+    assert re.fullmatch(r'W/"[0-9a-f]{16}"', derived().etag)
+
+
+def test_what_is_no_number_is_never_shown():
+    nan = replace(a_series(), elevation=float("nan"))
+    with pytest.raises(ValueError):
+        derive(WEATHER, nan, NOW, 600, stale=False)
+
+
+@pytest.mark.parametrize("question", [WEATHER, FORECAST, Question(NEW_YORK, units="imperial")])
+def test_an_answer_without_the_further_variables_of_this_instance_is_none(question):
+    uv_index, rain = (variable for variable in EXTRA if variable.name in ("uv_index", "rain"))
+    series = a_series(uv_index=[1.5] * 336, rain=[0.25] * 336)
+    text = derive(question, series, NOW, 600, stale=False).text
+    assert read(question, text, NOW, (uv_index, rain)) == read(question, text, NOW) is not None
+    assert read(question, text, NOW, (uv_index,)) is None
+    assert read(question, derived(question).text, NOW, (rain,)) is None

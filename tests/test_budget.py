@@ -1,5 +1,6 @@
 """The budget: counted once for all processes, never passed, paced for refreshes, and what it does without Redis."""
 
+import math
 import multiprocessing
 import random
 import threading
@@ -8,9 +9,12 @@ from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.servers import eventually
 from weather.budget import KEY, Budget, Denied, Granted
+from weather.quota import BudgetWindow, Quota, line
 from weathernote import redis
 from weathernote.redis import RedisDown
 
@@ -106,6 +110,14 @@ def test_a_window_ends_when_it_should_and_says_when(budget, clock):
     assert drained(spender) == 10
 
 
+@pytest.mark.parametrize("seconds", [59, 59.5, 59.875])
+def test_in_the_last_second_of_a_window_the_next_is_a_second_away(budget, clock, seconds):
+    clock.now += seconds
+    spender = budget(minute=1)
+    spender.charge(1, "cold")
+    assert spender.charge(1, "cold") == Denied("minute", 1)
+
+
 def test_of_several_spent_windows_the_longest_wait_is_told(budget):
     spender = budget(minute=5, hour=5, day=5)
     drained(spender)
@@ -139,6 +151,22 @@ def test_redis_own_clock_counts_whatever_the_processes_think(budget):
     for _ in range(50):
         assert behind.charge(1, "cold") == ahead.charge(1, "cold") == Granted(1)
     assert behind.remaining()["day"] == 10_000 - 99 and ahead.remaining()["day"] == 10_000 - 100
+
+
+@pytest.mark.parametrize("ahead_seconds", [-7200, 7200])
+def test_without_redis_a_process_with_a_wrong_clock_goes_on_by_redis_clock(budget, gone, ahead_seconds):
+    spender = budget(now=lambda: time.time() + ahead_seconds)
+    spender.look()
+    gone(True)
+    granted = spender.charge(1, "cold")
+    assert abs(granted.minute + 30 - time.time()) <= 31
+    assert spender.minute() - granted.minute in (0, 60)
+
+
+@pytest.mark.parametrize("seconds", [0, 0.5, 59.5])
+def test_before_redis_was_seen_the_minute_is_that_of_the_processs_own_clock(budget, clock, seconds):
+    clock.now += seconds
+    assert budget(now=clock).minute() == MIDNIGHT
 
 
 def test_a_clock_that_is_set_back_ends_no_window_a_second_time(budget, clock):
@@ -255,6 +283,136 @@ def test_the_cold_reserve_is_what_refreshes_to_come_do_not_need(budget, clock):
     assert spender.cold_reserve()["day"] == pytest.approx(9_500, abs=1)
 
 
+# ── the script against quota.py ───────────────────────────────────────────────────────────────────
+
+#: The fixtures are emptied by hand for each of these.
+of_one_server = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+LENGTHS: dict[BudgetWindow, int] = {"minute": 60, "hour": 3600, "day": DAY}
+
+moments = st.integers(0, 8 * DAY - 1).map(lambda eighths: MIDNIGHT + eighths / 8)
+sizes = st.fixed_dictionaries({window: st.integers(1, 400) for window in LENGTHS})
+parts = st.fixed_dictionaries({window: st.floats(0, 1.1) for window in LENGTHS})
+few = st.fixed_dictionaries({window: st.integers(0, 20) for window in LENGTHS})
+
+
+def starts(now):
+    return {window: int(now // length * length) for window, length in LENGTHS.items()}
+
+
+def held_by(shared, now, spent, refreshed=0):
+    """Puts a count into Redis, and nothing else."""
+    shared.flushall()
+    fields = {f"{window}:start": start for window, start in starts(now).items()}
+    shared.hset(KEY, mapping=fields | {f"{window}:spent": spent[window] for window in LENGTHS})
+    shared.hset(KEY, "refreshed", refreshed)
+
+
+def seen_by(spender, now, spent, unreported, refreshed=0):
+    budgets = spender.quota.budgets
+    spender.quota = Quota(budgets, starts(now), dict(spent), dict(unreported), refreshed)
+
+
+def amounts(sizes, parts):
+    return {window: int(sizes[window] * parts[window]) for window in LENGTHS}
+
+
+@of_one_server
+@given(moments, sizes, parts, parts, few, st.integers(1, 30), st.integers(0, 30))
+def test_cold_cells_get_of_redis_what_one_process_alone_would_give(
+    budget, shared, clock, now, sizes, held, seen, unreported, least, more
+):
+    clock.now = now
+    spender = budget(**sizes)
+    held_by(shared, now, amounts(sizes, held))
+    seen_by(spender, now, amounts(sizes, seen), unreported)
+    most = {window: max(amounts(sizes, held)[window], amounts(sizes, seen)[window]) for window in LENGTHS}
+    alone = Quota(sizes, starts(now), most, dict(unreported))
+    got = spender.charge(least + more, "cold", least=least)
+    assert isinstance(got, Denied) or got.minute == starts(now)["minute"]
+    assert got == alone.take_alone(least + more, least, "cold", 1, now)
+    assert spender.remaining() == {window: alone.left(window) for window in LENGTHS}
+
+
+def room_for_refreshes(now, sizes, spent, refreshed):
+    """What refreshes may take now, by quota.py's line: a fifth of the minute and the hour is not theirs."""
+    t, small = now % DAY / DAY, max(1, sizes["day"] / 100)
+    shared_out = max(1, sizes["day"] - (spent["day"] - refreshed))
+    return min(
+        *(max(1, 0.8 * sizes[window]) - spent[window] for window in ("minute", "hour")),
+        *(sizes[window] - spent[window] for window in LENGTHS),
+        small + shared_out * line(t) - refreshed,
+        sizes["day"] - sizes["day"] // 100 - spent["day"],
+    )
+
+
+@of_one_server
+@given(moments, sizes, parts, st.floats(0, 1), st.integers(1, 30))
+def test_refreshes_get_what_the_line_gives_and_no_more(budget, shared, clock, now, sizes, held, part, weight):
+    clock.now = now
+    spender, spent = budget(**sizes), amounts(sizes, held)
+    refreshed = int(spent["day"] * part)
+    held_by(shared, now, spent, refreshed)
+    got = spender.charge(weight, "refresh", least=1)
+    room = min(weight, room_for_refreshes(now, sizes, spent, refreshed))
+    granted = got.weight if isinstance(got, Granted) else 0
+    assert max(0, math.floor(room - 1e-9)) <= granted <= max(0, math.floor(room + 1e-9))
+    assert shared.hget(KEY, "refreshed") == str(refreshed + granted)
+
+
+@of_one_server
+@given(moments, st.floats(0, 0.98) | st.floats(0.98, 1), st.floats(0, 1), st.integers(1, 50))
+def test_a_refused_refresh_may_come_when_it_was_told_and_not_sooner(budget, shared, clock, now, held, part, weight):
+    spent = {"minute": 0, "hour": 0, "day": int(10_000 * held)}
+    clock.now = now
+    spender = budget(minute=10**6, hour=10**6)
+    held_by(shared, now, spent, int(spent["day"] * part))
+    got = spender.charge(weight, "refresh")
+    if isinstance(got, Granted):
+        return
+    assert got.reason == ("day" if weight > 10_000 - spent["day"] else "pace")
+    for moment, passes in ((now + got.retry_after_seconds - 1.01, False), (now + got.retry_after_seconds, True)):
+        clock.now = max(now, moment)
+        assert isinstance(spender.charge(weight, "refresh"), Granted) is passes
+
+
+@of_one_server
+@given(st.integers(0, 20 * 3600), st.integers(1, 3_000))
+def test_refreshes_as_planned_are_on_the_scripts_line_three_hours_later(budget, shared, clock, second, cold):
+    clock.now = now = MIDNIGHT + second
+    shared.flushall()
+    spender = budget(minute=10**6, hour=10**6)
+    spender.charge(cold, "cold")
+    spender.charge(10_000, "refresh", least=1)
+    planned = spender.refreshes_per_second() * 3 * 3600
+    clock.now = now + 3 * 3600
+    granted = spender.charge(10_000, "refresh", least=1)
+    # The hundredth on top of the line was taken before.
+    assert granted.weight == pytest.approx(planned + 100, abs=2)
+
+
+steps = st.lists(st.tuples(st.integers(1, 12 * 3600), st.sampled_from(["cold", "refresh"]), st.integers(1, 400)))
+
+
+@of_one_server
+@given(steps)
+def test_whatever_comes_the_day_is_not_overspent_and_refreshes_leave_its_rest_to_its_rest(budget, shared, clock, steps):
+    """After a refresh at least what the line keeps of the day is left, but for the hundredth that it may run ahead."""
+    shared.flushall()
+    spender, spent, clock.now = budget(minute=10**6, hour=10**6, day=1_000), {"cold": 0, "refresh": 0}, MIDNIGHT
+    for seconds, kind, weight in steps:
+        if clock.now // DAY != (clock.now + seconds) // DAY:
+            spent = {"cold": 0, "refresh": 0}
+        clock.now += seconds
+        got = spender.charge(weight, kind, least=1)
+        granted = getattr(got, "weight", 0)
+        spent[kind] += granted
+        left = 1_000 - sum(spent.values())
+        assert left == spender.remaining()["day"] >= (10 if kind == "refresh" and granted else 0)
+        if kind == "refresh" and granted:
+            to_come = 1 - line(clock.now % DAY / DAY)
+            assert left >= (1_000 - spent["cold"]) * to_come - 10
+
+
 # ── Redis forgets, or is gone ─────────────────────────────────────────────────────────────────────
 
 
@@ -306,10 +464,53 @@ def test_what_was_spent_without_redis_is_reported_when_it_is_back(budget, gone):
     assert [spender.remaining()["day"] for spender in fleet] == [9_600] * 4
 
 
+fleets_steps = st.lists(st.tuples(st.integers(0, 2), st.sampled_from(["charge", "look", "gone", "back"])), max_size=40)
+
+
+@of_one_server
+@given(fleets_steps)
+def test_what_is_spent_with_and_without_redis_is_neither_lost_nor_counted_twice(budget, shared, gone, steps):
+    gone(False)
+    shared.flushall()
+    fleet, spent = [budget(fleet_processes=3) for _ in range(3)], 0
+    for process, step in steps:
+        if step == "charge":
+            spent += fleet[process].charge(1 + process, "cold").weight
+        elif step == "look":
+            fleet[process].look()
+        else:
+            gone(step == "gone")
+    gone(False)
+    for spender in [*fleet, *fleet]:
+        spender.look()
+    assert [spender.remaining()["day"] for spender in fleet] == [10_000 - spent] * 3
+
+
+def test_what_was_spent_without_redis_is_told_by_one_thread(budget, gone, monkeypatch):
+    """The other one comes while the first has asked and has no reply yet."""
+    spender = budget()
+    gone(True)
+    spent = drained(spender)
+    gone(False)
+    ask, other = redis.ask, threading.Thread(target=spender.look)
+
+    def ask_and_meet(*commands):
+        monkeypatch.undo()
+        replies = ask(*commands)
+        other.start()
+        other.join(1)
+        return replies
+
+    monkeypatch.setattr(redis, "ask", ask_and_meet)
+    spender.look()
+    other.join()
+    assert spender.remaining()["day"] == 10_000 - spent
+
+
 # ── Open-Meteo says no ────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize(
+refusals = pytest.mark.parametrize(
     ("window", "retry_after_seconds", "closed_for"),
     [
         ("minute", None, 30),
@@ -321,6 +522,9 @@ def test_what_was_spent_without_redis_is_reported_when_it_is_back(budget, gone):
         ("minute", 90, 90),
     ],
 )
+
+
+@refusals
 def test_a_429_closes_its_window_for_everyone(budget, clock, window, retry_after_seconds, closed_for):
     """Rows 20 and 21."""
     clock.now += 30
@@ -366,6 +570,45 @@ def test_one_success_ends_the_row(budget):
     other.succeeded()
     one.look()
     assert one.pause_seconds() == 0 and one.charge(1, "cold") == Granted(1)
+
+
+@refusals
+def test_without_redis_a_429_closes_its_window_for_its_process(
+    budget, clock, gone, window, retry_after_seconds, closed_for
+):
+    gone(True)
+    clock.now += 30
+    spender = budget()
+    spender.close(window, retry_after_seconds)
+    assert spender.charge(1, "cold") == Denied("closed", closed_for)
+    assert spender.pause_seconds() == closed_for
+    clock.now += closed_for
+    assert isinstance(spender.charge(1, "cold"), Granted)
+
+
+def test_without_redis_a_row_of_failures_pauses_its_process_for_a_growing_while(budget, clock, gone):
+    spender, pauses = budget(), []
+    spender.look()
+    gone(True)
+    for _ in range(9):
+        spender.failed()
+        pauses.append(spender.pause_seconds())
+        clock.now += 31
+    assert pauses == [0, 0, 1, 2, 4, 8, 16, 30, 30]
+
+
+def test_a_success_ends_the_row_and_the_next_one_begins_anew(budget, gone):
+    gone(True)
+    spender = budget()
+    assert not spender.is_failing
+    for _ in range(4):
+        spender.failed()
+        assert spender.is_failing
+    spender.succeeded()
+    assert not spender.is_failing
+    for seconds in (0, 0, 1):
+        spender.failed()
+        assert spender.pause_seconds() == seconds
 
 
 def test_without_redis_each_process_keeps_its_own_pause(budget, gone):

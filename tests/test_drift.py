@@ -49,9 +49,21 @@ def test_the_present_is_compared_and_not_the_hours_that_were_fetched() -> None:
     assert drift.drift(rising, series(temperature_2m=0.0), NOON + 5 * 3600)["temperature_2m"] == 6.0
 
 
-@pytest.mark.parametrize(
-    ("seconds", "name"),
-    [(-5, "10m"), (0, "10m"), (600, "10m"), (601, "1h"), (3600, "1h"), (86_400, "1d"), (86_401, "2d"), (10**9, "2d")],
-)
+@pytest.mark.parametrize(("before", "after", "apart"), [(3.0, 3.01, 0.01), (3.0, 3.004, 0.0), (0.1, 0.3, 0.2)])
+def test_distances_are_told_to_the_hundredth(before: float, after: float, apart: float) -> None:
+    held, new = series(precipitation=before), series(precipitation=after)
+    assert drift.drift(held, new, NOON)["precipitation"] == apart
+
+
+@pytest.mark.parametrize(("minutes", "name", "longer"), [
+    (10, "10m", "1h"), (60, "1h", "3h"), (3 * 60, "3h", "6h"), (6 * 60, "6h", "12h"), (12 * 60, "12h", "1d"),
+    (24 * 60, "1d", "2d"),
+])  # fmt: skip
+def test_an_age_has_its_name_to_the_last_second(minutes: int, name: str, longer: str) -> None:
+    ages = [drift.age_of(series(NOON - minutes * 60 - seconds), NOON) for seconds in (0, 1)]
+    assert ages == [name, longer]
+
+
+@pytest.mark.parametrize(("seconds", "name"), [(-5, "10m"), (0, "10m"), (10**9, "2d")])
 def test_every_age_has_one_of_seven_names(seconds: int, name: str) -> None:
     assert drift.age_of(series(NOON - seconds), NOON) == name

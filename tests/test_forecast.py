@@ -269,6 +269,17 @@ def test_before_the_midnight_that_it_begins_with_a_record_says_nothing():
     assert hourly(series, just_before, 2)["temperature_2m"][0] is None
 
 
+def test_the_first_row_stands_to_the_last_half_second_before_it():
+    series = record_of("Asia/Kolkata", "2026-11-24")
+    assert hourly(series, series.start - 0.5, 2)["temperature_2m"][:2] == [0.0, 0.0]
+
+
+def test_a_record_that_begins_an_hour_after_midnight_says_nothing_of_that_hour():
+    series = replace(one("temperature_2m", 1.0, 2.0), start=make_series().start + HOUR)
+    assert current(series, series.start - 60)["temperature_2m"] is None
+    assert hourly(series, series.start - 60, 2)["temperature_2m"][:2] == [None, 1.0]
+
+
 def test_a_record_of_the_day_before_has_the_hour_around_midnight():
     series = record_of("Asia/Kolkata", "2026-11-23")
     midnight = at("Asia/Kolkata", "2026-11-24T00:00")

@@ -4,13 +4,16 @@ import math
 import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from weather import freshness
-from weather.freshness import LONGEST_SECONDS, SHORTEST_SECONDS, calls_per_second, interval_seconds, price_of
+from weather.freshness import calls_per_second, interval_seconds, price_of
 
 pytestmark = pytest.mark.pure
 
 DAY = 86_400
+SHORTEST_SECONDS, LONGEST_SECONDS = 600, 44 * 3600
 #: A few popular cells and many rare ones, by requests a day.
 TOWNS = [(50_000 / DAY, 5), (5_000 / DAY, 100), (800 / DAY, 900), (100 / DAY, 1_000)]
 
@@ -23,6 +26,53 @@ def summed_age(rates, interval_of):
     """Ages seen per second: y/2 + 1/(2y) for each cell."""
     ages = ((number, rate * interval_of(rate) + 1) for rate, number in rates)
     return sum(number * (y / 2 + 1 / (2 * y)) for number, y in ages)
+
+
+def powers_of_ten(low, high):
+    return st.floats(low, high).map(lambda power: 10**power)
+
+
+def cost(rate, price, interval):
+    """The docstring's: the ages that are seen in a second and the calls at their price, beside an interval of 0."""
+    passed = rate * interval
+    return (passed**2 / 2 - price * rate * passed) / (1 + passed)
+
+
+def cheapest(rate, price):
+    """Where the cost is least between ten minutes and 44 hours, by search."""
+    low, high = float(SHORTEST_SECONDS), float(LONGEST_SECONDS)
+    while high - low > 1e-3:
+        third = (high - low) / 3
+        if cost(rate, price, low + third) < cost(rate, price, high - third):
+            high -= third
+        else:
+            low += third
+    return low
+
+
+@given(powers_of_ten(-6, 2), powers_of_ten(1, 9))
+def test_the_interval_is_where_the_ages_and_the_calls_at_their_price_cost_least(rate, price):
+    assert interval_seconds(rate, price) == pytest.approx(cheapest(rate, price), rel=1e-3)
+
+
+@given(
+    st.lists(st.tuples(powers_of_ten(-6, 2), st.integers(1, 10_000)), min_size=1, max_size=6),
+    st.floats(0.001, 0.999),
+)
+def test_the_price_spends_exactly_the_budget(rates, part):
+    most, least = (
+        sum(number * calls_per_second(rate, interval) for rate, number in rates)
+        for interval in (SHORTEST_SECONDS, LONGEST_SECONDS)
+    )
+    budget = least + part * (most - least)
+    assert spent(rates, price_of(rates, budget)) == pytest.approx(budget, rel=1e-6)
+    assert spent(rates, price_of(rates, budget)) <= budget
+    assert price_of(rates, most) == 0
+
+
+@given(powers_of_ten(-6, 2), powers_of_ten(2.8, 5.1))
+def test_a_refresh_is_paid_for_by_the_request_after_the_interval(rate, interval):
+    assert 1 / calls_per_second(rate, interval) == pytest.approx(interval + 1 / rate)
 
 
 @pytest.mark.parametrize("budget", [3_000, 10_000, 100_000])
@@ -89,12 +139,22 @@ def test_one_interval_for_all_follows_the_number_of_cells():
     assert freshness.even_interval_seconds(10, 8_000 / DAY) == SHORTEST_SECONDS
 
 
+@given(st.integers(1, 10**6), powers_of_ten(-3, 1))
+def test_one_interval_for_all_spends_the_budget_where_that_is_neither_too_often_nor_too_rare(cells, budget):
+    interval = freshness.even_interval_seconds(cells, budget)
+    assert SHORTEST_SECONDS <= interval <= LONGEST_SECONDS
+    if SHORTEST_SECONDS < interval < LONGEST_SECONDS:
+        assert cells / interval == pytest.approx(budget)
+    assert (cells / interval <= budget * 1.000001) or interval == LONGEST_SECONDS
+
+
 def test_due_when_the_interval_is_over():
     assert not freshness.is_due(3599, 3600) and freshness.is_due(3600, 3600)
 
 
 @pytest.mark.parametrize(
-    ("age_hours", "interval_hours", "waits"), [(2.9, 0.5, False), (3.1, 0.5, True), (7, 4, False), (9, 4, True)]
+    ("age_hours", "interval_hours", "waits"),
+    [(3, 0.5, False), (3.001, 0.5, True), (3.001, 1.5, True), (8, 4, False), (8.001, 4, True)],
 )
 def test_only_what_is_old_for_its_cell_is_worth_a_wait(age_hours, interval_hours, waits):
     assert freshness.should_wait(age_hours * 3600, interval_hours * 3600) is waits

@@ -28,6 +28,7 @@ from weather.openmeteo import (
     exact_weight,
     weight,
 )
+from weather.upstream_errors import NoWeatherHere
 from weather.validation import great_circle_km, read_answer, read_place
 from weather.variables import HOUR_SECONDS, HOURLY, HOURLY_NAMES, HOURS
 
@@ -301,13 +302,13 @@ def test_the_good_places_are_kept_where_others_are_bad() -> None:
 
     read_places = read_all(json.dumps(places).encode(), CELLS)
 
-    assert [type(read_places[cell]) for cell in CELLS] == [Series, UpstreamNonsense, Series]
+    assert [type(read_places[cell]) for cell in CELLS] == [Series, NoWeatherHere, Series]
 
 
 def test_places_in_another_order_are_nonsense() -> None:
     read_places = read_all(json.dumps(answer(CELLS)[::-1]).encode(), CELLS)
 
-    assert [type(read_places[cell]) for cell in CELLS] == [UpstreamNonsense, Series, UpstreamNonsense]
+    assert [type(read_places[cell]) for cell in CELLS] == [NoWeatherHere, Series, NoWeatherHere]
 
 
 @pytest.mark.parametrize(
@@ -341,13 +342,13 @@ def test_what_is_no_number_spoils_its_place_only(written: bytes) -> None:
     first, *others = (json.dumps(place).encode() for place in answer(CELLS))
     body = b"[" + b",".join([first.replace(b"12.0", written), *others]) + b"]"
 
-    assert [type(got) for got in read_all(body, CELLS).values()] == [UpstreamNonsense, Series, Series]
+    assert [type(got) for got in read_all(body, CELLS).values()] == [NoWeatherHere, Series, Series]
 
 
 def test_a_lone_surrogate_spoils_its_place_only() -> None:
     body = json.dumps(answer(CELLS)).encode().replace(b"America/New_York", rb"\ud800", 1)
 
-    assert [type(got) for got in read_all(body, CELLS).values()] == [UpstreamNonsense, Series, Series]
+    assert [type(got) for got in read_all(body, CELLS).values()] == [NoWeatherHere, Series, Series]
 
 
 def test_blanks_may_stand_wherever_json_has_them() -> None:

@@ -1,12 +1,14 @@
 import math
+import zlib
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from weather.forecast import Series
-from weather.packing import Unreadable, pack, unpack
-from weather.variables import HOURLY
+from weather.packing import Unreadable, fetched_at, pack, unpack
+from weather.variables import EXTRA, HOURLY
 
 pytestmark = pytest.mark.pure
 
@@ -24,20 +26,124 @@ def a_series(rows: int = 336, **columns: list[float | None]) -> Series:
 
 @st.composite
 def columns(draw: st.DrawFn) -> dict[str, list[float | None]]:
-    rows = draw(st.integers(1, 30))
-    drawn = {}
-    for variable in HOURLY:
-        scale = 10**variable.decimals
-        whole = st.integers(int(variable.minimum * scale), int(variable.maximum * scale))
-        values = draw(st.lists(st.none() | whole, min_size=rows, max_size=rows))
-        drawn[variable.name] = [value / scale if value is not None and scale > 1 else value for value in values]
+    """Of all variables, with the decimals that each is held with: two, one, none, or the ten."""
+    rows = draw(st.integers(1, 12))
+    with_nulls = draw(st.booleans())
+    drawn: dict[str, list[float | None]] = {}
+    for variable in (*HOURLY, *EXTRA):
+        shift = 10 ** abs(variable.decimals)
+        least, most = ((bound * shift if variable.decimals > 0 else bound / shift) for bound in
+                       (variable.minimum, variable.maximum))  # fmt: skip
+        whole = st.integers(int(least), int(most))
+        steps = draw(st.lists(whole | st.none() if with_nulls else whole, min_size=rows, max_size=rows))
+        drawn[variable.name] = [
+            None if step is None else step / shift if variable.decimals > 0 else step * shift for step in steps
+        ]
     return drawn
 
 
 @given(columns())
 def test_what_is_packed_comes_back_to_the_last_decimal(columns):
     series = a_series(**columns)
-    assert unpack(pack(series)) == series
+    kept = unpack(pack(series))
+    assert kept == series
+    assert [[*map(type, column)] for column in kept.columns.values()] == [
+        [*map(type, column)] for column in series.columns.values()
+    ]
+
+
+@pytest.mark.parametrize("name", ["temperature_2m", "weather_code", "precipitation"])
+def test_whole_numbers_are_whole_whether_they_came_with_a_point_or_without(name):
+    without, with_point = (
+        a_series(rows=3, **{variable.name: column for variable in HOURLY})
+        for column in (list[float | None]([1, 2, 3]), list[float | None]([1.0, 2.0, 3.0]))
+    )
+    assert unpack(pack(without)).columns[name] == unpack(pack(with_point)).columns[name] == [1, 2, 3]
+
+
+def test_values_with_more_decimals_are_held_with_those_of_their_variable():
+    series = a_series(rows=2, **{variable.name: [1.26, None] for variable in HOURLY})
+    kept = unpack(pack(series)).columns
+    assert (kept["temperature_2m"][0], kept["precipitation"][0], kept["weather_code"][0]) == (1.3, 1.26, 1)
+
+
+@given(st.integers(0, 4_102_444_799), st.integers(-72, 24))
+def test_when_it_was_fetched_is_told_without_unpacking_the_rest(moment, hours):
+    series = replace(a_series(rows=2), fetched_at=moment, start=(moment // 3600 + min(hours, 23)) * 3600)
+    if series.start - moment >= -3 * 86_400:
+        assert fetched_at(pack(series)) == moment
+
+
+START = a_series().start
+
+
+@pytest.mark.parametrize(
+    ("field", "possible", "beyond"),
+    [
+        ("latitude", 90, 90.001),
+        ("latitude", -90, -90.001),
+        ("longitude", 180, 180.001),
+        ("longitude", -180, -180.001),
+        ("elevation", 12_000, 12_000.1),
+        ("elevation", -12_000, -12_000.1),
+        ("elevation", None, True),
+        ("fetched_at", START + 3 * 86_400, START + 3 * 86_400 + 1),
+        ("fetched_at", START - 86_400, START - 86_401),
+        ("start", START - 3600, START - 1800),
+        ("source", "a" * 20, "a" * 21),
+    ],
+)
+def test_a_field_may_be_what_is_possible_and_nothing_beyond(field, possible, beyond):
+    series = replace(a_series(rows=2), fetched_at=START)
+    assert getattr(unpack(pack(replace(series, **{field: possible}))), field) == possible
+    with pytest.raises(Unreadable):
+        unpack(pack(replace(series, **{field: beyond})))
+
+
+@pytest.mark.parametrize(
+    ("moment", "possible"), [(0, True), (-1, False), (4_102_444_799, True), (4_102_444_800, False)]
+)
+def test_records_are_of_the_years_from_1970_to_2099(moment, possible):
+    packed = pack(replace(a_series(rows=2), start=0 if moment < 1 else 4_102_444_800, fetched_at=moment))
+    if possible:
+        assert unpack(packed).fetched_at == fetched_at(packed) == moment
+        return
+    for read in (unpack, fetched_at):
+        with pytest.raises(Unreadable):
+            read(packed)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"temperature_2m"', b'"temperature_3m"'),
+        (b'"temperature_2m"', b'"weather_code"  '),
+        (b'"temperature_2m"', b"1234567890123456"),
+    ],
+)
+def test_columns_that_nobody_knows_or_that_come_twice_are_unreadable(old, new):
+    raw = zlib.decompress(pack(a_series(rows=2)))
+    assert raw.count(old) == 1 and len(old) == len(new)
+    with pytest.raises(Unreadable):
+        unpack(zlib.compress(raw.replace(old, new)))
+
+
+def test_one_column_is_enough_and_none_is_not():
+    one = a_series(rows=3).columns["temperature_2m"]
+    assert unpack(pack(replace(a_series(), columns={"temperature_2m": one}))).columns == {"temperature_2m": one}
+    with pytest.raises(Unreadable):
+        unpack(pack(replace(a_series(), columns={})))
+
+
+def test_what_inflates_to_more_than_any_record_is_unreadable():
+    with pytest.raises(Unreadable):
+        unpack(pack(replace(a_series(), columns={"weather_code": [1] * 60_000})))
+
+
+def test_columns_of_different_lengths_are_unreadable():
+    columns = a_series(rows=4).columns
+    with pytest.raises(Unreadable):
+        unpack(pack(replace(a_series(), columns={**columns, "temperature_2m": [1.0]})))
 
 
 def test_two_weeks_take_less_than_four_kilobytes():

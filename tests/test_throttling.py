@@ -1,13 +1,21 @@
 """Fair use: sixty requests a minute for each client, counted in a real Redis."""
 
+import math
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
 
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from rest_framework.request import Request
 
 from ratelimit.identity import hashed
+from ratelimit.throttling import ClientTokenBucketThrottle, ClientWindowThrottle
 from tests.servers import Instance
 from tests.test_bad_input import problem_of
+from weathernote import metrics, redis
 
 WEATHER = "/api/v1/weather?lat=40.7128&lon=-74.0060"
 
@@ -172,3 +180,133 @@ def test_rotating_what_stands_left_of_the_trusted_hop_does_not_help(limited, set
         limited.get(WEATHER, headers={"x-forwarded-for": f"198.51.{n}.1, 203.0.113.7"}).status_code for n in range(200)
     ]
     assert (got.count(200), got.count(429)) == (60, 140)
+
+
+# ── what the scripts count, against a model ───────────────────────────────────────────────────────
+
+KEY = "rate_limit:hash:00000000"
+several_of = st.lists(st.integers(1, 20), max_size=30)
+
+
+def counting(throttle_class, limit=60, counts_as=1):
+    throttle = throttle_class()
+    throttle.limit, throttle.window_seconds, throttle.counts_as = limit, 60, counts_as
+    return throttle
+
+
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(several_of, st.integers(1, 60))
+def test_a_call_about_several_counts_in_full_or_as_one_refused(limited, valkey, calls, limit):
+    valkey.delete(KEY)
+    count = 0
+    for counts_as in calls:
+        throttle = counting(ClientWindowThrottle, limit, counts_as=max(2, counts_as))
+        fits = count + throttle.counts_as <= limit
+        count += throttle.counts_as if fits else 1
+        reply = redis.ask(throttle.script_of_several(KEY, 60_000, limit, throttle.counts_as))[0]
+        assert reply[0] == count and reply[2] == fits
+        assert throttle.decide(reply)[:2] == (fits, max(0, limit - count))
+    assert not calls or 0 < valkey.pttl(KEY) <= 60_000
+
+
+@pytest.mark.parametrize("held", ["07", "-3", "1.5", "many", "9" * 16, ""])
+def test_what_is_no_count_begins_anew_for_several(limited, valkey, held):
+    valkey.set(KEY, held)
+    assert redis.ask(ClientWindowThrottle.script_of_several(KEY, 60_000, 60, 2))[0] == [2, 60_000, 1]
+
+
+def test_the_longest_count_is_one(limited, valkey):
+    valkey.set(KEY, "9" * 15)
+    assert redis.ask(ClientWindowThrottle.script_of_several(KEY, 60_000, 60, 2))[0] == [10**15, 60_000, 0]
+
+
+@pytest.mark.parametrize("script", [ClientWindowThrottle.script, ClientWindowThrottle.script_of_several])
+def test_what_is_no_text_begins_anew(limited, valkey, script):
+    valkey.rpush(KEY, "a list")
+    assert redis.ask(script(KEY, 60_000, 60, 1))[0][:2] == [1, 60_000]
+
+
+@pytest.mark.parametrize("script", [ClientWindowThrottle.script, ClientWindowThrottle.script_of_several])
+def test_a_window_keeps_the_life_that_it_began_with(limited, valkey, script):
+    valkey.set(KEY, "5", px=30_000)
+    count, left = redis.ask(script(KEY, 60_000, 60, 1))[0][:2]
+    assert count == 6 and 0 < left <= 30_000
+
+
+def test_without_memory_for_counts_requests_pass_uncounted(limited, valkey):
+    valkey.config_set("maxmemory", 1)
+    try:
+        response = ask(limited)
+    finally:
+        valkey.config_set("maxmemory", 0)
+    assert (response.status_code, response["RateLimit"]) == (200, '"client";r=60;t=60')
+
+
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.sampled_from([(20, 10_000), (8, 1_000)]), st.lists(st.tuples(st.integers(0, 1_500), st.integers(1, 9))))
+def test_a_bucket_holds_what_was_refilled_and_not_yet_taken(limited, valkey, size, calls):
+    """The script on a clock of the test's; a token comes after a whole number of milliseconds."""
+    limit, window = size
+    text = redis._script_texts[ClientTokenBucketThrottle.script.sha]
+    assert text.count("redis.call('TIME')") == 1
+    script = text.replace("redis.call('TIME')", "{ARGV[4], ARGV[5]}")
+    valkey.delete(KEY)
+    now, tokens, each = 1_800_000_000_000, Fraction(limit), window // limit
+    for passed, taken in calls:
+        now += passed
+        tokens = min(Fraction(limit), tokens + Fraction(passed, each))
+        allowed = tokens >= taken
+        tokens -= taken if allowed else 0
+        missing = 0 if allowed else math.ceil((taken - tokens) * each)
+        reply = valkey.eval(script, 1, KEY, window, limit, taken, now // 1000, now % 1000 * 1000 + 999)
+        assert reply == [allowed, math.floor(tokens), (limit - tokens) * each, missing]
+        valkey.persist(KEY)  # the key's life is that of Redis' own clock
+    if calls:
+        assert float(valkey.get(KEY) or 0) <= now + window
+
+
+def test_a_bucket_is_kept_until_it_is_full(limited, valkey):
+    redis.ask(ClientTokenBucketThrottle.script(KEY, 60_000, 60, 3))
+    assert 0 < valkey.pttl(KEY) <= 3_000
+    assert 2_900 < redis.ask(ClientTokenBucketThrottle.script(KEY, 60_000, 60, 61))[0][2] <= 3_000
+
+
+@pytest.mark.pure
+@pytest.mark.parametrize(
+    ("throttle", "reply", "decision"),
+    [
+        (counting(ClientWindowThrottle), (59, 60_000), (True, 1, 60, 60)),
+        (counting(ClientWindowThrottle), (60, 59_001), (True, 0, 60, 60)),
+        (counting(ClientWindowThrottle), (61, 59_000), (False, 0, 59, 59)),
+        (counting(ClientWindowThrottle), (70, 1), (False, 0, 1, 1)),
+        (counting(ClientWindowThrottle, counts_as=2), (58, 59_001, 1), (True, 2, 60, 60)),
+        (counting(ClientWindowThrottle, counts_as=2), (61, 59_000, 0), (False, 0, 59, 59)),
+        (counting(ClientWindowThrottle, counts_as=20), (80, 1, 0), (False, 0, 1, 1)),
+        (counting(ClientTokenBucketThrottle), (1, 59, 1_000, 0), (True, 59, 1, 0)),
+        (counting(ClientTokenBucketThrottle), (0, 0, 59_001, 1), (False, 0, 60, 1)),
+        (counting(ClientTokenBucketThrottle), (0, 3, 57_000, 17_001), (False, 3, 57, 18)),
+    ],
+)
+def test_a_client_is_told_whole_seconds_that_suffice(throttle, reply, decision):
+    assert throttle.decide(reply) == decision
+
+
+@pytest.mark.pure
+def test_without_redis_the_whole_limit_is_left():
+    throttle = counting(ClientWindowThrottle, limit=7)
+    throttle.reply = redis.RedisDown("gone")
+    assert throttle.decided() == (True, 7, 60, 0)
+
+
+@pytest.mark.parametrize(("counts_as", "ends_with"), [(1, (60_000, 5)), (2, (60_000, 5, 2))])
+def test_redis_is_asked_with_the_windows_milliseconds(limited, settings, rf, counts_as, ends_with):
+    settings.RATE_LIMIT_REQUESTS, settings.RATE_LIMIT_WINDOW_SECONDS = 5, 60
+    throttle = counting(ClientWindowThrottle, counts_as=counts_as)
+    assert throttle.command(Request(rf.get("/")))[4:] == ends_with
+
+
+def test_only_refusals_are_counted_as_refusals(limited, settings):
+    settings.RATE_LIMIT_REQUESTS = 2
+    before = metrics.RATE_LIMIT_EXCEEDED._value.get()
+    statuses(limited, 5)
+    assert metrics.RATE_LIMIT_EXCEEDED._value.get() - before == pytest.approx(3)

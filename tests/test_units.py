@@ -34,6 +34,7 @@ WEATHER = "/api/v1/weather?lat=40.7128&lon=-74.0060"
         ("wind_direction_10m", 260, 260),
         ("weather_code", 3, 3),
         ("snowfall", 2.54, 1.0),
+        ("snowfall", 0.1, 0.039),
         ("snow_depth", 0.61, 2.0),
         ("visibility", 24140, 79200),
         ("freezing_level_height", 1000, 3281),
@@ -42,9 +43,9 @@ WEATHER = "/api/v1/weather?lat=40.7128&lon=-74.0060"
 )
 @pytest.mark.pure
 def test_a_value_in_both_units(name, metric, imperial):
-    shown = IMPERIAL.shown(KNOWN[name], metric)
-    assert (METRIC.shown(KNOWN[name], metric), shown) == (metric, imperial)
-    assert type(shown) is (float if KNOWN[name].decimals > 0 else int)
+    shown = METRIC.shown(KNOWN[name], metric), IMPERIAL.shown(KNOWN[name], metric)
+    assert shown == (metric, imperial)
+    assert {*map(type, shown)} == {float if KNOWN[name].decimals > 0 else int}
 
 
 @pytest.mark.pure

@@ -47,6 +47,7 @@ class Budget:
         self.redis_now = redis_now
         self._ahead_seconds = 0.0  # how far Redis' clock is ahead of this machine's
         self._lock = threading.Lock()  # for the bookkeeping, never while Redis is asked
+        self._asking = threading.Lock()  # two threads at once would both tell of what was spent without Redis
 
     # ── spending ──────────────────────────────────────────────────────────────────────────────────
 
@@ -61,13 +62,19 @@ class Budget:
             # A 429 or a failure that Redis did not hear of, or forgot, still holds for this process.
             if refusal := self.quota.refusal(self._clock()):
                 return refusal
-        granted, reason, seconds, minute = self._exchanged(weight, _or(least, weight), spender)
+        with self._asking:
+            granted, reason, seconds, minute = self._exchanged(weight, _or(least, weight), spender)
         return Granted(granted, minute) if granted > 0 else Denied(reason, max(1, math.ceil(seconds)))
 
     @without_redis(returns=None)
     def look(self) -> None:
         """Sees what the others spent and tells what was seen; every few seconds, so that Redis cannot forget."""
-        self._exchanged(0, 0, "cold")
+        if not self._asking.acquire(blocking=False):
+            return  # another thread sees it just now
+        try:
+            self._exchanged(0, 0, "cold")
+        finally:
+            self._asking.release()
 
     @without_redis(returns=None)
     def read_pause(self) -> None:

@@ -68,8 +68,8 @@ for at = 7, #ARGV, 6 do
     -- When the line will have reached what is wanted.
     local wanted = math.max(0, refreshed + least - small) / shared_out
     local wanted_t = (math.sqrt((1 - share) ^ 2 + 4 * share * wanted) - 1 + share) / (2 * share)
-    narrow(math.min(line - refreshed, budget - math.floor(budget / 100) - spent), 'pace',
-      math.min(ends, math.max(0, wanted_t - t) * length))
+    narrow(line - refreshed, 'pace', math.min(ends, math.max(0, wanted_t - t) * length))
+    narrow(budget - math.floor(budget / 100) - spent, 'pace', ends)
   end
 end
 local closed, paused = held['closed:until'] or 0, held['paused:until'] or 0

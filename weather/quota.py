@@ -1,6 +1,7 @@
 """Open-Meteo's quota as one process sees it: windows of the clock, what is spent of them, what may be spent; pure."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -82,10 +83,7 @@ class Quota:
     def empty_window(self, weight: float, now: float) -> Denied | None:
         """The window that has no room for a weight, the one that ends last; None where all have room."""
         empty = [window for window in WINDOW_SECONDS if self.left(window) < weight]
-        if not empty:
-            return None
-        last = max(empty, key=WINDOW_SECONDS.__getitem__)
-        return Denied(last, max(1, math.ceil(self.start[last] + WINDOW_SECONDS[last] - now)))
+        return self._denied_by(empty, now) if empty else None
 
     def left_for_cold(self, window: BudgetWindow, now: float) -> float:
         """What is left when refreshes get their part of what is to come of the window."""
@@ -109,16 +107,21 @@ class Quota:
             return refusal
         part = (1.0 if spender == "cold" else 1 - COLD_SHARE) / processes
         room = {
-            window: math.floor(max(0, budget - self.spent[window]) * part) - self.unreported[window]
+            window: math.floor((budget - self.spent[window]) * part) - self.unreported[window]
             for window, budget in self.budgets.items()
         }
+        if lacking := [window for window in WINDOW_SECONDS if room[window] < max(1, least)]:
+            return self._denied_by(lacking, now)
         granted = min(weight, *room.values())
-        if granted < max(1, least):
-            tight = max((w for w in room if room[w] <= granted), key=lambda window: WINDOW_SECONDS[window])
-            return Denied(tight, math.ceil(self.start[tight] + WINDOW_SECONDS[tight] - now))
         for window in WINDOW_SECONDS:
             self.unreported[window] += granted
         return Granted(granted, self.start["minute"])
+
+    def _denied_by(self, windows: Iterable[BudgetWindow], now: float) -> Denied:
+        """By the one that ends last: before that, it would still stand in the way."""
+        ends = {window: self.start[window] + WINDOW_SECONDS[window] for window in windows}
+        last = max(ends, key=ends.__getitem__)
+        return Denied(last, math.ceil(ends[last] - now))
 
     def refusal(self, now: float) -> Denied | None:
         """Why nobody should ask Open-Meteo at all now, if there is a reason."""

@@ -1,0 +1,81 @@
+"""Which tests hold each module, the quick ones first; and the changes that nothing could notice, with the reason."""
+
+# Left out are those that take seconds each: several processes at once, a whole day minute by minute.
+BUDGET = ("tests/test_budget.py", "-k", "not processes and not simulated_day and not planned_so")
+
+TESTS: dict[str, tuple[str, ...]] = {
+    "weather/quota.py": ("tests/test_quota.py", *BUDGET),
+    "weather/freshness.py": ("tests/test_freshness.py",),
+    "weather/budget.py": BUDGET,
+    "weather/budget_script.py": BUDGET,
+    "weather/price.py": ("tests/test_price.py", "tests/test_popularity.py"),
+    "ratelimit/throttling.py": ("tests/test_throttling.py", "-k", "not processes and not forwarded"),
+    "weather/drift.py": ("tests/test_drift.py",),
+    "weather/cells.py": ("tests/test_cells.py",),
+    "weather/units.py": ("tests/test_units.py",),
+    "weather/sun.py": ("tests/test_sun.py",),
+    "weather/query.py": ("tests/test_query.py",),
+    "weather/popularity.py": ("tests/test_popularity_counts.py", "tests/test_popularity.py"),
+    "weather/comparison.py": ("tests/test_verification.py",),
+    "weather/forecast.py": ("tests/test_forecast.py", "tests/test_units.py", "tests/test_extra_variables.py"),
+    "weather/packing.py": ("tests/test_packing.py",),
+    "weather/answers.py": ("tests/test_answers.py",),
+    "weather/validation.py": ("tests/test_validation.py", "tests/test_openmeteo.py"),
+    "weather/allowance.py": ("tests/test_allowance_counts.py", "tests/test_allowance.py"),
+    "ratelimit/identity.py": ("tests/test_identity.py", "tests/test_throttling.py"),
+}
+
+#: By module and by a part of the change as it is shown.
+EQUIVALENT: dict[str, dict[str, str]] = {
+    "weather/freshness.py": {
+        "_HIGHEST_PRICE = [": "at half of it even a cell asked for 10,000 times a second has the longest interval",
+        "_HALVINGS = [": "one halving more or less is a billionth of a billionth of the price",
+    },
+    "weather/allowance.py": {
+        "time[1] * 1000 + [math.floor → math.ceil]": "a millisecond, where windows are told apart by a second",
+        "math.floor(time[2] / [1000 →": "a millisecond, where windows are told apart by a second",
+        "math.abs(ends - ARGV[2]) > [1000 →": "a millisecond, where windows are told apart by a second",
+        "math.abs(ends - ARGV[2]) [> → >=]": "a millisecond, where windows are told apart by a second",
+        "return [0 → ": "nobody reads what giving back replies",
+        "return [1 → ": "nobody reads what giving back replies",
+    },
+    "weather/budget.py": {
+        "self._exchanged(0, [0 →": "who asks for nothing gets nothing, whatever the least is",
+        "redis.ask(command)[[0 → -1]]": "one command has one reply, the first and the last",
+        "length = [0 → -1] if window": "a window of less than nothing has ended",
+        "if length else [0 →": "a second about the beginning of 1970 is over",
+        "self.quota.paused_until = 0, [0.0 →": "a second about the beginning of 1970 is over",
+    },
+    "weather/budget_script.py": {
+        "held['closed:until'] or [0 →": "a second about the beginning of 1970 is over",
+        "held['paused:until'] or [0 →": "a second about the beginning of 1970 is over",
+        "if left [< → <=] room then": "what is equal is set to what it is",
+        "then granted = math.max([0 → -1], room)": "what is room enough for the least is never less than nothing",
+        "LIFE_SECONDS = 2 * [86_400 → 86399]": "any life longer than a day will do",
+    },
+    "weather/packing.py": {
+        "_MOST_BYTES = [": "five times what any record takes, a byte more or less",
+        "_LONGEST_HEADER = [": "ten times what any header takes, a byte more or less",
+        "_LEVEL = [": "only the size and the time follow from it",
+        "_NULL = -[32768 → 32767]": "no variable steps so far from one hour to the next",
+    },
+    "weather/answers.py": {
+        "_LONGEST_TAIL = [": "a byte more or less than what is longer than any tail",
+        "_TAIL.search(text, [max → min](0,": "the same is found, by reading all of the text",
+        "_TAIL.search(text, max([0 →": "no answer is so short",
+        "_FETCHED, [1 → 2])": "the text has it once",
+        "extras), [0 → ": "what the text ends with does not begin in its first byte",
+        "int(now [// → /] 900)": "cut to a whole number all the same",
+    },
+    "weather/forecast.py": {
+        "if hypot(east, north)": "winds of tenths of a km/h cancel out to far less, or leave far more",
+    },
+    "weather/price.py": {
+        '"EX", LIFE_SECONDS))[[0 → -1]]': "one command has one reply, the first and the last",
+    },
+}
+
+
+def equivalent(module: str, shown: str) -> str | None:
+    """Why no test can notice the change; None where one could."""
+    return next((reason for part, reason in EQUIVALENT.get(module, {}).items() if part in shown), None)

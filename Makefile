@@ -1,5 +1,7 @@
 PYTHON ?= python3
 IN_VENV := .venv/bin/python
+# Settings from a file, read as cron and systemd read it.
+WITH_ENVIRONMENT = $(if $(ENVIRONMENT_FILE),$(IN_VENV) deploy/with_environment.py '$(ENVIRONMENT_FILE)')
 
 .PHONY: help run demo edge test bench bench-quick mutants lint lock
 
@@ -7,24 +9,25 @@ help:
 	@echo "make run    serve with the live Open-Meteo on http://127.0.0.1:8000 (HOST, PORT)"
 	@echo "make demo   the same with a simulated Open-Meteo, for a machine without internet"
 	@echo "make edge   nginx before two instances, on https://127.0.0.1:8443 (EDGE_PORT)"
-	@echo "make test   every test, against real servers that it starts itself"
+	@echo "make test   every test, against real servers that it starts itself (ARGS=--shuffle=random: files by chance)"
 	@echo "make bench  the benchmarks, beside their peers, in about ten minutes; needs wrk"
 	@echo "make bench-quick   some of them in two minutes, compared with tests/benchmarks/baseline.json"
 	@echo "make mutants   how many random changes of one operator the tests of each module notice"
 	@echo "make lint   ruff, format, types, import arrows, migrations, check --deploy"
+	@echo "run, demo and edge take ENVIRONMENT_FILE=/etc/weathernote/environment"
 	@echo "make lock   resolve requirements.txt and requirements-dev.txt anew from pyproject.toml"
 
 run:
 	@$(PYTHON) deploy/venv.py requirements.txt
-	@exec $(IN_VENV) manage.py serve
+	@exec $(WITH_ENVIRONMENT) $(IN_VENV) manage.py serve
 
 demo:
 	@$(PYTHON) deploy/venv.py requirements.txt
-	@exec $(IN_VENV) manage.py serve --demo
+	@exec $(WITH_ENVIRONMENT) $(IN_VENV) manage.py serve --demo
 
 edge:
 	@$(PYTHON) deploy/venv.py requirements-dev.txt
-	@exec $(IN_VENV) manage.py edge
+	@exec $(WITH_ENVIRONMENT) $(IN_VENV) manage.py edge
 
 test:
 	@$(PYTHON) deploy/venv.py requirements-dev.txt

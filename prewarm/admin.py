@@ -1,7 +1,8 @@
 """What staff see: their cities with how each stands, and what the runs of prewarm did."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
@@ -13,16 +14,21 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from import_export.admin import ImportExportMixin
 
-from prewarm import changelist, countries, importing, run
+from prewarm import behind, changelist, countries, diary, importing, run
 from prewarm.fold import fold
 from prewarm.forms import CityForm, CityRowForm
-from prewarm.models import City, PrewarmRun
-from prewarm.resources import CityResource
+from prewarm.models import City, CityImport, PrewarmRun
+from prewarm.resources import CityResource, TooSlow
 from weathernote.redis import RedisDown
 
-#: A run of so many cities ends within the time that a browser waits.
+#: So many cities are refreshed in a minute or two.
 MOST_PREWARMED_NOW = 100
 NO_REDIS = "Redis, which keeps the file until you confirm, does not answer; upload it again in a minute."
+
+UPLOAD_GONE = "The file is kept for an hour only; upload it again."
+TOO_SLOW = "The file takes longer to check than a browser waits; import it in parts."
+BUSY = "Another import or prewarm of staff is under way: try again when it is done."
+_IN_WORDS: dict[type, str] = {RedisDown: NO_REDIS, importing.UploadGone: UPLOAD_GONE}
 
 _ALL_DONE = re.compile(r"([0-9]+) of \1 cells refreshed in [0-9]+ calls\.")
 
@@ -133,8 +139,20 @@ class CityAdmin(ImportExportMixin, admin.ModelAdmin):
             text = f"At most {MOST_PREWARMED_NOW} cities at a time; manage.py prewarm does them all."
             self.message_user(request, text, messages.ERROR)
             return
-        told = run.refresh_now(chosen)
-        self.message_user(request, told, _level(told))
+        work = behind.begin(lambda: run.refresh_now(chosen, is_told_to_stop=behind.is_ending.is_set))
+        if work is None:
+            self.message_user(request, BUSY, messages.ERROR)
+            return
+        try:
+            told = work.result(behind.WAIT_SECONDS)
+        except TimeoutError:
+            self._goes_on(request, "The prewarm", "admin:prewarm_prewarmrun_changelist", "prewarm runs")
+        else:
+            self.message_user(request, told, _level(told))
+
+    def _goes_on(self, request: HttpRequest, what: str, page: str, name: str) -> None:
+        text = '{} goes on without you: how it stands is told under <a href="{}">{}</a>.'
+        self.message_user(request, format_html(text, what, reverse(page), name), messages.INFO)
 
     # ── import and export ─────────────────────────────────────────────────────────────────────────
 
@@ -149,14 +167,55 @@ class CityAdmin(ImportExportMixin, admin.ModelAdmin):
             return super().import_action(request, **kwargs)
         except RedisDown:
             return self._upload_again(request, NO_REDIS)
+        except TooSlow:
+            return self._upload_again(
+                request, "To check this file takes longer than a browser waits: import it in parts."
+            )
 
     def process_import(self, request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
-        try:
+        if request.method != "POST" or not self.has_import_permission(request):
             return super().process_import(request, **kwargs)
+        row = CityImport(
+            file_name=request.POST.get("original_file_name", "")[:200], user=request.user.get_username()[:150]
+        )
+        work = behind.begin(partial(self._imported, partial(super().process_import, request, **kwargs), request, row))
+        if work is None:
+            return self._upload_again(request, BUSY)
+        try:
+            return work.result(behind.WAIT_SECONDS)
+        except TimeoutError:
+            imports = "admin:prewarm_cityimport_changelist"
+            self._goes_on(request, "The import", imports, "imports")
+            return HttpResponseRedirect(reverse(imports))
         except importing.UploadGone:
-            return self._upload_again(request, "The file is kept for an hour only; upload it again.")
+            return self._upload_again(request, UPLOAD_GONE)
         except RedisDown:
             return self._upload_again(request, NO_REDIS)
+
+    def _imported(
+        self, process: Callable[[], HttpResponseBase], request: HttpRequest, row: CityImport
+    ) -> HttpResponseBase:
+        """Imports all of the file or nothing, and leaves in the row how that went."""
+        row.save()
+        request.city_import = row  # type: ignore[attr-defined]
+        try:
+            response = process()
+        except Exception as error:
+            row.end(_IN_WORDS.get(type(error)) or f"Nothing was imported: {diary.one_line(error)}"[:500])
+            raise
+        if row.finished is None:
+            row.end("Nothing was imported: the form was not in order.")
+        return response
+
+    def process_result(self, result: Any, request: HttpRequest) -> HttpResponseBase:
+        row: CityImport = request.city_import  # type: ignore[attr-defined]
+        if result.has_errors():
+            row.end("Nothing was imported: a row could not be saved; upload the file again to see which.")
+            return self._upload_again(request, row.message)
+        row.new, row.changed, row.unchanged = (result.totals[kind] for kind in ("new", "update", "skip"))
+        row.refused = result.totals["invalid"]
+        row.end()
+        return super().process_result(result, request)
 
     def _upload_again(self, request: HttpRequest, text: str) -> HttpResponseBase:
         self.message_user(request, text, messages.ERROR)
@@ -185,11 +244,29 @@ def _cities(number: int) -> str:
 _COUNTS = ("refreshed", "rederived", "skipped", "failed")
 
 
+class Told(admin.ModelAdmin):
+    """What the service wrote down, for staff to read."""
+
+    list_per_page = 50
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @admin.display(description="started (UTC)", ordering="started")
+    def start(self, told: Any) -> str:
+        return f"{told.started:%Y-%m-%d %H:%M:%S}"
+
+
 @admin.register(PrewarmRun)
-class PrewarmRunAdmin(admin.ModelAdmin):
+class PrewarmRunAdmin(Told):
     list_display = ("start", "took", "result", *_COUNTS, "calls", "spent")
     list_filter = ("exit_code", "forced")
-    list_per_page = 50
     fields = readonly_fields = (
         "start",
         "took",
@@ -202,19 +279,6 @@ class PrewarmRunAdmin(admin.ModelAdmin):
         "message",
     )
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    @admin.display(description="started (UTC)", ordering="started")
-    def start(self, run: PrewarmRun) -> str:
-        return f"{run.started:%Y-%m-%d %H:%M:%S}"
-
     @admin.display(description="took", ordering="took_seconds")
     def took(self, run: PrewarmRun) -> str:
         if run.took_seconds is None:
@@ -225,8 +289,7 @@ class PrewarmRunAdmin(admin.ModelAdmin):
     @admin.display(description="result", ordering="exit_code")
     def result(self, run: PrewarmRun) -> SafeString:
         css = {None: "unknown", 0: "fresh", 1: "stale"}.get(run.exit_code, "wrong")
-        word = run.get_exit_code_display() or "not ended"
-        return format_html('<span class="live {}" title="{}">{}</span>', css, run.message, word)
+        return format_html('<span class="live {}" title="{}">{}</span>', css, run.message, run.result_in_words)
 
     @admin.display(description="budget spent", ordering="weight")
     def spent(self, run: PrewarmRun) -> str:
@@ -236,3 +299,19 @@ class PrewarmRunAdmin(admin.ModelAdmin):
     def names_of_failed(self, run: PrewarmRun) -> str:
         failed: str | Iterable[str] = run.failed_cities
         return failed if isinstance(failed, str) else ", ".join(failed) or "–"
+
+
+@admin.register(CityImport)
+class CityImportAdmin(Told):
+    list_display = fields = readonly_fields = (
+        "start",
+        "state",
+        *("new", "changed", "unchanged", "refused"),
+        *("file_name", "user", "message"),
+    )
+    list_filter = ("result",)
+
+    @admin.display(description="result", ordering="result")
+    def state(self, told: CityImport) -> SafeString:
+        css = {None: "unknown", 0: "fresh"}.get(told.result, "wrong")
+        return format_html('<span class="live {}">{}</span>', css, told.result_in_words)

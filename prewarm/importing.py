@@ -15,8 +15,10 @@ from import_export.tmp_storages import BaseStorage
 from weathernote import redis
 
 LARGEST_BYTES = 2_000_000
-#: They are checked in some seconds, which a browser waits.
+#: They are checked in some seconds (resources.CHECK_SECONDS at most), while a browser waits.
 MOST_ROWS = 5_000
+#: The columns of a city, and what staff keep beside them.
+MOST_COLUMNS = 40
 KEPT_SECONDS = 3600
 
 # Excel writes and reads such a first line.
@@ -56,7 +58,11 @@ def _table(text: str) -> tablib.Dataset:
         delimiter = max(",;\t", key=first.count)
         lines.seek(0)
     rows = csv.reader(lines, delimiter=delimiter)
-    headers = [name.strip().lower() for name in next(rows, [])]
+    names = next(rows, [])
+    if len(names) > MOST_COLUMNS:
+        # Each row would be as wide, and each step of the import hold it once more.
+        raise NoTable(f"The first line has {len(names):,} columns, {MOST_COLUMNS} at most: keep those listed above.")
+    headers = [name.strip().lower() for name in names]
     dataset = tablib.Dataset(headers=headers)
     for row in rows:
         if not any(cell.strip() for cell in row):

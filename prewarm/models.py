@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 from typing import Any
 from zoneinfo import available_timezones
@@ -136,6 +136,9 @@ class City(models.Model):
         if City.objects.filter(cell=self.cell, name=self.name).exclude(pk=self.pk).exists():
             raise ValidationError({"name": f"{self.name} is in this cell already."})
 
+    def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
+        """Nothing more: the one constraint is what validate_unique has looked for, in its own query."""
+
     def _work_out(self) -> None:
         self.country = self.country.upper()
         self.latitude = kept_degrees(_text(self.latitude), latitude_tenths)
@@ -178,6 +181,52 @@ class PrewarmRun(models.Model):
 
     def __str__(self) -> str:
         return f"Run of {self.started:%Y-%m-%d %H:%M:%S} UTC"
+
+    @property
+    def result_in_words(self) -> str:
+        return self.get_exit_code_display() or _unended(self.started)
+
+
+#: Nothing goes on for so long: whatever has no end then was killed.
+_LONGEST = timedelta(minutes=15)
+
+
+def _unended(started: datetime) -> str:
+    return "running" if clock.now() - started < _LONGEST else "not ended"
+
+
+class CityImport(models.Model):
+    """What became of a file of cities that staff confirmed."""
+
+    #: None while it goes on, and for ever where it was killed: nothing was imported then.
+    RESULTS = ((0, "done"), (1, "failed"))
+
+    started = models.DateTimeField(default=clock.now, db_index=True)
+    finished = models.DateTimeField(null=True, blank=True)
+    file_name = models.CharField(max_length=200, blank=True)
+    user = models.CharField(max_length=150, blank=True)
+    new = models.PositiveIntegerField(default=0)
+    changed = models.PositiveIntegerField(default=0)
+    unchanged = models.PositiveIntegerField(default=0)
+    refused = models.PositiveIntegerField(default=0)
+    result = models.PositiveSmallIntegerField(choices=RESULTS, null=True, blank=True)
+    message = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ("-started", "-pk")
+        default_permissions = ("view",)
+
+    def __str__(self) -> str:
+        return f"Import of {self.started:%Y-%m-%d %H:%M:%S} UTC"
+
+    @property
+    def result_in_words(self) -> str:
+        return self.get_result_display() or _unended(self.started)
+
+    def end(self, failure: str = "") -> None:
+        self.finished = clock.now()
+        self.result, self.message = int(bool(failure)), failure
+        self.save()
 
 
 class Place(models.Model):

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from prewarm import listing
 from prewarm.places import MOST_PLACES, places
 from prewarm.serializers import PlacesSerializer
-from prewarm.views import LONGEST_SEARCH, wrong_with
+from prewarm.views import LONGEST_SEARCH, SOMETHING, wrong_with
 from weathernote import problems
 from weathernote.api import ApiViewSet
 from weathernote.conditional import matches, weak_etag
@@ -38,11 +38,11 @@ _EXAMPLE = {
     "attribution": listing.ATTRIBUTION,
 }
 _ERRORS = {
-    400: "`search` is missing, empty, repeated or too long, or `limit` makes no sense",
+    400: "`search` is missing, empty, blank, repeated or too long, or `limit` makes no sense",
     405: "GET, HEAD and OPTIONS only",
     429: "Too many requests; Retry-After says when to come again",
     500: "A fault of the service",
-    503: "The places cannot be read now; Retry-After says when to come again",
+    503: "The places cannot be read now, or too many wait for them; Retry-After says when to come again",
 }
 
 
@@ -58,7 +58,7 @@ class PlacesViewSet(ApiViewSet):
         parameters=[
             OpenApiParameter(
                 "search",
-                {"type": "string", "minLength": 1, "maxLength": LONGEST_SEARCH},
+                {"type": "string", "pattern": SOMETHING, "minLength": 1, "maxLength": LONGEST_SEARCH},
                 required=True,
                 description="The start of any usual name, in any script; case, accents, hyphens and dots aside",
             ),

@@ -1,27 +1,23 @@
 """The search for places: by the start of any usual name, the most populous first."""
 
 import functools
-import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from time import monotonic
 
 from django.db import Error as DatabaseGone
-from django.db import connection
 
 from prewarm import listing
 from prewarm.fold import loose
 from prewarm.models import Place, PlaceName
+from prewarm.reader import TooManyWait, reader
 from weathernote.problems import Problem
 
 MOST_PLACES = 50
 COLUMNS = ("name", "country", "region", "latitude", "longitude", "timezone", "population")
 #: So many answers are remembered, of at most 10 kB each: places never change while a process runs.
 REMEMBERED = 1000
-#: After it failed, the database is left alone for so long.
-REST_SECONDS = 5
-#: So many threads of a process ask the database, and who finds none free waits so long: the others serve weather.
-READERS, WAIT_SECONDS = 4, 1
+
+#: As reader.Reader.read.
+Read = Callable[[Callable[[], bytes]], bytes]
 
 
 def key_of(name: str) -> bytes:
@@ -36,22 +32,12 @@ def find(key: bytes, limit: int) -> bytes:
     return listing.answer("places", (place | {"region": place["region"] or None} for place in found))
 
 
-def over_an_open_connection(load: Callable[[bytes, int], bytes], key: bytes, limit: int) -> bytes:
-    """As `load`, in a thread that keeps its connection: one for each request would cost more than the search."""
-    if connection.connection is not None and not connection.is_usable():
-        connection.close()  # the server was restarted, say
-    return load(key, limit)
-
-
 class Places:
     """What this process knows of places: it asks the database once for each question."""
 
-    def __init__(self, load: Callable[[bytes, int], bytes] = find, now: Callable[[], float] = monotonic) -> None:
+    def __init__(self, load: Callable[[bytes, int], bytes] = find, read: Read | None = None) -> None:
         self.load = load
-        self.now = now
-        self._rests_until = 0.0
-        self._free = threading.BoundedSemaphore(READERS)
-        self._readers = ThreadPoolExecutor(READERS, "places")
+        self.read = read or reader().read
         self._remembered = functools.lru_cache(maxsize=REMEMBERED)(self._read)
 
     def answer(self, search: str, limit: int) -> bytes:
@@ -59,19 +45,12 @@ class Places:
         return self._remembered(key_of(search), limit)
 
     def _read(self, key: bytes, limit: int) -> bytes:
-        if self.now() < self._rests_until or not self._free.acquire(timeout=WAIT_SECONDS):
-            raise _gone()
         try:
-            return self._readers.submit(over_an_open_connection, self.load, key, limit).result()
+            return self.read(lambda: self.load(key, limit))
+        except TooManyWait:
+            raise Problem("overloaded", "Too many search for places at once.", retry_after_seconds=5) from None
         except DatabaseGone:
-            self._rests_until = self.now() + REST_SECONDS
-            raise _gone() from None
-        finally:
-            self._free.release()
-
-
-def _gone() -> Problem:
-    return Problem("upstream_unavailable", "The places cannot be read now.", retry_after_seconds=10)
+            raise Problem("upstream_unavailable", "The places cannot be read now.", retry_after_seconds=10) from None
 
 
 @functools.cache

@@ -12,6 +12,7 @@ from django.db import transaction
 
 from prewarm import listing
 from prewarm.listing import Listing
+from prewarm.reader import TooManyWait
 from weathernote import metrics, redis
 from weathernote.problems import Problem
 from weathernote.redis import Command, Reply, without_redis
@@ -21,8 +22,9 @@ LIFE_SECONDS = 600
 #: How long a list is good that could not be read anew, and how long the database is left alone after that.
 STALE_LIFE_SECONDS = 60
 DATABASE_REST_SECONDS = 5
-#: Who has nothing to show waits so long for the one that reads.
+#: Who has nothing to show waits so long for the one that reads, and so many may.
 WAIT_SECONDS = 2
+WAITERS = 2
 
 # Whoever is about to read the database leaves a mark under the name and writes only over its own: a list that was read
 # before staff saved cannot come to lie there after it.
@@ -53,12 +55,20 @@ class Found:
 class Record:
     """The list of active cities, from Redis, else from the database, else as this process last saw it."""
 
-    def __init__(self, load: Callable[[], Listing], now: Callable[[], float] = time) -> None:
+    def __init__(
+        self,
+        load: Callable[[], Listing],
+        now: Callable[[], float] = time,
+        *,
+        read: Callable[[Callable[[], Listing]], Listing] = lambda load: load(),
+    ) -> None:
         self.load = load
         self.now = now
+        self.read = read
         self._seen: Found | None = None
         self._rests_until = 0.0
         self._reading = threading.Lock()
+        self._waiting = threading.BoundedSemaphore(WAITERS)
 
     def finding(self) -> list[Command]:
         """The commands whose replies `answer` wants, for whoever shares a round trip with them."""
@@ -68,8 +78,12 @@ class Record:
         """The list, given Redis' replies to `finding`; Problem where there is none."""
         if found := self._found(text, life):
             return found
-        if read := self._read():
-            return read
+        try:
+            if read := self._read():
+                return read
+        except TooManyWait:
+            if self._seen is None:
+                raise Problem("overloaded", "Too many wait for the cities.", retry_after_seconds=5) from None
         if self._seen is None:
             raise Problem("upstream_unavailable", "The cities cannot be read now.", retry_after_seconds=10)
         metrics.ANSWERED_FROM_MEMORY.inc()
@@ -95,26 +109,38 @@ class Record:
         return self._seen
 
     def _read(self) -> Found | None:
-        """The list from the database; None where it cannot be read now.
+        """The list from the database; None where it cannot be read now, TooManyWait where too many want it.
 
-        One thread reads at a time: a database that hangs must not take the threads that serve weather.
+        One thread reads at a time, and few wait for it: the others serve weather.
         """
         seen = self._seen
-        if self.now() < self._rests_until or not self._reading.acquire(timeout=0 if seen else WAIT_SECONDS):
+        if self.now() < self._rests_until or not self._took_turn(can_wait=seen is None):
             return None
         try:
             if self._seen is not seen:
                 return self._seen  # it was read while we waited
-            return self._loaded()
+            return None if self.now() < self._rests_until else self._loaded()
         except DatabaseGone:
             self._rests_until = self.now() + DATABASE_REST_SECONDS
             return None
         finally:
             self._reading.release()
 
+    def _took_turn(self, *, can_wait: bool) -> bool:
+        if self._reading.acquire(blocking=False):
+            return True
+        if not can_wait:
+            return False
+        if not self._waiting.acquire(blocking=False):
+            raise TooManyWait
+        try:
+            return self._reading.acquire(timeout=WAIT_SECONDS)
+        finally:
+            self._waiting.release()
+
     def _loaded(self) -> Found:
         mark = self._begun()
-        listed = self.load()
+        listed = self.read(self.load)
         expires_at = int(self.now()) + LIFE_SECONDS
         self._seen = Found(listed, expires_at, "found", kept=False)
         return Found(listed, expires_at, "read", kept=self._kept(mark, listed))

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from prewarm import listing
 from prewarm.listing import Listing
 from prewarm.models import City
+from prewarm.reader import reader
 from prewarm.record import Found, Record
 from prewarm.serializers import CitiesSerializer
 from weathernote import problems
@@ -20,6 +21,8 @@ from weathernote.problems import ProblemSerializer
 from weathernote.redis import Command
 
 LONGEST_SEARCH = 100
+#: What a search has to have in it, as a regular expression: blanks are no more than nothing.
+SOMETHING = r"\S"
 _CACHE_STATUS = {
     "found": "weathernote; hit; ttl={ttl}",
     "read": "weathernote; fwd=miss{stored}",
@@ -39,18 +42,19 @@ _EXAMPLE = {
     "attribution": listing.ATTRIBUTION,
 }
 _ERRORS = {
-    400: "`search` is empty, repeated or too long",
+    400: "`search` is empty, blank, repeated or too long",
     405: "GET, HEAD and OPTIONS only",
     429: "Too many requests; Retry-After says when to come again",
     500: "A fault of the service",
-    503: "The cities are neither kept nor can they be read now; Retry-After says when to come again",
+    503: "The cities are neither kept nor can they be read now, or too many wait for them; "
+    "Retry-After says when to come again",
 }
 
 
 @functools.cache
 def record() -> Record:
     """This process's view of the list."""
-    return Record(_loaded)
+    return Record(_loaded, read=reader().read)
 
 
 def _loaded() -> Listing:
@@ -72,7 +76,7 @@ class CitiesViewSet(ApiViewSet):
         parameters=[
             OpenApiParameter(
                 "search",
-                {"type": "string", "minLength": 1, "maxLength": LONGEST_SEARCH},
+                {"type": "string", "pattern": SOMETHING, "minLength": 1, "maxLength": LONGEST_SEARCH},
                 description="Part of a name; case and accents make no difference",
             )
         ],
@@ -109,7 +113,7 @@ def wrong_with(searches: Sequence[str]) -> str | None:
         return "is missing"
     if len(searches) > 1:
         return "must be given once"
-    if not searches[0]:
+    if not searches[0].strip():
         return "is empty"
     return f"must have at most {LONGEST_SEARCH} characters" if len(searches[0]) > LONGEST_SEARCH else None
 

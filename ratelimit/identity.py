@@ -14,6 +14,8 @@ log = logging.getLogger(__name__)
 LONGEST_CLIENT_ID = 128
 HASH_DIGITS = 8
 IPV6_CLIENT_BITS = 64
+#: Stands before an address when it is hashed, and before no client id: nobody's id is another's address.
+ADDRESS_PREFIX = "address:"
 
 
 class Client(NamedTuple):
@@ -46,7 +48,7 @@ def hashed(identifier: str) -> str:
 @lru_cache(maxsize=4096)
 def _hashed_address(address: str, secret: str) -> str:
     # `secret` is what the hash is keyed with: a changed one must not meet what was hashed with the last.
-    return hashed(address)
+    return hashed(ADDRESS_PREFIX + address)
 
 
 @lru_cache(maxsize=8)
@@ -56,7 +58,12 @@ def _key(secret: str) -> bytes:
 
 
 def _is_usable(client_id: str) -> bool:
-    return 0 < len(client_id) <= LONGEST_CLIENT_ID and client_id.isascii() and client_id.isprintable()
+    return (
+        0 < len(client_id) <= LONGEST_CLIENT_ID
+        and client_id.isascii()
+        and client_id.isprintable()
+        and not client_id.startswith(ADDRESS_PREFIX)
+    )
 
 
 def _address(request: HttpRequest) -> str:

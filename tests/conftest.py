@@ -11,11 +11,12 @@ from django.core.cache import caches
 from django.test import Client
 
 from prewarm import views as prewarm_views
+from tests import shuffling
 from tests.openmeteo_simulator import OpenMeteoSimulator
 from tests.servers import Instance, Valkey
 from weather import service
 from weather.popularity import Popularity
-from weathernote import redis
+from weathernote import health, redis
 
 #: Tests of anything but the limit ask more often than a client may.
 UNLIMITED = 1_000_000
@@ -31,8 +32,34 @@ LIFTED = dict.fromkeys(
 ) | {"COLD_SHARE_PER_ADDRESS": 1}
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--shuffle",
+        type=shuffling.seed,
+        metavar="SEED",
+        help="Run the files in an order by chance: a number, which gives the same order again, or `random`.",
+    )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    node.workerinput["shuffle"] = node.config.option.shuffle
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.option.shuffle = getattr(config, "workerinput", {}).get("shuffle", config.option.shuffle)
+    if config.option.shuffle is not None:
+        config.option.loadscope_reorder = False  # where processes share the work, by which the longest file comes first
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    return None if config.option.shuffle is None else f"files in the order of --shuffle={config.option.shuffle}"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Where processes share the work, a file's tests stay together with their servers, as those of the edge do."""
+    if config.option.shuffle is not None:
+        items[:] = shuffling.by_file(items, config.option.shuffle)
     for item in items:
         group = "edge" if item.path.parent.name == "edge" else str(item.path)
         item.add_marker(pytest.mark.xdist_group(group))
@@ -83,6 +110,7 @@ def forget() -> Iterator[Callable[[], None]]:
         redis.reset()
         service.forget_service()
         prewarm_views.record.cache_clear()
+        health.state.forget()
         with suppress(AttributeError):
             del caches["default"]
 

@@ -1,19 +1,11 @@
 """What the tests that break Redis ask again and again."""
 
-import time
-
 from weathernote import redis
 from weathernote.redis import RedisDown, ask
 
 
 def is_open() -> bool:
     return redis.states()[0][1]
-
-
-def seconds(work) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 def all_down(replies) -> bool:

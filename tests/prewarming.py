@@ -56,7 +56,7 @@ class Host:
             while some := os.read(ours, 4096):
                 said += some
         os.close(ours)
-        assert process.wait(20) == 0, said
+        assert process.wait(60) == 0, said
         return said.decode()
 
     def rows(self) -> list[dict[str, Any]]:

@@ -1,47 +1,85 @@
-"""Answers of Open-Meteo as other projects recorded them; they lie beside the project and are no part of it."""
+"""What Open-Meteo answered about four real places, as others recorded it: the figures in `data/open_meteo/`."""
 
-import json
-from collections.abc import Mapping
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from weather.forecast import Series
 
-FOLDER = Path(__file__).parents[2] / "shared" / "openmeteo"
-
-COPENHAGEN = "copenhagen_current_hourly_daily_tz_auto.json"
-TORONTO = "toronto_imperial_past_days_current_hourly_daily.json"
-ADELAIDE = "adelaide_hourly_half_hour_offset_ms.json"
-NEW_YORK_IN_UTC = "ny_gmt_14days_hourly_daily_slow_generation_nulls.json"
+_FOLDER = Path(__file__).parent / "data" / "open_meteo"
 
 
-def answer(name: str) -> dict[str, Any]:
-    """The recorded answer; skips the test where the recordings are not at hand."""
-    if not FOLDER.is_dir():
-        pytest.skip("the recorded answers of Open-Meteo are not beside the project")
-    recorded: dict[str, Any] = json.loads((FOLDER / name).read_text(encoding="utf-8"))
-    return recorded
+@dataclass(frozen=True)
+class Recording:
+    """An answer's figures: units were not converted, and columns that were not asked for are missing."""
+
+    latitude: float
+    longitude: float
+    elevation: float
+    utc_offset_seconds: int
+    timezone: str
+    timezone_abbreviation: str
+    first_day: str
+    units: dict[str, dict[str, str]]  # section → name → unit, in the order of the answer
+    hourly: dict[str, list[Any]]
+    daily: dict[str, list[Any]]
+
+    def series(self, timezone: str | None = None) -> Series:
+        # In a zone of half an hour Open-Meteo labels a row with the zone's offset and reads it at full hours of UTC.
+        part = self.utc_offset_seconds - int(self.utc_offset_seconds / 3600) * 3600
+        start = self.unix_seconds(f"{self.first_day}T00:00") + part
+        columns = {name: values for name, values in self.hourly.items() if name != "time"}
+        zone = timezone or self.timezone
+        return Series(
+            self.latitude, self.longitude, self.elevation, zone, start, columns, fetched_at=start, source="open-meteo"
+        )
+
+    def unix_seconds(self, local: str) -> int:
+        """A recorded time, which is local in one fixed offset for the whole answer."""
+        return int(datetime.fromisoformat(local + "+00:00").timestamp()) - self.utc_offset_seconds
 
 
-def series(recorded: Mapping[str, Any], timezone: str | None = None) -> Series:
-    """The hourly part as it came: units are not converted, columns that were not asked for are missing."""
-    columns = dict(recorded["hourly"])
-    start = unix_seconds(columns.pop("time")[0], recorded)
-    return Series(
-        latitude=recorded["latitude"],
-        longitude=recorded["longitude"],
-        elevation=recorded["elevation"],
-        timezone=timezone or recorded["timezone"],
-        start=start,
-        columns=columns,
-        fetched_at=start,
-        source="open-meteo",
+@cache
+def recording(place: str) -> Recording:
+    (about,) = _rows("places", place)
+    units: dict[str, dict[str, str]] = {}
+    for row in _rows("units", place):
+        units.setdefault(row["section"], {})[row["name"]] = row["unit"]
+    return Recording(
+        latitude=float(about["latitude"]),
+        longitude=float(about["longitude"]),
+        elevation=float(about["elevation"]),
+        utc_offset_seconds=int(about["utc_offset_seconds"]),
+        timezone=about["timezone"],
+        timezone_abbreviation=about["timezone_abbreviation"],
+        first_day=about["first_day"],
+        units=units,
+        hourly=_columns("hours", place),
+        daily=_columns("days", place),
     )
 
 
-def unix_seconds(local: str, recorded: Mapping[str, Any]) -> int:
-    """A recorded time, which is local in one fixed offset for the whole answer."""
-    return int(datetime.fromisoformat(local + "+00:00").timestamp()) - int(recorded["utc_offset_seconds"])
+def _rows(table: str, place: str) -> Iterator[dict[str, str]]:
+    with (_FOLDER / f"{table}.csv").open(encoding="utf-8", newline="") as file:
+        rows = csv.DictReader(line for line in file if not line.startswith("#"))
+        yield from (row for row in rows if row["place"] == place)
+
+
+def _columns(table: str, place: str) -> dict[str, list[Any]]:
+    columns: dict[str, list[Any]] = {}
+    for row in _rows(table, place):
+        for name, text in row.items():
+            if text and name != "place":
+                columns.setdefault(name, []).append(_value(text))
+    return columns
+
+
+def _value(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text

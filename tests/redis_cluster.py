@@ -44,7 +44,7 @@ class RedisCluster:
             command(master, "SET-CONFIG-EPOCH", number + 1)
         for node, bus in zip(self.nodes, buses, strict=True):
             command(self.nodes[0], "MEET", "127.0.0.1", node.port, bus)
-        eventually(lambda: all(len(_view(node)) == len(self.nodes) for node in self.nodes), within_seconds=30)
+        eventually(lambda: all(len(_view(node)) == len(self.nodes) for node in self.nodes), within_seconds=60)
         for master, replica in zip(masters, replicas, strict=True):
             command(replica, "REPLICATE", command(master, "MYID"))
         self.wait_until_well()
@@ -58,7 +58,7 @@ class RedisCluster:
 
     def wait_until_well(self) -> None:
         """Every node is there, each replica follows its master, and all are of one mind about the slots."""
-        eventually(self._is_well, within_seconds=40, every_seconds=0.1)
+        eventually(self._is_well, within_seconds=90, every_seconds=0.1)
 
     def _is_well(self) -> bool:
         links = [role(node).get("master_link_status", "") for node in self.nodes]

@@ -48,7 +48,7 @@ class Secured(Process):
         super().__init__(command, self.folder / "server.log")
         self.admin = self.client("admin", self.admin_password)
         try:
-            eventually(self.admin.ping)
+            eventually(self.admin.ping, within_seconds=60)
         except BaseException:
             self.stop()
             raise AssertionError(f"it did not start:\n{self.said()}") from None
@@ -105,10 +105,10 @@ class SecuredCluster:
         for node in self.nodes:
             bus = node.admin.config_get("cluster-port")["cluster-port"]
             first.admin.execute_command("CLUSTER MEET", "127.0.0.1", node.port, bus)
-        eventually(lambda: all(_knows_all(node) for node in self.nodes), within_seconds=30)
+        eventually(lambda: all(_knows_all(node) for node in self.nodes), within_seconds=60)
         for master, replica in zip(masters, replicas, strict=True):
             replica.admin.execute_command("CLUSTER REPLICATE", master.admin.execute_command("CLUSTER MYID"))
-        eventually(self.is_well, within_seconds=40)
+        eventually(self.is_well, within_seconds=90)
 
     def is_well(self) -> bool:
         """Every replica has signed in to its master and follows it, and all slots are served."""

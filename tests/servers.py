@@ -34,7 +34,7 @@ def free_port() -> int:
     raise OSError("no port is free")
 
 
-def eventually(holds: Callable[[], Any], *, within_seconds: float = 10, every_seconds: float = 0.02) -> Any:
+def eventually(holds: Callable[[], Any], *, within_seconds: float = 30, every_seconds: float = 0.02) -> Any:
     """What `holds` gives as soon as it gives something true; fails the test if it never does."""
     deadline = time.monotonic() + within_seconds
     while True:
@@ -91,7 +91,7 @@ class Process:
     def said(self) -> str:
         return self.log.read_text(errors="replace")
 
-    def stop(self, timeout_seconds: float = 20) -> int:
+    def stop(self, timeout_seconds: float = 60) -> int:
         if self.popen.poll() is None:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGCONT)
@@ -125,7 +125,7 @@ class Valkey(Process):
         super().__init__(command, self.folder / "valkey.log")
         self.client = redis.Redis(port=self.port, decode_responses=True, protocol=2)
         try:
-            eventually(self._answers)
+            eventually(self._answers, within_seconds=60)
         except BaseException:
             self.stop()
             raise
@@ -154,7 +154,7 @@ class Instance(Process):
         env |= {name: str(value) for name, value in own.items()}
         super().__init__([sys.executable, "manage.py", "serve", *arguments], folder / "serve.log", env)
         try:
-            eventually(self._answers, within_seconds=40)
+            eventually(self._answers, within_seconds=90)
         except BaseException:
             self.stop()
             raise AssertionError(f"the instance did not start:\n{self.said()}") from None
@@ -163,10 +163,20 @@ class Instance(Process):
         if self.popen.poll() is not None:
             raise AssertionError("ended")
         # The first worker that listens would get all that comes before the others do.
-        return requests.get(f"{self.base}/health", timeout=2).ok and listeners(self.port) in (None, self.workers)
+        return requests.get(f"{self.base}/health", timeout=10).ok and listeners(self.port) in (None, self.workers)
 
     def get(self, path: str, **options: Any) -> requests.Response:
         return requests.get(self.base + path, timeout=options.pop("timeout", 15), **options)
+
+    def connect(self) -> socket.socket:
+        """A connection for what no library would send."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=10)
+
+    def exchange(self, request: bytes) -> bytes:
+        """The answer, whole; the request asks for the connection's end."""
+        with self.connect() as connection:
+            connection.sendall(request)
+            return b"".join(iter(lambda: connection.recv(65536), b""))
 
     def __enter__(self) -> Self:
         return self

@@ -3,6 +3,9 @@
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
+
+from tests import own_servers
 
 OURS = [
     "SECRET_KEY",
@@ -40,17 +43,30 @@ OURS = [
     "THREADS",
     "DRAIN_SECONDS",
     "LOG_LEVEL",
+    "MIGRATE",
+    "EDGE_PORT",
+    "EDGE_HTTP_PORT",
+    "EDGE_ADDRESS_REQUESTS",
+    "EDGE_STAFF_NETWORKS",
+    "EDGE_ALLOWED_NETWORKS",
 ]
 for name in OURS:
     os.environ.pop(name, None)
+# Every server is on this machine, and a proxy of the shell's would not know it.
+os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
 
 _folder = Path(tempfile.mkdtemp(prefix="weathernote-tests-"))
 _servers = f'{{"redis_url": "unix://{_folder}/nothing-here.sock", "simulator_url": ""}}'
 (_folder / "instance.json").write_text(_servers)
 os.environ["WEATHERNOTE_INSTANCE"] = str(_folder)
+own_servers.put_on_path(_folder / "bin")
 
 from weathernote.settings import *  # noqa: E402, F403 - the project's own, read after the environment is cleared
 
+# In a busy machine's tests a reply may well take longer than a phone may wait for it.
+REDIS_TIMEOUT_SECONDS = 0.5
+_caches: Any = CACHES  # noqa: F405
+_caches["default"]["OPTIONS"] |= dict.fromkeys(("SOCKET_CONNECT_TIMEOUT", "SOCKET_TIMEOUT"), REDIS_TIMEOUT_SECONDS)
 # The servers that tests start read the environment of their own.
 del os.environ["WEATHERNOTE_INSTANCE"]
 if os.environ.get("PYTEST_XDIST_WORKER"):

@@ -27,6 +27,7 @@ class TcpProxy:
         self.accepted = 0
         self._sockets: set[socket.socket] = set()
         self._clients: set[socket.socket] = set()
+        self._silent: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -45,6 +46,10 @@ class TcpProxy:
         """Ends every connection; new ones are taken."""
         for each in list(self._sockets):
             self._end(each)
+
+    def silence(self) -> None:
+        """Passes nothing on over the connections of now, and ends none: their server's machine is gone."""
+        self._silent |= self._sockets
 
     def stop(self) -> None:
         self._end(self._listener)
@@ -90,6 +95,8 @@ class TcpProxy:
     def _pump(self, source: socket.socket, sink: socket.socket, is_reply: bool) -> None:
         with suppress(OSError):
             while data := source.recv(65_536):
+                if source in self._silent:
+                    continue
                 if is_reply and self.on_reply:
                     self.on_reply(sink, data)
                 else:
@@ -100,6 +107,7 @@ class TcpProxy:
     def _end(self, each: socket.socket) -> None:
         self._clients.discard(each)
         self._sockets.discard(each)
+        self._silent.discard(each)
         with suppress(OSError):
             each.shutdown(socket.SHUT_RDWR)
         each.close()

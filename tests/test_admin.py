@@ -2,6 +2,7 @@
 
 import csv
 import io
+from concurrent.futures import Future
 from dataclasses import replace
 from datetime import timedelta
 
@@ -14,9 +15,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from prewarm import importing, live, run, views
+from prewarm import behind, importing, live, resources, run, views
 from prewarm.changelist import spoken
-from prewarm.models import City, PrewarmRun
+from prewarm.models import City, CityImport, PrewarmRun
 from weather.answers import Question
 from weather.cells import Cell
 from weather.service import service
@@ -24,15 +25,27 @@ from weathernote import redis
 
 CITIES = "/admin/prewarm/city/"
 RUNS = "/admin/prewarm/prewarmrun/"
+IMPORTS = "/admin/prewarm/cityimport/"
 COLUMNS = "name,country,latitude,longitude,timezone,population,order,active,notes"
 OSLO = "Oslo,NO,59.9139,10.7522,Europe/Oslo,717710,5,1,on the fjord"
 
 pytestmark = pytest.mark.django_db
 
 
+def at_once(work) -> Future:
+    """Done before the request goes on: what a test changes is seen by its own thread alone."""
+    outcome: Future = Future()
+    try:
+        outcome.set_result(work())
+    except Exception as error:
+        outcome.set_exception(error)
+    return outcome
+
+
 @pytest.fixture
-def editor(api) -> Client:
+def editor(api, monkeypatch) -> Client:
     """One of the city editors, logged in."""
+    monkeypatch.setattr(behind, "begin", at_once)
     user = User.objects.create_user("eve", is_staff=True)
     user.groups.add(Group.objects.get(name="city editors"))
     api.force_login(user)
@@ -43,7 +56,7 @@ def editor(api) -> Client:
 
 def fetch(cell: Cell, *, hours_ago: float = 0) -> None:
     """Has the cell's forecast held, as if it had come so long ago."""
-    series = service().fetcher.want(cell).result(5)
+    series = service().fetcher.want(cell).result(60)
     service().store.hold({cell: replace(series, fetched_at=int(series.fetched_at - hours_ago * 3600))})
 
 
@@ -199,7 +212,7 @@ def test_cities_are_switched_off_and_on_together_and_their_history_says_so(
 
 
 def test_prewarm_now_tells_what_was_done(editor, monkeypatch):
-    monkeypatch.setattr("prewarm.run.refresh_now", lambda cities: f"{len(cities)} done")
+    monkeypatch.setattr("prewarm.run.refresh_now", lambda cities, **_: f"{len(cities)} done")
     assert said(act(editor, "prewarm_now", "Berlin", "Lagos")) == ["2 done"]
 
 
@@ -214,7 +227,7 @@ def test_prewarm_now_tells_what_was_done(editor, monkeypatch):
     ],
 )
 def test_what_is_not_done_is_said_as_a_warning(editor, monkeypatch, told, level):
-    monkeypatch.setattr("prewarm.run.refresh_now", lambda cities: told)
+    monkeypatch.setattr("prewarm.run.refresh_now", lambda cities, **_: told)
     assert levels(act(editor, "prewarm_now", "Berlin")) == [level]
 
 
@@ -226,6 +239,38 @@ def test_prewarm_now_without_redis_is_an_error(editor, settings, forget):
 
 def test_prewarm_now_of_all_is_a_success(editor):
     assert levels(act(editor, "prewarm_now", "Berlin", "Lagos")) == ["success"]
+
+
+def test_prewarm_now_leaves_a_row_like_any_run(editor):
+    act(editor, "prewarm_now", "Berlin", "Lagos")
+    row = PrewarmRun.objects.get()
+    assert (row.refreshed, row.exit_code, row.forced, row.finished is None) == (2, 0, True, False)
+
+
+@pytest.mark.parametrize(("minutes", "word"), [(1, "running"), (16, "not ended")])
+def test_a_run_without_an_end_is_running_until_it_must_have_been_killed(editor, minutes, word):
+    begun = timezone.now() - timedelta(minutes=minutes)
+    PrewarmRun.objects.create(started=begun)
+    CityImport.objects.create(started=begun)
+    for page in (RUNS, IMPORTS):
+        assert f">{word}</span>" in editor.get(page).content.decode()
+
+
+@pytest.mark.parametrize("what", ["prewarm", "import"])
+def test_what_takes_long_goes_on_behind_the_request(editor, monkeypatch, what):
+    monkeypatch.setattr(behind, "WAIT_SECONDS", 0)
+    preview = upload(editor, f"{COLUMNS}\n{OSLO}")
+    monkeypatch.setattr(behind, "begin", lambda work: Future())
+    response = act(editor, "prewarm_now", "Berlin") if what == "prewarm" else confirm(editor, preview)
+    assert levels(response) == ["info"] and "goes on without you" in said(response)[0]
+
+
+@pytest.mark.parametrize("what", ["prewarm", "import"])
+def test_a_second_one_is_told_that_one_is_under_way(editor, monkeypatch, what):
+    preview = upload(editor, f"{COLUMNS}\n{OSLO}")
+    monkeypatch.setattr(behind, "begin", lambda work: None)
+    response = act(editor, "prewarm_now", "Berlin") if what == "prewarm" else confirm(editor, preview)
+    assert levels(response) == ["error"] and "under way" in said(response)[0]
 
 
 # ── one city ──────────────────────────────────────────────────────────────────────────────────────
@@ -311,6 +356,37 @@ def test_a_city_that_is_there_is_changed_and_one_that_is_the_same_left(editor):
     preview = upload(editor, "\n".join([COLUMNS, *rows]))
     assert said(confirm(editor, preview)) == ["Import finished: 0 new, 1 updated, 0 deleted and 1 skipped cities."]
     assert City.objects.count() == 100 and City.objects.get(name="Berlin").order == 1
+
+
+def test_an_import_leaves_a_row_that_tells_what_became_of_it(editor):
+    confirm(editor, upload(editor, f"{COLUMNS}\n{OSLO}\nBerlin,DE,52.52437,13.41053,Europe/Berlin,1,0,1,"))
+    row = CityImport.objects.get()
+    assert (row.result, row.new, row.changed, row.file_name, row.user) == (0, 1, 1, "cities.csv", "eve")
+
+
+def test_an_import_that_fails_changes_nothing_and_says_so(editor, monkeypatch):
+    preview = upload(editor, f"{COLUMNS}\n{OSLO}\nBodø,NO,67.28,14.405,Europe/Oslo,1,0,1,")
+    whole = City.save
+
+    def fails_at_bodo(city, *args, **kwargs):
+        if city.name == "Bodø":
+            raise RuntimeError("disk full")
+        whole(city, *args, **kwargs)
+
+    monkeypatch.setattr(City, "save", fails_at_bodo)
+    response = confirm(editor, preview)
+    assert levels(response) == ["error"] and not City.objects.filter(name="Oslo").exists()
+    assert CityImport.objects.get().result == 1 and "Nothing was imported" in CityImport.objects.get().message
+
+
+def test_a_file_whose_check_takes_too_long_is_refused_in_time(editor, monkeypatch):
+    monkeypatch.setattr(resources, "CHECK_SECONDS", -1)
+    response = editor.post(
+        f"{CITIES}import/",
+        {"resource": "0", "format": "0", "import_file": SimpleUploadedFile("c.csv", f"{COLUMNS}\n{OSLO}".encode())},
+        follow=True,
+    )
+    assert levels(response) == ["error"] and "import it in parts" in said(response)[0]
 
 
 def test_what_is_exported_can_be_imported_and_changes_nothing(editor):
@@ -464,7 +540,9 @@ def test_runs_are_shown_newest_first_and_cannot_be_changed(editor):
 
 def test_city_editors_may_edit_cities_and_nothing_else(editor):
     may = editor.get("/admin/").context["available_apps"]
-    assert {model["object_name"] for app in may for model in app["models"]} == {"City", "PrewarmRun"}
+    assert {model["object_name"] for app in may for model in app["models"]} == {
+        *("City", "CityImport", "PrewarmRun"),
+    }
     for path in ("auth/user/", "auth/group/", "axes/accessattempt/", "sessions/session/"):
         assert editor.get(f"/admin/{path}").status_code in (403, 404)
 

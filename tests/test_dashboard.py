@@ -43,7 +43,7 @@ def cell_of(name: str) -> Cell:
 
 def fetch(valkey, cell: Cell, *, hours_ago: float = 0) -> None:
     """Has the cell's forecast held, as if it had come so long ago."""
-    service().fetcher.want(cell).result(5)
+    service().fetcher.want(cell).result(60)
     valkey.expire(f"upstream:{cell.key}", int(service().store.hold_seconds - hours_ago * 3600))
 
 
@@ -285,7 +285,7 @@ def test_the_figures_say_whose_they_are(editor):
 
 
 def test_the_last_runs_stand_there_the_newest_first(editor):
-    for minutes, code in ((30, 0), (20, 1), (10, None)):
+    for minutes, code in ((40, 0), (30, 1), (20, None)):
         PrewarmRun.objects.create(started=timezone.now() - timedelta(minutes=minutes), exit_code=code)
     text = editor.get(DASHBOARD).content.decode()
     assert text.index("not ended") < text.index("some failed") < text.index(">good<")

@@ -14,8 +14,10 @@ import yaml
 from granian.http import HTTP1Settings
 
 from prewarm.planner import PERIOD_SECONDS
+from prewarm.reader import READERS
 from tests.cloudformation import AWS, STACKS, imported, of_type, read, resources
 from tests.deploying import SETTINGS_READ
+from tests.odd_paths import ODD, PLAIN
 from tests.servers import TOP
 
 CFN_LINT = Path(sys.executable).with_name("cfn-lint")
@@ -140,7 +142,27 @@ def test_what_holds_data_is_not_lost_with_its_stack():
 def test_urls_go_over_tls():
     secrets = of_type("data", "SecretsManager::Secret")
     assert secrets["RedisUrl"]["SecretString"]["Fn::Sub"][0].startswith("rediss://")
-    assert secrets["DatabaseUrl"]["SecretString"]["Fn::Sub"].endswith("?sslmode=require")
+    assert "?sslmode=verify-full&" in secrets["DatabaseUrl"]["SecretString"]["Fn::Sub"]
+
+
+def test_the_database_is_known_by_certificates_that_the_image_holds():
+    url = of_type("data", "SecretsManager::Secret")["DatabaseUrl"]["SecretString"]["Fn::Sub"]
+    (folder, name) = re.findall(r"&sslrootcert=/srv/weathernote/(\w+)/([\w.]+)$", url)[0]
+    (source,) = re.findall(
+        rf"^COPY (\S+) {folder}$", (TOP / "deploy" / "docker" / "Dockerfile").read_text(), re.MULTILINE
+    )
+    assert f"!{source}\n" in (TOP / ".dockerignore").read_text() and (TOP / source).is_dir()
+    assert f"--output {source}/{name} https://truststore.pki.rds.amazonaws.com/" in (AWS / "data.yaml").read_text()
+
+
+def test_the_database_takes_the_connections_of_all_tasks():
+    tasks = scalable()["MaxCapacity"] * service()["DeploymentConfiguration"]["MaximumPercent"] // 100
+    of_a_worker = READERS + 1  # and a login
+    staff, prewarm, migrate, people, kept_by_rds = 20, 2, 1, 2, 5
+    wanted = tasks * int(environment("InstanceTask")["WORKERS"]) * of_a_worker
+    wanted += staff + prewarm + migrate + people + kept_by_rds
+    (group,) = of_type("data", "RDS::DBParameterGroup").values()
+    assert wanted <= int(group["Parameters"]["max_connections"]) <= 1.1 * wanted
 
 
 def test_every_secret_is_made_by_aws_and_fits_a_url():
@@ -223,8 +245,32 @@ def paths_of(statement: dict[str, Any]) -> set[str]:
     """What a path has to begin with, once it is decoded."""
     matches = [one["ByteMatchStatement"] for one in statement["Statements"] if "ByteMatchStatement" in one]
     assert {one["PositionalConstraint"] for one in matches} == {"STARTS_WITH"}
-    assert all(one["TextTransformations"][0]["Type"] == "URL_DECODE" for one in matches)
+    # To normalise it would make something else of it than the service is sent.
+    assert all(one["TextTransformations"] == [{"Priority": 0, "Type": "URL_DECODE"}] for one in matches)
     return {one["SearchString"] for one in matches}
+
+
+def is_odd(target: str) -> bool:
+    match = waf()["odd-paths"]["Statement"]["RegexMatchStatement"]
+    assert match["FieldToMatch"] == {"UriPath": {}}
+    assert match["TextTransformations"] == [{"Priority": 0, "Type": "NONE"}]
+    return re.search(match["RegexString"], target.partition("?")[0]) is not None
+
+
+@pytest.mark.parametrize("target", ODD)
+def test_an_odd_path_is_nobody_s_as_it_was_sent(target):
+    """Fault 69."""
+    assert is_odd(target)
+    assert waf()["odd-paths"]["Action"]["Block"]["CustomResponse"]["ResponseCode"] == 404
+
+
+@pytest.mark.parametrize("target", [*PLAIN, "/", "/admin/login/", "/static/page/a.b/c.js", "/.well-known/x", "/..."])
+def test_a_plain_path_is_let_through(target):
+    assert not is_odd(target)
+
+
+def test_odd_paths_are_refused_before_it_is_asked_whose_they_are():
+    assert waf()["odd-paths"]["Priority"] < waf()["admin-for-staff"]["Priority"] < waf()["not-for-everyone"]["Priority"]
 
 
 def test_admin_is_for_stated_networks():

@@ -76,14 +76,14 @@ def test_no_limit_is_none(start, tmp_path):
 
 @pytest.fixture
 def started(tmp_path, valkey_server, simulator_server):
-    """An instance on its port, though a file for all of them names another, and a second before it stops."""
+    """An instance on its port, though a file for all of them names another, and four seconds before it stops."""
     port = free_port()
     variables = {"REDIS_URL": valkey_server.url, "OPEN_METEO_URL": simulator_server.url, "PORT": 1, "WORKERS": 2}
-    own = environment(DATABASE_URL=f"sqlite:///{tmp_path / 'db.sqlite3'}", DRAIN_SECONDS=1, **variables)
+    own = environment(DATABASE_URL=f"sqlite:///{tmp_path / 'db.sqlite3'}", DRAIN_SECONDS=4, **variables)
     process = Process([sys.executable, str(TOP / "deploy" / "start.py"), str(port)], tmp_path / "log", own)
     process.base = f"http://127.0.0.1:{port}"  # type: ignore[attr-defined]
     try:
-        eventually(lambda: requests.get(f"{process.base}/health", timeout=2).ok, within_seconds=40)  # type: ignore[attr-defined]
+        eventually(lambda: requests.get(f"{process.base}/health", timeout=10).ok, within_seconds=90)  # type: ignore[attr-defined]
         eventually(lambda: listeners(port) in (None, 2))
         yield process
     finally:
@@ -92,6 +92,6 @@ def started(tmp_path, valkey_server, simulator_server):
 
 def test_it_serves_on_its_own_port_and_stops_after_it_has_said_so(started):
     started.signal(signal.SIGTERM)
-    said = eventually(lambda: requests.get(f"{started.base}/health", timeout=2).status_code == 503)
-    assert said and requests.get(f"{started.base}/api/v1/weather?lat=40.7&lon=-74", timeout=5).ok
-    assert started.popen.wait(20) == 0
+    said = eventually(lambda: requests.get(f"{started.base}/health", timeout=10).status_code == 503)
+    assert said and requests.get(f"{started.base}/api/v1/weather?lat=40.7&lon=-74", timeout=30).ok
+    assert started.popen.wait(60) == 0

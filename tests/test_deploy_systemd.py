@@ -53,7 +53,9 @@ def test_systemd_finds_nothing_wrong_with_the_units(tmp_path):
 @each_service
 def test_what_a_unit_runs_is_there(unit):
     for command in lines(unit, "Exec(?:Start|StartPre|StartPost)"):
-        python, program, *words = command.split()
+        *reads, python, program = command.split()[:5]
+        words = command.split()[5:]
+        assert reads == [python, "deploy/with_environment.py", "/etc/weathernote/environment"]
         assert python == "/srv/weathernote/.venv/bin/python" and (TOP / program).is_file()
         assert program != "manage.py" or words[0] in get_commands()
 

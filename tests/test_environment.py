@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.deploying import SETTINGS_READ
+from tests.settings import OURS
 from weathernote.environment import REDIS_SCHEMES, Environment
 
 pytestmark = pytest.mark.pure
@@ -123,3 +125,7 @@ def test_items_lose_their_blanks_and_empty_ones_are_dropped() -> None:
 
 def test_no_items_are_the_default() -> None:
     assert Environment({"X": " , "}).items("X", ("localhost",)) == ["localhost"]
+
+
+def test_no_setting_of_the_developer_s_shell_reaches_a_test():
+    assert set(OURS) >= SETTINGS_READ

@@ -27,26 +27,26 @@ def test_a_printable_id_of_up_to_128_characters_is_taken(rf, client_id):
     assert client_of(rf, HTTP_X_CLIENT_ID=client_id) == hashed(client_id)
 
 
-@pytest.mark.parametrize("client_id", ["", "x" * 129, "caf\xe9", "a\tb", "a\x00b", "\u0664"])
+@pytest.mark.parametrize("client_id", ["", "x" * 129, "caf\xe9", "a\tb", "a\x00b", "\u0664", "address:198.51.100.1"])
 def test_other_ids_count_as_their_address(rf, client_id):
-    assert client_of(rf, HTTP_X_CLIENT_ID=client_id, REMOTE_ADDR="203.0.113.7") == hashed("203.0.113.7")
+    assert client_of(rf, HTTP_X_CLIENT_ID=client_id, REMOTE_ADDR="203.0.113.7") == hashed("address:203.0.113.7")
 
 
 def test_addresses_of_one_ipv6_network_are_one_client(rf):
     clients = {client_of(rf, REMOTE_ADDR=f"2001:db8:1:2::{host:x}") for host in range(1, 200)}
-    assert clients == {hashed("2001:db8:1:2::/64")}
+    assert clients == {hashed("address:2001:db8:1:2::/64")}
     assert client_of(rf, REMOTE_ADDR="2001:db8:1:3::1") not in clients
 
 
 def test_an_ipv4_address_in_ipv6_clothes_is_itself(rf):
-    assert client_of(rf, REMOTE_ADDR="::ffff:203.0.113.7") == hashed("203.0.113.7")
+    assert client_of(rf, REMOTE_ADDR="::ffff:203.0.113.7") == hashed("address:203.0.113.7")
 
 
 def test_a_forwarded_header_is_not_believed_without_a_trusted_proxy_and_warned_about_once(rf, caplog):
     identity._warn_of_forwarded_header.cache_clear()
     with caplog.at_level(logging.WARNING):
         clients = {client_of(rf, HTTP_X_FORWARDED_FOR=f"198.51.100.{n}", REMOTE_ADDR="10.0.0.1") for n in range(200)}
-    assert clients == {hashed("10.0.0.1")}
+    assert clients == {hashed("address:10.0.0.1")}
     assert [record.message.count("TRUSTED_PROXY_COUNT") for record in caplog.records] == [1]
 
 
@@ -67,8 +67,36 @@ def test_a_forwarded_header_is_not_believed_without_a_trusted_proxy_and_warned_a
 )
 def test_the_address_is_the_one_that_the_outermost_trusted_proxy_saw(rf, settings, proxies, forwarded, address):
     settings.TRUSTED_PROXY_COUNT = proxies
-    assert client_of(rf, HTTP_X_FORWARDED_FOR=forwarded, REMOTE_ADDR="10.0.0.1") == hashed(address)
+    assert client_of(rf, HTTP_X_FORWARDED_FOR=forwarded, REMOTE_ADDR="10.0.0.1") == hashed("address:" + address)
 
 
 def test_a_socket_without_an_address_is_a_client_too(rf):
-    assert client_of(rf, REMOTE_ADDR="") == hashed("unknown")
+    assert client_of(rf, REMOTE_ADDR="") == hashed("address:unknown")
+
+
+@pytest.mark.parametrize("address", ["203.0.113.7", "2001:db8:1:2::/64", "2001:db8:1:2::1", "unknown"])
+def test_an_id_that_reads_as_an_address_is_its_own(rf, address):
+    said = identify(rf.get("/", HTTP_X_CLIENT_ID=address, REMOTE_ADDR="198.51.100.1"))
+    assert said.hash == hashed(address) != identify(rf.get("/", REMOTE_ADDR=address.partition("/")[0])).hash
+    assert said.address_hash == hashed("address:198.51.100.1")
+
+
+@pytest.mark.parametrize("client_id", ["ADDRESS:203.0.113.7", "address", " address:203.0.113.7"])
+def test_what_only_looks_like_the_prefix_is_an_id(rf, client_id):
+    assert client_of(rf, HTTP_X_CLIENT_ID=client_id) == hashed(client_id)
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("2001:DB8:0001:0002:aaaa::1", "2001:db8:1:2::/64"),
+        ("2001:db8::1", "2001:db8::/64"),
+        ("2001:db8:0:1::1", "2001:db8:0:1::/64"),
+        ("2001:0:0:1::1", "2001:0:0:1::/64"),
+        ("0:0:0:1::1", "0:0:0:1::/64"),
+        ("::1", "::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+    ],
+)
+def test_an_ipv6_network_is_written_one_way(rf, address, network):
+    assert client_of(rf, REMOTE_ADDR=address) == hashed(f"address:{network}")

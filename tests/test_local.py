@@ -1,6 +1,7 @@
 """What runs beside the service: the kept secret, the folder of an instance, its servers, and that nothing is left."""
 
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -69,7 +70,7 @@ def test_of_two_first_starts_at_once_the_second_waits_for_the_first_s_secret(tmp
         second.join(0.2)
         assert second.is_alive()
         first.write("the first's")
-    second.join(5)
+    second.join(60)
     assert got == ["the first's"]
 
 
@@ -201,6 +202,35 @@ def test_a_key_value_server_that_does_not_start_is_one_line_that_names_its_log(
         redis_server(tmp_path, lock).__enter__()
 
 
+@pytest.fixture
+def on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that is the whole PATH."""
+    folder = tmp_path / "path"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    return folder
+
+
+@pytest.mark.parametrize("name", ["redis-server", "valkey-server"])
+def test_a_key_value_server_on_the_path_is_used(on_path: Path, lock: int, tmp_path: Path, name: str) -> None:
+    shutil.copy(local.bundled_redis_binary(), on_path / name)
+    assert local.redis_binary() == str(on_path / name)
+    with redis_server(tmp_path, lock) as url:
+        assert redis.from_url(url).info("server")["executable"] == str(on_path / name)
+
+
+def test_of_the_two_names_redis_server_comes_first(on_path: Path) -> None:
+    for name in ("valkey-server", "redis-server"):
+        shutil.copy(local.bundled_redis_binary(), on_path / name)
+    assert local.redis_binary() == str(on_path / "redis-server")
+
+
+def test_without_one_on_the_path_the_wheel_s_is_used(on_path: Path, lock: int, tmp_path: Path) -> None:
+    assert local.redis_binary() == local.bundled_redis_binary()
+    with redis_server(tmp_path, lock) as url:
+        assert redis.from_url(url).info("server")["executable"] == local.bundled_redis_binary()
+
+
 def test_a_port_that_is_taken_is_one_line_with_the_reason_and_the_remedy() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -215,7 +245,7 @@ def test_a_port_that_is_taken_is_one_line_with_the_reason_and_the_remedy() -> No
 @pytest.mark.parametrize(("script", "code"), [("exit 0", 0), ("exit 7", 7), ("kill -9 $$", 128 + signal.SIGKILL)])
 def test_the_keeper_passes_the_exit_code_on(lock: int, script: str, code: int) -> None:
     with kept(["sh", "-c", script], lock=lock) as process:
-        assert process.wait(10) == code
+        assert process.wait(60) == code
 
 
 def test_the_command_ends_with_the_block(tmp_path: Path, lock: int) -> None:
@@ -236,7 +266,7 @@ def test_a_command_that_ignores_sigterm_is_killed_after_the_grace(tmp_path: Path
 def test_what_a_command_leaves_behind_is_killed(tmp_path: Path, lock: int) -> None:
     script = f"sleep 1000 & echo $! > {tmp_path}/number"
     with kept(["sh", "-c", script], lock=lock) as process:
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
     number = _number_in(tmp_path / "number")
     eventually(lambda: not alive({number: ""}))
 

@@ -112,7 +112,7 @@ def test_a_line_for_each_request_and_none_lost_at_a_clean_stop(tmp_path: Path, s
         instance.get("/metrics")
         # Within what a line waits for.
         instance.signal(signal.SIGTERM)
-        assert instance.popen.wait(20) == 0
+        assert instance.popen.wait(60) == 0
         told = requests_in(instance.said())
     assert sorted(line["request_id"] for line in told) == sorted(f"r{number}" for number in range(100))
     assert all(set(line) == OF_A_REQUEST for line in told)
@@ -197,7 +197,7 @@ def test_no_secret_client_or_position_in_any_output_nor_in_redis(
         metrics = instance.get("/metrics").text
         time.sleep(1)
         instance.signal(signal.SIGTERM)
-        instance.popen.wait(20)
+        instance.popen.wait(60)
         said = instance.said()
     lines = [line for line in said.splitlines() if not line.startswith(("Try: curl", "Serving on", "No staff"))]
     assert lines and all(json.loads(line) for line in lines)

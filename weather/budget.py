@@ -8,6 +8,7 @@ process keeps to its share of what was left, and reports what it spent of it whe
 import math
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from time import time
 
 from weather.budget_script import BUDGET, CLOSE, FAIL, succeed
@@ -74,6 +75,16 @@ class Budget:
             self._exchanged(0, 0, "cold")
         finally:
             self._asking.release()
+
+    @without_redis(returns=None)
+    def read_pause(self) -> None:
+        """Learns from Redis, without writing, whether calls fail and for how long nobody should ask."""
+        flat = redis.value(redis.ask(("HGETALL", self.key))[0])
+        held = dict(zip(flat[::2], flat[1::2], strict=True))
+        with self._lock, suppress(ValueError):  # written by hand
+            self.quota.failures = int(held.get(b"failures", 0))
+            self.quota.paused_until = float(held.get(b"paused:until", 0))
+            self.quota.closed_until = max(self.quota.closed_until, float(held.get(b"closed:until", 0)))
 
     def _exchanged(self, weight: int, least: int, spender: Spender) -> tuple[int, Reason, float, int]:
         with self._lock:

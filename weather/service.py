@@ -197,7 +197,7 @@ def upstream_state(*, ask_redis: bool) -> Literal["ok", "paused", "down"]:
     """
     budget = service().fetcher.budget
     if ask_redis:
-        budget.look()
+        budget.read_pause()
     if budget.is_failing:
         return "down"
     return "paused" if budget.pause_seconds() > 0 else "ok"

@@ -12,6 +12,7 @@ from django_redis.serializers.base import BaseSerializer
 from redis.cluster import RedisCluster
 
 from weathernote.cluster import SCHEME, Cluster
+from weathernote.names import BY_NAME, Names
 from weathernote.node import Node
 
 # What redis-py's pools want and its cluster does not take.
@@ -31,7 +32,11 @@ class Connections(ConnectionFactory):
         if url.startswith(f"{SCHEME}:"):
             return self._cluster(params)
         pool = self.get_or_create_connection_pool(params)
-        return Node("redis", lambda: pool.connection_class(**pool.connection_kwargs))
+        by_name = BY_NAME.get(pool.connection_class)
+        if by_name is None:  # a socket of the file system
+            return Node("redis", lambda: pool.connection_class(**pool.connection_kwargs))
+        names = Names()
+        return Node("redis", lambda: by_name(names=names, **pool.connection_kwargs))
 
     def get_connection(self, params: dict[str, Any]) -> Any:
         if params["url"].startswith(f"{SCHEME}:"):

@@ -14,11 +14,11 @@ from urllib.parse import unquote, urlsplit
 from redis import exceptions
 from redis.backoff import NoBackoff
 from redis.cluster import ClusterNode, RedisCluster
-from redis.connection import Connection
 from redis.crc import key_slot
 from redis.retry import Retry
 
 from weathernote.link import Reply
+from weathernote.names import NamedConnection, Names
 from weathernote.node import BROKEN, Command, Node, RedisDown, note_lost
 
 log = logging.getLogger(__name__)
@@ -48,6 +48,7 @@ class Cluster:
     def __init__(self, url: str, options: dict[str, Any]) -> None:
         self._hosts = list(hosts(url))
         self._options = options | credentials(url)
+        self._names = Names()
         self._redis_py: RedisCluster | None = None
         self._nodes: dict[str, Node] = {}
         self._lock = threading.Lock()  # for a few assignments, never while anyone is asked
@@ -149,9 +150,9 @@ class Cluster:
                 node = self._nodes.setdefault(name, Node(name, self._connection_to(name)))
         return node
 
-    def _connection_to(self, name: str) -> Callable[[], Connection]:
+    def _connection_to(self, name: str) -> Callable[[], NamedConnection]:
         host, _, port = name.rpartition(":")
-        return lambda: Connection(host=host, port=int(port), **self._options)
+        return lambda: NamedConnection(names=self._names, host=host, port=int(port), **self._options)
 
     # ── the map ───────────────────────────────────────────────────────────────────────────────────
 

@@ -2,8 +2,11 @@
 
 import fcntl
 import secrets
+import shlex
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -32,8 +35,16 @@ def _speak_of_staff(demo: bool, say: Say) -> None:
     if users.filter(is_staff=True).exists():
         return
     if not demo:
-        say("No staff user yet: .venv/bin/python manage.py createsuperuser makes one for /admin/.")
+        say(f"No staff user yet: {_python()} manage.py createsuperuser makes one for /admin/.")
         return
     password = secrets.token_urlsafe(12)
     users.create_superuser(_DEMO_USER, password=password)
     say(f"Staff for /admin/: user {_DEMO_USER}, password {password}  (made now, shown once)")
+
+
+def _python() -> str:
+    """The Python that runs this, as one names it in the project's folder; a container's lies elsewhere than .venv."""
+    python = Path(sys.executable)
+    with suppress(ValueError):
+        python = python.relative_to(settings.BASE_DIR)
+    return shlex.quote(str(python))

@@ -7,15 +7,36 @@ from collections.abc import Mapping, ValuesView
 from http.cookies import SimpleCookie
 from io import BytesIO
 from typing import Any
+from urllib.parse import parse_qsl
 
-from django.core.handlers.wsgi import LimitedStream, WSGIRequest
-from django.http import HttpResponse
+from django.core.handlers.wsgi import LimitedStream, WSGIRequest, get_bytes_from_wsgi
+from django.http import HttpResponse, QueryDict
 from django.http.response import ResponseHeaders
+from django.utils.functional import cached_property
 
 _NOTHING: Any = LimitedStream(BytesIO(), 0)
 
 
-class BodilessRequest(WSGIRequest):
+class ServedRequest(WSGIRequest):
+    """A request whose query may have any number of parameters; Django's own bound is for forms."""
+
+    @cached_property
+    def GET(self) -> QueryDict:  # type: ignore[override] # noqa: N802 - Django's own name
+        query = QueryDict(mutable=True)
+        for name, value in parse_qsl(_decoded(get_bytes_from_wsgi(self.environ, "QUERY_STRING", "")), True):
+            query.appendlist(name, value)
+        query._mutable = False
+        return query
+
+
+def _decoded(query: bytes) -> str:
+    try:
+        return query.decode()
+    except UnicodeDecodeError:
+        return query.decode("iso-8859-1")
+
+
+class BodilessRequest(ServedRequest):
     """A GET of a path that stands as it is; its body, if it has one, is never read."""
 
     def __init__(self, environ: dict[str, Any]) -> None:

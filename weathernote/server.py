@@ -124,8 +124,9 @@ def _run_granian(lock: int, greet: Callable[[], None]) -> None:
         try:
             local.wait_until(_port_answers, granian, "The server did not start: its lines above say why.")
             greet()
-            if code := granian.wait():
-                raise LocalServerError(f"The server ended by itself (exit code {code}): its lines above say why.")
+            # Nobody told it to end: 0 is a failure too.
+            code = granian.wait()
+            raise LocalServerError(f"The server ended by itself (exit code {code}): its lines above say why.")
         except KeyboardInterrupt:
             _drain(granian)
 

@@ -5,6 +5,7 @@ what a process remembers of searches is left aside, and a thread asks over a con
 process's own, of which SQLite is a part.
 """
 
+import functools
 import os
 import random
 import string
@@ -38,12 +39,13 @@ def main() -> None:
 
 
 def tell(label: str, searches: Sequence[str]) -> None:
-    from prewarm.places import find, key_of, over_an_open_connection
+    from prewarm.places import find, key_of
+    from prewarm.reader import reader
 
     taken: list[tuple[float, float]] = []
     for search in searches:
         began, cpu = time.perf_counter(), time.process_time()
-        over_an_open_connection(find, key_of(search), 10)
+        reader().read(functools.partial(find, key_of(search), 10))
         taken.append((1000 * (time.perf_counter() - began), 1000 * (time.process_time() - cpu)))
     for what, values in zip(("wall", "CPU "), zip(*taken, strict=True), strict=True):
         ordered = sorted(values)

@@ -244,6 +244,47 @@ def test_everything_works_by_keyboard_alone(open_page, instance):
     expect(page.locator("#table")).to_have_attribute("open", "")
 
 
+@pytest.fixture
+def searching(open_page, instance) -> tuple[Page, list[Route]]:
+    """A page with the list for "be", and "berl" in its field; what is asked for that is held."""
+    page, held = open_page(instance.base), []
+    page.route("**/places?search=berl&*", lambda route: held.append(route))
+    page.get_by_role("combobox").fill("be")
+    expect(page.get_by_role("option").first).to_be_visible()
+    with page.expect_request("**/places?search=berl&*"):
+        page.get_by_role("combobox").fill("berl")
+    eventually(lambda: page.wait_for_timeout(10) or held)  # the page's own loop hands it over
+    return page, held
+
+
+def test_keys_act_on_the_list_of_the_text_that_stands_there(searching, instance):
+    page, (request,) = searching
+    for key in ("ArrowDown", "ArrowDown", "Enter"):
+        page.keyboard.press(key)
+    request.continue_()
+    names = [place["name"] for place in instance.get("/api/v1/places?search=berl&limit=8").json()["places"]]
+    names.sort(key=lambda name: not name.startswith("Berl"))
+    expect(page.get_by_role("heading", level=1)).to_have_text(names[1])
+
+
+def test_keys_do_not_ask_again_what_is_asked_already(searching):
+    page, held = searching
+    for key in ("ArrowDown", "ArrowDown", "Enter"):
+        page.keyboard.press(key)
+    held[0].continue_()
+    page.wait_for_selector(READY)
+    assert len(held) == 1
+
+
+def test_a_list_that_was_closed_is_not_opened_by_what_is_still_under_way(searching):
+    page, (request,) = searching
+    page.keyboard.press("Escape")
+    request.continue_()
+    page.evaluate("fetch('/api/v1/places?search=bern&limit=8').then((response) => response.text())")
+    expect(page.locator("#popup")).to_be_hidden()
+    assert page.locator("#places li").count() == 0
+
+
 def test_a_screen_reader_is_told_what_happens(open_page, instance):
     page = open_page(f"{instance.base}/{TOKYO}")
     expect(page.get_by_role("status")).to_have_text(re.compile(r"Tokyo: .*°.*\."))

@@ -85,7 +85,7 @@ class EdgeServer(Process):
         command = [nginx.find().binary, "-p", str(self.folder), "-c", str(self.configuration), "-g", "daemon off;"]
         super().__init__(command, self.folder / "nginx.log")
         try:
-            eventually(lambda: self.session().get(f"{self.insecure}/", allow_redirects=False, timeout=2).is_redirect)
+            eventually(lambda: self.session().get(f"{self.insecure}/", allow_redirects=False, timeout=10).is_redirect)
         except BaseException:
             self.stop()
             raise AssertionError(f"nginx did not start:\n{self.said()}") from None

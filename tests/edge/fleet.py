@@ -4,7 +4,7 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -32,6 +32,19 @@ def kill(pids: list[int]) -> None:
     for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+
+
+def settled(count: Callable[[], Any], *, every_seconds: float) -> Any:
+    """What `count` gives twice in a row, when so much time lies between."""
+    counted: list[Any] = []
+
+    def stands_still() -> bool:
+        time.sleep(every_seconds)
+        counted.append(count())
+        return len(counted) > 1 and counted[-1] == counted[-2]
+
+    eventually(stands_still, within_seconds=60)
+    return counted[-1]
 
 
 class Fleet:
@@ -93,7 +106,7 @@ class Fleet:
         self._start_all([number for number, one in self.instances.items() if one.popen.poll() is not None])
         if self.edge.popen.poll() is not None:
             self.edge.start()
-        eventually(lambda: self.edge.get("/health").ok, within_seconds=15, every_seconds=0.2)
+        eventually(lambda: self.edge.get("/health").ok, within_seconds=60, every_seconds=0.2)
 
     # ── what the instances say ────────────────────────────────────────────────────────────────────
 
@@ -112,12 +125,17 @@ class Fleet:
 
     def settled_counts(self) -> Counter[tuple[str, int]]:
         """When the edge has nothing more to hand over."""
-        time.sleep(HANDED_SECONDS)
-        return self.requests_counted()
+        return settled(self._counted_but_for_the_asking, every_seconds=HANDED_SECONDS)
 
     def settled_at_instances(self) -> int:
         """Requests for places that came as far as an instance, when all is counted."""
-        time.sleep(0.6)
+        return settled(self._looked_up, every_seconds=0.6)
+
+    def _counted_but_for_the_asking(self) -> Counter[tuple[str, int]]:
+        counted = self.requests_counted()
+        return Counter({key: count for key, count in counted.items() if key[0] not in ("metrics", "health")})
+
+    def _looked_up(self) -> int:
         looked = self.samples("weathernote_cache_lookups_total")
         return sum(int(value) for labels, value in looked if labels["record"] != "upstream")
 

@@ -1,19 +1,21 @@
 """An origin whose answers a test words itself, to see that the edge obeys what they say."""
 
+import json
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 
 
 class Origin:
-    """Answers everything alike: with `cache_control`, after `seconds`; notes what was asked."""
+    """Answers everything alike, with `cache_control`, once it may `go`; notes who asked what."""
 
     def __init__(self) -> None:
         self.cache_control = "public, max-age=60"
-        self.seconds = 0.0
+        self.go = threading.Event()
+        self.go.set()
         self.status = 200
         self.asked: list[tuple[str, dict[str, str]]] = []
+        self.clients: set[str] = set()
         self._server = _Server(("127.0.0.1", 0), self)
         self.port: int = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
@@ -47,7 +49,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         origin = self.server.origin
         origin.asked.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
-        time.sleep(origin.seconds)
+        origin.go.wait(60)
         body = f'{{"answer": {len(origin.asked)}}}'.encode()
         self.send_response(origin.status)
         self.send_header("Content-Type", "application/json")
@@ -56,6 +58,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def do_POST(self) -> None:
+        told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.origin.clients |= {client for client, _ in told["clients"]}
+        self.send_response(204)
+        self.end_headers()
 
     def log_message(self, *arguments: object) -> None:
         """Says nothing."""

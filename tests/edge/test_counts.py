@@ -65,7 +65,7 @@ def test_popularity_sees_every_request(fleet):
             for labels, value in fleet.samples("weathernote_popular_locations")
             if labels["cell"] == cell.key and value > 115
         ],
-        within_seconds=20,
+        within_seconds=60,
         every_seconds=0.5,
     )
     assert max(told) <= 120
@@ -79,8 +79,12 @@ def test_a_client_is_one_user_though_the_edge_and_an_instance_saw_it(small_fleet
         for path in (warm, f"/api/v1/forecast?{place()}", warm, "/api/v1/weather?lat=x"):
             small_fleet.get(path, client=client)
     time.sleep(HANDED_SECONDS + 5)  # an instance tells Redis of its users every five seconds
-    told = [value for labels, value in small_fleet.samples("weathernote_active_users") if labels["window"] == "5m"]
-    assert told == [10, 10]
+
+    def told():
+        users = small_fleet.samples("weathernote_active_users")
+        return [value for labels, value in users if labels["window"] == "5m"]
+
+    eventually(lambda: told() == [10, 10])
 
 
 # ── the address where they are handed over ────────────────────────────────────────────────────────
@@ -175,7 +179,7 @@ def test_a_client_whose_answers_all_came_from_an_instance_is_a_user_too(fleet, p
     before = users()
     for _ in range(20):
         assert fleet.get(f"/api/v1/weather?{place()}").ok
-    eventually(lambda: users() - before >= 15, within_seconds=20, every_seconds=0.5)
+    eventually(lambda: users() - before >= 15, within_seconds=60, every_seconds=0.5)
 
 
 def half_a_stream(edge):
@@ -183,7 +187,7 @@ def half_a_stream(edge):
     context = ssl.create_default_context(cafile=str(edge.folder / "ca.pem"))
     context.set_alpn_protocols(["h2"])
     with (
-        socket.create_connection(("127.0.0.1", edge.edge.https_port), timeout=5) as plain,
+        socket.create_connection(("127.0.0.1", edge.edge.https_port), timeout=30) as plain,
         context.wrap_socket(plain, server_hostname="127.0.0.1") as stream,
     ):
         settings, headers = b"\0\0\0\x04\0\0\0\0\0", b"\0\0\x03\x01\0\0\0\0\x01\x82\x87\x84"

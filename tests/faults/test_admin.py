@@ -1,6 +1,7 @@
-"""Faults 54 and 55: passwords guessed in parallel, forms without a token and from elsewhere."""
+"""Faults 54 and 55: passwords guessed in parallel, forms without a token and from elsewhere; work that takes long."""
 
 import re
+import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -135,3 +136,24 @@ def test_the_page_that_came_over_tls_from_the_edge_is_ours(staffed):
     cookie = f"csrftoken={browser.cookies['csrftoken']}"
     headers = {"Origin": "https://localhost", "Host": "localhost", "Cookie": cookie}
     assert log_in(browser, staffed, "ann", PASSWORD, **headers).status_code == 302
+
+
+# ── what takes long ───────────────────────────────────────────────────────────────────────────────
+
+OSLO = "name,country,latitude,longitude,timezone\nOslo,NO,59.9139,10.7522,Europe/Oslo\n"
+
+
+def test_an_import_that_takes_longer_than_a_balancer_waits_is_finished_behind_the_request(staffed):
+    browser = forms(staffed, "192.0.2.20")
+    assert log_in(browser, staffed, "ann", PASSWORD).status_code == 302
+    cities, token = f"{staffed.base}/admin/prewarm/city/", {"csrfmiddlewaretoken": browser.cookies["csrftoken"]}
+    form = token | {"resource": "0", "format": "0"}
+    preview = browser.post(f"{cities}import/", form, files={"import_file": ("oslo.csv", OSLO)}, timeout=20).text
+    asked = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', preview)) | token
+    with sqlite3.connect(staffed.database.removeprefix("sqlite:///"), isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")  # a writer that takes its time
+        told = browser.post(f"{cities}process_import/", asked, timeout=15)
+        other.execute("ROLLBACK")
+    assert "goes on without you" in told.text
+    imports = "from prewarm.models import City, CityImport as I; print(*I.objects.values_list('result', 'new'))"
+    eventually(lambda: run(staffed, imports).strip() == "(0, 1)", within_seconds=30)

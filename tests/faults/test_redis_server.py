@@ -1,56 +1,109 @@
 """Faults 2, 3, 6, 8, 10, 11, 16 and 61: a Redis server hangs, slows down, babbles, dies and comes back."""
 
 import signal
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.core.cache import cache
+from django_redis import get_redis_connection
 
 from tests import tcp_proxy
-from tests.outage import all_down, is_open, open_the_breaker, seconds
+from tests.outage import all_down, is_open, open_the_breaker
 from tests.servers import eventually
 from weathernote import redis
+from weathernote.names import Names
 from weathernote.redis import ask
 
 pytest_plugins = ["tests.redis_fixtures"]
 
 
-# ── slow and silent ───────────────────────────────────────────────────────────────────────────────
+# ── a name server that hangs ──────────────────────────────────────────────────────────────────────
+
+NAME = "redis.example"
 
 
-def test_a_server_that_hangs_costs_three_timeouts_and_then_nothing(own, lost, settings):
-    server = own()
-    ask(("PING",))
-    server.signal(signal.SIGSTOP)
-    waits = [seconds(lambda: ask(("GET", "a"))) for _ in range(3)]
-    assert all(wait > 0.9 * settings.REDIS_TIMEOUT_SECONDS for wait in waits)
-    assert is_open() and lost == ["timeout"] * 3
-    # Over two pauses of the breaker: no request is the one that finds out whether it is back.
-    after = []
-    until = time.monotonic() + 1.2
-    while time.monotonic() < until:
-        after.append(seconds(lambda: ask(("GET", "a"))))
-    assert sorted(after)[len(after) // 2] < 0.005 and lost[3:] == ["breaker_open"] * len(after)
-    server.signal(signal.SIGCONT)
-    eventually(lambda: ask(("GET", "a")) == [None], within_seconds=5)
+@pytest.fixture
+def name_server(monkeypatch):
+    """Knows NAME; while its event is clear a resolver hears nothing for many seconds, and then gives up."""
+    answers = threading.Event()
+    answers.set()
+    whole = socket.getaddrinfo
+
+    def looked_up(host, *others, **options):
+        if host != NAME:
+            return whole(host, *others, **options)
+        if not answers.wait(20):
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        return whole("127.0.0.1", *others, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", looked_up)
+    yield answers
+    answers.set()
 
 
-def test_of_many_threads_none_waits_longer_than_the_timeout(own, settings):
-    server = own()
-    server.signal(signal.SIGSTOP)
+def test_a_name_that_was_known_is_used_while_the_name_server_hangs(here, use, valkey_server, name_server, settings):
+    use(f"redis://{NAME}:{valkey_server.port}/0")
+    assert ask(("SET", "a", 1)) == [b"OK"]
+    name_server.clear()
+    for _ in range(3):
+        here.client_kill_filter(_type="normal", skipme=True)
+        assert ask(("GET", "a")) == [b"1"]
+
+
+def test_a_name_that_nobody_knows_yet_costs_no_more_than_a_timeout(here, use, valkey_server, name_server, settings):
+    name_server.clear()
+    use(f"redis://{NAME}:{valkey_server.port}/0")
     with ThreadPoolExecutor(32) as pool:
         waits = list(pool.map(lambda _: seconds(lambda: ask(("GET", "a"))), range(200)))
     assert max(waits) < 5 * settings.REDIS_TIMEOUT_SECONDS and is_open()
     assert sum(wait > 0.5 * settings.REDIS_TIMEOUT_SECONDS for wait in waits) <= 32 + 3
+    name_server.set()
+    eventually(lambda: ask(("GET", "a")) == [None], within_seconds=5)
 
 
-def test_a_slow_server_opens_the_breaker(proxied):
-    proxied.on_reply = tcp_proxy.later(0.2)
+def test_a_server_that_moved_is_found_at_its_new_address(monkeypatch):
+    names, told = Names(), iter(["192.0.2.1", "192.0.2.2"])
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **options: [(0, 0, 0, "", (next(told), 0))])
+    assert [names.addresses(NAME, 5), names.addresses(NAME, 5)] == [["192.0.2.1"], ["192.0.2.2"]]
+
+
+# ── slow and silent ───────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_server_that_hangs_costs_three_timeouts_and_then_nothing(own, lost):
+    server = own()
+    ask(("PING",))
+    server.signal(signal.SIGSTOP)
+    for _ in range(3):
+        ask(("GET", "a"))
+    assert is_open() and lost == ["timeout"] * 3
+    # Over two pauses of the breaker: no request is the one that finds out whether it is back.
+    asked, until = 0, time.monotonic() + 1.2
+    while time.monotonic() < until:
+        ask(("GET", "a"))
+        asked += 1
+    assert lost[3:] == ["breaker_open"] * asked
+    server.signal(signal.SIGCONT)
+    eventually(lambda: ask(("GET", "a")) == [None])
+
+
+def test_of_many_threads_none_waits_more_than_once(own, lost):
+    server = own()
+    server.signal(signal.SIGSTOP)
+    with ThreadPoolExecutor(32) as pool:
+        assert all(pool.map(lambda _: all_down(ask(("GET", "a"))), range(200)))
+    assert is_open() and len(lost) == 200
+    assert lost.count("timeout") <= 32 + 3 and lost.count("breaker_open") == 200 - lost.count("timeout")
+
+
+def test_a_slow_server_opens_the_breaker(proxied, settings):
+    proxied.on_reply = tcp_proxy.later(3 * settings.REDIS_TIMEOUT_SECONDS)
     open_the_breaker()
     proxied.on_reply = None
-    eventually(lambda: ask(("PING",)) == [b"PONG"], within_seconds=5)
+    eventually(lambda: ask(("PING",)) == [b"PONG"])
 
 
 def test_a_reply_that_stops_halfway_is_none(proxied, here):
@@ -61,16 +114,19 @@ def test_a_reply_that_stops_halfway_is_none(proxied, here):
     assert ask(("GET", "a"), ("GET", "b")) == [b"x" * 1000, b"1"]
 
 
-def test_a_dripping_reply_ends_with_the_timeout(proxied, here, settings):
+def test_a_dripping_reply_ends_with_the_timeout(proxied, here, lost):
     here.set("a", "x" * 1000)
+    came_whole = threading.Event()
 
     def drip(client, data):
         for at in range(len(data)):
             client.sendall(data[at : at + 1])
             time.sleep(0.01)
+        came_whole.set()
 
     proxied.on_reply = drip
-    assert seconds(lambda: ask(("GET", "a"))) < 5 * settings.REDIS_TIMEOUT_SECONDS
+    assert all_down(ask(("GET", "a"))) and lost == ["timeout"]
+    assert not came_whole.is_set()
     proxied.cut()
 
 
@@ -102,7 +158,7 @@ def test_a_server_that_speaks_garbage_is_down(proxied, here, said):
         assert all_down(ask(("GET", "a"), ("GET", "b")))
     assert is_open()
     proxied.on_reply = None
-    eventually(lambda: ask(("GET", "a")) == [None], within_seconds=5)
+    eventually(lambda: ask(("GET", "a")) == [None])
 
 
 def test_a_stray_reply_reaches_nobody(proxied, here):
@@ -123,12 +179,12 @@ def test_a_reply_too_many_spoils_the_batch_it_came_with(proxied, here):
     assert ask(("GET", "mine")) == [b"mine"]
 
 
-def test_a_reply_that_comes_after_its_time_reaches_nobody(proxied, here):
+def test_a_reply_that_comes_after_its_time_reaches_nobody(proxied, here, settings):
     here.mset({"mine": "mine", "other": "other"})
-    proxied.on_reply = tcp_proxy.later(0.12)
+    proxied.on_reply = tcp_proxy.later(3 * settings.REDIS_TIMEOUT_SECONDS)
     assert all_down(ask(("GET", "other")))
     proxied.on_reply = None
-    until = time.monotonic() + 0.2
+    until = time.monotonic() + 4 * settings.REDIS_TIMEOUT_SECONDS
     while time.monotonic() < until:
         assert ask(("GET", "mine")) == [b"mine"]
 
@@ -167,7 +223,7 @@ def test_a_server_that_died_is_found_again_by_every_thread(own, caplog):
         server.kill()
         assert all_down(all_threads()) and is_open()
         server.start()
-        eventually(lambda: not is_open(), within_seconds=5)
+        eventually(lambda: not is_open())
         assert sorted(all_threads()) == list(range(1, 9))
     assert [record.message.split(" (")[0] for record in caplog.records] == [
         "Redis redis is down",
@@ -185,7 +241,7 @@ def test_is_down_says_so_at_once(own):
     server = own()
     assert not redis.is_down()
     server.kill()
-    assert seconds(lambda: [redis.is_down() for _ in range(5)]) < 0.4 and redis.is_down()
+    assert redis.is_down()
 
 
 def test_threads_that_ended_leave_no_connections(here):
@@ -197,11 +253,12 @@ def test_threads_that_ended_leave_no_connections(here):
     eventually(lambda: here.info("clients")["connected_clients"] < 20)
 
 
-def test_the_cache_of_django_fails_fast_too(own):
-    server = own()
+def test_the_cache_of_django_waits_for_one_timeout_too(proxied, settings):
     assert cache.get("a") is None
-    server.signal(signal.SIGSTOP)
-    started = time.perf_counter()
+    asked = []
+    proxied.on_reply = lambda client, data: asked.append(data)
     with pytest.raises(Exception, match="Timeout"):
         cache.get("a")
-    assert time.perf_counter() - started < 1
+    assert len(asked) == 1 and proxied.accepted == 1
+    options = get_redis_connection("default").connection_pool.connection_kwargs
+    assert options["socket_timeout"] == settings.REDIS_TIMEOUT_SECONDS

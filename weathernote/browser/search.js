@@ -19,10 +19,14 @@ export function watchSearch(choose) {
     popup.hidden = true;
     input.setAttribute("aria-expanded", "false");
   };
+  const stop = () => {
+    clearTimeout(pause);
+    asking?.stop.abort();
+    asking = null;
+  };
   // What is still under way must not open the list again.
   const leave = () => {
-    clearTimeout(pause);
-    asking?.abort();
+    stop();
     close();
   };
   const open = (text, places, words) => {
@@ -51,6 +55,10 @@ export function watchSearch(choose) {
     if (item) input.setAttribute("aria-activedescendant", item.id);
     else input.removeAttribute("aria-activedescendant");
   };
+  const move = (step) => {
+    const { length } = options;
+    if (length) activate((Math.max(active, step < 0 ? 0 : -1) + step + length) % length);
+  };
   const take = (index) => {
     const place = options[index];
     if (!place) return;
@@ -58,14 +66,17 @@ export function watchSearch(choose) {
     leave();
     choose(place);
   };
-  const search = async () => {
+  const search = () => {
     const text = input.value.trim();
-    clearTimeout(pause);
-    asking?.abort();
+    if (asking?.text === text) return asking.done;
+    stop();
+    if (optionsFor === text) return;
     // A single letter begins thousands of names, a single character of many scripts is one.
     if (text.length < 2 && /^[\u0000-\u024f]*$/.test(text)) return close();
-    asking = new AbortController();
-    const { signal } = asking;
+    const own = (asking = { text, stop: new AbortController() });
+    return (own.done = look(text, own.stop.signal));
+  };
+  const look = async (text, signal) => {
     try {
       const places = known.get(text) ?? (await found(text, signal));
       known.set(text, places);
@@ -74,7 +85,14 @@ export function watchSearch(choose) {
       say(places.length ? `${places.length} places. Use the arrow keys.` : `No place begins with ${text}.`);
     } catch (error) {
       if (error instanceof Trouble && !signal.aborted) failed(error);
+    } finally {
+      if (!signal.aborted) asking = null;
     }
+  };
+  // Until the next list is there, the last one is for another text.
+  const onceListed = async (act) => {
+    await search();
+    if (optionsFor === input.value.trim()) act();
   };
   const failed = (trouble) => {
     const seconds = trouble.retryAfterSeconds;
@@ -91,23 +109,20 @@ export function watchSearch(choose) {
   input.addEventListener("input", () => later(PAUSE_MS));
   input.addEventListener("keydown", (event) => {
     if (event.isComposing) return;
-    const moves = { ArrowDown: 1, ArrowUp: -1 };
-    if (event.key in moves && options.length) {
-      activate((active + moves[event.key] + options.length + (active < 0 && event.key === "ArrowUp" ? 1 : 0)) % options.length);
-    } else if (event.key === "Escape") {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (step) onceListed(() => move(step));
+    else if (event.key === "Escape") {
       if (popup.hidden) input.value = "";
-      close();
+      leave();
     } else return;
     event.preventDefault();
   });
   input.addEventListener("blur", leave);
   input.addEventListener("focus", () => input.select());
   popup.addEventListener("pointerdown", (event) => event.preventDefault()); // the input keeps the focus
-  input.form.addEventListener("submit", async (event) => {
+  input.form.addEventListener("submit", (event) => {
     event.preventDefault();
-    // Until the next list is there, the last one is for another text.
-    if (optionsFor !== input.value.trim()) await search();
-    if (optionsFor === input.value.trim()) take(Math.max(active, 0));
+    onceListed(() => take(Math.max(active, 0)));
   });
 }
 

@@ -1,0 +1,85 @@
+r"""Runs a command with the variables of a file, for cron, systemd and make: `with_environment.py FILE COMMAND…`.
+
+The file has lines NAME=value, and they mean what systemd's EnvironmentFile makes of them, whoever reads them:
+
+    # a comment, or ; one
+    PLAIN=a&b $c #d "e"        as it is, from the first letter to the last; \ takes the letter after it as it is
+    SINGLE='two  words'        as it is
+    DOUBLE="it's \"so\""       as it is, but \ before " \ ` $ goes
+
+What systemd would pass over with a word in its log is an error here: a line that is none of these, an open quote, a
+value that goes on in the next line. Standard library only.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SINGLE = re.compile(r"'([^']*)'")
+_DOUBLE = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_BLANKS = " \t\r"
+
+
+class Unreadable(ValueError):
+    """A line means nothing; the text says which and why, and shows no value."""
+
+
+def main(file: str, command: list[str]) -> None:
+    try:
+        os.environ.update(variables(Path(file).read_text(encoding="utf-8")))
+    except Unreadable as error:
+        sys.exit(f"{file}, {error}")
+    except UnicodeDecodeError:
+        sys.exit(f"{file} is not in UTF-8.")
+    except OSError as error:
+        sys.exit(f"{file}: {error.strerror}.")
+    try:
+        os.execvp(command[0], command)  # noqa: S606 - no shell: the operator's own words
+    except OSError as error:
+        sys.exit(f"{command[0]}: {error.strerror}.")
+
+
+def variables(text: str) -> dict[str, str]:
+    """The variables that the lines of a file name; of those that are named twice, the last. Unreadable."""
+    return dict(_read(text))
+
+
+def _read(text: str) -> Iterator[tuple[str, str]]:
+    for number, line in enumerate(text.split("\n"), 1):
+        stripped = line.strip(_BLANKS)
+        if not stripped or stripped[0] in "#;":
+            continue
+        name, separator, value = (part.strip(_BLANKS) for part in stripped.partition("="))
+        if not separator or not _NAME.fullmatch(name):
+            raise Unreadable(f"line {number}: it must be NAME=value, a comment or empty.")
+        try:
+            yield name, _value(value)
+        except Unreadable as error:
+            raise Unreadable(f"line {number}: {name} {error}") from None
+
+
+def _value(text: str) -> str:
+    if "\0" in text:
+        raise Unreadable("has a NUL in it.")
+    if text[:1] == "'":
+        return _quoted(_SINGLE, text)
+    if text[:1] == '"':
+        return re.sub(r'\\(["\\`$])', r"\1", _quoted(_DOUBLE, text))
+    if (len(text) - len(text.rstrip("\\"))) % 2:
+        raise Unreadable("ends with a \\: put the value in single quotes, or on one line.")
+    return re.sub(r"\\(.)", r"\1", text)
+
+
+def _quoted(pattern: re.Pattern[str], text: str) -> str:
+    if not (found := pattern.fullmatch(text)):
+        raise Unreadable("must end with the quote that it begins with, and have none of these in between.")
+    return found[1]
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit("Name the file and the command: with_environment.py FILE COMMAND…")
+    main(sys.argv[1], sys.argv[2:])

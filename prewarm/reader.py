@@ -1,0 +1,120 @@
+"""Reads the database for requests, in a few threads that keep their connections.
+
+No request waits long for a database that hangs: few may wait at once, each for a second, and after one of them has
+waited in vain nobody does for a while. A connection that does not answer is cut, so that its thread can make another.
+"""
+
+import os
+import socket
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import cache
+from time import monotonic
+from typing import Any, TypeVar
+
+from django.conf import settings
+from django.db import Error as DatabaseGone
+from django.db import OperationalError, connection
+
+T = TypeVar("T")
+
+#: Connections that a process keeps for this; deploy/aws/data.yaml counts those of the whole fleet.
+READERS = 2
+#: So many requests more wait for one of them to be free; further ones are refused at once.
+WAITERS = 4
+WAIT_SECONDS = 1.0
+#: After it did not answer, the database is left alone for so long.
+REST_SECONDS = 5
+
+
+class TooManyWait(Exception):
+    """As many requests wait for the database as may."""
+
+
+class Reader:
+    def __init__(self, most_waiting: int = READERS + WAITERS, now: Callable[[], float] = monotonic) -> None:
+        self.now = now
+        self._rests_until = 0.0
+        self._places = threading.BoundedSemaphore(most_waiting)
+        self._threads = ThreadPoolExecutor(READERS, "database")
+
+    def read(self, query: Callable[[], T]) -> T:
+        """What `query` gives; TooManyWait, or a django.db.Error where the database fails or does not answer in time."""
+        if self.now() < self._rests_until:
+            raise OperationalError("The database did not answer a moment ago.")
+        if not self._places.acquire(blocking=False):
+            raise TooManyWait
+        reading = _Reading()
+        try:
+            answer = self._threads.submit(reading.run, query)
+        except RuntimeError as error:  # no thread to be had
+            self._places.release()
+            raise OperationalError(str(error)) from None
+        # Not before its thread is free again: one that hangs keeps its place.
+        answer.add_done_callback(lambda _: self._places.release())
+        try:
+            return answer.result(WAIT_SECONDS)
+        except DatabaseGone:
+            self._rest()
+            raise
+        except TimeoutError:
+            self._rest()
+            if not answer.cancel():
+                reading.cut()
+            raise OperationalError("The database does not answer in time.") from None
+
+    def _rest(self) -> None:
+        self._rests_until = self.now() + REST_SECONDS
+
+
+class _Reading:
+    """A query in a thread that keeps its connection, and the end of it by another thread."""
+
+    def __init__(self) -> None:
+        self._socket: socket.socket | None = None
+        self._is_cut = False
+
+    def run(self, query: Callable[[], T]) -> T:
+        if connection.connection is not None:
+            self._socket = _socket_of(connection.connection)
+            if not connection.is_usable():
+                connection.close()  # the server was restarted, say
+        if connection.connection is None and not self._is_cut:
+            connection.ensure_connection()
+            self._socket = _socket_of(connection.connection)
+            if connection.vendor == "sqlite":
+                # Not the long time that a writer waits for another.
+                with connection.cursor() as cursor:
+                    cursor.execute(f"PRAGMA busy_timeout = {int(WAIT_SECONDS * 1000)}")
+        if self._is_cut:
+            connection.close()
+            raise OperationalError("Nobody waits for this any more.")
+        return query()
+
+    def cut(self) -> None:
+        self._is_cut = True
+        if self._socket is not None:
+            with suppress(OSError):  # it has ended by itself
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+
+_mine = threading.local()
+
+
+def _socket_of(raw: Any) -> socket.socket | None:
+    """A second handle of a connection's socket, which stays valid for as long as it is kept; SQLite has none."""
+    if getattr(_mine, "raw", None) is not raw:
+        if getattr(_mine, "socket", None):
+            _mine.socket.close()
+        _mine.raw = raw
+        _mine.socket = socket.socket(fileno=os.dup(raw.fileno())) if hasattr(raw, "fileno") else None
+    found: socket.socket | None = _mine.socket
+    return found
+
+
+@cache
+def reader() -> Reader:
+    """This process's own; three of four threads are left to those who do not wait for the database."""
+    return Reader(max(1, min(READERS + WAITERS, settings.THREADS // 4)))

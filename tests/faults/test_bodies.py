@@ -1,0 +1,121 @@
+"""Fault 69: bodies that drip, or never come, hold no thread that weather needs."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+
+import pytest
+import requests
+
+from tests.edge.problem import code_of
+from tests.edge.wire import parsed
+from tests.servers import Instance, eventually
+
+HIT = "/api/v1/weather?lat=40.7&lon=-74.0"
+LOGIN = "/admin/login/"
+PATHS = [LOGIN, "/admin/prewarm/city/import/", "/admin/../x", "/admin/x", "/internal/edge-counts", HIT, "/nothing", "/"]
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory, valkey_server, simulator_server) -> Iterator[Instance]:
+    """An instance of one worker with 16 threads."""
+    servers = {"REDIS_URL": valkey_server.url, "OPEN_METEO_URL": simulator_server.url}
+    with Instance(tmp_path_factory.mktemp("small"), WORKERS=1, THREADS=16, **servers) as started:
+        started.get(HIT)
+        yield started
+
+
+def begun(instance: Instance, path: str, length: int = 5000) -> socket.socket:
+    """A form of which the first bytes have come."""
+    connection = instance.connect()
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+    connection.sendall(f"{head}Content-Length: {length}\r\n\r\na=".encode())
+    return connection
+
+
+@contextmanager
+def dripping(instance: Instance, paths: list[str], count: int) -> Iterator[list[socket.socket]]:
+    """As many forms at once, to which a byte is added ten times a second."""
+    ended = threading.Event()
+    with ExitStack() as stack:
+        connections = [stack.enter_context(begun(instance, paths[at % len(paths)])) for at in range(count)]
+
+        def drip() -> None:
+            while not ended.wait(0.1):
+                for connection in connections:
+                    with suppress(OSError):
+                        connection.send(b"a")
+
+        dripper = threading.Thread(target=drip)
+        dripper.start()
+        try:
+            yield connections
+        finally:
+            ended.set()
+            dripper.join()
+
+
+def answer_to(connection: socket.socket, within_seconds: float = 20) -> tuple[int, dict[str, str], str]:
+    connection.settimeout(within_seconds)
+    answer = b""
+    with suppress(ConnectionError):  # it may be hung up on while it sends
+        while part := connection.recv(65536):
+            answer += part
+    return parsed(answer)
+
+
+def test_three_hundred_dripping_bodies_keep_no_hit_waiting(small):
+    with dripping(small, PATHS, 300):
+        slowest = max(small.get(HIT, headers={"x-client-id": f"{at}"}, timeout=5).elapsed for at in range(50))
+    print(f"the slowest of 50 hits beside 300 dripping bodies took {slowest.total_seconds() * 1000:.1f} ms")
+
+
+def test_of_many_dripping_forms_all_but_a_few_are_told_at_once_to_come_again(small):
+    with dripping(small, [LOGIN], 12) as connections:
+        refused = [told for told in map(soon_told, connections) if told]
+    assert len(refused) == 8  # four of sixteen threads may read
+    assert {code_of(*told) for told in refused} == {"overloaded"}
+
+
+def soon_told(connection: socket.socket) -> tuple[int, dict[str, str], str] | None:
+    try:
+        return answer_to(connection, within_seconds=1)
+    except TimeoutError:
+        return None
+
+
+def test_a_form_that_drips_is_refused_when_its_time_is_over(small):
+    with dripping(small, [LOGIN], 1) as (connection,):
+        began = time.monotonic()
+        told = answer_to(connection, within_seconds=30)
+    assert code_of(*told) == "invalid_parameter" and "did not come within 10 s" in told[2]
+    assert time.monotonic() - began > 9
+
+
+def test_a_form_that_falls_silent_is_hung_up_on_and_others_are_left_alone(small):
+    with begun(small, LOGIN) as silent, requests.Session() as busy:
+        for _ in range(6):
+            assert busy.get(f"{small.base}/health", timeout=5).ok
+            time.sleep(5)
+        assert code_of(*answer_to(silent, within_seconds=1)) == "invalid_parameter"
+
+
+def test_who_hangs_up_in_mid_form_makes_room_at_once(small):
+    for _ in range(10):
+        begun(small, LOGIN).close()
+    without_token = 403
+    eventually(lambda: requests.post(small.base + LOGIN, {"username": "ann"}, timeout=5).status_code == without_token)
+
+
+def test_a_body_longer_than_any_form_is_refused_unread(small):
+    with begun(small, LOGIN, length=9_000_000) as connection:
+        told = answer_to(connection)
+    assert code_of(*told) == "invalid_parameter" and "more than 8 MB" in told[2]
+
+
+@pytest.mark.parametrize("path", [HIT, "/nothing", "/health", "/administration"])
+def test_where_nothing_is_sent_a_body_is_not_waited_for(small, path):
+    with begun(small, path) as connection:
+        assert answer_to(connection, within_seconds=5)[0] in (404, 405)

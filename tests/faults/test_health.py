@@ -1,0 +1,71 @@
+"""Faults 61 and 76: /health asked without end, and by many at once while Redis hangs."""
+
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.outage import seconds
+from weathernote.health import Remembered
+
+pytest_plugins = ["tests.redis_fixtures"]
+
+
+def commands(valkey) -> int:
+    return valkey.info("stats")["total_commands_processed"]
+
+
+def written(valkey) -> int:
+    """Commands that change something, as a replica would be sent them."""
+    return sum(one["calls"] for name, one in valkey.info("commandstats").items() if name[8:] in ("hset", "expire"))
+
+
+def test_a_thousand_calls_cost_redis_a_few_commands_a_second(api, valkey):
+    api.get("/health")
+    before, began = commands(valkey), time.monotonic()
+    assert {api.get("/health").status_code for _ in range(1000)} == {200}
+    looks = time.monotonic() - began + 1
+    assert commands(valkey) - before <= 3 * looks + 1  # one is this count's own
+
+
+def test_a_look_writes_nothing(api, valkey):
+    api.get("/api/v1/weather?lat=1&lon=1")
+    valkey.config_resetstat()
+    api.get("/health")
+    assert written(valkey) == 0 and valkey.info("commandstats")["cmdstat_hgetall"]["calls"] == 1
+
+
+def test_of_many_at_once_one_asks_redis(valkey):
+    looked, go = [], threading.Event()
+
+    def look() -> str:
+        looked.append(1)
+        go.wait(10)
+        return "ok"
+
+    state = Remembered(look)
+    with ThreadPoolExecutor(20) as pool:
+        asked = [pool.submit(state.value) for _ in range(20)]
+        time.sleep(0.1)
+        go.set()
+        assert {one.result() for one in asked} == {"ok"} and len(looked) == 1
+
+
+def test_what_was_seen_is_seen_anew_after_a_second():
+    now, looks = [0.0], iter("abc")
+    state = Remembered(lambda: next(looks), lambda: now[0])
+    seen = [(state.value(), now.__setitem__(0, at))[0] for at in (0.9, 1.0, 1.9, 2.1)]
+    assert seen == ["a", "a", "b", "b"] and state.value() == "c"
+
+
+@pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL])
+def test_forty_at_once_hear_within_moments_that_redis_is_gone(api, own, number):
+    api.get("/health")
+    server = own()
+    server.signal(number)
+    with ThreadPoolExecutor(40) as pool:
+        waits = list(pool.map(lambda _: seconds(lambda: api.get("/health")), range(40)))
+    assert max(waits) < 1
+    assert api.get("/health").json() == {"status": "degraded", "redis": "down", "upstream": "ok"}

@@ -1,0 +1,45 @@
+"""Work of staff that goes on behind their request."""
+
+import threading
+
+import pytest
+
+from prewarm import behind
+from tests.servers import eventually
+
+
+@pytest.fixture(autouse=True)
+def _nothing_ends(monkeypatch):
+    monkeypatch.setattr(behind, "is_ending", threading.Event())
+
+
+def test_one_piece_is_under_way_at_a_time():
+    go = threading.Event()
+    first = behind.begin(lambda: go.wait(10))
+    assert first and behind.begin(lambda: None) is None
+    go.set()
+    assert first.result(10) is True
+    assert eventually(lambda: behind.begin(lambda: "second")).result(10) == "second"
+
+
+def test_what_fails_is_told_and_makes_room():
+    def fails():
+        raise LookupError("gone")
+
+    first = eventually(lambda: behind.begin(fails))
+    with pytest.raises(LookupError):
+        first.result(10)
+    assert eventually(lambda: behind.begin(lambda: 1)).result(10) == 1
+
+
+def test_a_process_that_ends_tells_the_work_and_waits_until_it_has_written_down_how_far_it_came():
+    written = []
+
+    def work():
+        behind.is_ending.wait(10)
+        written.append("stopped")
+
+    assert eventually(lambda: behind.begin(work))
+    behind._end()
+    behind._alone.release()
+    assert written == ["stopped"]

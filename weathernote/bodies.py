@@ -1,0 +1,138 @@
+"""The bodies of requests: read whole before anything looks at them, few at a time and within a deadline.
+
+A thread of the server is held for as long as a body is on its way: granian gives no way to end a read, nor to answer
+while another thread reads. So few threads may read, and paths that need no body get none.
+"""
+
+import os
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import BytesIO
+from pathlib import Path
+from tempfile import SpooledTemporaryFile
+from time import monotonic
+from typing import IO, Any
+
+from django.conf import settings
+
+from weathernote.problems import Problem, invalid_parameters
+
+#: The edge's own bound for staff's forms.
+LARGEST_BYTES = 8 * 2**20
+#: From the first byte to the last.
+DEADLINE_SECONDS = 10
+#: Longer than any answer takes, shorter than idle connections live: who is silent for so long waits for nothing.
+SILENT_SECONDS = 20
+
+_AT_ONCE_BYTES = 256
+_WAITED_SECONDS = 0.001
+_LOOK_SECONDS = 5
+# In Linux' `struct tcp_info`: milliseconds since data was last sent and received.
+_LAST_SENT, _LAST_RECEIVED, _TCP_INFO_BYTES = 44, 52, 56
+_OPEN_FILES = Path("/proc/self/fd")
+
+#: The other threads serve weather.
+_readers = threading.BoundedSemaphore(max(1, min(8, settings.THREADS // 4)))
+
+
+def nothing() -> IO[bytes]:
+    """The body of a request that may have none."""
+    return BytesIO()
+
+
+def whole(environ: dict[str, Any]) -> IO[bytes]:
+    """The request's body; a Problem where it is too long, is too slow, ends too soon, or too many are read at once."""
+    length = _length(environ.get("CONTENT_LENGTH"))
+    if not length:
+        return nothing()
+    if length > LARGEST_BYTES:
+        raise _wrong(f"has more than {LARGEST_BYTES // 2**20} MB")
+    if not _readers.acquire(blocking=False):
+        text = "Too many forms are sent at once; come again in 10 s."
+        raise Problem("overloaded", text, retry_after_seconds=DEADLINE_SECONDS)
+    try:
+        with _hanging_up_on_silence(environ.get("REMOTE_ADDR", "")):
+            return _read(environ["wsgi.input"], length)
+    finally:
+        _readers.release()
+
+
+def _length(given: str | None) -> int:
+    # As Django has it: a body whose length is not told is none.
+    return int(given) if given and given.isascii() and given.isdecimal() and len(given) < 20 else 0
+
+
+def _read(source: Any, length: int) -> IO[bytes]:
+    body: IO[bytes] = SpooledTemporaryFile(settings.FILE_UPLOAD_MAX_MEMORY_SIZE)  # noqa: SIM115 - the request's, as long as it lives
+    began = before = monotonic()
+    left, piece = length, 1
+    while left:
+        # It comes back with so many bytes and no fewer: one at a time where one had to be waited for, and after each
+        # the deadline is looked at.
+        part = source.read(min(piece, left))
+        now = monotonic()
+        if not part:
+            raise _wrong("ended too soon")
+        if now - began > DEADLINE_SECONDS:
+            raise _wrong(f"did not come within {DEADLINE_SECONDS} s")
+        body.write(part)
+        left -= len(part)
+        piece = 1 if now - before > _WAITED_SECONDS else _AT_ONCE_BYTES
+        before = now
+    body.seek(0)
+    return body
+
+
+def _wrong(detail: str) -> Problem:
+    return invalid_parameters([("body", detail)])
+
+
+# ── bodies that do not come at all ────────────────────────────────────────────────────────────────
+
+
+@contextmanager
+def _hanging_up_on_silence(address: str) -> Iterator[None]:
+    """Ends the read if the client falls silent, by the address's silent connections: which is whose, nobody tells."""
+    is_read = threading.Event()
+    threading.Thread(target=_watch, args=(is_read, address), daemon=True, name="body-watch").start()
+    try:
+        yield
+    finally:
+        is_read.set()
+
+
+def _watch(is_read: threading.Event, address: str) -> None:
+    while not is_read.wait(_LOOK_SECONDS):
+        for connection in _connections_of(address):
+            with connection, suppress(OSError):
+                if _silent_seconds(connection) >= SILENT_SECONDS:
+                    connection.shutdown(socket.SHUT_RD)
+
+
+def _connections_of(address: str) -> Iterator[socket.socket]:
+    """Copies of this process's connections to an address; nothing where the system does not tell (macOS)."""
+    if not _OPEN_FILES.exists():
+        return
+    for file in list(_OPEN_FILES.iterdir()):
+        with suppress(OSError):  # closed meanwhile
+            if file.is_socket():
+                connection = socket.socket(fileno=os.dup(int(file.name)))
+                if _is_of(connection, address):
+                    yield connection
+                else:
+                    connection.close()
+
+
+def _is_of(connection: socket.socket, address: str) -> bool:
+    with suppress(OSError, IndexError):
+        served = connection.getsockname()[1] == settings.PORT
+        return served and connection.getpeername()[0].removeprefix("::ffff:") == address.removeprefix("::ffff:")
+    return False
+
+
+def _silent_seconds(connection: socket.socket) -> float:
+    told = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
+    return float(min(struct.unpack_from("=I", told, at)[0] for at in (_LAST_SENT, _LAST_RECEIVED)) / 1000)

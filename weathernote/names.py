@@ -1,0 +1,101 @@
+"""Host names of Redis, looked up beside the requests: a name server that hangs holds nobody up."""
+
+import ipaddress
+import socket
+import threading
+from time import monotonic
+from typing import Any
+
+from redis.connection import Connection, SSLConnection
+
+
+class Names:
+    """The addresses of hosts, as they were told last.
+
+    A lookup has no timeout of its own, so it runs in a thread. Whoever connects waits for it for a moment; while it
+    hangs, or fails, the last addresses are taken, and where there are none the host counts as out of reach.
+    """
+
+    def __init__(self) -> None:
+        self._addresses: dict[str, list[str]] = {}
+        self._lookups: dict[str, _Lookup] = {}
+        self._lock = threading.Lock()
+
+    def addresses(self, host: str, within_seconds: float) -> list[str]:
+        """One or more, in the order to be tried; OSError where the name is unknown, or unknown so far."""
+        if _is_address(host):
+            return [host]
+        began = monotonic()
+        with self._lock:
+            lookup = self._lookups.get(host)
+            if lookup is None:
+                lookup = self._lookups[host] = _Lookup(began)
+                threading.Thread(target=self._look_up, args=(host, lookup), name="names", daemon=True).start()
+        # Of one that hangs only the first seconds are waited for, however many come.
+        lookup.done.wait(max(0.0, lookup.began + within_seconds - began))
+        known = lookup.addresses or self._addresses.get(host)
+        if not known:
+            raise lookup.failure or TimeoutError("the name server does not answer")
+        return known
+
+    def _look_up(self, host: str, lookup: "_Lookup") -> None:
+        try:
+            found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+            lookup.addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
+            self._addresses[host] = lookup.addresses
+        except (OSError, UnicodeError) as error:
+            lookup.failure = OSError(f"{type(error).__name__}: {error}")
+        with self._lock:
+            self._lookups.pop(host, None)
+        lookup.done.set()
+
+
+class _Lookup:
+    def __init__(self, began: float) -> None:
+        self.began = began
+        self.done = threading.Event()
+        self.addresses: list[str] = []
+        self.failure: OSError | None = None
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
+class NamedConnection(Connection):
+    """redis-py's connection, whose host is looked up by `names`; lookup and connection share its connect timeout."""
+
+    def __init__(self, *, names: Names, **options: Any) -> None:
+        super().__init__(**options)
+        self._names = names
+
+    def _connect(self) -> socket.socket:
+        name, timeout_seconds = self.host, self.socket_connect_timeout or 0.1
+        ends = monotonic() + timeout_seconds
+        failure: OSError | None = None
+        try:
+            for address in self._names.addresses(name, timeout_seconds / 2):
+                self.host = address
+                # A little is left where the lookup took its part.
+                self.socket_connect_timeout = max(ends - monotonic(), timeout_seconds / 4)
+                try:
+                    connected: socket.socket = super()._connect()
+                except OSError as error:
+                    failure = error
+                else:
+                    return connected
+        finally:
+            self.host, self.socket_connect_timeout = name, timeout_seconds
+        raise failure or OSError(f"{name} has no address")
+
+
+class NamedConnectionOverTls(SSLConnection, NamedConnection):
+    """The certificate is that of the name."""
+
+
+#: What stands for redis-py's connections where a request may wait for one.
+BY_NAME: dict[type, type[NamedConnection]] = {Connection: NamedConnection, SSLConnection: NamedConnectionOverTls}

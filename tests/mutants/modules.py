@@ -27,6 +27,9 @@ TESTS: dict[str, tuple[str, ...]] = {
 
 #: By module and by a part of the change as it is shown.
 EQUIVALENT: dict[str, dict[str, str]] = {
+    "weather/quota.py": {
+        "int(now [// → /] seconds)": "cut to a whole number all the same",
+    },
     "weather/freshness.py": {
         "_HIGHEST_PRICE = [": "at half of it even a cell asked for 10,000 times a second has the longest interval",
         "_HALVINGS = [": "one halving more or less is a billionth of a billionth of the price",

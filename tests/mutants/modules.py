@@ -52,6 +52,7 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "weather/budget_script.py": {
         "held['closed:until'] or [0 →": "a second about the beginning of 1970 is over",
         "held['paused:until'] or [0 →": "a second about the beginning of 1970 is over",
+        "held.refreshed or [0 → -1]": "the larger of it and of what is not less than nothing",
         "if left [< → <=] room then": "what is equal is set to what it is",
         "then granted = math.max([0 → -1], room)": "what is room enough for the least is never less than nothing",
         "LIFE_SECONDS = 2 * [86_400 → 86399]": "any life longer than a day will do",

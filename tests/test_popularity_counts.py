@@ -169,3 +169,36 @@ def test_the_counts_outlive_seven_half_lives(seen, valkey, clock, half_life_seco
     short.flush()
     life_seconds = math.ceil(7 * half_life_seconds)
     assert before <= valkey.pexpiretime("popularity:now") - life_seconds * 1000 <= time.time() * 1000
+
+
+def test_a_count_written_by_hand_costs_no_more_than_64_octaves_of_the_census(seen, valkey, monkeypatch):
+    seen.saw(Cell(1, 1), 2)
+    seen.flush()
+    valkey.zadd("popularity:cells", {Cell(2, 2).key: 1e300})
+    asked: list[int] = []
+    ask = redis.ask
+
+    def counted(*commands):
+        asked.append(len(commands))
+        return ask(*commands)
+
+    monkeypatch.setattr(redis, "ask", counted)
+    seen.census()
+    assert max(asked) == 64 * 4 + 2
+
+
+def test_a_count_without_end_is_none(seen, valkey):
+    seen.saw(Cell(1, 1), 2)
+    seen.flush()
+    valkey.zadd("popularity:cells", {Cell(2, 2).key: math.inf})
+    assert seen.rates([Cell(2, 2)]) == {Cell(2, 2): 0.0}
+
+
+def test_the_thread_has_ended_when_it_was_stopped(monkeypatch):
+    monkeypatch.setattr(popularity, "FLUSH_SECONDS", 0.01)
+    Popularity().stop()
+    started = Popularity()
+    started.start()
+    thread = started._thread
+    started.stop()
+    assert thread is not None and not thread.is_alive()

@@ -39,6 +39,7 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "math.floor(time[2] / [1000 →": "a millisecond, where windows are told apart by a second",
         "math.abs(ends - ARGV[2]) > [1000 →": "a millisecond, where windows are told apart by a second",
         "math.abs(ends - ARGV[2]) [> → >=]": "a millisecond, where windows are told apart by a second",
+        "'spent:' .. length) or [0 → -1])": "of less than nothing nothing is given back",
         "return [0 → ": "nobody reads what giving back replies",
         "return [1 → ": "nobody reads what giving back replies",
     },

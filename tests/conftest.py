@@ -34,7 +34,7 @@ LIFTED = dict.fromkeys(
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where processes share the work, a file's tests stay together with their servers, as those of the edge do."""
     for item in items:
-        group = "edge" if item.path.parent.name == "edge" else str(item.path)
+        group = folder if (folder := item.path.parent.name) in ("edge", "image") else str(item.path)
         item.add_marker(pytest.mark.xdist_group(group))
 
 

@@ -17,7 +17,7 @@ from tests.image.project import Composed, Project, image_names
 
 VERSION = "1.0.0"
 NEIGHBOURS = Path(__file__).parent / "neighbours"
-TOOLS = "unshare nsenter ip tar openssl debootstrap podman runc catatonit curl docker".split()
+TOOLS = "unshare nsenter setpriv ip tar openssl debootstrap podman runc catatonit curl docker".split()
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 
@@ -40,7 +40,8 @@ def why_not(codename: str) -> str:
         return "a Debian is made with Debian's keys: debian-archive-keyring"
     for address in (f"{debian.mirror(codename)}/dists/{codename}/Release", f"{debian.index()}/pip/"):
         try:
-            requests.head(address, timeout=10, allow_redirects=True, verify=str(debian.certificates()))
+            answer = requests.head(address, timeout=10, allow_redirects=True, verify=str(debian.certificates()))
+            answer.raise_for_status()
         except requests.RequestException:
             return "an image is built of packages, and their registries cannot be reached"
     return ""

@@ -24,11 +24,11 @@ def mirror(codename: str) -> str:
     """As apt on this machine has it, if that is the same Debian."""
     told = _said("apt-get", "indextargets", "--format", "$(CODENAME) $(REPO_URI)", "Created-By: Packages")
     found = re.findall(rf"^{codename} (https?://\S+)$", told, re.MULTILINE)
-    return found[0] if found else ""
+    return (found[0] if found else "").rstrip("/")
 
 
 def index() -> str:
-    return dict(_pip_settings()).get("index-url", "")
+    return dict(_pip_settings()).get("index-url", "").rstrip("/")
 
 
 def certificates() -> Path:

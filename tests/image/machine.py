@@ -27,8 +27,9 @@ class Machine:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True)
-        namespaces = ["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
-        self._holder = Process(["unshare", *namespaces, "sh", "-c", _INIT, str(folder)], folder / "log")
+        # With the tests it ends too, however they end.
+        holder = ["setpriv", "--pdeathsig=KILL", "unshare", "--kill-child", "--fork", "--pid", "--mount-proc", "--net"]
+        self._holder = Process([*holder, "sh", "-c", _INIT, str(folder)], folder / "log")
         try:
             eventually(lambda: "up" in self._holder.said().split())
         except BaseException:

@@ -31,13 +31,6 @@ LIFTED = dict.fromkeys(
 ) | {"COLD_SHARE_PER_ADDRESS": 1}
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where processes share the work, a file's tests stay together with their servers, as those of the edge do."""
-    for item in items:
-        group = folder if (folder := item.path.parent.name) in ("edge", "image") else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(scope="session")
 def the_valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
     server = Valkey(tmp_path_factory.mktemp("valkey"))

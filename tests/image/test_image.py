@@ -149,6 +149,8 @@ def stopped(composed: Composed, request: pytest.FixtureRequest) -> Iterator[str]
     composed.compose("stop", request.param, timeout_seconds=100)
     yield request.param
     composed.up(request.param, options=("--no-deps",))
+    # It is well by its last check before it stopped; what is told to the edge while it starts ends it.
+    eventually(composed.is_trusted, within_seconds=60, every_seconds=0.5)
 
 
 @pytest.mark.parametrize("stopped", ["instance-1", "prewarm", "edge", "redis", "postgres"], indirect=True)

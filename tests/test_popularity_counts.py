@@ -81,6 +81,7 @@ def test_the_census_counts_every_cell_asked_for_twice_at_nearly_its_rate(seen, v
     for counted, asked in zip(sorted(told), sorted(asked for asked in times if asked >= 2), strict=True):
         # An octave has four steps, and the middle of one stands for it.
         assert asked / 2 ** (1 / 8) <= counted * 1.000001 and counted <= asked * 2 ** (1 / 8) * 1.000001
+        assert math.log2(counted / 1.5) * 4 % 1 == pytest.approx(0.5)
 
 
 @of_one_server
@@ -141,6 +142,16 @@ def test_what_was_counted_from_a_landmark_further_ahead_tells_nothing(seen, cloc
     seen.saw(Cell(2, 2))
     seen.flush()
     assert seen.rates([Cell(1, 1), Cell(2, 2)]) == pytest.approx({Cell(2, 2): seen.rate_of_one})
+
+
+@pytest.mark.parametrize("half_lives", [499, 500, 501, 1_500])
+def test_after_a_long_silence_one_request_is_one(seen, clock, half_lives):
+    seen.saw(Cell(1, 1), 1_000)
+    seen.flush()
+    clock.now += half_lives * HALF_LIFE
+    seen.saw(Cell(2, 2))
+    seen.flush()
+    assert seen.rates([Cell(2, 2)])[Cell(2, 2)] == pytest.approx(seen.rate_of_one)
 
 
 def test_both_half_lives_are_told_of_every_request(seen, clock):

@@ -242,14 +242,25 @@ def test_without_memory_for_counts_requests_pass_uncounted(limited, valkey):
     assert (response.status_code, response["RateLimit"]) == (200, '"client";r=60;t=60')
 
 
+def bucket_on_another_clock() -> str:
+    """The bucket's script with the seconds and the microseconds as its fourth and fifth argument."""
+    text = redis._script_texts[ClientTokenBucketThrottle.script.sha]
+    assert text.count("redis.call('TIME')") == 1
+    return text.replace("redis.call('TIME')", "{ARGV[4], ARGV[5]}")
+
+
+def test_a_token_that_comes_within_a_millisecond_is_waited_for(limited, valkey):
+    script, now = bucket_on_another_clock(), (1_800_000_000, 0)
+    assert valkey.eval(script, 1, KEY, 1_000, 3, 3, *now) == [1, 0, 1_000, 0]
+    assert valkey.eval(script, 1, KEY, 1_000, 3, 1, *now) == [0, 0, 1_000, 334]
+
+
 @hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.sampled_from([(20, 10_000), (8, 1_000)]), st.lists(st.tuples(st.integers(0, 1_500), st.integers(1, 9))))
 def test_a_bucket_holds_what_was_refilled_and_not_yet_taken(limited, valkey, size, calls):
     """The script on a clock of the test's; a token comes after a whole number of milliseconds."""
     limit, window = size
-    text = redis._script_texts[ClientTokenBucketThrottle.script.sha]
-    assert text.count("redis.call('TIME')") == 1
-    script = text.replace("redis.call('TIME')", "{ARGV[4], ARGV[5]}")
+    script = bucket_on_another_clock()
     valkey.delete(KEY)
     now, tokens, each = 1_800_000_000_000, Fraction(limit), window // limit
     for passed, taken in calls:

@@ -27,6 +27,9 @@ TESTS: dict[str, tuple[str, ...]] = {
 
 #: By module and by a part of the change as it is shown.
 EQUIVALENT: dict[str, dict[str, str]] = {
+    "weather/quota.py": {
+        "int(now [// → /] seconds)": "cut to a whole number all the same",
+    },
     "weather/freshness.py": {
         "_HIGHEST_PRICE = [": "at half of it even a cell asked for 10,000 times a second has the longest interval",
         "_HALVINGS = [": "one halving more or less is a billionth of a billionth of the price",
@@ -70,8 +73,28 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "weather/forecast.py": {
         "if hypot(east, north)": "winds of tenths of a km/h cancel out to far less, or leave far more",
     },
+    "weather/popularity.py": {
+        "FLUSH_SECONDS = [": "how often Redis is told changes no count",
+        "tonumber(time[1]) [+ → -] tonumber(time[2]) / 1e6": "less than two seconds of a half-life",
+        "if half_lives [> → <=] 500": "divided every time, the counts are worth the same",
+        "if half_lives > [500 →": "one half-life sooner or later, the counts are worth the same",
+        "if surplus > [0 → -1]": "of no surplus nothing is taken away",
+        "MOST_CELLS, *pairs))[[0 → -1]]": "one command has one reply, the first and the last",
+        "max([1.0 → 2.0], float(best[1])": "one more octave in which nothing lies",
+        "_MOST_WAITING = [": "one request more or less of 200,000",
+        "_PAIRS_AT_ONCE = [": "how many are told at once changes no count",
+    },
     "weather/price.py": {
         '"EX", LIFE_SECONDS))[[0 → -1]]': "one command has one reply, the first and the last",
+    },
+    "weather/query.py": {
+        "values[[0 → -1]]": "of one value, the first and the last",
+    },
+    "ratelimit/throttling.py": {
+        "math.floor(time[2] / [1000 →": "a millisecond more or less",
+        "[math.floor → math.ceil](time[2] / 1000)": "a millisecond more or less",
+        "if left [< → <=] 0 then": "the last millisecond of a window",
+        "/ each + [0.001 → 0.002]": "a token comes after more than a millisecond",
     },
 }
 

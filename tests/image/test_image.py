@@ -143,7 +143,7 @@ def test_the_edge_has_no_way_to_the_data(composed: Composed, service):
         composed.execute("edge", "curl", "-sS", "--max-time", "2", f"telnet://{network['IPAddress']}:{port}")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def stopped(composed: Composed, request: pytest.FixtureRequest) -> Iterator[str]:
     """A service that was told to stop, with the grace that compose.yaml gives it; it is started again."""
     composed.compose("stop", request.param, timeout_seconds=100)

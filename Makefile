@@ -31,7 +31,7 @@ edge:
 
 test:
 	@$(PYTHON) deploy/venv.py requirements-dev.txt
-	@exec $(IN_VENV) -m pytest -n 2 --dist loadgroup $(ARGS)
+	@exec $(IN_VENV) -m pytest -n 2 --dist loadfile $(ARGS)
 
 bench:
 	@$(PYTHON) deploy/venv.py requirements-dev.txt

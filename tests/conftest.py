@@ -57,12 +57,8 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where processes share the work, a file's tests stay together with their servers, as those of the edge do."""
     if config.option.shuffle is not None:
         items[:] = shuffling.by_file(items, config.option.shuffle)
-    for item in items:
-        group = "edge" if item.path.parent.name == "edge" else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")

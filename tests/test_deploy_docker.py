@@ -1,7 +1,8 @@
 """The image and compose.yaml: by hadolint and Docker's own compose where they are, and by reading them.
 
-No image is built here. Instead the Dockerfile's steps are followed without Docker: the files that it copies, and no
-others, are served read-only by the command and asked by the health check that it names.
+tests/image builds the image and starts compose.yaml, where that can be done. Here the Dockerfile's steps are followed
+without Docker: the files that it copies, and no others, are served read-only by the command and asked by the health
+check that it names.
 """
 
 import hashlib

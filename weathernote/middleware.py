@@ -1,6 +1,7 @@
 """What every request passes through on its way in and out."""
 
 import re
+import threading
 from collections.abc import Callable
 from functools import lru_cache
 from random import getrandbits
@@ -19,6 +20,7 @@ from django.utils.module_loading import import_string
 from weathernote import account, networks
 from weathernote.account import Seen
 from weathernote.metrics import API_ROUTES, METHODS, route_of
+from weathernote.problems import Problem, respond
 
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
@@ -93,11 +95,13 @@ class Apart:
         self.before_view: list[Callable[..., Any]] = []
         self.staff = self._chain([*settings.PAGE_MIDDLEWARE, *settings.STAFF_MIDDLEWARE])
         self.pages = self._chain(settings.PAGE_MIDDLEWARE)
+        # A database that hangs holds up whoever looks for a session: three of four threads never do.
+        self.staff_places = threading.BoundedSemaphore(max(2, settings.THREADS // 4))
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if route_of(request.path_info) in API_ROUTES:
             return self._api(request)
-        return self.staff(request) if request.path_info.startswith(STAFF_PATH) else self.pages(request)
+        return self._staff(request) if request.path_info.startswith(STAFF_PATH) else self.pages(request)
 
     def process_view(self, request: HttpRequest, *view: Any) -> Any:
         if not request.path_info.startswith(STAFF_PATH):
@@ -111,6 +115,14 @@ class Apart:
         if response.status_code not in BODILESS:
             response.headers["Content-Length"] = str(len(response.content))
         return response
+
+    def _staff(self, request: HttpRequest) -> HttpResponseBase:
+        if not self.staff_places.acquire(blocking=False):
+            return respond(request, Problem("overloaded", "Too many pages of staff at once.", retry_after_seconds=5))
+        try:
+            return self.staff(request)
+        finally:
+            self.staff_places.release()
 
     def _chain(self, names: list[str]) -> Handler:
         handler = self.get_response

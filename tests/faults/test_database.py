@@ -16,6 +16,8 @@ pytest_plugins = ["tests.postgresql"]
 
 CREDENTIALS = {"Cookie": "sessionid=abcdefghijklmnopqrstuvwxyz012345", "Authorization": "Basic c3RhZmY6c2VjcmV0"}
 WEATHER = "/api/v1/weather?lat=1&lon=1"
+#: Far less than the 20 s for which SQLite waits for a lock, and enough for a hit on a busy machine.
+MOST_SECONDS = 5
 
 
 def test_the_api_serves_without_a_database(tmp_path, valkey, valkey_server, simulator):
@@ -71,8 +73,20 @@ def test_searches_of_a_locked_sqlite_do_not_hold_up_the_weather(tmp_path, few_th
         print(f"hits waited {max(waits):.2f} s at most; {statuses} {codes}")
         other.execute("ROLLBACK")
         assert statuses == {503} and codes == {"overloaded", "upstream_unavailable"}
-        assert max(waits) < 1
+        assert max(waits) < MOST_SECONDS
         eventually(lambda: instance.get("/api/v1/places?search=ber").status_code == 200, within_seconds=10)
+
+
+def test_pages_of_staff_over_a_locked_sqlite_do_not_hold_up_the_weather(tmp_path, few_threads):
+    with few_threads() as instance, sqlite3.connect(tmp_path / "db.sqlite3", isolation_level=None) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with ThreadPoolExecutor(40) as pool:
+            pages = [pool.submit(instance.get, "/admin/", headers=CREDENTIALS, timeout=60) for _ in range(40)]
+            eventually(lambda: sum(page.done() for page in pages) >= 36)
+            waits = [seconds_of_a_hit(instance) for _ in range(20)]
+            refused = [page.result() for page in pages if page.done()]
+            other.execute("ROLLBACK")
+        assert {page.json()["code"] for page in refused} == {"overloaded"} and max(waits) < MOST_SECONDS
 
 
 @pytest.fixture
@@ -96,7 +110,7 @@ def test_searches_of_a_silent_postgresql_do_not_hold_up_the_weather(silent):
     statuses, codes, waits = hits_beside_forty_searches(instance)
     print(f"hits waited {max(waits):.2f} s at most; {statuses} {codes}")
     assert statuses == {503} and codes == {"overloaded", "upstream_unavailable"}
-    assert max(waits) < 1
+    assert max(waits) < MOST_SECONDS
 
 
 def test_a_search_is_answered_ten_seconds_after_a_silent_failover(silent):

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.outage import seconds
 from weathernote.health import Remembered
 
 pytest_plugins = ["tests.redis_fixtures"]
@@ -61,11 +60,11 @@ def test_what_was_seen_is_seen_anew_after_a_second():
 
 
 @pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL])
-def test_forty_at_once_hear_within_moments_that_redis_is_gone(api, own, number):
+def test_forty_at_once_hear_from_one_look_that_redis_is_gone(api, own, number, lost):
     api.get("/health")
     server = own()
     server.signal(number)
     with ThreadPoolExecutor(40) as pool:
-        waits = list(pool.map(lambda _: seconds(lambda: api.get("/health")), range(40)))
-    assert max(waits) < 1
-    assert api.get("/health").json() == {"status": "degraded", "redis": "down", "upstream": "ok"}
+        told = [response.json() for response in pool.map(lambda _: api.get("/health"), range(40))]
+    assert told == [{"status": "degraded", "redis": "down", "upstream": "ok"}] * 40
+    assert len([reason for reason in lost if reason != "breaker_open"]) <= 3  # a look each second, on a slow machine

@@ -89,6 +89,9 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "weather/price.py": {
         '"EX", LIFE_SECONDS))[[0 → -1]]': "one command has one reply, the first and the last",
     },
+    "weather/validation.py": {
+        "distance_km [> → >=] FARTHEST_KM": "no distance is 120 km to the last digit",
+    },
     "weather/query.py": {
         "values[[0 → -1]]": "of one value, the first and the last",
     },

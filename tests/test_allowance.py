@@ -219,6 +219,28 @@ def test_who_stops_waiting_pays_for_what_comes_afterwards(charged, simulator, va
     assert valkey.get(CLIENT) == str(path.count(",") // 2 + 1)
 
 
+@pytest.fixture
+def busy(charged, valkey):
+    """Another process that has died has the slot for calls, and nobody waits long."""
+    valkey.set("slot:{open-meteo}:0", "another", px=3000)
+    service().fetcher.wait_seconds = service().waiting.wait_seconds = 0.2
+    return charged
+
+
+def test_who_stops_waiting_gets_back_what_nobody_asked_for(busy, simulator, valkey):
+    assert ask(busy, 1).status_code == 503
+    assert valkey.get(CLIENT) == "1"  # the cell is in the queue still
+    eventually(lambda: valkey.get(CLIENT) == "0")
+    assert simulator.state()["calls"] == 0
+
+
+def test_who_stops_waiting_pays_for_what_is_asked_for_later(busy, simulator, valkey):
+    assert ask(busy, 1).status_code == 503
+    valkey.delete("slot:{open-meteo}:0")
+    eventually(lambda: not service().fetcher._wanted)
+    assert valkey.get(CLIENT) == "1" and simulator.state()["cells"] == 1
+
+
 def test_who_stops_waiting_gets_back_what_nothing_comes_of(charged, simulator, valkey):
     service().waiting.wait_seconds = 0.1
     simulator.fault("hang", seconds=0.8)

@@ -164,12 +164,14 @@ class Fetcher:
         turns = self.conversation.turns(slot for slot in slots if slot not in self._talking)
         if self._begin_each(turns, wanted):
             return True
-        # Whoever has the slot fetches what we wait for, and takes our refreshes out of the queue when they are done.
+        # Whoever has the slot fetches what we wait for, and takes it out of the queue when it is done; a cold cell that
+        # nobody waits for leaves the queue by itself. What is neither there nor known then will not come.
         others = [cell for cell in wanted if self.conversation.slot_of(cell) not in self._talking]
+        now = monotonic()
+        may_end = [cell for cell in others if wanted[cell].spender == "refresh" or wanted[cell].is_left(now)]
+        ended = set(may_end) - self.conversation.still_wanted(may_end)
         self._answer(self._known([cell for cell in others if wanted[cell].is_awaited]))
-        refresh = [cell for cell in others if wanted[cell].spender == "refresh"]
-        gone = set(refresh) - self.conversation.still_wanted(refresh)
-        self._answer(dict.fromkeys(gone, UpstreamUnavailable("another process could not refresh the cell")))
+        self._answer(dict.fromkeys(ended, UpstreamUnavailable("nobody could ask for the cell in time")))
         return False
 
     def _queue(self, wanted: dict[Cell, Wanted]) -> None:
@@ -201,7 +203,8 @@ class Fetcher:
         """Begins a call with the slot; False where there is nothing to ask for with it."""
         if not turn.token:
             # Without Redis there is no queue that all have, and no slot but this process's own one call.
-            alone = [cell for cell, one in wanted.items() if one.spender == "cold"]
+            now = monotonic()
+            alone = [cell for cell, one in wanted.items() if one.spender == "cold" and not one.is_left(now)]
             ours = [cell for cell in alone if self.conversation.slot_of(cell) == turn.slot]
             turn = Turn(turn.slot, "", turn.cold or ours[: self.conversation.batch], turn.refresh)
         if not (turn.cold or turn.refresh) or (not turn.token and self._talking):
@@ -239,8 +242,12 @@ class Fetcher:
         """What no call of this process is about."""
         with self._changed:
             now = monotonic()
-            # What a call is about is told to whoever waits or paid, also when nobody waits for it any more.
-            self._wanted = {cell: one for cell, one in self._wanted.items() if one.until > now or one.is_asked}
+            # Whoever is charged for a cold cell hears what becomes of it, also when nobody waits for it any more.
+            self._wanted = {
+                cell: one
+                for cell, one in self._wanted.items()
+                if one.until > now or one.is_asked or one.spender == "cold"
+            }
             return {cell: wanted for cell, wanted in self._wanted.items() if not wanted.is_asked}
 
     def _use(self, turn: Turn) -> None:

@@ -151,9 +151,9 @@ class Waiting:
     # ── who pays ──────────────────────────────────────────────────────────────────────────────────
 
     def _settle(self, charges: Iterable[tuple[Charge, Future[Series], bool]]) -> None:
-        """Gives back what nothing came of, now or, where a call is still about the cell, when that has ended.
+        """Gives back the charges for which nothing was spent: now, or as soon as it is known what becomes of the cell.
 
-        With each charge its cell's future, and whether this process wanted the cell for no one else before.
+        Each charge comes with its cell's future and with whether its request was the first of this process to want it.
         """
         back = []
         for charge, future, is_first in charges:

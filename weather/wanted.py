@@ -26,4 +26,8 @@ class Wanted:
         """Whether the cell is to be queued: at once, and where others wait for it too again and again."""
         if self.queued_at is None:
             return True
-        return self.spender == "cold" and now - self.queued_at >= REQUEUE_SECONDS
+        return self.spender == "cold" and self.until > now and now - self.queued_at >= REQUEUE_SECONDS
+
+    def is_left(self, now: float) -> bool:
+        """Whether nobody waits for a cold cell any more, so that only who is charged for it has to be settled."""
+        return self.spender == "cold" and self.until <= now

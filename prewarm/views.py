@@ -21,8 +21,9 @@ from weathernote.problems import ProblemSerializer
 from weathernote.redis import Command
 
 LONGEST_SEARCH = 100
-#: What a search has to have in it, as a regular expression: blanks are no more than nothing.
-SOMETHING = r"\S"
+#: What a search has to have in it, as a regular expression: blanks are no more than nothing, and str.strip() takes these
+#: controls for blanks too.
+SOMETHING = r"[^\s\u001c-\u001f\u0085]"
 _CACHE_STATUS = {
     "found": "weathernote; hit; ttl={ttl}",
     "read": "weathernote; fwd=miss{stored}",

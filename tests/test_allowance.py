@@ -10,6 +10,7 @@ from tests.servers import eventually
 from tests.test_bad_input import problem_of
 from weather.allowance import Allowance, Charge, Exceeded
 from weather.budget import Budget
+from weather.cells import Cell
 from weather.quota import Granted
 from weather.service import service
 from weather.views import WeatherViewSet
@@ -266,6 +267,24 @@ def test_a_place_that_is_refused_costs_its_charge_once(charged, simulator, valke
     assert {ask(charged, 1).status_code for _ in range(8)} == {503}
     assert simulator.state()["calls"] == 1
     assert valkey.get(CLIENT) == "1"
+
+
+def test_nonsense_that_another_process_was_told_meanwhile_is_paid_for(busy, valkey):
+    service().fetcher.wait_seconds = service().waiting.wait_seconds = 5
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(ask, busy, 1)
+        eventually(lambda: valkey.exists("wanted:{open-meteo}:0"))
+        service().store.reject([Cell(1, 70)])  # as the process that has the slot would
+        assert asked.result().status_code == 503
+    assert valkey.get(CLIENT) == "1"
+
+
+def test_a_call_of_which_no_place_is_found_to_be_wrong_is_paid_for(charged, simulator, valkey):
+    simulator.fault("refused_place")
+    places = ",".join(str(n / 10) for n in range(20))
+    path = f"/api/v1/weather?lat={places}&lon={','.join(['7'] * 20)}"
+    assert charged.get(path, headers={"x-client-id": "phone"}).status_code == 503
+    assert valkey.get(CLIENT) == "20"
 
 
 def test_one_bad_place_of_several_is_charged_like_the_good_ones(charged, simulator, valkey):

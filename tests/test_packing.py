@@ -67,9 +67,9 @@ def test_values_with_more_decimals_are_held_with_those_of_their_variable():
     assert (kept["temperature_2m"][0], kept["precipitation"][0], kept["weather_code"][0]) == (1.3, 1.26, 1)
 
 
-@given(st.integers(0, 4_102_444_799), st.integers(-72, 24))
+@given(st.integers(0, 4_102_444_799), st.integers(-72, 1))
 def test_when_it_was_fetched_is_told_without_unpacking_the_rest(moment, hours):
-    series = replace(a_series(rows=2), fetched_at=moment, start=(moment // 3600 + min(hours, 23)) * 3600)
+    series = replace(a_series(rows=2), fetched_at=moment, start=(moment // 3600 + hours) * 3600)
     if series.start - moment >= -3 * 86_400:
         assert fetched_at(pack(series)) == moment
 
@@ -88,7 +88,7 @@ START = a_series().start
         ("elevation", -12_000, -12_000.1),
         ("elevation", None, True),
         ("fetched_at", START + 3 * 86_400, START + 3 * 86_400 + 1),
-        ("fetched_at", START - 86_400, START - 86_401),
+        ("fetched_at", START - 7200, START - 7201),
         ("start", START - 3600, START - 1800),
         ("source", "a" * 20, "a" * 21),
     ],

@@ -4,12 +4,15 @@ Read once for the same bytes under the same key (store.py), so that a hit does n
 """
 
 import json
+import re
 from collections.abc import Mapping, Set
 from typing import Any, NoReturn
 
 from weather import zones
 from weather.forecast import CURRENT_UNITS, DAILY_UNITS, HOURLY_UNITS
 
+# A number with so many digits, or such an exponent, may be beyond all that a float holds; none of ours comes near.
+_ENDLESS = re.compile(rb"[0-9][eE]\+?[0-9]{3}|[0-9]{40}")
 _NUMBER = frozenset({int, float, type(None)})
 _TEXT = frozenset({str})
 #: What is not a number or null; a day without a sunrise has null there.
@@ -30,8 +33,11 @@ class OtherShape(ValueError):
 
 def zone_of_answer(text: bytes, *, is_forecast: bool) -> str:
     """The time zone that an answer names; OtherShape where the text is none, RecursionError where it is a deep nest."""
+    if _ENDLESS.search(text):
+        raise OtherShape("a number without end")
     try:
-        body = json.loads(text, parse_constant=_refuse)
+        # Decoded apart, for JSON alone would let half of a character pass.
+        body = json.loads(text.decode(), parse_constant=_refuse)
     except ValueError:
         raise OtherShape("no JSON") from None
     zone = body.get("timezone") if type(body) is dict else None
@@ -43,6 +49,9 @@ def zone_of_answer(text: bytes, *, is_forecast: bool) -> str:
     else:
         _check_values(body.get("current"), _CURRENT_NAMES)
     _check_grid(body.get("grid"))
+    units = body.get("units")
+    if type(units) is not dict or not set(map(type, units.values())) <= _TEXT:
+        raise OtherShape("no names of units")
     return zone
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from time import time
 
-from weather.budget_script import BUDGET, CLOSE, FAIL, succeed
+from weather.budget_script import BUDGET, CLOSE, FAIL, LONGEST_CLOSED_SECONDS, succeed
 from weather.quota import COLD_SHARE, WINDOW_SECONDS, BudgetWindow, Denied, Granted, Quota, Reason, Spender
 from weather.upstream_errors import Window
 from weathernote import redis
@@ -82,9 +82,10 @@ class Budget:
         flat = redis.value(redis.ask(("HGETALL", self.key))[0])
         held = dict(zip(flat[::2], flat[1::2], strict=True))
         with self._lock, suppress(ValueError):  # written by hand
+            latest = self._clock() + LONGEST_CLOSED_SECONDS
             self.quota.failures = int(held.get(b"failures", 0))
-            self.quota.paused_until = float(held.get(b"paused:until", 0))
-            self.quota.closed_until = max(self.quota.closed_until, float(held.get(b"closed:until", 0)))
+            self.quota.paused_until = min(float(held.get(b"paused:until", 0)), latest)
+            self.quota.closed_until = max(self.quota.closed_until, min(float(held.get(b"closed:until", 0)), latest))
 
     def _exchanged(self, weight: int, least: int, spender: Spender) -> tuple[int, Reason, float, int]:
         with self._lock:

@@ -5,6 +5,8 @@ from weathernote.redis import Command
 
 #: The hash outlives the longest window, so that no key is without a life and none is lost in use.
 LIFE_SECONDS = 2 * 86_400
+#: For so long at most Open-Meteo is left alone: to the end of the day, or for as long as it may ask for.
+LONGEST_CLOSED_SECONDS = 86_400
 
 _NOW = """
 local now = tonumber(ARGV[1])
@@ -72,7 +74,9 @@ for at = 7, #ARGV, 6 do
     narrow(budget - math.floor(budget / 100) - spent, 'pace', ends)
   end
 end
-local closed, paused = held['closed:until'] or 0, held['paused:until'] or 0
+-- Nothing that the service writes is further ahead; a time without end would be passed on as long as a process lives.
+local closed = math.min(held['closed:until'] or 0, now + {LONGEST_CLOSED_SECONDS})
+local paused = math.min(held['paused:until'] or 0, now + {LONGEST_CLOSED_SECONDS})
 if closed > now then narrow(0, 'closed', closed - now) end
 if paused > now then narrow(0, 'failures', paused - now) end
 

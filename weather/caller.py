@@ -10,7 +10,7 @@ from weather.budget import Budget, Denied
 from weather.cells import Cell
 from weather.conversation import Conversation, Turn
 from weather.forecast import Series
-from weather.openmeteo import PlaceRejected, UpstreamError, UpstreamNonsense, UpstreamRefused, whole
+from weather.openmeteo import CallRejected, PlaceRejected, UpstreamError, UpstreamNonsense, UpstreamRefused, whole
 from weather.quota import WINDOW_SECONDS, Spender
 from weathernote import metrics
 
@@ -100,7 +100,7 @@ class Caller:
             if middle == 0:
                 fetched[group[0]] = got
             groups.extend((group[:middle], group[middle:]) if middle else ())
-        unresolved = UpstreamNonsense("Open-Meteo rejected the call and not one place in it")
+        unresolved = CallRejected("it rejected the call and not one place in it")
         return fetched | {cell: unresolved for group in groups for cell in group}
 
     def _called(self, cells: list[Cell], *, is_paid: bool) -> Fetched | PlaceRejected:

@@ -18,7 +18,7 @@ from weather.caller import Caller, Fetched, Upstream
 from weather.cells import Cell
 from weather.conversation import REFRESH_WANTED_SECONDS, Conversation, Turn
 from weather.forecast import Series
-from weather.openmeteo import NoWeatherHere, UpstreamError, UpstreamUnavailable
+from weather.openmeteo import NoWeatherHere, UnreadableHere, UpstreamError, UpstreamUnavailable
 from weather.quota import Spender
 from weather.store import Store
 from weather.wanted import Wanted
@@ -104,7 +104,8 @@ class Fetcher:
     def known_of(self, cell: Cell) -> tuple[int, bool]:
         """For how many seconds the cell stays rejected, and whether it is wanted already; in one round trip."""
         rejected, queued = redis.ask(self.store.rejection(cell), self.conversation.standing(cell))
-        return self.store.rejected_seconds(rejected), cell in self._wanted or self.conversation.stands(queued)
+        seconds = max(self.store.rejected_seconds(rejected), self.store.unreadable_seconds(cell))
+        return seconds, cell in self._wanted or self.conversation.stands(queued)
 
     def wanted_of(self, cells: Iterable[Cell]) -> set[Cell]:
         """Those of the cells that are."""
@@ -283,8 +284,7 @@ class Fetcher:
         held = self.store.held_of(cells)
         known: Fetched = {cell: series for cell, series in held.items() if series.fetched_at > fresh_since}
         rejected = self.store.rejected_of(cell for cell in cells if cell not in known)
-        remembered = NoWeatherHere("it had no weather for the place a short while ago", is_remembered=True)
-        return known | dict.fromkeys(rejected, remembered), held
+        return known | dict.fromkeys(rejected, NoWeatherHere("it had no weather for the place a while ago")), held
 
     def _fetched(self, turn: Turn, cold: list[Cell], refresh: list[Cell]) -> Fetched:
         known, held = self._known_and_held([*cold, *refresh])
@@ -302,7 +302,10 @@ class Fetcher:
         return known | unpaid | asked
 
     def _reject(self, places: Mapping[Cell, NoWeatherHere]) -> None:
-        self.store.reject(places)
+        # What another machine may well read is not kept from it.
+        unreadable = [cell for cell, why in places.items() if isinstance(why, UnreadableHere)]
+        self.store.reject_here(unreadable)
+        self.store.reject([cell for cell in places if cell not in unreadable])
         for why in dict.fromkeys(map(str, places.values())):
             log.warning("Open-Meteo has no weather for a place: %s", why)
 

@@ -13,8 +13,10 @@ from weather.cells import Cell
 from weather.forecast import Series
 from weather.transport import Reply, Transport
 from weather.upstream_errors import (
+    CallRejected,
     NoWeatherHere,
     PlaceRejected,
+    UnreadableHere,
     UpstreamError,
     UpstreamNonsense,
     UpstreamRefused,
@@ -25,9 +27,11 @@ from weather.validation import read_answer, read_documents, read_reason
 from weather.variables import FORECAST_DAYS, HOURLY_NAMES, Variable
 
 __all__ = [
+    "CallRejected",
     "NoWeatherHere",
     "OpenMeteo",
     "PlaceRejected",
+    "UnreadableHere",
     "UpstreamError",
     "UpstreamNonsense",
     "UpstreamRefused",

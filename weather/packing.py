@@ -26,7 +26,7 @@ _LONGEST_HEADER = 4096
 #: A record of the ten and all further variables is 18 kB; what inflates to more is none of ours.
 _MOST_BYTES = 100_000
 #: How long before and after it was fetched a record may begin, and after which year no time of ours lies.
-_OLDEST_START_SECONDS, _LATEST_START_SECONDS = 3 * 86_400, 86_400
+_OLDEST_START_SECONDS, _LATEST_START_SECONDS = 3 * 86_400, 2 * HOUR_SECONDS
 _YEAR_2100 = 4_102_444_800
 _SOURCE = re.compile(r"[a-z-]{1,20}")
 _NULL = -32768

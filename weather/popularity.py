@@ -29,6 +29,8 @@ FLUSH_SECONDS = 5
 ASKED_TWICE = 1.5
 #: The census tells rates in one octave apart four times.
 STEPS_IN_AN_OCTAVE = 4
+#: A clock may be set back by some hours, as after a failover.
+MOST_AHEAD_SECONDS = 4 * 3600
 #: From two requests in a half-life to a million million a second; what is beyond was written by hand.
 MOST_OCTAVES = 64
 
@@ -47,7 +49,7 @@ end
 if redis.call('TYPE', key).ok ~= 'zset' then redis.call('DEL', key) end
 local landmark = redis.call('ZSCORE', key, '{LANDMARK}')
 landmark = landmark and -tonumber(landmark) or now
-if landmark > now + half_life then
+if landmark > now + {MOST_AHEAD_SECONDS} then
   redis.call('DEL', key)
   landmark = now
 end
@@ -204,8 +206,10 @@ class Popularity:
     def _per_second(self, landmark_score: bytes) -> float:
         """What a score in the set is worth now, as a rate; 0 where the landmark lies far ahead of now."""
         now = self.redis_now() if self.redis_now else self.now() + self._ahead_seconds
-        half_lives = (-float(landmark_score) - now) / self.half_life_seconds
-        return 2**half_lives * self.rate_of_one if half_lives <= 1 else 0.0
+        ahead_seconds = -float(landmark_score) - now
+        if ahead_seconds > MOST_AHEAD_SECONDS:
+            return 0.0
+        return 2 ** (ahead_seconds / self.half_life_seconds) * self.rate_of_one
 
     @staticmethod
     def _rate(score: bytes, per_second: float) -> float:

@@ -12,6 +12,7 @@ from weather.cells import Cell
 from weather.forecast import Series
 from weather.packing import Unreadable, fetched_at, pack, unpack, version_of
 from weather.popularity import Popularity
+from weather.validation import is_long_enough, is_near
 from weather.variables import HOURLY_NAMES, Variable
 from weathernote import metrics, redis
 from weathernote.memory import Memory
@@ -66,6 +67,7 @@ class Store:
         self.version = version_of(extras)
         self.names = frozenset((*HOURLY_NAMES, *(variable.name for variable in extras)))
         self.now = now
+        self._unreadable: dict[Cell, float] = {}
         self._seen_answers: Memory[Answer] = Memory(most_entries=10_000, most_bytes=MEMORY_BYTES)
         self._seen_records: Memory[bytes] = Memory(most_entries=10_000, most_bytes=MEMORY_BYTES)
 
@@ -222,7 +224,9 @@ class Store:
             series = unpack(packed)
         except Unreadable:
             return None
-        return series if self._is_held(series.fetched_at, now) and self.names <= series.columns.keys() else None
+        is_whole = self.names <= series.columns.keys() and is_long_enough(series)
+        is_ours = is_whole and is_near(cell, series.latitude, series.longitude)
+        return series if is_ours and self._is_held(series.fetched_at, now) else None
 
     def _is_held(self, fetched_at: int, now: float) -> bool:
         return now - self.hold_seconds < fetched_at <= now + CLOCK_SLACK_SECONDS
@@ -249,6 +253,16 @@ class Store:
             keys = (cell.key for cell in cells)
             redis.value(redis.ask(_REJECT(REJECTED_KEY, REJECTED_SECONDS, *keys))[0])
 
+    def reject_here(self, cells: Collection[Cell]) -> None:
+        """Remembers for ten minutes, in this process alone, what it cannot read and others may."""
+        now = self.now()
+        self._unreadable = {cell: until for cell, until in self._unreadable.items() if until > now}
+        self._unreadable |= dict.fromkeys(cells, now + REJECTED_SECONDS)
+
+    def unreadable_seconds(self, cell: Cell) -> int:
+        """For how long a cell of `reject_here` stays so; 0 for any other."""
+        return math.ceil(max(0.0, self._unreadable.get(cell, 0.0) - self.now()))
+
     def rejection(self, cell: Cell) -> Command:
         """The command whose reply `rejected_seconds` reads, for whoever shares a round trip with it."""
         return ("ZSCORE", REJECTED_KEY, cell.key)
@@ -258,12 +272,14 @@ class Store:
         """For how long the cell of `rejection` stays rejected; 0 if it is not."""
         return self._left_seconds(redis.value(reply))
 
-    @without_redis(instead=lambda self, cells: {})
     def rejected_of(self, cells: Iterable[Cell]) -> dict[Cell, int]:
-        """Those of the cells that Open-Meteo rejected, and for how many seconds more they stay so."""
+        """Cell → seconds for which nothing is asked about it, for those of `cells` that had no weather."""
         cells = list(cells)
-        if not cells:
-            return {}
+        unreadable = {cell: seconds for cell in cells if (seconds := self.unreadable_seconds(cell))}
+        return unreadable | self._rejected_in_redis(cells) if cells else {}
+
+    @without_redis(instead=lambda self, cells: {})
+    def _rejected_in_redis(self, cells: list[Cell]) -> dict[Cell, int]:
         untils = redis.value(redis.ask(("ZMSCORE", REJECTED_KEY, *(cell.key for cell in cells)))[0])
         left = {cell: self._left_seconds(until) for cell, until in zip(cells, untils, strict=True)}
         return {cell: seconds for cell, seconds in left.items() if seconds > 0}

@@ -32,14 +32,15 @@ class UpstreamNonsense(UpstreamError):
 
 
 class NoWeatherHere(UpstreamNonsense):
-    """What it said about this one place is no weather: so it will be for a while, and other places may be well.
+    """What it said about this one place is no weather: so it will be for a while, and other places may be well."""
 
-    `is_remembered` where that is known from a call before, so that this time nothing was spent.
-    """
 
-    def __init__(self, message: str, *, is_remembered: bool = False) -> None:
-        super().__init__(message)
-        self.is_remembered = is_remembered
+class UnreadableHere(NoWeatherHere):
+    """What it said about this one place this process cannot read: its zone data is older, or its clock is wrong."""
+
+
+class CallRejected(UpstreamNonsense):
+    """It said 400 about a place, again and again, and the calls that may look for that place are used up."""
 
 
 class PlaceRejected(NoWeatherHere):

@@ -7,7 +7,7 @@ from typing import Any
 from weather import answer_json, zones
 from weather.cells import Cell
 from weather.forecast import Series
-from weather.upstream_errors import NoWeatherHere, UpstreamError, UpstreamNonsense
+from weather.upstream_errors import NoWeatherHere, UnreadableHere, UpstreamError, UpstreamNonsense
 from weather.variables import HOUR_SECONDS, HOURLY, Variable
 
 DAY_SECONDS = 24 * HOUR_SECONDS
@@ -84,6 +84,8 @@ def _series_or_error(
     answer_json.give_way()
     try:
         return read_place(place, cell, now, source, extras)
+    except UnreadableHere as error:
+        return error.with_traceback(None)
     except UpstreamNonsense as error:
         return NoWeatherHere(str(error))
 
@@ -94,7 +96,8 @@ def read_place(place: Any, cell: Cell, now: float, source: str, extras: Sequence
         raise UpstreamNonsense("a place is not a JSON object")
     # A grid that goes around the globe has points such as 180.1 and -180.02.
     latitude, longitude = _number(place, "latitude", 90), _in_range(_number(place, "longitude", 360))
-    _check_near(cell, latitude, longitude)
+    if not is_near(cell, latitude, longitude):
+        raise UpstreamNonsense("the answer is about another place, far away")
     hourly, units = place.get("hourly"), place.get("hourly_units")
     if not isinstance(hourly, dict) or not isinstance(units, dict):
         raise UpstreamNonsense("a place without hourly values")
@@ -141,15 +144,18 @@ def _elevation(value: Any) -> float | None:
 
 def _timezone(value: Any) -> str:
     if not isinstance(value, str) or not zones.is_known(value):
-        raise UpstreamNonsense("a time zone that nobody knows")
+        raise UnreadableHere("a time zone that this machine does not know")
     return value
 
 
-def _check_near(cell: Cell, latitude: float, longitude: float) -> None:
-    """The place is the one that was asked for: so places in a wrong order are found out too."""
-    distance_km = great_circle_km(cell.latitude, cell.longitude, latitude, longitude)
-    if distance_km > FARTHEST_KM:
-        raise UpstreamNonsense(f"the answer is about a place {distance_km:.0f} km away")
+def is_near(cell: Cell, latitude: float, longitude: float) -> bool:
+    """Whether a point of a model's grid, in degrees, may stand for the cell; so a wrong order of places shows too."""
+    return great_circle_km(cell.latitude, cell.longitude, latitude, longitude) <= FARTHEST_KM
+
+
+def is_long_enough(series: Series) -> bool:
+    """Whether a series has as many hours as one that was checked."""
+    return MIN_ROWS <= len(series.columns["temperature_2m"]) <= MAX_ROWS
 
 
 def great_circle_km(lat: float, lon: float, other_lat: float, other_lon: float) -> float:
@@ -168,9 +174,9 @@ def _hours(times: Any, now: float) -> tuple[int, int]:
     if set(map(type, times)) != {int} or times != list(range(start, start + rows * HOUR_SECONDS, HOUR_SECONDS)):
         raise UpstreamNonsense("the hours do not follow each other")
     if not now - OLDEST_START_SECONDS <= start <= now + CLOCK_SLACK_SECONDS:
-        raise UpstreamNonsense("the hours do not begin today")
+        raise UnreadableHere("the hours do not begin today, by this machine's clock")
     if times[-1] < now + COVERED_SECONDS:
-        raise UpstreamNonsense("the hours end within seven days")
+        raise UnreadableHere("the hours end within seven days, by this machine's clock")
     return start, rows
 
 

@@ -13,7 +13,7 @@ from weather.caller import BudgetSpent
 from weather.cells import Cell
 from weather.fetcher import Fetcher
 from weather.forecast import Series
-from weather.openmeteo import NoWeatherHere, UpstreamError
+from weather.openmeteo import CallRejected, NoWeatherHere, UpstreamError
 from weather.quota import Denied
 from weathernote import account
 from weathernote.problems import Problem
@@ -157,10 +157,12 @@ class Waiting:
         """
         back = []
         for charge, future, is_first in charges:
-            if not is_first or (future.done() and not _is_owed(future)):
+            if not is_first:
                 back.append(charge)
             elif not future.done():
                 future.add_done_callback(partial(self._settle_later, charge))
+            elif not _is_owed(future):
+                back.append(charge)
         if back:
             self.allowance.give_back(back)
 
@@ -191,9 +193,12 @@ class Waiting:
 
 
 def _is_owed(future: Future[Series]) -> bool:
-    """Whether an ended future cost what is charged for: there is weather, or weight was spent to learn of none."""
+    """Whether an ended future cost what is charged for: there is weather, or weight was spent to learn of none.
+
+    A place that is remembered as one without is never charged for, so here that was learned since.
+    """
     error = future.exception()
-    return error is None or (isinstance(error, NoWeatherHere) and not error.is_remembered)
+    return error is None or isinstance(error, NoWeatherHere | CallRejected)
 
 
 def _spent(spent: BudgetSpent | Denied) -> Problem:

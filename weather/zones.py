@@ -9,6 +9,8 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 _HOUR_SECONDS = 3600
+#: Names that machines have files for and no place has.
+_NO_PLACES = frozenset({"Factory", "localtime", "posixrules"})
 _NAME = re.compile(r"[A-Za-z0-9_+-]{1,32}(/[A-Za-z0-9_+-]{1,32}){0,2}")
 
 
@@ -20,7 +22,7 @@ class UnknownZone(ValueError):
 @lru_cache(maxsize=1024)
 def zone_of(name: str) -> ZoneInfo:
     """The zone of an IANA name; UnknownZone for any other text."""
-    if not _NAME.fullmatch(name):
+    if not _NAME.fullmatch(name) or name in _NO_PLACES:
         raise UnknownZone("the text is no name of a time zone")
     try:
         return ZoneInfo(name)
@@ -28,9 +30,8 @@ def zone_of(name: str) -> ZoneInfo:
         raise UnknownZone("this machine knows no such time zone") from None
 
 
-@lru_cache(maxsize=1024)
 def is_known(name: str) -> bool:
-    """Whether `zone_of` has the zone; a name that it has not is looked up once."""
+    """Whether `zone_of` has the zone. What it has not is looked up anew: it may have been for too many open files."""
     try:
         zone_of(name)
     except UnknownZone:

@@ -1,15 +1,19 @@
 """Fault 74: records and answers in Redis that are well packed and wrong are misses, and never a 500."""
 
 import json
+import re
 import struct
 import time
 import zlib
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from weather.packing import version_of
+from weather.service import service
 from weather.variables import HOURLY_NAMES, HOURS
+from weather.zones import is_known, zone_of
 
 QUESTION = "/api/v1/weather?lat=40.7128&lon=-74.0060"
 FORECAST = "/api/v1/forecast?lat=40.7128&lon=-74.0060"
@@ -54,6 +58,7 @@ WRONG_FIELDS = [
     ("timezone", "America"),
     ("timezone", "../../etc/passwd"),
     ("timezone", "A" * 300),
+    ("timezone", "Factory"),
     ("timezone", 7),
     ("timezone", None),
     ("start", "now"),
@@ -97,14 +102,21 @@ def test_a_record_with_a_wrong_field_is_a_miss(api, simulator, valkey, field, va
         packed({}),
         packed(a_header() | {"more": 1}),
         packed(a_header(), rows=HOURS * 10 - 1),
+        packed(a_header(), rows=30),
         zlib.compress(bytes(50_000_000)),
         zlib.compress(struct.pack("<H", 9000) + b"[" * 9000),
     ],
-    ids=["list", "null", "empty", "one field more", "half a row", "a bomb", "a nest"],
+    ids=["list", "null", "empty", "one field more", "half a row", "three rows", "a bomb", "a nest"],
 )
 def test_a_record_of_another_shape_is_a_miss(api, simulator, valkey, record):
     valkey.hset(RECORD, version_of(()), record)
     assert api.get(QUESTION).status_code == 200
+    assert simulator.state()["calls"] == 1
+
+
+def test_a_record_of_another_place_is_a_miss(api, simulator, valkey):
+    valkey.hset(RECORD, version_of(()), packed(a_header() | {"latitude": 48.9, "longitude": 2.3}))
+    assert api.get(QUESTION).json()["grid"]["latitude"] < 42
     assert simulator.state()["calls"] == 1
 
 
@@ -139,6 +151,10 @@ def wrong_answer(text: bytes, change: str) -> bytes:
             body["current" if "current" in body else "hourly"] = None
         case "a grid of words":
             body["grid"] = {"latitude": "north"}
+        case "no units":
+            body["units"] = None
+        case "units of numbers":
+            body["units"] = dict.fromkeys(body["units"], 1)
         case "no grid":
             body["grid"] = []
         case "the year 9999":
@@ -151,6 +167,10 @@ def wrong_answer(text: bytes, change: str) -> bytes:
     match change:
         case "no JSON":
             return wrong.replace(b'"grid":{', b'"grid":{{')
+        case "no end":
+            return re.sub(rb'"elevation":[0-9.]+', b'"elevation":1e999', wrong)
+        case "half a character":
+            return wrong.replace("°C".encode(), b"\xed\xa0\x80")
         case "a nest":
             return wrong.replace(b'"grid":', b'"deep":' + b"[" * 50_000 + b"]" * 50_000 + b',"grid":')
     return wrong
@@ -159,7 +179,7 @@ def wrong_answer(text: bytes, change: str) -> bytes:
 CHANGES = [
     *("no zone", "zone a folder", "zone endless", "text for a number", "a nest for a number", "NaN"),
     *("a boolean for a number", "no time", "no hours", "a grid of words", "no grid", "the year 9999", "no date"),
-    *("said in the year 9999", "no JSON", "a nest"),
+    *("said in the year 9999", "no JSON", "a nest", "no end", "half a character", "no units", "units of numbers"),
 ]
 
 
@@ -190,6 +210,28 @@ def test_one_wrong_place_spoils_nothing_of_a_call_about_several(api, forget, sim
     assert [place["cached"] for place in places] == [True, False, True]
 
 
+def test_a_zone_that_one_machine_does_not_know_is_kept_from_no_other(api, forget, simulator, valkey, monkeypatch):
+    with monkeypatch.context() as older:
+        older.setattr("weather.zones.is_known", lambda name: False)
+        responses = [api.get(QUESTION) for _ in range(3)]
+        assert {response.status_code for response in responses} == {503}
+        assert 0 < int(responses[2]["Retry-After"]) <= 600 and simulator.state()["calls"] == 1
+    assert not valkey.exists("rejected:cells")
+    forget()  # another process
+    assert api.get(QUESTION).status_code == 200
+
+
+def test_a_zone_that_could_not_be_read_once_is_known_later(monkeypatch):
+    def failing(name: str) -> ZoneInfo:
+        raise OSError("too many open files")
+
+    zone_of.cache_clear()
+    with monkeypatch.context() as full:
+        full.setattr("weather.zones.ZoneInfo", failing)
+        assert not is_known("America/New_York")
+    assert is_known("America/New_York")
+
+
 # What stands beside the records
 
 
@@ -199,6 +241,17 @@ def test_a_popularity_that_begins_in_another_age_is_none(api, simulator, valkey,
     valkey.delete(ANSWER)
     valkey.zadd("popularity:cells", {"landmark": landmark, "lat:40.7:lon:-74.0": 5.0})
     assert api.get(QUESTION).status_code == 200
+
+
+@pytest.mark.parametrize("field", ["closed:until", "paused:until"])
+@pytest.mark.parametrize("until", ["inf", "1e300", "nan"])
+def test_a_pause_without_an_end_is_one_of_a_day_at_most(api, simulator, valkey, field, until):
+    valkey.hset("budget:open-meteo", field, until)
+    service().fetcher.budget.look()
+    for path in (QUESTION, "/api/v1/weather?lat=1,2&lon=1,2"):
+        response = api.get(path)
+        assert response.status_code in (200, 503)
+        assert int(response.headers.get("Retry-After", 0)) <= 86_400
 
 
 def test_a_rejection_without_an_end_is_one_of_ten_minutes(api, simulator, valkey):

@@ -2,7 +2,7 @@
 // decimal text, the nearest tenth, halves away from zero. Without this script the page works too: the server decides.
 "use strict";
 
-const POSITION = /^(-?)([0-9]{1,3})(?:\.([0-9]{1,20}))?(?:[eE](-?[0-9]{1,3}))?$/;
+const POSITION = /^(-?)([0-9]{1,3})(?:\.([0-9]{1,25}))?(?:[eE](-?[0-9]{1,3}))?$/;
 
 // Tenths of a degree; an Error in the service's words for what is no position.
 function tenthsOf(text, limit) {

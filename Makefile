@@ -9,12 +9,13 @@ help:
 	@echo "make run    serve with the live Open-Meteo on http://127.0.0.1:8000 (HOST, PORT)"
 	@echo "make demo   the same with a simulated Open-Meteo, for a machine without internet"
 	@echo "make edge   nginx before two instances, on https://127.0.0.1:8443 (EDGE_PORT)"
-	@echo "make test   every test, against real servers that it starts itself (ARGS=--shuffle=random: files by chance)"
+	@echo "make test   every test, against real servers that it starts itself (ARGS=--shuffle=random or =7: files in random order)"
 	@echo "make bench  the benchmarks, beside their peers, in about ten minutes; needs wrk"
 	@echo "make bench-quick   some of them in two minutes, compared with tests/benchmarks/baseline.json"
 	@echo "make mutants   how many random changes of one operator the tests of each module notice"
+	@echo "               (ARGS=\"weather/quota.py --number 25\": 25 changes of one module)"
 	@echo "make lint   ruff, format, types, import arrows, migrations, check --deploy"
-	@echo "run, demo and edge take ENVIRONMENT_FILE=/etc/weathernote/environment"
+	@echo "run, demo and edge take ENVIRONMENT_FILE=/etc/weathernote/environment; it wins over variables of the command line"
 	@echo "make lock   resolve requirements.txt and requirements-dev.txt anew from pyproject.toml"
 
 run:

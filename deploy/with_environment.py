@@ -1,11 +1,12 @@
 r"""Runs a command with the variables of a file, for cron, systemd and make: `with_environment.py FILE COMMAND…`.
 
-The file has lines NAME=value, and they mean what systemd's EnvironmentFile makes of them, whoever reads them:
+The file has lines NAME=value, and they mean what systemd's EnvironmentFile makes of them, whoever reads them. They
+win over variables of the same name in the environment:
 
     # a comment, or ; one
-    PLAIN=a&b $c #d "e"        as it is, from the first letter to the last; \ takes the letter after it as it is
-    SINGLE='two  words'        as it is
-    DOUBLE="it's \"so\""       as it is, but \ before " \ ` $ goes
+    PLAIN=a&b $c #d "e"        literal, without blanks at either end; a backslash is removed and the next letter kept
+    SINGLE='two  words'        literal
+    DOUBLE="it's \"so\""       literal, but a backslash before " \ ` $ is removed
 
 What systemd would pass over with a word in its log is an error here: a line that is none of these, an open quote, a
 value that goes on in the next line. Standard library only.
@@ -75,7 +76,9 @@ def _value(text: str) -> str:
 
 def _quoted(pattern: re.Pattern[str], text: str) -> str:
     if not (found := pattern.fullmatch(text)):
-        raise Unreadable("must end with the quote that it begins with, and have none of these in between.")
+        raise Unreadable(
+            'must end with the quote that it begins with, and hold no such quote but \\" in double quotes.'
+        )
     return found[1]
 
 

@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 LONGEST_CLIENT_ID = 128
 HASH_DIGITS = 8
 IPV6_CLIENT_BITS = 64
-#: Stands before an address when it is hashed, and before no client id: nobody's id is another's address.
+#: Put before an address when it is hashed; ids that begin with it are ignored, so that no id counts as an address.
 ADDRESS_PREFIX = "address:"
 
 

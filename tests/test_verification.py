@@ -65,7 +65,7 @@ def look(upstream: OpenMeteoSimulator, clock: Clock) -> Callable[..., list[Findi
 
 
 def differing(findings: list[Finding]) -> list[str]:
-    """Such as `days`, each once, where it differs in every place; the look at half an hour is one place's alone."""
+    """The checks that differ in every place, such as `days`; `half an hour` is checked in one place and left out."""
     found = [(finding.text.partition(":")[0], finding.place) for finding in findings if finding.verdict == "DIFFERS"]
     found = [(what, name) for what, name in found if what != "half an hour"]
     whats = list(dict.fromkeys(what for what, _ in found))

@@ -50,8 +50,8 @@ class Caller:
         self.budget = budget
         self.conversation = conversation
         self.weight_of_a_cell = weight_of_a_cell
-        # Budgets count in whole numbers: what was paid beyond the cells' weight goes towards the next ones of that
-        # minute. It ends with it: the windows that follow count nothing of it.
+        # Budgets count in whole numbers: what was paid beyond the cells' weight is a credit for the next ones of that
+        # minute. The credit lapses at the end of that minute and is not carried over.
         self._paid_ahead = 0.0
         self._paid_in_minute = 0
         self._paying = threading.Lock()

@@ -48,7 +48,7 @@ def days(series: Series, document: Mapping[str, Any]) -> str:
     """How many whole days are equal, column by column; raises Differs.
 
     Left out are days whose hours are not all there, days beyond a change of the clocks, as Open-Meteo's days keep the
-    offset of today, and those whose first hour it labels too late, so that it is really of the day before.
+    offset of today, and days at negative offsets such as Newfoundland's, whose first hour belongs to the day before.
     """
     theirs, offset = document["daily"], document["utc_offset_seconds"]
     ours = forecast.daily(series, document["current"]["time"], FORECAST_DAYS)

@@ -66,13 +66,19 @@ class Fetcher:
         return self.join(cell)[0]
 
     def join(self, cell: Cell) -> tuple[Future[Series], bool]:
-        """As `want`, and whether this process did not want the cell already."""
+        """What Open-Meteo says about the cell, to wait for, and whether this process was not yet waiting for it.
+
+        A cell that is already wanted, here or elsewhere in the fleet, is joined and never asked twice.
+        """
         return self._join(cell, "cold", self.wait_seconds, is_awaited=True)
 
     def join_all(
         self, cold: Iterable[Cell], refresh: Iterable[Cell]
     ) -> tuple[dict[Cell, tuple[Future[Series], bool]], dict[Cell, Future[Series]]]:
-        """As `join` and as an awaited `refresh` for several cells, all of them before the thread's next turn."""
+        """Wants all cells before the thread's next turn, so that one call can ask for them.
+
+        For each of `cold` what `join` gives, for each of `refresh` the future of a refresh that somebody waits for.
+        """
         with self._changed:
             joined = {cell: self.join(cell) for cell in cold}
             return joined, {cell: self.refresh(cell, is_awaited=True) for cell in refresh}
@@ -108,7 +114,7 @@ class Fetcher:
         return seconds, cell in self._wanted or self.conversation.stands(queued)
 
     def wanted_of(self, cells: Iterable[Cell]) -> set[Cell]:
-        """Those of the cells that are."""
+        """The subset of `cells` that this process or the shared queue is already waiting for."""
         cells = list(cells)
         # Looked up one by one: the thread may change the dict meanwhile.
         here = {cell for cell in cells if cell in self._wanted}
@@ -277,7 +283,7 @@ class Fetcher:
         return self._known_and_held(cells)[0]
 
     def _known_and_held(self, cells: list[Cell]) -> tuple[Fetched, dict[Cell, Series]]:
-        """The same, and all that is held of the cells, however old."""
+        """What `_known` gives, and the held record of each of `cells` that has one, however old."""
         if not cells:
             return {}, {}
         fresh_since = self.now() - self.fresh_seconds

@@ -124,7 +124,7 @@ def daily(series: Series, now: float, days: int, units: Units = METRIC) -> dict[
     zone = zone_of(series.timezone)
     dates = [_today(now, zone) + timedelta(day) for day in range(days + 1)]
     midnights = [_midnight(day, zone) for day in dates]
-    # Rounded up: where midnight falls between two rows (a zone of half an hour), the day begins with the later one.
+    # Rounded up: where midnight falls between two rows, as the offset is no whole hour, the day begins with the later.
     first_rows = [max(0, -((series.start - midnight) // HOUR_SECONDS)) for midnight in midnights]
     spans = [slice(*rows) for rows in pairwise(first_rows)]
     answer: dict[str, list[Any]] = {"time": [day.isoformat() for day in dates[:-1]]}
@@ -174,9 +174,9 @@ def _reading(variable: Variable, column: Sequence[float | None], row: int, secon
 
 
 def _first_row_stands(series: Series, now: float, zone: ZoneInfo) -> bool:
-    """Whether the first row stands for `now`, before it: between a local midnight off the full hour and that hour.
+    """Whether `now` lies between a local midnight off the full hour and the first row, so that this row is used.
 
-    Open-Meteo's answers begin at local midnight, and in a zone of half an hour the first full hour comes after it.
+    Open-Meteo's answers begin at local midnight; where the offset is not a whole hour, their first row comes after.
     """
     after_midnight = series.start - _midnight(_today(series.start, zone), zone)
     return after_midnight < HOUR_SECONDS and -after_midnight <= now - series.start < 0

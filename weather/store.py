@@ -116,7 +116,7 @@ class Store:
 
     @without_redis(instead=seen_past_its_life)
     def past(self, question: Question, reply: Reply) -> Answer | None:
-        """None while Redis is well: an answer past its life is nothing that it keeps."""
+        """None while Redis answers, as it keeps no expired answer; else what this process saw last, as a stale one."""
         redis.value(reply)
         return None
 
@@ -138,11 +138,11 @@ class Store:
 
     @without_redis(instead=lost)
     def finish_several(self, finished: Mapping[Question, Answer]) -> bool:
-        """The same for the answers of one call, in one round trip; True if all are kept."""
+        """Keeps the finished answers of one call as long as each lives, in one round trip; True if all are kept."""
         return self.finish_all(finished) == len(finished)
 
     def finish_all(self, finished: Mapping[Question, Answer]) -> int:
-        """The same for many in one round trip: how many are kept. RedisDown without Redis."""
+        """Keeps finished answers as long as each lives, in one round trip; gives how many. RedisDown without Redis."""
         commands: list[Command] = []
         for question, answer in finished.items():
             life_seconds = answer.expires_at - int(self.now())
@@ -166,7 +166,7 @@ class Store:
         return self.held_with_all([cell], popularity)[cell]
 
     def held_with_all(self, cells: Collection[Cell], popularity: Popularity) -> dict[Cell, tuple[Series | None, float]]:
-        """The same for several cells, also in one round trip."""
+        """Cell → what Open-Meteo last said about it and how often it is asked for, for all in one round trip."""
         replies = redis.ask(*(self.record(cell) for cell in cells), *map(popularity.rating, cells))
         now = self.now()
         return {
@@ -179,7 +179,7 @@ class Store:
         return ("HGET", _upstream_key(cell), self.version)
 
     def held_of(self, cells: Iterable[Cell]) -> dict[Cell, Series]:
-        """The same for many cells, in few round trips; cells of which nothing is held are left out."""
+        """Cell → what Open-Meteo last said about it, in few round trips; cells without a record are left out."""
         cells = list(cells)
         replies = [
             reply

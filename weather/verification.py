@@ -47,7 +47,7 @@ class Place:
 
 #: Outside of North America and Central Europe, where `current` is not interpolated from the hours.
 PLACES = (
-    # 45 minutes off the full hour: its labels are wrong by as much (validation.label_error_seconds), which GMT shows.
+    # 45 minutes off the full hour: its labels are wrong by as much (zones.label_error_seconds), which GMT shows.
     Place("Kathmandu", Cell(277, 853), "Asia/Kathmandu"),
     Place("Santiago", Cell(-334, -707), "America/Santiago"),  # southern summers, with summer time
 )

@@ -71,9 +71,10 @@ class Waiting:
     def for_several(
         self, new: Collection[Cell], old: Collection[Cell], asker: Asker, *, alone: Collection[Cell] = ()
     ) -> dict[Cell, Series | Problem]:
-        """As the above for the cells of one request, which waits once for all of them.
+        """What Open-Meteo says of the cells of one request, which waits once for all of them.
 
-        A new one for which nothing comes is a Problem, an old one is left out. Refreshes of `alone` are not queued.
+        Nothing is held of the `new`: where nothing comes for one, its value is the Problem, and whoever wants it first
+        pays. The `old` and `alone` are refreshed, and left out where nothing comes; `alone` without the queue in Redis.
         """
         refused = self._refused(new)
         new = [cell for cell in new if cell not in refused]

@@ -42,7 +42,7 @@ def is_known(name: str) -> bool:
 def label_error_seconds(utc_offset_seconds: int) -> int:
     """By how much an answer's hours, and its `current`, are later than Open-Meteo labels them.
 
-    It labels by the zone's whole offset from UTC and reads at the offset cut to full hours toward zero (getTimerange2
-    in its public source): 1,800 in India, 2,700 in Nepal, -1,800 in Newfoundland, 0 in most zones.
+    It labels by the zone's exact offset from UTC and takes values at the offset rounded toward zero to whole hours
+    (getTimerange2 in its public source): 1,800 in India, 2,700 in Nepal, -1,800 in Newfoundland, 0 in most zones.
     """
     return utc_offset_seconds - math.trunc(utc_offset_seconds / _HOUR_SECONDS) * _HOUR_SECONDS

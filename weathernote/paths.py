@@ -1,4 +1,4 @@
-"""Which paths are looked at: those that name one place, however they are read."""
+"""Rejects paths with empty, `.` or `..` segments, which servers and proxies read differently."""
 
 import re
 
@@ -8,5 +8,5 @@ _ODD = re.compile(r"//|/\.{1,2}(?:/|\Z)|%")
 
 
 def is_plain(path: str) -> bool:
-    """Whether a path, decoded as WSGI has it, has none of these segments; one slash at its end is none."""
+    """Whether a path, decoded as WSGI has it, has no empty, `.` or `..` segment and no `%`; one slash may end it."""
     return _ODD.search(path) is None

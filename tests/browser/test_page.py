@@ -4,6 +4,7 @@ import csv
 import json
 import re
 from functools import partial
+from itertools import pairwise
 
 import pytest
 from playwright.sync_api import Page, Request, Route, expect
@@ -18,6 +19,20 @@ READY, FAILED, WELCOME = ("html[data-state=ready]", "html[data-state=failed]", "
 #: The codes that Open-Meteo's documentation names.
 OPEN_METEO_CODES = [0, 1, 2, 3, 45, 48, *range(51, 58, 2), 56, 61, 63, 65, 66, 67, 71, 73, 75, 77, 80, 81, 82, 85, 86]
 THUNDER = [95, 96, 99]
+#: Where the labels of the hours begin and end, by the chart's width, in a zone like India's from each hour of a day on.
+DRAWN = """async ([url, forecast, locale]) => {
+    const { draw } = await import(url);
+    const svg = document.querySelector("#chart > svg");
+    const at = (hour) => `2026-11-${24 + Math.floor(hour / 24)}T${String(hour % 24).padStart(2, "0")}:30+05:30`;
+    const drawn = [];
+    for (let width = 260; width < 1100; width += 20) for (let first = 0; first < 24; first += 1) {
+        forecast.hourly.time = forecast.hourly.time.map((_, row) => at(first + row));
+        draw(svg, forecast, width, locale);
+        const boxes = [...svg.querySelectorAll(".hour")].map((label) => label.getBBox());
+        drawn.push([width, boxes.map(({ x, width }) => [x, x + width])]);
+    }
+    return drawn;
+}"""
 
 pytestmark = pytest.mark.usefixtures("valkey", "simulator")
 
@@ -211,6 +226,29 @@ def test_an_hour_is_read_by_pointer_and_in_the_table(tokyo):
     rows = tokyo.locator("#table tbody tr")
     expect(rows).to_have_count(48)
     assert rows.last.locator("th, td").all_inner_texts()[:3] == read
+
+
+@pytest.mark.parametrize(
+    ("place", "minutes"), [("#lat=19.1&lon=72.9", "30"), ("#lat=27.7&lon=85.3", "45"), (TOKYO, "")]
+)
+def test_an_hour_off_the_full_hour_shows_its_minutes_in_the_chart(open_page, instance, place, minutes):
+    page = open_page(f"{instance.base}/{place}")
+    page.wait_for_selector(READY)
+    labels = page.locator("#chart .hour").all_text_contents()
+    assert len(labels) >= 8
+    assert {label.partition(":")[2] for label in labels} == {minutes}
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "en-US"])
+def test_hours_with_minutes_have_room_in_the_chart(open_page, instance, locale):
+    page = open_page(f"{instance.base}/{TOKYO}")
+    page.wait_for_selector(READY)
+    forecast = instance.get("/api/v1/forecast?lat=35.7&lon=139.7").json()
+    drawn = page.evaluate(DRAWN, [module(page, "chart.js"), forecast, locale])
+    assert len(drawn) == len(range(260, 1100, 20)) * 24
+    for width, labels in drawn:
+        assert all(end < start for (_, end), (start, _) in pairwise(labels)), (width, labels)
+        assert labels[0][0] >= 0 and labels[-1][1] <= width, (width, labels)
 
 
 # ── for everyone ──────────────────────────────────────────────────────────────────────────────────

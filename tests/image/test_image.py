@@ -44,8 +44,9 @@ def test_no_secret_that_lay_beside_the_dockerfile_is_in_a_layer_or_in_its_histor
 def test_the_service_is_all_that_is_copied_into_it(podman: Podman, image: str, project: Project):
     command = ["run", "--rm", "--network=none", image, "find", "/srv", "-mindepth", "2", "-maxdepth", "2"]
     inside = {Path(line).name for line in podman.run(*command).split()}
-    copied = re.findall(r"^COPY (?!--from)(\S+)", project.dockerfile.read_text(), re.MULTILINE)
-    assert inside == {source.partition("/")[0] for source in copied} | {"__pycache__", ".run"}
+    copied = re.findall(r"^COPY (?!--from)(\S+) (\S+)", project.dockerfile.read_text(), re.MULTILINE)
+    names = {(source if to in (".", "./") else to).partition("/")[0] for source, to in copied}
+    assert inside == names | {"__pycache__", ".run"}
 
 
 def test_no_module_has_to_be_compiled_at_each_start(podman: Podman, image: str):

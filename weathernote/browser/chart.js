@@ -8,15 +8,14 @@ const HEIGHT = 318;
 const LANES = { days: 15, icons: 30, line: [84, 174], rain: [200, 244], wind: 268, hours: 308 };
 const GUTTER = 42;
 const STEPS = [1, 2, 3, 4, 6, 8, 12];
-const LEAST_STEP_WIDTH = 44;
 
 // ── where things go; pure ──
 
 // How many hours lie between two labels, so that they have room.
-export const stepFor = (width, hours) => STEPS.find((step) => (step * width) / hours >= LEAST_STEP_WIDTH) ?? 12;
+const stepFor = (width, hours, least) => STEPS.find((step) => (step * width) / hours >= least) ?? 12;
 
 // Round numbers around the values: {low, high, ticks}, two to five ticks.
-export function scaleOf(values) {
+function scaleOf(values) {
   const known = values.filter((value) => value !== null);
   const [least, most] = known.length ? [Math.min(...known), Math.max(...known)] : [0, 10];
   const step = [1, 2, 5, 10, 20, 50].find((size) => (most - least) / size <= 3.5) ?? 100;
@@ -27,7 +26,7 @@ export function scaleOf(values) {
 }
 
 // A smooth path that never overshoots its points (monotone cubic); a gap where a value is null.
-export function smoothPath(points) {
+function smoothPath(points) {
   const runs = [[]];
   for (const point of points) {
     if (point) runs.at(-1).push(point);
@@ -54,7 +53,7 @@ function smoothRun(run) {
 }
 
 // Stretches of hours for which `holds`, as [from, to) of indices.
-export function stretches(values, holds) {
+function stretches(values, holds) {
   const found = [];
   values.forEach((value, index) => {
     if (!holds(value)) return;
@@ -73,8 +72,11 @@ export function draw(svg, forecast, width, locale) {
   const x = (index) => GUTTER + (index + 0.5) * each;
   // What is written or drawn at an hour stays within the picture.
   const within = (index) => Math.min(Math.max(x(index), GUTTER + 12), width - 15);
-  const step = stepFor(width - GUTTER, hours);
-  const labelled = hourly.time.map((_, index) => index).filter((index) => format.hourOf(hourly.time[index]) % step === 0);
+  // With minutes, as in India: too wide to be moved from the edge.
+  const wide = format.hour(hourly.time[0], locale).includes(":");
+  const step = stepFor(width - GUTTER, hours, wide ? 56 : 44);
+  const fits = (index) => !wide || x(index) < width - 28;
+  const labelled = [...hourly.time.keys()].filter((index) => format.hourOf(hourly.time[index]) % step === 0 && fits(index));
   const frame = { hourly, units, hours, each, x, within, width, locale, labelled };
   svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
   svg.setAttribute("width", width);
@@ -102,7 +104,7 @@ function nights({ hourly, each }) {
 }
 
 function days({ hourly, each, hours, locale }) {
-  const starts = hourly.time.map((_, index) => index).filter((i) => i === 0 || format.hourOf(hourly.time[i]) < format.hourOf(hourly.time[i - 1]));
+  const starts = [...hourly.time.keys()].filter((i) => i === 0 || format.hourOf(hourly.time[i]) < format.hourOf(hourly.time[i - 1]));
   return starts.flatMap((index, number) => {
     const room = ((starts[number + 1] ?? hours) - index) * each;
     const at = GUTTER + index * each;
@@ -175,15 +177,15 @@ function winds({ hourly, within, labelled }) {
   });
 }
 
-function labels({ hourly, within, labelled, locale }) {
-  const pictures = labelled.map((index) => {
+function labels({ hourly, x, within, width, labelled, locale }) {
+  const pictures = labelled.filter((index) => hourly.weather_code[index] !== null).map((index) => {
     const { picture } = weather(hourly.weather_code[index], hourly.is_day[index]);
-    return hourly.weather_code[index] === null ? null : icon(picture, { x: within(index) - 14, y: LANES.icons, width: 28, height: 28 });
+    return icon(picture, { x: within(index) - 14, y: LANES.icons, width: 28, height: 28 });
   });
-  const hours = labelled.map((index) => {
-    return text(within(index), LANES.hours, format.hour(hourly.time[index], locale), { class: "hour", "text-anchor": "middle" });
-  });
-  return [...pictures.filter(Boolean), ...hours];
+  const hours = labelled.map((index) =>
+    text(Math.min(x(index), width - 15), LANES.hours, format.hour(hourly.time[index], locale), { class: "hour", "text-anchor": "middle" }),
+  );
+  return [...pictures, ...hours];
 }
 
 // ── an hour in words ──

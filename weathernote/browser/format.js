@@ -26,15 +26,13 @@ const wall = (iso) => new Date(`${iso.length > 10 ? iso.slice(0, 16) : `${iso}T0
 const shown = (iso, locale, options) => new Intl.DateTimeFormat(locale, { timeZone: "UTC", ...options }).format(wall(iso));
 
 export const hourOf = (iso) => Number(iso.slice(11, 13));
-export const dateOf = (iso) => iso.slice(0, 10);
 export const clock = (iso, locale) => (iso ? shown(iso, locale, { hour: "numeric", minute: "2-digit" }) : NONE);
 export const hour = (iso, locale) =>
-  shown(iso, locale, { hour: "numeric" }).replace(/\s?([AP])M/i, (_, half) => `${half.toLowerCase()}m`);
-export const weekday = (iso, locale, width = "short") => shown(iso, locale, { weekday: width });
+  shown(iso, locale, { hour: "numeric", minute: iso.slice(14, 16) > 0 ? "2-digit" : undefined }).replace(/\s?([AP])M/i, (_, half) => `${half.toLowerCase()}m`);
 export const date = (iso, locale) => shown(iso, locale, { day: "numeric", month: "short" });
 
 export function dayName(iso, today, locale, width = "short") {
-  return dateOf(iso) === dateOf(today) ? "Today" : weekday(iso, locale, width);
+  return iso.slice(0, 10) === today.slice(0, 10) ? "Today" : shown(iso, locale, { weekday: width });
 }
 
 // How long ago, in words; `seconds` may be a little below zero where clocks differ.

@@ -21,7 +21,7 @@ from weathernote.problems import ProblemSerializer
 from weathernote.redis import Command
 
 LONGEST_SEARCH = 100
-#: What a search has to have in it, as a regular expression: blanks are no more than nothing, and str.strip() takes these
+#: What a search has to have in it, as a regular expression: blanks are no more than nothing. str.strip() takes these
 #: controls for blanks too.
 SOMETHING = r"[^\s\u001c-\u001f\u0085]"
 _CACHE_STATUS = {

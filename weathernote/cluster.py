@@ -8,6 +8,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from time import monotonic
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -30,6 +31,8 @@ DEFAULT_PORT = 6379
 _PAUSE_SECONDS = 0.5
 _FIRST_PAUSE_SECONDS = 0.1
 _FIRST_MAP_SECONDS = 1.0
+# For the operator's host names, all together: half of what the first requests wait.
+_LOOKUP_SECONDS = 0.5
 # Otherwise now and then, so that a fleet of nodes that were replaced one by one is never lost sight of.
 _REST_SECONDS = 60
 # To a slot's new place, and once more where it moves at that moment.
@@ -184,19 +187,28 @@ class Cluster:
     def _refresh(self) -> None:
         if self._redis_py is None:
             self._redis_py = RedisCluster(
-                startup_nodes=[ClusterNode(host, port) for host, port in self._hosts],
+                startup_nodes=[ClusterNode(host, port) for host, port in self._startup_places()],
                 require_full_coverage=False,
                 retry=Retry(NoBackoff(), 0),
                 **self._options,
             )
         else:
             # The nodes that were found; if all of those are gone, the ones that the operator named.
-            self._redis_py.nodes_manager.initialize(self._hosts, disconnect_startup_nodes_pools=False)
+            places = list(self._startup_places())
+            self._redis_py.nodes_manager.initialize(places, disconnect_startup_nodes_pools=False)
         masters = {master.name for master in self._redis_py.get_primaries()}
         with self._lock:
             gone = [self._nodes.pop(name) for name in self._nodes.keys() - masters]
         for node in gone:
             node.close()
+
+    def _startup_places(self) -> Iterator[tuple[str, int]]:
+        """Address and port of the nodes that the operator named, as far as their names are known."""
+        ends = monotonic() + _LOOKUP_SECONDS
+        for host, port in self._hosts:
+            with suppress(OSError):
+                for address in self._names.addresses(host, max(0.0, ends - monotonic())):
+                    yield address, port
 
 
 def hosts(url: str) -> Iterator[tuple[str, int]]:

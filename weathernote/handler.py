@@ -55,9 +55,12 @@ def _look_at(environ: dict[str, Any]) -> None:
     path = environ.get("PATH_INFO", "")
     if not paths.is_plain(path):
         raise problems.nothing_here()
-    takes_forms = path.startswith(f"{STAFF_PATH}/") or path == EDGE_COUNTS_PATH
-    is_sent = takes_forms and environ["REQUEST_METHOD"] == "POST"
-    environ["wsgi.input"] = bodies.whole(environ) if is_sent else bodies.nothing()
+    if environ["REQUEST_METHOD"] == "POST" and path == EDGE_COUNTS_PATH:
+        environ["wsgi.input"] = bodies.whole(environ, bodies.EDGE_COUNTS)
+    elif environ["REQUEST_METHOD"] == "POST" and path.startswith(f"{STAFF_PATH}/"):
+        environ["wsgi.input"] = bodies.whole(environ, bodies.FORMS)
+    else:
+        environ["wsgi.input"] = bodies.nothing()
 
 
 def _refused(environ: dict[str, Any], problem: Problem, start_response: Callable[..., Any]) -> list[bytes]:

@@ -8,6 +8,8 @@ from typing import Any
 
 from redis.connection import Connection, SSLConnection
 
+_SHORTEST_SECONDS = 0.001
+
 
 class Names:
     """The addresses of hosts, as they were told last.
@@ -30,13 +32,21 @@ class Names:
             lookup = self._lookups.get(host)
             if lookup is None:
                 lookup = self._lookups[host] = _Lookup(began)
-                threading.Thread(target=self._look_up, args=(host, lookup), name="names", daemon=True).start()
+                self._start(host, lookup)
         # Of one that hangs only the first seconds are waited for, however many come.
         lookup.done.wait(max(0.0, lookup.began + within_seconds - began))
         known = lookup.addresses or self._addresses.get(host)
         if not known:
             raise lookup.failure or TimeoutError("the name server does not answer")
         return known
+
+    def _start(self, host: str, lookup: "_Lookup") -> None:
+        try:
+            threading.Thread(target=self._look_up, args=(host, lookup), name="names", daemon=True).start()
+        except RuntimeError as error:  # a thread that cannot be had; whoever comes next tries again
+            del self._lookups[host]
+            lookup.failure = OSError(str(error))
+            lookup.done.set()
 
     def _look_up(self, host: str, lookup: "_Lookup") -> None:
         try:
@@ -78,10 +88,14 @@ class NamedConnection(Connection):
         ends = monotonic() + timeout_seconds
         failure: OSError | None = None
         try:
-            for address in self._names.addresses(name, timeout_seconds / 2):
+            addresses = self._names.addresses(name, timeout_seconds / 2)
+            for tried, address in enumerate(addresses):
+                left_seconds = ends - monotonic()
+                if failure and left_seconds <= 0:
+                    break
                 self.host = address
-                # A little is left where the lookup took its part.
-                self.socket_connect_timeout = max(ends - monotonic(), timeout_seconds / 4)
+                # Each has its share, so that one that is dead leaves time for the next.
+                self.socket_connect_timeout = max(left_seconds / (len(addresses) - tried), _SHORTEST_SECONDS)
                 try:
                     connected: socket.socket = super()._connect()
                 except OSError as error:

@@ -5,16 +5,18 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 from django.core.cache import cache
 from django_redis import get_redis_connection
+from redis.connection import Connection
 
 from tests import tcp_proxy
 from tests.outage import all_down, is_open, open_the_breaker
 from tests.servers import eventually
 from weathernote import redis
-from weathernote.names import Names
+from weathernote.names import NamedConnection, Names
 from weathernote.redis import ask
 
 pytest_plugins = ["tests.redis_fixtures"]
@@ -70,6 +72,65 @@ def test_a_server_that_moved_is_found_at_its_new_address(monkeypatch):
     names, told = Names(), iter(["192.0.2.1", "192.0.2.2"])
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **options: [(0, 0, 0, "", (next(told), 0))])
     assert [names.addresses(NAME, 5), names.addresses(NAME, 5)] == [["192.0.2.1"], ["192.0.2.2"]]
+
+
+def test_a_lookup_that_gets_no_thread_fails_and_the_next_is_made_anew(monkeypatch):
+    names = Names()
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", no_thread)
+        with pytest.raises(OSError, match="new thread"):
+            names.addresses(NAME, 5)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **options: [(0, 0, 0, "", ("192.0.2.1", 0))])
+    assert names.addresses(NAME, 5) == ["192.0.2.1"]
+
+
+def no_thread(thread):
+    raise RuntimeError("can't start new thread")
+
+
+@pytest.fixture
+def dial(monkeypatch):
+    """Connects within 2 s to a name with four addresses, of which the first are dead; the addresses that were tried."""
+    now, tried, found = [0.0], [], [f"192.0.2.{at}" for at in range(4)]
+    monkeypatch.setattr("weathernote.names.monotonic", lambda: now[0])
+    monkeypatch.setattr(Names, "addresses", lambda names, host, within_seconds: found)
+
+    def dialled(dead: int, late: float = 1) -> tuple[list[str], float]:
+        def connect(connection):
+            tried.append(connection.host)
+            if connection.host in found[:dead]:
+                now[0] += connection.socket_connect_timeout * late
+                raise TimeoutError
+
+        monkeypatch.setattr(Connection, "_connect", connect)
+        with suppress(TimeoutError):
+            NamedConnection(names=Names(), host=NAME, socket_connect_timeout=2)._connect()
+        return [address.rpartition(".")[2] for address in tried], now[0]
+
+    return dialled
+
+
+def test_dead_addresses_leave_time_for_one_that_lives(dial):
+    tried, lasted_seconds = dial(dead=3)
+    assert tried == ["0", "1", "2", "3"] and lasted_seconds < 2
+
+
+def test_dead_addresses_take_one_connect_timeout_in_all(dial):
+    assert dial(dead=4)[1] <= 2
+
+
+def test_no_further_address_is_tried_once_the_connect_timeout_is_over(dial):
+    assert dial(dead=4, late=4)[0] == ["0"]
+
+
+def test_a_cluster_whose_names_hang_keeps_requests_waiting_no_longer_than_for_its_first_map(use, name_server, lost):
+    name_server.clear()
+    use(f"redis+cluster://{NAME}:7000,{NAME}:7001")
+    assert all_down(ask(("GET", "a")))
+    began = time.monotonic()
+    assert all(all_down(ask(("GET", "a"))) for _ in range(10))
+    assert time.monotonic() - began < 5  # else each waits for a second
+    assert sum(thread.name == "names" for thread in threading.enumerate()) == 1
 
 
 # ── slow and silent ───────────────────────────────────────────────────────────────────────────────

@@ -10,7 +10,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, User
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -219,10 +219,10 @@ def test_prewarm_now_tells_what_was_done(editor, monkeypatch):
 @pytest.mark.parametrize(
     ("told", "level"),
     [
-        ("2 of 2 cells refreshed in 1 calls.", "success"),
-        ("12 of 2 cells refreshed in 1 calls.", "warning"),
-        ("1 of 2 cells refreshed in 1 calls; 1 failed: Berlin.", "warning"),
-        ("2 of 2 cells refreshed in 1 calls; budget: the day's is spent.", "warning"),
+        ("2 of 2 cells refreshed in 1 call.", "success"),
+        ("12 of 2 cells refreshed in 1 call.", "warning"),
+        ("1 of 2 cells refreshed in 1 call; 1 failed: Berlin.", "warning"),
+        ("2 of 2 cells refreshed in 1 call; budget: the day's is spent.", "warning"),
         ("0 of 2 cells refreshed in 0 calls.", "warning"),
     ],
 )
@@ -254,6 +254,24 @@ def test_a_run_without_an_end_is_running_until_it_must_have_been_killed(editor, 
     CityImport.objects.create(started=begun)
     for page in (RUNS, IMPORTS):
         assert f">{word}</span>" in editor.get(page).content.decode()
+
+
+@pytest.mark.parametrize(("page", "field"), [(RUNS, "exit_code"), (IMPORTS, "result")])
+@pytest.mark.parametrize(
+    ("chosen", "minutes"), [("running", [1]), ("not ended", [16]), ("0", [2]), ("odd", [1, 2, 16])]
+)
+def test_runs_and_imports_are_filtered_by_how_they_ended(editor, page, field, chosen, minutes):
+    now = timezone.now()
+    model = PrewarmRun if page == RUNS else CityImport
+    for ago, code in ((1, None), (2, 0), (16, None)):
+        model.objects.create(started=now - timedelta(minutes=ago), **{field: code})
+    shown = editor.get(page, {field: chosen}).context["cl"].result_list
+    assert [(now - row.started) // timedelta(minutes=1) for row in shown] == minutes
+
+
+@pytest.mark.parametrize(("page", "title"), [(RUNS, "Prewarm runs"), (IMPORTS, "City imports")])
+def test_a_list_in_which_nothing_is_selected_says_what_it_shows(editor, page, title):
+    assert editor.get(page).context["title"] == title
 
 
 @pytest.mark.parametrize("what", ["prewarm", "import"])
@@ -377,6 +395,20 @@ def test_an_import_that_fails_changes_nothing_and_says_so(editor, monkeypatch):
     response = confirm(editor, preview)
     assert levels(response) == ["error"] and not City.objects.filter(name="Oslo").exists()
     assert CityImport.objects.get().result == 1 and "Nothing was imported" in CityImport.objects.get().message
+
+
+def test_a_database_that_fails_hides_no_first_error(editor, monkeypatch):
+    def fails(*_args, **_kwargs):
+        monkeypatch.setattr(CityImport, "save", gone)
+        raise OperationalError("the first error")
+
+    def gone(*_args, **_kwargs):
+        raise OperationalError("the second one")
+
+    preview = upload(editor, f"{COLUMNS}\n{OSLO}")
+    monkeypatch.setattr(resources.CityResource, "import_data", fails)
+    with pytest.raises(OperationalError, match="the first error"):
+        confirm(editor, preview)
 
 
 def test_a_file_whose_check_takes_too_long_is_refused_in_time(editor, monkeypatch):

@@ -20,6 +20,7 @@ from prewarm.fold import fold
 from prewarm.forms import CityForm, CityRowForm
 from prewarm.models import UNENDED, City, CityImport, PrewarmRun, unended_as
 from prewarm.resources import CityResource, TooSlow
+from weathernote import bodies
 from weathernote.redis import RedisDown
 
 #: So many cities are refreshed in a minute or two.
@@ -27,7 +28,6 @@ MOST_PREWARMED_NOW = 100
 NO_REDIS = "Redis, which keeps the file until you confirm, does not answer; upload it again in a minute."
 
 UPLOAD_GONE = "The file is kept for an hour only; upload it again."
-TOO_SLOW = "The file takes longer to check than a browser waits; import it in parts."
 BUSY = "Another import or prewarm of staff is under way: try again when it is done."
 _IN_WORDS: dict[type, str] = {RedisDown: NO_REDIS, importing.UploadGone: UPLOAD_GONE}
 
@@ -145,7 +145,7 @@ class CityAdmin(ImportExportMixin, admin.ModelAdmin):
             self.message_user(request, BUSY, messages.ERROR)
             return
         try:
-            told = work.result(behind.WAIT_SECONDS)
+            told = work.result(_wait_seconds(request))
         except TimeoutError:
             self._goes_on(request, "The prewarm", "admin:prewarm_prewarmrun_changelist", "prewarm runs")
         else:
@@ -168,10 +168,14 @@ class CityAdmin(ImportExportMixin, admin.ModelAdmin):
             return super().import_action(request, **kwargs)
         except RedisDown:
             return self._upload_again(request, NO_REDIS)
-        except TooSlow:
-            return self._upload_again(
-                request, "To check this file takes longer than a browser waits: import it in parts."
-            )
+        except TooSlow as error:
+            return self._upload_again(request, str(error))
+
+    def get_import_resource_kwargs(self, request: HttpRequest, **kwargs: Any) -> dict[str, Any]:
+        return {
+            **super().get_import_resource_kwargs(request, **kwargs),
+            "seconds_left": bodies.seconds_left(request.META),
+        }
 
     def process_import(self, request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
         if request.method != "POST" or not self.has_import_permission(request):
@@ -183,7 +187,7 @@ class CityAdmin(ImportExportMixin, admin.ModelAdmin):
         if work is None:
             return self._upload_again(request, BUSY)
         try:
-            return work.result(behind.WAIT_SECONDS)
+            return work.result(_wait_seconds(request))
         except TimeoutError:
             imports = "admin:prewarm_cityimport_changelist"
             self._goes_on(request, "The import", imports, "imports")
@@ -230,6 +234,10 @@ class CityAdmin(ImportExportMixin, admin.ModelAdmin):
             form.add_error("import_file", str(e))
         else:
             super().add_data_read_fail_error_to_form(form, e)
+
+
+def _wait_seconds(request: HttpRequest) -> float:
+    return min(behind.WAIT_SECONDS, bodies.seconds_left(request.META))
 
 
 def _level(told: str) -> int:

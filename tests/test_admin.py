@@ -2,6 +2,7 @@
 
 import csv
 import io
+import time
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import timedelta
@@ -21,7 +22,7 @@ from prewarm.models import City, CityImport, PrewarmRun
 from weather.answers import Question
 from weather.cells import Cell
 from weather.service import service
-from weathernote import redis
+from weathernote import bodies, redis
 
 CITIES = "/admin/prewarm/city/"
 RUNS = "/admin/prewarm/prewarmrun/"
@@ -283,6 +284,20 @@ def test_what_takes_long_goes_on_behind_the_request(editor, monkeypatch, what):
     assert levels(response) == ["info"] and "goes on without you" in said(response)[0]
 
 
+def test_a_body_that_took_long_leaves_less_time_to_wait_for_what_goes_on_behind(editor, monkeypatch):
+    waits = []
+
+    class Slow(Future):
+        def result(self, timeout=None):
+            waits.append(timeout)
+            raise TimeoutError
+
+    monkeypatch.setattr(behind, "begin", lambda work: Slow())
+    began = {"weathernote.began": time.monotonic() - bodies.ANSWER_SECONDS + 4}
+    editor.post(CITIES, {"action": "prewarm_now", "_selected_action": [City.objects.all()[0].pk]}, **began)
+    assert waits[0] <= 4
+
+
 @pytest.mark.parametrize("what", ["prewarm", "import"])
 def test_a_second_one_is_told_that_one_is_under_way(editor, monkeypatch, what):
     preview = upload(editor, f"{COLUMNS}\n{OSLO}")
@@ -412,13 +427,38 @@ def test_a_database_that_fails_hides_no_first_error(editor, monkeypatch):
 
 
 def test_a_file_whose_check_takes_too_long_is_refused_in_time(editor, monkeypatch):
-    monkeypatch.setattr(resources, "CHECK_SECONDS", -1)
+    monkeypatch.setattr(bodies, "ANSWER_SECONDS", -1)
     response = editor.post(
         f"{CITIES}import/",
         {"resource": "0", "format": "0", "import_file": SimpleUploadedFile("c.csv", f"{COLUMNS}\n{OSLO}".encode())},
         follow=True,
     )
-    assert levels(response) == ["error"] and "import it in parts" in said(response)[0]
+    assert levels(response) == ["error"]
+    assert said(response)[0].startswith("0 of 1 rows were checked in the time that a browser waits")
+
+
+def test_a_body_that_took_long_leaves_less_time_for_the_check(editor, monkeypatch):
+    monkeypatch.setattr(bodies, "ANSWER_SECONDS", 60)
+    form = {"resource": "0", "format": "0", "import_file": SimpleUploadedFile("c.csv", f"{COLUMNS}\n{OSLO}".encode())}
+    began = {"weathernote.began": time.monotonic() - 59}
+    assert "were checked" in said(editor.post(f"{CITIES}import/", form, follow=True, **began))[0]
+
+
+def order_of(name: str) -> int:
+    return City.objects.get(name=name).order
+
+
+@pytest.mark.parametrize("table", [f"{COLUMNS}\n{OSLO}".replace(",5,1,", ",,1,"), f"{COLUMNS[:40]}\n{OSLO[:35]}"])
+def test_a_new_city_without_an_order_comes_last(editor, table):
+    last = City.objects.order_by("-order")[0].order
+    confirm(editor, upload(editor, table))
+    assert order_of("Oslo") == last + resources.ORDER_STEP
+
+
+def test_a_city_that_is_there_keeps_its_order_where_the_file_names_none(editor):
+    before = order_of("Berlin")
+    confirm(editor, upload(editor, f"{COLUMNS}\nBerlin,DE,52.52437,13.41053,Europe/Berlin,5,,1,noted"))
+    assert City.objects.get(name="Berlin").notes == "noted" and order_of("Berlin") == before
 
 
 def test_what_is_exported_can_be_imported_and_changes_nothing(editor):

@@ -12,13 +12,15 @@ from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from import_export.admin import ImportExportMixin
 
 from prewarm import behind, changelist, countries, diary, importing, run
 from prewarm.fold import fold
 from prewarm.forms import CityForm, CityRowForm
-from prewarm.models import City, CityImport, PrewarmRun
+from prewarm.models import UNENDED, City, CityImport, PrewarmRun, unended_as
 from prewarm.resources import CityResource, TooSlow
+from weathernote import bodies
 from weathernote.redis import RedisDown
 
 #: So many cities are refreshed in a minute or two.
@@ -26,11 +28,10 @@ MOST_PREWARMED_NOW = 100
 NO_REDIS = "Redis, which keeps the file until you confirm, does not answer; upload it again in a minute."
 
 UPLOAD_GONE = "The file is kept for an hour only; upload it again."
-TOO_SLOW = "The file takes longer to check than a browser waits; import it in parts."
 BUSY = "Another import or prewarm of staff is under way: try again when it is done."
 _IN_WORDS: dict[type, str] = {RedisDown: NO_REDIS, importing.UploadGone: UPLOAD_GONE}
 
-_ALL_DONE = re.compile(r"([0-9]+) of \1 cells refreshed in [0-9]+ calls\.")
+_ALL_DONE = re.compile(r"([0-9]+) of \1 cells refreshed in [0-9]+ calls?\.")
 
 admin.site.site_header = admin.site.site_title = "WeatherNote"
 admin.site.index_title = "Administration"
@@ -144,7 +145,7 @@ class CityAdmin(ImportExportMixin, admin.ModelAdmin):
             self.message_user(request, BUSY, messages.ERROR)
             return
         try:
-            told = work.result(behind.WAIT_SECONDS)
+            told = work.result(_wait_seconds(request))
         except TimeoutError:
             self._goes_on(request, "The prewarm", "admin:prewarm_prewarmrun_changelist", "prewarm runs")
         else:
@@ -167,10 +168,14 @@ class CityAdmin(ImportExportMixin, admin.ModelAdmin):
             return super().import_action(request, **kwargs)
         except RedisDown:
             return self._upload_again(request, NO_REDIS)
-        except TooSlow:
-            return self._upload_again(
-                request, "To check this file takes longer than a browser waits: import it in parts."
-            )
+        except TooSlow as error:
+            return self._upload_again(request, str(error))
+
+    def get_import_resource_kwargs(self, request: HttpRequest, **kwargs: Any) -> dict[str, Any]:
+        return {
+            **super().get_import_resource_kwargs(request, **kwargs),
+            "seconds_left": bodies.seconds_left(request.META),
+        }
 
     def process_import(self, request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
         if request.method != "POST" or not self.has_import_permission(request):
@@ -182,7 +187,7 @@ class CityAdmin(ImportExportMixin, admin.ModelAdmin):
         if work is None:
             return self._upload_again(request, BUSY)
         try:
-            return work.result(behind.WAIT_SECONDS)
+            return work.result(_wait_seconds(request))
         except TimeoutError:
             imports = "admin:prewarm_cityimport_changelist"
             self._goes_on(request, "The import", imports, "imports")
@@ -201,7 +206,8 @@ class CityAdmin(ImportExportMixin, admin.ModelAdmin):
         try:
             response = process()
         except Exception as error:
-            row.end(_IN_WORDS.get(type(error)) or f"Nothing was imported: {diary.one_line(error)}"[:500])
+            told = _IN_WORDS.get(type(error)) or f"Nothing was imported: {diary.one_line(error)}"[:500]
+            diary.or_say(partial(row.end, told))
             raise
         if row.finished is None:
             row.end("Nothing was imported: the form was not in order.")
@@ -230,6 +236,10 @@ class CityAdmin(ImportExportMixin, admin.ModelAdmin):
             super().add_data_read_fail_error_to_form(form, e)
 
 
+def _wait_seconds(request: HttpRequest) -> float:
+    return min(behind.WAIT_SECONDS, bodies.seconds_left(request.META))
+
+
 def _level(told: str) -> int:
     """How loudly to say what run.refresh_now tells: whatever is not done is no mere information."""
     if told.startswith(run.NO_REDIS):
@@ -242,6 +252,30 @@ def _cities(number: int) -> str:
 
 
 _COUNTS = ("refreshed", "rederived", "skipped", "failed")
+
+
+class ResultFilter(admin.SimpleListFilter):
+    """By how it ended; beside the field's own choices what has no end yet, and what never will."""
+
+    title = "result"
+    ends: Iterable[tuple[int, str]]
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [*((str(code), words) for code, words in self.ends), *((words, words) for words in UNENDED)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        value = self.value()
+        if value in UNENDED:
+            return queryset.filter(unended_as(value), **{f"{self.parameter_name}__isnull": True})
+        return queryset.filter(**{str(self.parameter_name): value}) if value in dict(self.lookup_choices) else queryset
+
+
+class RunResultFilter(ResultFilter):
+    parameter_name, ends = "exit_code", PrewarmRun.RESULTS
+
+
+class ImportResultFilter(ResultFilter):
+    parameter_name, ends = "result", CityImport.RESULTS
 
 
 class Told(admin.ModelAdmin):
@@ -258,6 +292,11 @@ class Told(admin.ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        # Django's own says "Select ... to view", where nothing is to be selected.
+        title = capfirst(str(self.opts.verbose_name_plural))
+        return super().changelist_view(request, {"title": title, **(extra_context or {})})
+
     @admin.display(description="started (UTC)", ordering="started")
     def start(self, told: Any) -> str:
         return f"{told.started:%Y-%m-%d %H:%M:%S}"
@@ -266,7 +305,7 @@ class Told(admin.ModelAdmin):
 @admin.register(PrewarmRun)
 class PrewarmRunAdmin(Told):
     list_display = ("start", "took", "result", *_COUNTS, "calls", "spent")
-    list_filter = ("exit_code", "forced")
+    list_filter = (RunResultFilter, "forced", "by_staff")
     fields = readonly_fields = (
         "start",
         "took",
@@ -276,6 +315,7 @@ class PrewarmRunAdmin(Told):
         "calls",
         "spent",
         "forced",
+        "by_staff",
         "message",
     )
 
@@ -309,7 +349,7 @@ class CityImportAdmin(Told):
         *("new", "changed", "unchanged", "refused"),
         *("file_name", "user", "message"),
     )
-    list_filter = ("result",)
+    list_filter = (ImportResultFilter,)
 
     @admin.display(description="result", ordering="result")
     def state(self, told: CityImport) -> SafeString:

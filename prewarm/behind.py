@@ -4,11 +4,14 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from typing import TypeVar
 
 from django.db import connections
 
+from prewarm.importing import UploadGone
 from weathernote import account
+from weathernote.redis import RedisDown
 
 log = logging.getLogger(__name__)
 
@@ -18,6 +21,9 @@ T = TypeVar("T")
 WAIT_SECONDS = 8.0
 #: How long a process that ends waits for the work to hear of it and to write down how far it came.
 END_SECONDS = 5.0
+
+#: Staff are told of these in words.
+TOLD = (RedisDown, UploadGone)
 
 is_ending = threading.Event()
 _alone = threading.Lock()
@@ -41,18 +47,20 @@ def begin(work: Callable[[], T]) -> "Future[T] | None":
 
 
 def _run(work: Callable[[], T], outcome: "Future[T]") -> None:
-    result, failure = None, None
+    tell: Callable[[], None]
     try:
-        result = work()
-    except Exception as error:  # it is raised again where somebody still waits for it
-        log.exception("What staff began behind a request failed.")
-        failure = error
-    connections.close_all()
-    _alone.release()
-    if failure:
-        outcome.set_exception(failure)
-    else:
-        outcome.set_result(result)  # type: ignore[arg-type] # None is one too
+        tell = partial(outcome.set_result, work())
+    except BaseException as error:  # it is raised again where somebody still waits for it
+        tell = partial(outcome.set_exception, error)
+        if not isinstance(error, TOLD):
+            log.exception("What staff began behind a request failed.")
+    try:
+        connections.close_all()
+    except Exception:
+        log.exception("A connection to the database cannot be closed.")
+    finally:
+        _alone.release()
+        tell()
 
 
 def _end() -> None:

@@ -152,7 +152,7 @@ class PrewarmRunQuerySet(models.QuerySet["PrewarmRun"]):
 
 
 class PrewarmRun(models.Model):
-    """What one `manage.py prewarm` did; written by the command alone."""
+    """What one `manage.py prewarm` did, or a "prewarm now" of staff, which may go on beside the command."""
 
     #: By exit code; none yet while it runs, and for ever where it was killed.
     RESULTS = ((0, "good"), (1, "some failed"), (2, "none done"))
@@ -170,6 +170,8 @@ class PrewarmRun(models.Model):
     weight = models.FloatField("budget spent", default=0, help_text="In Open-Meteo's own weight.")
     exit_code = models.PositiveSmallIntegerField("result", choices=RESULTS, null=True, blank=True)
     forced = models.BooleanField(default=False)
+    # The database has the default too: while a release rolls out, the one before writes rows as well.
+    by_staff = models.BooleanField("by staff", default=False, db_default=False)
     failed_cities = models.JSONField(default=list, blank=True)
     message = models.TextField(blank=True)
 
@@ -191,8 +193,18 @@ class PrewarmRun(models.Model):
 _LONGEST = timedelta(minutes=15)
 
 
+#: What is said of it until then and from then on.
+UNENDED = ("running", "not ended")
+
+
 def _unended(started: datetime) -> str:
-    return "running" if clock.now() - started < _LONGEST else "not ended"
+    return UNENDED[clock.now() - started >= _LONGEST]
+
+
+def unended_as(words: str) -> models.Q:
+    """Of the rows without an end those of which this is said."""
+    is_late = models.Q(started__lte=clock.now() - _LONGEST)
+    return is_late if words == UNENDED[1] else ~is_late
 
 
 class CityImport(models.Model):

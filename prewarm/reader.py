@@ -1,7 +1,8 @@
 """Reads the database for requests, in a few threads that keep their connections.
 
-No request waits long for a database that hangs: few may wait at once, each for a second, and after one of them has
-waited in vain nobody does for a while. A connection that does not answer is cut, so that its thread can make another.
+Over a database that answers, all wait their turn. No request waits long for one that hangs: as soon as a query is
+overdue, few may wait, each for a second, and after one of them has waited in vain nobody does for a while. A connection
+that does not answer is cut, so that its thread can make another.
 """
 
 import os
@@ -22,9 +23,11 @@ T = TypeVar("T")
 
 #: Connections that a process keeps for this; deploy/aws/data.yaml counts those of the whole fleet.
 READERS = 2
-#: So many requests more wait for one of them to be free; further ones are refused at once.
+#: So many requests more wait for one of them to be free while a query is overdue; further ones are refused at once.
 WAITERS = 4
 WAIT_SECONDS = 1.0
+#: A search takes milliseconds; a query that has run for so long may never end.
+OVERDUE_SECONDS = 0.2
 #: After it did not answer, the database is left alone for so long.
 REST_SECONDS = 5
 
@@ -38,18 +41,18 @@ class Reader:
         self.now = now
         self._rests_until = 0.0
         self._places = threading.BoundedSemaphore(most_waiting)
+        self._running: set[_Reading] = set()
         self._threads = ThreadPoolExecutor(READERS, "database")
 
     def read(self, query: Callable[[], T]) -> T:
         """What `query` gives; TooManyWait, or a django.db.Error where the database fails or does not answer in time."""
-        if self.now() < self._rests_until:
-            raise OperationalError("The database did not answer a moment ago.")
-        if not self._places.acquire(blocking=False):
-            raise TooManyWait
-        reading = _Reading()
+        self._raise_if_it_rests()
+        self._take_place()
+        reading = _Reading(self._running)
         try:
+            self._raise_if_it_rests()
             answer = self._threads.submit(reading.run, query)
-        except RuntimeError as error:  # no thread to be had
+        except (RuntimeError, DatabaseGone) as error:  # no thread to be had, or another waited in vain meanwhile
             self._places.release()
             raise OperationalError(str(error)) from None
         # Not before its thread is free again: one that hangs keeps its place.
@@ -65,6 +68,21 @@ class Reader:
                 reading.cut()
             raise OperationalError("The database does not answer in time.") from None
 
+    def _raise_if_it_rests(self) -> None:
+        if self.now() < self._rests_until:
+            raise OperationalError("The database did not answer a moment ago.")
+
+    def _take_place(self) -> None:
+        """Waits for a place while queries end in time; TooManyWait as soon as the oldest is overdue."""
+        ends = monotonic() + WAIT_SECONDS
+        wait_seconds = 0.0
+        while not self._places.acquire(timeout=wait_seconds):
+            now = monotonic()
+            oldest = min((reading.began for reading in self._running.copy()), default=now)
+            wait_seconds = min(oldest + OVERDUE_SECONDS, ends) - now
+            if wait_seconds <= 0:
+                raise TooManyWait
+
     def _rest(self) -> None:
         self._rests_until = self.now() + REST_SECONDS
 
@@ -72,11 +90,25 @@ class Reader:
 class _Reading:
     """A query in a thread that keeps its connection, and the end of it by another thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, running: "set[_Reading]") -> None:
+        self.began = 0.0
+        self._running = running
+        self._lock = threading.Lock()
         self._socket: socket.socket | None = None
         self._is_cut = False
 
     def run(self, query: Callable[[], T]) -> T:
+        self.began = monotonic()
+        self._running.add(self)
+        try:
+            self._connect()
+            return query()
+        finally:
+            self._running.discard(self)
+            with self._lock:
+                self._socket = None  # the next query's by now
+
+    def _connect(self) -> None:
         if connection.connection is not None:
             self._socket = _socket_of(connection.connection)
             if not connection.is_usable():
@@ -91,13 +123,13 @@ class _Reading:
         if self._is_cut:
             connection.close()
             raise OperationalError("Nobody waits for this any more.")
-        return query()
 
     def cut(self) -> None:
         self._is_cut = True
-        if self._socket is not None:
-            with suppress(OSError):  # it has ended by itself
-                self._socket.shutdown(socket.SHUT_RDWR)
+        with self._lock:
+            if self._socket is not None:
+                with suppress(OSError):  # it has ended by itself
+                    self._socket.shutdown(socket.SHUT_RDWR)
 
 
 _mine = threading.local()
@@ -116,5 +148,5 @@ def _socket_of(raw: Any) -> socket.socket | None:
 
 @cache
 def reader() -> Reader:
-    """This process's own; three of four threads are left to those who do not wait for the database."""
-    return Reader(max(1, min(READERS + WAITERS, settings.THREADS // 4)))
+    """This process's own; beside two, three of four threads are left to those who do not wait for the database."""
+    return Reader(max(2, min(READERS + WAITERS, settings.THREADS // 4)))

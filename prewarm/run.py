@@ -93,11 +93,12 @@ def run(
 def refresh_now(cities: Iterable[City], *, is_told_to_stop: Callable[[], bool] = lambda: False) -> str:
     """Asks Open-Meteo for these cities at once, whatever their interval and the pace, and says how that went.
 
-    It leaves a row like any run, which is there while it goes on.
+    It leaves a row like any run, which is there while it goes on. It takes no lock: cron's run would give way to it,
+    and leave all the other cities out until the next.
     """
     cities = list(cities)
     began = time.monotonic()
-    row = diary.begin(forced=True)
+    row = diary.begin(forced=True, by_staff=True)
     work = Work(
         service(),
         force=True,
@@ -118,7 +119,7 @@ def refresh_now(cities: Iterable[City], *, is_told_to_stop: Callable[[], bool] =
     finally:
         diary.end(row, work.tally)
     tally = work.tally
-    words = [f"{tally.refreshed} of {len(named)} cells refreshed in {tally.calls} calls"]
+    words = [f"{tally.refreshed} of {len(named)} cells refreshed in {tally.calls} call{'s' * (tally.calls != 1)}"]
     if tally.failed:
         words.append(f"{len(tally.failed)} failed: {', '.join(place.name for place in tally.failed)}")
     words += tally.reasons
@@ -126,9 +127,9 @@ def refresh_now(cities: Iterable[City], *, is_told_to_stop: Callable[[], bool] =
 
 
 def _from_database() -> tuple[list[City], frozenset[str]]:
-    """The active cities, and the names of what failed last time where other cells did not."""
+    """The active cities, and the names of what failed in the command's last run where other cells did not."""
     try:
-        last = PrewarmRun.objects.filter(exit_code__isnull=False).first()
+        last = PrewarmRun.objects.filter(exit_code__isnull=False, by_staff=False).first()
         suspects = frozenset(last.failed_cities if last and last.exit_code == 1 else ())
         return list(City.objects.active()), suspects
     except django.db.Error as error:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import time
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import timedelta
@@ -10,7 +11,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, User
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -21,7 +22,7 @@ from prewarm.models import City, CityImport, PrewarmRun
 from weather.answers import Question
 from weather.cells import Cell
 from weather.service import service
-from weathernote import redis
+from weathernote import bodies, redis
 
 CITIES = "/admin/prewarm/city/"
 RUNS = "/admin/prewarm/prewarmrun/"
@@ -219,10 +220,10 @@ def test_prewarm_now_tells_what_was_done(editor, monkeypatch):
 @pytest.mark.parametrize(
     ("told", "level"),
     [
-        ("2 of 2 cells refreshed in 1 calls.", "success"),
-        ("12 of 2 cells refreshed in 1 calls.", "warning"),
-        ("1 of 2 cells refreshed in 1 calls; 1 failed: Berlin.", "warning"),
-        ("2 of 2 cells refreshed in 1 calls; budget: the day's is spent.", "warning"),
+        ("2 of 2 cells refreshed in 1 call.", "success"),
+        ("12 of 2 cells refreshed in 1 call.", "warning"),
+        ("1 of 2 cells refreshed in 1 call; 1 failed: Berlin.", "warning"),
+        ("2 of 2 cells refreshed in 1 call; budget: the day's is spent.", "warning"),
         ("0 of 2 cells refreshed in 0 calls.", "warning"),
     ],
 )
@@ -256,6 +257,24 @@ def test_a_run_without_an_end_is_running_until_it_must_have_been_killed(editor, 
         assert f">{word}</span>" in editor.get(page).content.decode()
 
 
+@pytest.mark.parametrize(("page", "field"), [(RUNS, "exit_code"), (IMPORTS, "result")])
+@pytest.mark.parametrize(
+    ("chosen", "minutes"), [("running", [1]), ("not ended", [16]), ("0", [2]), ("odd", [1, 2, 16])]
+)
+def test_runs_and_imports_are_filtered_by_how_they_ended(editor, page, field, chosen, minutes):
+    now = timezone.now()
+    model = PrewarmRun if page == RUNS else CityImport
+    for ago, code in ((1, None), (2, 0), (16, None)):
+        model.objects.create(started=now - timedelta(minutes=ago), **{field: code})
+    shown = editor.get(page, {field: chosen}).context["cl"].result_list
+    assert [(now - row.started) // timedelta(minutes=1) for row in shown] == minutes
+
+
+@pytest.mark.parametrize(("page", "title"), [(RUNS, "Prewarm runs"), (IMPORTS, "City imports")])
+def test_a_list_in_which_nothing_is_selected_says_what_it_shows(editor, page, title):
+    assert editor.get(page).context["title"] == title
+
+
 @pytest.mark.parametrize("what", ["prewarm", "import"])
 def test_what_takes_long_goes_on_behind_the_request(editor, monkeypatch, what):
     monkeypatch.setattr(behind, "WAIT_SECONDS", 0)
@@ -263,6 +282,20 @@ def test_what_takes_long_goes_on_behind_the_request(editor, monkeypatch, what):
     monkeypatch.setattr(behind, "begin", lambda work: Future())
     response = act(editor, "prewarm_now", "Berlin") if what == "prewarm" else confirm(editor, preview)
     assert levels(response) == ["info"] and "goes on without you" in said(response)[0]
+
+
+def test_a_body_that_took_long_leaves_less_time_to_wait_for_what_goes_on_behind(editor, monkeypatch):
+    waits = []
+
+    class Slow(Future):
+        def result(self, timeout=None):
+            waits.append(timeout)
+            raise TimeoutError
+
+    monkeypatch.setattr(behind, "begin", lambda work: Slow())
+    began = {"weathernote.began": time.monotonic() - bodies.ANSWER_SECONDS + 4}
+    editor.post(CITIES, {"action": "prewarm_now", "_selected_action": [City.objects.all()[0].pk]}, **began)
+    assert waits[0] <= 4
 
 
 @pytest.mark.parametrize("what", ["prewarm", "import"])
@@ -379,14 +412,53 @@ def test_an_import_that_fails_changes_nothing_and_says_so(editor, monkeypatch):
     assert CityImport.objects.get().result == 1 and "Nothing was imported" in CityImport.objects.get().message
 
 
+def test_a_database_that_fails_hides_no_first_error(editor, monkeypatch):
+    def fails(*_args, **_kwargs):
+        monkeypatch.setattr(CityImport, "save", gone)
+        raise OperationalError("the first error")
+
+    def gone(*_args, **_kwargs):
+        raise OperationalError("the second one")
+
+    preview = upload(editor, f"{COLUMNS}\n{OSLO}")
+    monkeypatch.setattr(resources.CityResource, "import_data", fails)
+    with pytest.raises(OperationalError, match="the first error"):
+        confirm(editor, preview)
+
+
 def test_a_file_whose_check_takes_too_long_is_refused_in_time(editor, monkeypatch):
-    monkeypatch.setattr(resources, "CHECK_SECONDS", -1)
+    monkeypatch.setattr(bodies, "ANSWER_SECONDS", -1)
     response = editor.post(
         f"{CITIES}import/",
         {"resource": "0", "format": "0", "import_file": SimpleUploadedFile("c.csv", f"{COLUMNS}\n{OSLO}".encode())},
         follow=True,
     )
-    assert levels(response) == ["error"] and "import it in parts" in said(response)[0]
+    assert levels(response) == ["error"]
+    assert said(response)[0].startswith("0 of 1 rows were checked in the time that a browser waits")
+
+
+def test_a_body_that_took_long_leaves_less_time_for_the_check(editor, monkeypatch):
+    monkeypatch.setattr(bodies, "ANSWER_SECONDS", 60)
+    form = {"resource": "0", "format": "0", "import_file": SimpleUploadedFile("c.csv", f"{COLUMNS}\n{OSLO}".encode())}
+    began = {"weathernote.began": time.monotonic() - 59}
+    assert "were checked" in said(editor.post(f"{CITIES}import/", form, follow=True, **began))[0]
+
+
+def order_of(name: str) -> int:
+    return City.objects.get(name=name).order
+
+
+@pytest.mark.parametrize("table", [f"{COLUMNS}\n{OSLO}".replace(",5,1,", ",,1,"), f"{COLUMNS[:40]}\n{OSLO[:35]}"])
+def test_a_new_city_without_an_order_comes_last(editor, table):
+    last = City.objects.order_by("-order")[0].order
+    confirm(editor, upload(editor, table))
+    assert order_of("Oslo") == last + resources.ORDER_STEP
+
+
+def test_a_city_that_is_there_keeps_its_order_where_the_file_names_none(editor):
+    before = order_of("Berlin")
+    confirm(editor, upload(editor, f"{COLUMNS}\nBerlin,DE,52.52437,13.41053,Europe/Berlin,5,,1,noted"))
+    assert City.objects.get(name="Berlin").notes == "noted" and order_of("Berlin") == before
 
 
 def test_what_is_exported_can_be_imported_and_changes_nothing(editor):

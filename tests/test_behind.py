@@ -3,9 +3,12 @@
 import threading
 
 import pytest
+from django.db import connections
 
 from prewarm import behind
+from prewarm.importing import UploadGone
 from tests.servers import eventually
+from weathernote.redis import RedisDown
 
 
 @pytest.fixture(autouse=True)
@@ -30,6 +33,28 @@ def test_what_fails_is_told_and_makes_room():
     with pytest.raises(LookupError):
         first.result(10)
     assert eventually(lambda: behind.begin(lambda: 1)).result(10) == 1
+
+
+def test_a_connection_that_cannot_be_closed_hides_no_result_and_makes_room(monkeypatch):
+    def fails():
+        raise OSError("the connection cannot be closed")
+
+    monkeypatch.setattr(connections, "close_all", fails)
+    assert eventually(lambda: behind.begin(lambda: "done")).result(10) == "done"
+    assert eventually(lambda: behind.begin(lambda: 1)).result(10) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "is_logged"), [(UploadGone(), False), (RedisDown("gone"), False), (LookupError(), True)]
+)
+def test_only_what_staff_are_not_told_of_is_logged(caplog, error, is_logged):
+    def fails():
+        raise error
+
+    first = eventually(lambda: behind.begin(fails))
+    with pytest.raises(type(error)):
+        first.result(10)
+    assert bool(caplog.records) is is_logged
 
 
 def test_a_process_that_ends_tells_the_work_and_waits_until_it_has_written_down_how_far_it_came():

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +14,20 @@ import pytest
 import yaml
 from granian.http import HTTP1Settings
 
+from prewarm import behind
 from prewarm.planner import PERIOD_SECONDS
 from prewarm.reader import READERS
+from prewarm.resources import SHOW_SECONDS
 from tests.cloudformation import AWS, STACKS, imported, of_type, read, resources
 from tests.deploying import SETTINGS_READ
 from tests.odd_paths import ODD, PLAIN
 from tests.servers import TOP
+from weathernote import bodies
 
 CFN_LINT = Path(sys.executable).with_name("cfn-lint")
 UPSTREAM_TIMEOUT_SECONDS = 5
-#: An instance's longest answer: the call to Open-Meteo, and what stands around it.
-LONGEST_ANSWER_SECONDS = UPSTREAM_TIMEOUT_SECONDS + 5
+#: An instance's longest answer: the call to Open-Meteo, and what stands around it; or what a form of staff begins.
+LONGEST_ANSWER_SECONDS = max(UPSTREAM_TIMEOUT_SECONDS + 5, bodies.ANSWER_SECONDS)
 
 
 @pytest.mark.timeout(300)
@@ -212,6 +216,13 @@ def test_the_balancer_lets_go_of_an_idle_connection_before_the_instance_does():
     idle_seconds = int(balancer()["idle_timeout.timeout_seconds"])
     assert LONGEST_ANSWER_SECONDS < idle_seconds < HTTP1Settings().header_read_timeout / 1000
     assert "header_read" not in (TOP / "weathernote" / "server.py").read_text()  # which would change granian's 30 s
+
+
+def test_a_form_of_staff_is_answered_within_fifteen_seconds_of_its_first_byte():
+    assert bodies.ANSWER_SECONDS == 15
+    # The slowest body leaves time for the check of a file; after a quick one the whole wait for work behind it fits.
+    assert bodies.DEADLINE_SECONDS + SHOW_SECONDS < bodies.ANSWER_SECONDS > behind.WAIT_SECONDS
+    assert bodies.seconds_left({"weathernote.began": time.monotonic() - bodies.DEADLINE_SECONDS}) <= 5
 
 
 def test_the_drain_outlasts_the_balancer_s_two_looks_and_the_stop_the_drain():

@@ -1,7 +1,10 @@
 """/api/v1/places: 34,006 places by the start of any usual name, whatever a client types."""
 
+import socket
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 from django.db import OperationalError, connection
@@ -270,6 +273,52 @@ def test_a_database_that_hangs_takes_a_few_threads_and_refuses_the_others_at_onc
         assert problem_of(known, "lon") == "overloaded"
         assert {one.result() for one in asked} == {"upstream_unavailable"}
     broken.go.set()
+
+
+def test_over_a_database_that_answers_everybody_waits_for_a_place():
+    asks = reader.Reader(most_waiting=1)
+
+    def slowly(key: bytes, limit: int) -> bytes:
+        time.sleep(0.01)
+        return key
+
+    known = places.Places(slowly, asks.read)
+    with ThreadPoolExecutor(40) as pool:
+        answers = list(pool.map(lambda at: known.answer(f"par{at}", 10), range(40)))
+    assert answers == [b"par%d" % at for at in range(40)]
+
+
+@pytest.mark.parametrize("threads", [4, 13])
+def test_forty_searches_at_once_are_all_answered(tmp_path, valkey, valkey_server, simulator, threads):
+    servers = {"REDIS_URL": valkey_server.url, "OPEN_METEO_URL": simulator.url}
+    few = {"WORKERS": 1, "THREADS": threads, "RATE_LIMIT_REQUESTS": 100_000}
+    with Instance(tmp_path, **few, **servers) as instance, ThreadPoolExecutor(40) as pool:
+        answers = list(pool.map(lambda at: instance.get(f"{PLACES}?search=p{at}", timeout=60), range(40)))
+    assert {answer.status_code for answer in answers} == {200}
+
+
+@pytest.fixture
+def line(monkeypatch):
+    """The database's end of a connection that the reader keeps, and the reader's."""
+    ours, theirs = socket.socketpair()
+    kept = SimpleNamespace(connection=ours, is_usable=lambda: True)
+    monkeypatch.setattr(reader, "connection", kept)
+    with ours, theirs:
+        yield theirs, ours
+
+
+def test_a_query_that_has_ended_cuts_no_connection(line):
+    reading = reader._Reading(set())
+    reading.run(lambda: "found")
+    reading.cut()
+    line[0].sendall(b"the next query's answer")
+    assert line[1].recv(100) == b"the next query's answer"
+
+
+def test_a_query_that_runs_is_cut(line):
+    reading = reader._Reading(set())
+    reading.run(reading.cut)
+    assert line[1].recv(100) == b""
 
 
 def test_after_one_has_waited_in_vain_nobody_waits(broken, monkeypatch):

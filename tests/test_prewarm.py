@@ -470,15 +470,25 @@ def test_cold_cells_that_requests_wait_for_go_along_in_the_call(five, simulator,
 def test_staff_refresh_cities_at_once(five, simulator):
     prewarm()
     told = refresh_now(City.objects.filter(name__in=["Berlin", "Lima"]))
-    assert told == "2 of 2 cells refreshed in 1 calls."
+    assert told == "2 of 2 cells refreshed in 1 call."
     assert simulator.state()["cells_per_call"] == [5, 2]
+
+
+def test_a_prewarm_of_staff_leaves_known_what_spoiled_a_call_of_cron(five, simulator, valkey):
+    simulator.fault("refused_place", place="52.5,13.4")
+    prewarm()
+    refresh_now(City.objects.filter(name="Lima"))
+    valkey.delete("rejected:cells")
+    before = simulator.state()["calls"]
+    assert prewarm("--force")[0]["failed_cities"] == ["Berlin"]
+    assert simulator.state()["calls"] - before == 2  # the four together, and Berlin alone
 
 
 def test_staff_never_pass_the_wall(five, simulator, settings, forget):
     settings.UPSTREAM_DAY_BUDGET = 1
     forget()
     told = refresh_now(City.objects.active())
-    assert told.startswith("1 of 5 cells refreshed in 1 calls; budget: ")
+    assert told.startswith("1 of 5 cells refreshed in 1 call; budget: ")
     assert simulator.state()["weight"] == 1
 
 

@@ -24,9 +24,12 @@ from weathernote.problems import Problem, invalid_parameters
 LARGEST_BYTES = 8 * 2**20
 #: From the first byte to the last.
 DEADLINE_SECONDS = 10
+#: From a form's first byte to its answer, for whatever is done while the sender waits: a balancer waits for 20 s.
+ANSWER_SECONDS = 15
 #: Longer than any answer takes, shorter than idle connections live: a client silent for so long waits for nothing.
 SILENT_SECONDS = 20
 
+_BEGAN = "weathernote.began"
 _AT_ONCE_BYTES = 256
 _WAITED_SECONDS = 0.001
 _LOOK_SECONDS = 2
@@ -47,6 +50,7 @@ def nothing() -> IO[bytes]:
 
 def whole(environ: dict[str, Any], readers: threading.BoundedSemaphore) -> IO[bytes]:
     """The request's body; a Problem where it is too long, is too slow, ends too soon, or too many are read at once."""
+    environ[_BEGAN] = monotonic()
     length = _length(environ.get("CONTENT_LENGTH"))
     if not length:
         return nothing()
@@ -60,6 +64,12 @@ def whole(environ: dict[str, Any], readers: threading.BoundedSemaphore) -> IO[by
             return _read(environ["wsgi.input"], length)
     finally:
         readers.release()
+
+
+def seconds_left(environ: dict[str, Any]) -> float:
+    """Of ANSWER_SECONDS, for what is done after the body has come."""
+    now = monotonic()
+    return float(environ.get(_BEGAN, now)) + ANSWER_SECONDS - now
 
 
 def _length(given: str | None) -> int:

@@ -146,7 +146,7 @@ def prewarm_all(page: Page) -> None:
     page.locator("#action-toggle").check()
     page.get_by_label("Action:").select_option(label="Prewarm selected cities now")
     page.get_by_role("button", name="Go").click()
-    expect(page.locator(".messagelist .success")).to_have_text(re.compile("19 of 19 cells refreshed in 1 calls."))
+    expect(page.locator(".messagelist .success")).to_have_text(re.compile("19 of 19 cells refreshed in 1 call."))
 
 
 # ── the dashboard by itself ───────────────────────────────────────────────────────────────────────

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from io import BytesIO
 
 import pytest
 import requests
@@ -13,6 +14,7 @@ import requests
 from tests.edge.problem import code_of
 from tests.edge.wire import parsed
 from tests.servers import Instance, eventually
+from weathernote import bodies
 
 HIT = "/api/v1/weather?lat=40.7&lon=-74.0"
 LOGIN = "/admin/login/"
@@ -163,3 +165,14 @@ def test_a_body_longer_than_any_form_is_refused_unread(small):
 def test_where_nothing_is_sent_a_body_is_not_waited_for(small, path):
     with begun(small, path) as connection:
         assert answer_to(connection, within_seconds=5)[0] in (404, 405)
+
+
+def test_the_time_that_a_body_takes_is_gone_for_what_is_done_after_it():
+    class Slow(BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            time.sleep(0.05)
+            return super().read(size)
+
+    environ = {"CONTENT_LENGTH": "2", "wsgi.input": Slow(b"ab")}
+    assert bodies.whole(environ).read() == b"ab"
+    assert bodies.seconds_left(environ) <= bodies.ANSWER_SECONDS - 0.1

@@ -15,6 +15,7 @@ from weather.fetcher import Fetcher
 from weather.forecast import Series
 from weather.openmeteo import CallRejected, NoWeatherHere, UpstreamError
 from weather.quota import Denied
+from weather.store import REJECTED_SECONDS
 from weathernote import account
 from weathernote.problems import Problem
 
@@ -183,10 +184,12 @@ class Waiting:
             raise _nothing("Open-Meteo did not answer in time.", RETRY_SECONDS) from None
         except BudgetSpent as spent:
             raise (_spent(spent) if spent.is_a_window else self._paused()) from None
+        except NoWeatherHere:
+            raise _no_weather(REJECTED_SECONDS) from None
         except UpstreamError:
             if self.fetcher.is_paused:
                 raise self._paused() from None
-            raise _nothing("Open-Meteo gave no weather for this place.", RETRY_SECONDS) from None
+            raise _nothing("Open-Meteo cannot be reached, or does not answer as it should.", RETRY_SECONDS) from None
 
     def _paused(self) -> Problem:
         seconds = math.ceil(self.fetcher.budget.pause_seconds())

@@ -20,6 +20,8 @@ TESTS: dict[str, tuple[str, ...]] = {
     "weather/forecast.py": ("tests/test_forecast.py", "tests/test_units.py", "tests/test_extra_variables.py"),
     "weather/packing.py": ("tests/test_packing.py",),
     "weather/answers.py": ("tests/test_answers.py",),
+    "weather/answer_shape.py": ("tests/test_answers.py", "tests/faults/test_wrong_records.py"),
+    "weather/zones.py": ("tests/test_openmeteo.py", "tests/test_forecast.py", "tests/faults/test_wrong_records.py"),
     "weather/validation.py": ("tests/test_validation.py", "tests/test_openmeteo.py"),
     "weather/allowance.py": ("tests/test_allowance_counts.py", "tests/test_allowance.py"),
     "ratelimit/identity.py": ("tests/test_identity.py", "tests/test_throttling.py"),

@@ -21,6 +21,7 @@ from weather.forecast import Series
 from weather.openmeteo import (
     OpenMeteo,
     PlaceRejected,
+    UnreadableHere,
     UpstreamError,
     UpstreamNonsense,
     UpstreamRefused,
@@ -348,7 +349,7 @@ def test_what_is_no_number_spoils_its_place_only(written: bytes) -> None:
 def test_a_lone_surrogate_spoils_its_place_only() -> None:
     body = json.dumps(answer(CELLS)).encode().replace(b"America/New_York", rb"\ud800", 1)
 
-    assert [type(got) for got in read_all(body, CELLS).values()] == [NoWeatherHere, Series, Series]
+    assert [type(got) for got in read_all(body, CELLS).values()] == [UnreadableHere, Series, Series]
 
 
 def test_blanks_may_stand_wherever_json_has_them() -> None:

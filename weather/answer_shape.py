@@ -4,15 +4,14 @@ Read once for the same bytes under the same key (store.py), so that a hit does n
 """
 
 import json
-import re
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from typing import Any, NoReturn
 
 from weather import zones
 from weather.forecast import CURRENT_UNITS, DAILY_UNITS, HOURLY_UNITS
 
-# A number with so many digits, or such an exponent, may be beyond all that a float holds; none of ours comes near.
-_ENDLESS = re.compile(rb"[0-9][eE]\+?[0-9]{3}|[0-9]{40}")
+#: Beyond any value and any sum of values that is shown. JSON may write 1e999, which Python reads as infinity.
+_MOST = 1e9
 _NUMBER = frozenset({int, float, type(None)})
 _TEXT = frozenset({str})
 #: What is not a number or null; a day without a sunrise has null there.
@@ -33,8 +32,6 @@ class OtherShape(ValueError):
 
 def zone_of_answer(text: bytes, *, is_forecast: bool) -> str:
     """The time zone that an answer names; OtherShape where the text is none, RecursionError where it is a deep nest."""
-    if _ENDLESS.search(text):
-        raise OtherShape("a number without end")
     try:
         # Decoded apart, for JSON alone would let half of a character pass.
         body = json.loads(text.decode(), parse_constant=_refuse)
@@ -67,20 +64,35 @@ def _section(section: Any, names: Set[str]) -> Mapping[str, Any]:
 
 def _check_values(section: Any, names: Set[str]) -> None:
     for name, value in _section(section, names).items():
-        if type(value) not in _TYPES.get(name, _NUMBER):
+        allowed = _TYPES.get(name, _NUMBER)
+        if type(value) not in allowed or (allowed is _NUMBER and not _is_small(value or 0)):
             raise OtherShape(f"{name} is no value")
 
 
 def _check_columns(section: Any, names: Set[str]) -> None:
     lengths = set()
     for name, column in _section(section, names).items():
-        if type(column) is not list or not set(map(type, column)) <= _TYPES.get(name, _NUMBER):
+        allowed = _TYPES.get(name, _NUMBER)
+        if type(column) is not list or not set(map(type, column)) <= allowed:
             raise OtherShape(f"{name} is no column of values")
+        if allowed is _NUMBER and not _is_small(_sum(column)):
+            raise OtherShape(f"{name} has a number without end")
         lengths.add(len(column))
     if len(lengths) != 1:
         raise OtherShape("columns of different lengths")
 
 
 def _check_grid(grid: Any) -> None:
-    if type(grid) is not dict or not set(map(type, grid.values())) <= _NUMBER:
+    if type(grid) is not dict or not set(map(type, grid.values())) <= _NUMBER or not _is_small(_sum(grid.values())):
         raise OtherShape("no point of a grid")
+
+
+def _is_small(number: float) -> bool:
+    return -_MOST < number < _MOST  # NaN, of two infinities, is not
+
+
+def _sum(values: Iterable[float | None]) -> float:
+    try:
+        return sum(filter(None, values))
+    except OverflowError:  # an integer of 400 digits beside a float
+        return _MOST

@@ -143,6 +143,8 @@ def wrong_answer(text: bytes, change: str) -> bytes:
             section["temperature_2m"] = [[[]]]
         case "NaN":
             section["temperature_2m"] = float("nan")
+        case "an endless integer":
+            section["temperature_2m"] = 10**400 if "current" in body else [10**400, *section["temperature_2m"][1:]]
         case "a boolean for a number":
             section["temperature_2m"] = True
         case "no time":
@@ -179,7 +181,16 @@ def wrong_answer(text: bytes, change: str) -> bytes:
 CHANGES = [
     *("no zone", "zone a folder", "zone endless", "text for a number", "a nest for a number", "NaN"),
     *("a boolean for a number", "no time", "no hours", "a grid of words", "no grid", "the year 9999", "no date"),
-    *("said in the year 9999", "no JSON", "a nest", "no end", "half a character", "no units", "units of numbers"),
+    *(
+        "said in the year 9999",
+        "no JSON",
+        "a nest",
+        "no end",
+        "an endless integer",
+        "half a character",
+        "no units",
+        "units of numbers",
+    ),
 ]
 
 

@@ -265,7 +265,7 @@ def test_2000_cells_are_worked_out_anew_in_one_run(five, simulator, valkey):
     cells = [Cell(lat, lon) for lat in range(-400, 400, 16) for lon in range(-1700, 1500, 80)][:2000]
     for start in range(0, 2000, 100):
         some = cells[start : start + 100]
-        one.store.hold({cell: replace(series) for cell in some})
+        one.store.hold({cell: replace(series, latitude=cell.latitude, longitude=cell.longitude) for cell in some})
         for cell in some:
             one.popularity.saw(cell, 2)
     one.popularity.flush()

@@ -49,7 +49,7 @@ def pytest_configure_node(node: Any) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.option.shuffle = getattr(config, "workerinput", {}).get("shuffle", config.option.shuffle)
     if config.option.shuffle is not None:
-        config.option.loadscope_reorder = False  # where processes share the work, by which the longest file comes first
+        config.option.loadscopereorder = False  # where processes share the work, by which the longest file comes first
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:

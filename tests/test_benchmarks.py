@@ -7,9 +7,12 @@ import re
 import shutil
 from collections import Counter
 from contextlib import ExitStack
+from copy import deepcopy
 
 import pytest
 import requests
+from django.conf import settings
+from django.core.cache import caches
 
 from tests.benchmarks import (
     baseline,
@@ -31,6 +34,7 @@ from tests.benchmarks.rounds import in_rounds, medians, ratio
 from tests.load import Answered, Answers
 from tests.servers import free_port
 from weather.cells import Cell
+from weathernote import redis
 
 # ── arithmetic ────────────────────────────────────────────────────────────────────────────────────
 
@@ -200,8 +204,14 @@ def setting(tmp_path_factory):
 @pytest.fixture(scope="module")
 def bases(setting):
     """The instance's address and the peers', all on the same Redis, which holds the same records."""
+    ours = deepcopy(settings.CACHES["default"])
     records.set_up(setting.valkey)
     records.keep([*traffic.cells(5), Cell(407, -740), Cell(-403, 0), Cell(0, -1800)])
+    # What other files' tests go by: the connections were those of a benchmark.
+    settings.CACHES["default"].clear()
+    settings.CACHES["default"].update(ours)
+    redis.reset()
+    del caches["default"]
     with ExitStack() as stack:
         bases = {"instance": stack.enter_context(things.instance(setting, WORKERS=1)).base}
         bases |= {name: stack.enter_context(things.peer(setting, name)).base for name in FASTAPI}

@@ -29,7 +29,7 @@ FLUSH_SECONDS = 5
 ASKED_TWICE = 1.5
 #: The census tells rates in one octave apart four times.
 STEPS_IN_AN_OCTAVE = 4
-#: A clock may be set back by some hours, as after a failover.
+#: A clock may be set back by some hours, as after a failover, or by a half-life where that is longer.
 MOST_AHEAD_SECONDS = 4 * 3600
 #: From two requests in a half-life to a million million a second; what is beyond was written by hand.
 MOST_OCTAVES = 64
@@ -49,7 +49,7 @@ end
 if redis.call('TYPE', key).ok ~= 'zset' then redis.call('DEL', key) end
 local landmark = redis.call('ZSCORE', key, '{LANDMARK}')
 landmark = landmark and -tonumber(landmark) or now
-if landmark > now + {MOST_AHEAD_SECONDS} then
+if landmark > now + math.max(half_life, {MOST_AHEAD_SECONDS}) then
   redis.call('DEL', key)
   landmark = now
 end
@@ -207,7 +207,7 @@ class Popularity:
         """What a score in the set is worth now, as a rate; 0 where the landmark lies far ahead of now."""
         now = self.redis_now() if self.redis_now else self.now() + self._ahead_seconds
         ahead_seconds = -float(landmark_score) - now
-        if ahead_seconds > MOST_AHEAD_SECONDS:
+        if ahead_seconds > max(self.half_life_seconds, MOST_AHEAD_SECONDS):
             return 0.0
         return 2 ** (ahead_seconds / self.half_life_seconds) * self.rate_of_one
 

@@ -18,6 +18,7 @@ from tests.image.project import Composed, Project, image_names
 VERSION = "1.0.0"
 NEIGHBOURS = Path(__file__).parent / "neighbours"
 TOOLS = "unshare nsenter setpriv ip tar openssl debootstrap podman runc catatonit curl docker".split()
+OUT_OF_REACH = "an image is built of packages, and their registries cannot be reached"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 
@@ -38,13 +39,16 @@ def why_not(codename: str) -> str:
         return "running compose.yaml needs docker compose"
     if not KEYRING.exists():
         return "a Debian is made with Debian's keys: debian-archive-keyring"
-    for address in (f"{debian.mirror(codename)}/dists/{codename}/Release", f"{debian.index()}/pip/"):
-        try:
-            answer = requests.head(address, timeout=10, allow_redirects=True, verify=str(debian.certificates()))
-            answer.raise_for_status()
-        except requests.RequestException:
-            return "an image is built of packages, and their registries cannot be reached"
-    return ""
+    if not (mirror := debian.mirror(codename)):
+        return f"apt on this machine knows no mirror of Debian {codename}"
+    return "" if _answers(f"{mirror}/dists/{codename}/Release") and debian.pip_reaches_its_index() else OUT_OF_REACH
+
+
+def _answers(address: str) -> bool:
+    try:
+        return requests.head(address, timeout=10, allow_redirects=True, verify=str(debian.certificates())).ok
+    except requests.RequestException:
+        return False
 
 
 def _ends_well(*words: str) -> bool:

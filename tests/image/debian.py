@@ -21,14 +21,14 @@ def _said(*words: str) -> str:
 
 
 def mirror(codename: str) -> str:
-    """As apt on this machine has it, if that is the same Debian."""
+    """As apt on this machine has it, if that is the same Debian; else empty."""
     told = _said("apt-get", "indextargets", "--format", "$(CODENAME) $(REPO_URI)", "Created-By: Packages")
     found = re.findall(rf"^{codename} (https?://\S+)$", told, re.MULTILINE)
-    return (found[0] if found else "").rstrip("/")
+    return found[0].rstrip("/") if found else ""
 
 
-def index() -> str:
-    return dict(_pip_settings()).get("index-url", "").rstrip("/")
+def pip_reaches_its_index() -> bool:
+    return bool(_said(sys.executable, "-m", "pip", "--timeout", "10", "--retries", "0", "index", "versions", "pip"))
 
 
 def certificates() -> Path:

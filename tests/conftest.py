@@ -20,6 +20,8 @@ from weathernote import health, redis
 
 #: Tests of anything but the limit ask more often than a client may.
 UNLIMITED = 1_000_000
+#: How long tests wait for Redis that are not about its failures: on a busy machine a process may wait for its turn.
+REDIS_PATIENCE_SECONDS = 10
 LIFTED = dict.fromkeys(
     [
         "RATE_LIMIT_REQUESTS",
@@ -76,11 +78,18 @@ def valkey_server(the_valkey_server: Valkey) -> Valkey:
 
 
 @pytest.fixture(scope="session")
-def simulator_server() -> Iterator[OpenMeteoSimulator]:
+def the_simulator_server() -> Iterator[OpenMeteoSimulator]:
     server = OpenMeteoSimulator(base_ms=2, per_place_ms=0, unlimited=True)
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="module")
+def simulator_server(the_simulator_server: OpenMeteoSimulator) -> OpenMeteoSimulator:
+    """A simulated Open-Meteo without faults at each file's start: the last test of another file may have left one."""
+    the_simulator_server.reset()
+    return the_simulator_server
 
 
 @pytest.fixture
@@ -128,6 +137,8 @@ def api(
     """Django's test client before the real Redis and the simulator. The database stays shut."""
     monkeypatch.setattr("prewarm.reader.WAIT_SECONDS", 20)  # a busy machine's database is no database that hangs
     settings.CACHES["default"]["LOCATION"] = [valkey_server.url]
+    for name in ("SOCKET_CONNECT_TIMEOUT", "SOCKET_TIMEOUT"):
+        monkeypatch.setitem(settings.CACHES["default"]["OPTIONS"], name, REDIS_PATIENCE_SECONDS)
     settings.OPEN_METEO_URL = simulator.url
     settings.RATE_LIMIT_REQUESTS = settings.COLD_CELLS_PER_CLIENT_PER_HOUR = UNLIMITED
     settings.COLD_SHARE_PER_ADDRESS = 1

@@ -7,11 +7,13 @@ from tests.tcp_proxy import TcpProxy
 
 
 @pytest.fixture
-def use(settings, forget):
-    """Points the service at a server by its URL."""
+def use(settings, forget, monkeypatch):
+    """Points the service at a server by its URL, for which it waits no longer than it would."""
 
     def pointed(url: str) -> None:
         settings.CACHES["default"]["LOCATION"] = [url]
+        for name in ("SOCKET_CONNECT_TIMEOUT", "SOCKET_TIMEOUT"):
+            monkeypatch.setitem(settings.CACHES["default"]["OPTIONS"], name, settings.REDIS_TIMEOUT_SECONDS)
         forget()
 
     return pointed

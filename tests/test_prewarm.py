@@ -435,7 +435,9 @@ def test_a_record_that_cannot_be_read_counts_as_not_held(five, simulator, valkey
     assert simulator.state()["places"]["52.5,13.4"] == 3
 
 
-def test_a_moment_without_redis_is_waited_out(five, valkey):
+def test_a_moment_without_redis_is_waited_out(five, valkey, settings, monkeypatch, forget):
+    monkeypatch.setitem(settings.CACHES["default"]["OPTIONS"], "SOCKET_TIMEOUT", settings.REDIS_TIMEOUT_SECONDS)
+    forget()
     prewarm()
     age_of(valkey, 300)
     valkey.client_pause(1000)

@@ -10,8 +10,8 @@ from tests.openmeteo_simulator import OpenMeteoSimulator
 
 
 @pytest.fixture(scope="session")
-def the_fleet(tmp_path_factory: pytest.TempPathFactory, simulator_server: OpenMeteoSimulator) -> Iterator[Fleet]:
-    with Fleet(tmp_path_factory.mktemp("edge"), simulator_server.url) as fleet:
+def the_fleet(tmp_path_factory: pytest.TempPathFactory, the_simulator_server: OpenMeteoSimulator) -> Iterator[Fleet]:
+    with Fleet(tmp_path_factory.mktemp("edge"), the_simulator_server.url) as fleet:
         yield fleet
 
 
@@ -23,9 +23,11 @@ def fleet(the_fleet: Fleet, simulator: OpenMeteoSimulator) -> Fleet:
 
 
 @pytest.fixture(scope="session")
-def the_small_fleet(tmp_path_factory: pytest.TempPathFactory, simulator_server: OpenMeteoSimulator) -> Iterator[Fleet]:
+def the_small_fleet(
+    tmp_path_factory: pytest.TempPathFactory, the_simulator_server: OpenMeteoSimulator
+) -> Iterator[Fleet]:
     lives = {"WEATHER_TTL_SECONDS": 1, "FORECAST_TTL_SECONDS": 1}
-    with Fleet(tmp_path_factory.mktemp("small-edge"), simulator_server.url, WORKERS=1, **lives) as fleet:
+    with Fleet(tmp_path_factory.mktemp("small-edge"), the_simulator_server.url, WORKERS=1, **lives) as fleet:
         yield fleet
 
 

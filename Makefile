@@ -13,7 +13,7 @@ help:
 	@echo "make bench  the benchmarks, beside their peers, in about ten minutes; needs wrk"
 	@echo "make bench-quick   some of them in two minutes, compared with tests/benchmarks/baseline.json"
 	@echo "make mutants   how many random changes of one operator the tests of each module notice"
-	@echo "               (ARGS=\"weather/quota.py --number 25\": 25 changes of one module)"
+	@echo "               (ARGS=\"weather/budget/quota.py --number 25\": 25 changes of one module)"
 	@echo "make lint   ruff, format, types, import arrows, migrations, check --deploy"
 	@echo "run, demo and edge take ENVIRONMENT_FILE=/etc/weathernote/environment; it wins over variables of the command line"
 	@echo "make lock   resolve requirements.txt and requirements-dev.txt anew from pyproject.toml"

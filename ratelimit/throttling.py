@@ -7,9 +7,10 @@ from django.conf import settings
 from rest_framework.request import Request
 
 from ratelimit.identity import identify
-from weathernote import metrics, redis
+from weathernote import redis
+from weathernote.http.pipelined_throttle import RoundTripThrottle
 from weathernote.redis import Command, Reply, without_redis
-from weathernote.roundtrip import RoundTripThrottle
+from weathernote.telemetry import metrics
 
 
 class Decision(NamedTuple):

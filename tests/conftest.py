@@ -10,13 +10,14 @@ import redis as redis_py
 from django.core.cache import caches
 from django.test import Client
 
-from prewarm import views as prewarm_views
-from tests import shuffling
-from tests.openmeteo_simulator import OpenMeteoSimulator
-from tests.servers import Instance, Valkey
-from weather import service
-from weather.popularity import Popularity
-from weathernote import health, redis
+from prewarm.cities import views as prewarm_views
+from tests.support import shuffling
+from tests.support.servers import Instance, Valkey
+from weather.api import service
+from weather.budget.popularity import Popularity
+from weather.simulator.server import OpenMeteoSimulator
+from weathernote import redis
+from weathernote.site import health
 
 #: Tests of anything but the limit ask more often than a client may.
 UNLIMITED = 1_000_000
@@ -135,7 +136,9 @@ def api(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Client:
     """Django's test client before the real Redis and the simulator. The database stays shut."""
-    monkeypatch.setattr("prewarm.reader.WAIT_SECONDS", 20)  # a busy machine's database is no database that hangs
+    monkeypatch.setattr(
+        "weathernote.http.database_reader.WAIT_SECONDS", 20
+    )  # a busy machine's database is no database that hangs
     settings.CACHES["default"]["LOCATION"] = [valkey_server.url]
     for name in ("SOCKET_CONNECT_TIMEOUT", "SOCKET_TIMEOUT"):
         monkeypatch.setitem(settings.CACHES["default"]["OPTIONS"], name, REDIS_PATIENCE_SECONDS)

@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests import own_servers
+from tests.support import own_servers
 
 OURS = [
     "SECRET_KEY",

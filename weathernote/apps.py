@@ -5,10 +5,7 @@ class WeatherNoteConfig(AppConfig):
     name = "weathernote"
 
     def ready(self) -> None:
-        from weathernote import (
-            checks,  # noqa: F401 - registers the system checks
-            metrics,
-            redis,
-        )
+        from weathernote import checks, redis  # noqa: F401 - checks registers the system checks
+        from weathernote.telemetry import metrics
 
         redis.on_lost.append(metrics.note_lost_commands)

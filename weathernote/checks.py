@@ -10,8 +10,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Tags, register
 from redis.connection import ConnectionPool
 
-from weather import variables
-from weather.openmeteo import exact_weight, series_of
+from weather.core import variables
+from weather.upstream.client import exact_weight, series_of
 
 
 @register()

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import environ
 
-from weather.variables import EXTRA_NAMES
-from weathernote import assets, local
+from weather.core.variables import EXTRA_NAMES
+from weathernote import assets, instance
 from weathernote.environment import REDIS_SCHEMES, Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 RUN_DIR = BASE_DIR / ".run"
 ENVIRONMENT = Environment(os.environ)
-local.make_folder(RUN_DIR)
+instance.make_folder(RUN_DIR)
 
 # ── the service ──────────────────────────────────────────────────────────────────────────────────
 HOST = ENVIRONMENT.text("HOST", "127.0.0.1")
@@ -37,7 +37,9 @@ FORECAST_TTL_SECONDS = ENVIRONMENT.whole("FORECAST_TTL_SECONDS", 600, 1, 86_400)
 HOLD_SECONDS = ENVIRONMENT.whole("HOLD_SECONDS", 172_800, 600, 345_600)
 
 # ── Open-Meteo ───────────────────────────────────────────────────────────────────────────────────
-INSTANCE = local.Instance.current(RUN_DIR, ENVIRONMENT.text(local.INSTANCE_VARIABLE), ENVIRONMENT.text("REDIS_URL"))
+INSTANCE = instance.Instance.current(
+    RUN_DIR, ENVIRONMENT.text(instance.INSTANCE_VARIABLE), ENVIRONMENT.text("REDIS_URL")
+)
 OPEN_METEO_API_KEY = ENVIRONMENT.text("OPEN_METEO_API_KEY")
 _OPEN_METEO_HOST = "customer-api.open-meteo.com" if OPEN_METEO_API_KEY else "api.open-meteo.com"
 LIVE_OPEN_METEO_URL = ENVIRONMENT.url("OPEN_METEO_URL", f"https://{_OPEN_METEO_HOST}/v1/forecast", ("https", "http"))
@@ -66,14 +68,14 @@ CACHES = {
         "BACKEND": "django_redis.cache.RedisCache",
         "LOCATION": [REDIS_URL],
         # Redis holds exactly the names that the contract promises, without Django's `:1:` before them.
-        "KEY_FUNCTION": "weathernote.cache.exact_key",
-        "REVERSE_KEY_FUNCTION": "weathernote.cache.exact_key_reversed",
+        "KEY_FUNCTION": "weathernote.redis.cache_backend.exact_key",
+        "REVERSE_KEY_FUNCTION": "weathernote.redis.cache_backend.exact_key_reversed",
         "OPTIONS": {
             # One server or, by `redis+cluster://`, a cluster.
-            "CLIENT_CLASS": "weathernote.cache.CacheClient",
-            "CONNECTION_FACTORY": "weathernote.cache.Connections",
+            "CLIENT_CLASS": "weathernote.redis.cache_backend.CacheClient",
+            "CONNECTION_FACTORY": "weathernote.redis.cache_backend.Connections",
             # Text in, text out: whoever can write to Redis must not be able to run code here.
-            "SERIALIZER": "weathernote.cache.TextSerializer",
+            "SERIALIZER": "weathernote.redis.cache_backend.TextSerializer",
             "SOCKET_CONNECT_TIMEOUT": REDIS_TIMEOUT_SECONDS,
             "SOCKET_TIMEOUT": REDIS_TIMEOUT_SECONDS,
             "CONNECTION_POOL_KWARGS": {
@@ -113,14 +115,14 @@ COST_INSTANCE_HOUR = ENVIRONMENT.real("COST_INSTANCE_HOUR", 0, 0)
 COST_REDIS_HOUR = ENVIRONMENT.real("COST_REDIS_HOUR", 0, 0)
 COST_UPSTREAM_CALL = ENVIRONMENT.real("COST_UPSTREAM_CALL", 0, 0)
 # Cron's prewarm adds to the numbers of the instance beside it.
-local.count_with_the_instance(INSTANCE, is_prewarm=sys.argv[1:2] == ["prewarm"])
+instance.count_with_the_instance(INSTANCE, is_prewarm=sys.argv[1:2] == ["prewarm"])
 # The folder in which the workers of an instance count together; none where there is one process, or none can be had.
-METRICS_FOLDER = ENVIRONMENT.text(local.METRICS_VARIABLE)
+METRICS_FOLDER = ENVIRONMENT.text(instance.METRICS_VARIABLE)
 
 # ── Django ───────────────────────────────────────────────────────────────────────────────────────
 DEBUG = ENVIRONMENT.switch("DEBUG")
 SECRET_KEY_IS_GIVEN = bool(ENVIRONMENT.text("SECRET_KEY"))
-SECRET_KEY = ENVIRONMENT.text("SECRET_KEY") or local.kept_secret(RUN_DIR)
+SECRET_KEY = ENVIRONMENT.text("SECRET_KEY") or instance.kept_secret(RUN_DIR)
 # 10.0.2.2 is the Android emulator's name for the machine that it runs on.
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]", "10.0.2.2")
 ALLOWED_HOSTS = ENVIRONMENT.items("ALLOWED_HOSTS", LOOPBACK_HOSTS)
@@ -144,12 +146,12 @@ INSTALLED_APPS = [
     "import_export",
     "axes",
 ]
-MIDDLEWARE = ["weathernote.middleware.request_id", "weathernote.middleware.Apart"]
+MIDDLEWARE = ["weathernote.http.middleware.request_id", "weathernote.http.middleware.Apart"]
 # The API's answers pass by these, for they need none of them; the admin's come through both lists.
 PAGE_MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "weathernote.middleware.Common",
+    "weathernote.http.middleware.Common",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 STAFF_MIDDLEWARE = [
@@ -160,12 +162,13 @@ STAFF_MIDDLEWARE = [
 ]
 if API_CORS:
     # Only then is it there at all: where it is off, no request passes through it.
-    MIDDLEWARE.insert(1, "weathernote.cors.any_origin")
+    MIDDLEWARE.insert(1, "weathernote.http.cors.any_origin")
 ROOT_URLCONF = "weathernote.urls"
 WSGI_APPLICATION = "weathernote.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "weathernote" / "site" / "templates", BASE_DIR / "weathernote" / "dashboard" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -225,9 +228,9 @@ STATIC_URL = "/static/"
 # The files are served from their packages: no collectstatic stands between a clone and a page.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
-_PAGE_FILES = BASE_DIR / "weathernote" / "browser"
+_PAGE_FILES = BASE_DIR / "weathernote" / "site" / "browser"
 PAGE_FOLDER = f"page/{'now' if DEBUG else assets.version(_PAGE_FILES)}"
-STATICFILES_DIRS = [(PAGE_FOLDER, _PAGE_FILES)]
+STATICFILES_DIRS = [(PAGE_FOLDER, _PAGE_FILES), ("dashboard", BASE_DIR / "weathernote" / "dashboard" / "static")]
 WHITENOISE_IMMUTABLE_FILE_TEST = assets.UNCHANGING
 
 # TLS ends at the edge; the cookies of staff travel over it wherever a real host is served.
@@ -239,7 +242,7 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXY_C
 CSRF_TRUSTED_ORIGINS = [f"https://{'*' if host.startswith('.') else ''}{host}" for host in ALLOWED_HOSTS if host != "*"]
 SILENCED_SYSTEM_CHECKS = [
     "axes.W002",  # its middleware stands around the login alone, in login.py
-    # weathernote.middleware.Apart brings these where they belong
+    # weathernote.http.middleware.Apart brings these where they belong
     *("security.W001", "security.W002", "security.W003", "admin.E408", "admin.E409", "admin.E410"),
     "security.W004",  # HSTS is the edge's to send
     "security.W008",  # TLS ends at the edge, Django never redirects to https
@@ -255,7 +258,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": [],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "weathernote.problems.from_exception",
+    "EXCEPTION_HANDLER": "weathernote.http.problems.from_exception",
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "WeatherNote",
@@ -278,7 +281,7 @@ LOG_LEVEL = ENVIRONMENT.log_level("LOG_LEVEL", "INFO")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"json": {"()": "weathernote.logs.JsonLines"}},
+    "formatters": {"json": {"()": "weathernote.telemetry.logs.JsonLines"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {

@@ -1,26 +1,27 @@
 from django.contrib import admin
 from django.urls import include, path, re_path
 
-from prewarm import dashboard
-from weathernote import docs, edge_counts, health, login, page, scrape
-from weathernote.read_only import read_only
+from weathernote.dashboard.views import dashboard
+from weathernote.http.read_only import read_only
+from weathernote.site import docs, edge_counts, health, login, metrics_view, page
 
 urlpatterns = [
     path("", read_only(page.page)),
     re_path(r"^static/page/[0-9a-f]{12}/(?P<name>[a-z]+\.[a-z]+)$", read_only(page.file_of_another_release)),
-    path("api/v1/", include("weather.urls")),
-    path("api/v1/", include("prewarm.urls")),
+    path("api/v1/", include("weather.api.urls")),
+    path("api/v1/", include("prewarm.cities.urls")),
+    path("api/v1/", include("weather.places.urls")),
     # With a trailing slash they are answered alike.
     re_path(r"^api/v1/schema/?$", read_only(docs.schema), name="schema"),
     re_path(r"^api/v1/docs/?$", read_only(docs.DocsView.as_view(url="/api/v1/schema")), name="docs"),
     path("health", read_only(health.health)),
-    path("metrics", scrape.metrics_view),
+    path("metrics", metrics_view.metrics_view),
     path("internal/edge-counts", edge_counts.edge_counts),
     path("admin/login/", login.login),
-    path("admin/weather/", dashboard.dashboard, name="weather-dashboard"),
+    path("admin/weather/", dashboard, name="weather-dashboard"),
     path("admin/", admin.site.urls),
 ]
 
-handler400 = "weathernote.problems.bad_request"
-handler404 = "weathernote.problems.not_found"
-handler500 = "weathernote.problems.server_error"
+handler400 = "weathernote.http.problems.bad_request"
+handler404 = "weathernote.http.problems.not_found"
+handler500 = "weathernote.http.problems.server_error"

@@ -11,9 +11,10 @@ from django.conf import settings
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "weathernote.settings")
 django.setup(set_prefix=False)
 
-from weathernote import account, granian  # noqa: E402 - needs the settings to be set up
 from weathernote.checks import what_makes_no_sense  # noqa: E402
-from weathernote.handler import Handler  # noqa: E402
+from weathernote.http.handler import Handler  # noqa: E402
+from weathernote.runtime import granian  # noqa: E402 - needs the settings to be set up
+from weathernote.telemetry import request_events  # noqa: E402
 
 application = Handler()
 
@@ -21,7 +22,7 @@ if _problems := what_makes_no_sense():
     sys.exit("\n".join(str(problem.msg) for problem in _problems))
 
 import_module(settings.ROOT_URLCONF)  # all views: no request is to wait for them, nor each worker to have its own
-granian.in_each_worker(account.start)
+granian.in_each_worker(request_events.start)
 # What was made so far stays: each full collection would look at all of it again, for a tenth of a second.
 gc.collect()
 gc.freeze()

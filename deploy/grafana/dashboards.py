@@ -1,6 +1,6 @@
 """Writes the four dashboards: a line here for each panel, where Grafana's own JSON takes forty.
 
-    python deploy/grafana/dashboards.py        after a change; tests/test_grafana.py compares
+    python deploy/grafana/dashboards.py        after a change; tests/deploy/test_grafana.py compares
 
 Grafana reads the JSON through the files in provisioning/; nobody needs this script there.
 """

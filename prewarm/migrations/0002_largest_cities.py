@@ -1,4 +1,4 @@
-"""A new database begins with the largest cities of GeoNames (prewarm/data)."""
+"""A new database begins with the largest cities of GeoNames (prewarm/cities/data)."""
 
 import csv
 from decimal import Decimal
@@ -7,9 +7,9 @@ from typing import Any
 
 from django.db import migrations
 
-from weather.cells import Cell
+from weather.core.cells import Cell
 
-TABLE = Path(__file__).resolve().parent.parent / "data" / "cities.csv"
+TABLE = Path(__file__).resolve().parent.parent / "cities" / "data" / "cities.csv"
 
 
 def load(apps: Any, schema_editor: Any) -> None:

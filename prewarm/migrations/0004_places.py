@@ -1,4 +1,4 @@
-"""The places that clients can search: all of GeoNames above 15,000 people (prewarm/data)."""
+"""The places that clients can search: all of GeoNames above 15,000 people (weather/places/data)."""
 
 import csv
 import gzip
@@ -8,7 +8,7 @@ from typing import Any
 import django.db.models.deletion
 from django.db import migrations, models
 
-TABLE = Path(__file__).resolve().parent.parent / "data" / "places.csv.gz"
+TABLE = Path(__file__).resolve().parents[2] / "weather" / "places" / "data" / "places.csv.gz"
 PLACE = ("id", "name", "country", "region", "latitude", "longitude", "timezone", "population")
 
 

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from tests.benchmarks import latency, processes, records, things, traffic
 from tests.benchmarks.figures import Figure, Section, told
 from tests.benchmarks.things import Thing
-from tests.load import Load
+from tests.support.load import Load
 
 CONNECTIONS = 10_000
 HOLD_SECONDS = 20

@@ -18,7 +18,7 @@ from tests.benchmarks import records, things, traffic
 from tests.benchmarks.figures import Figure, Section, told
 from tests.benchmarks.rounds import in_rounds, ratio
 from tests.benchmarks.things import Thing
-from tests.load import Answers, Ask, Load
+from tests.support.load import Answers, Ask, Load
 
 RATE = 1_000
 GENERATORS = 2
@@ -40,7 +40,7 @@ def percentile_ms(answers: Answers, percentile: float) -> float:
 
 
 def asks(lines: Sequence[str], begin: int, count: int) -> list[Ask]:
-    """Requests for tests.load from lines for wrk, from number `begin` on."""
+    """Requests for tests.support.load from lines for wrk, from number `begin` on."""
     chosen = (lines[(begin + number) % len(lines)] for number in range(count))
     return [Ask(*line.split("\t")) for line in chosen]
 

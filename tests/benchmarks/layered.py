@@ -40,17 +40,18 @@ def remembered(exchange: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _take_away_metrics_and_log() -> None:
-    from weathernote import account, middleware, request_log
+    from weathernote.http import middleware
+    from weathernote.telemetry import request_events, request_log
 
     if not stays("log"):
         request_log.start = nothing
     if not stays("metrics"):
-        account.start = account.saw = nothing
+        request_events.start = request_events.saw = nothing
         middleware._seen = nothing  # type: ignore[assignment]
 
 
 def _take_away_redis() -> None:
-    from weathernote.node import Node
+    from weathernote.redis.node import Node
 
     if not stays("Redis"):
         Node.exchange = remembered(Node.exchange)  # type: ignore[method-assign]

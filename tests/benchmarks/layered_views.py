@@ -8,7 +8,7 @@ from rest_framework.request import Request
 
 from tests.benchmarks.layered import stays
 from tests.benchmarks.peers.bare_wsgi import BODY
-from weathernote.api import ApiViewSet
+from weathernote.http.api_view import ApiViewSet
 
 
 def plain(request: HttpRequest) -> HttpResponse:

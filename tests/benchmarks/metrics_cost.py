@@ -15,18 +15,18 @@ from pathlib import Path
 
 import requests
 
-from tests.openmeteo_simulator import OpenMeteoSimulator
-from tests.servers import TOP, Process, Valkey, eventually, free_port
-from tests.tree import environment
+from tests.support.servers import TOP, Process, Valkey, eventually, free_port
+from tests.support.tree import environment
+from weather.simulator.server import OpenMeteoSimulator
 
 LIFTED = {"RATE_LIMIT_REQUESTS": 1_000_000}
 PATH = "/api/v1/weather?lat=40.7128&lon=-74.0060"
 WITHOUT = """
-from weathernote import account
-account.start = lambda: None
-account.saw = lambda seen: None
-import weathernote.middleware
-weathernote.middleware._seen = lambda *told: None
+from weathernote.telemetry import request_events
+request_events.start = lambda: None
+request_events.saw = lambda seen: None
+import weathernote.http.middleware
+weathernote.http.middleware._seen = lambda *told: None
 from weathernote.wsgi import application
 """
 

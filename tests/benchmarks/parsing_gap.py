@@ -12,12 +12,12 @@ import threading
 import time
 from collections.abc import Callable
 
-from tests.simulator.call import Asked
-from tests.simulator.forecast import joined, place_texts
-from weather.cells import Cell
-from weather.forecast import Series
-from weather.openmeteo import OpenMeteo
-from weather.validation import read_answer, read_place
+from weather.core.cells import Cell
+from weather.core.forecast import Series
+from weather.simulator.call import Asked
+from weather.simulator.forecast import joined, place_texts
+from weather.upstream.client import OpenMeteo
+from weather.upstream.validation import read_answer, read_place
 
 NAP_SECONDS = 0.000_05
 

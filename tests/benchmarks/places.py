@@ -26,7 +26,7 @@ def main() -> None:
         from django.core.management import call_command
         from django.db import connection
 
-        from prewarm.models import Place
+        from weather.places.models import Place
 
         call_command("migrate", verbosity=0)
         names = random.Random(1).sample(list(Place.objects.values_list("name", flat=True)), TIMES)
@@ -39,8 +39,8 @@ def main() -> None:
 
 
 def tell(label: str, searches: Sequence[str]) -> None:
-    from prewarm.places import find, key_of
-    from prewarm.reader import reader
+    from weather.places.search import find, key_of
+    from weathernote.http.database_reader import reader
 
     taken: list[tuple[float, float]] = []
     for search in searches:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from tests.servers import children_of
+from tests.support.servers import children_of
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 

@@ -7,8 +7,8 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
-from tests.servers import Valkey
-from weather.cells import Cell
+from tests.support.servers import Valkey
+from weather.core.cells import Cell
 
 #: Longer than any benchmark takes, so that what is found in the first round is found in the last.
 LIFE_SECONDS = 3600
@@ -43,9 +43,9 @@ def keep(cells: Sequence[Cell], *, life_seconds: int = LIFE_SECONDS) -> None:
 
 def kept(cells: Sequence[Cell], *, life_seconds: int = LIFE_SECONDS) -> Iterator[str]:
     """The same step by step, saying after each which kind of record was written: held, weather, forecast."""
-    from weather import answers
-    from weather.answers import Question
-    from weather.store import Store
+    from weather.core import answers
+    from weather.core.answers import Question
+    from weather.fetching.store import Store
 
     now, store = time.time(), Store(hold_seconds=172_800)
     for begin in range(0, len(cells), _AT_ONCE):
@@ -66,10 +66,10 @@ def kept(cells: Sequence[Cell], *, life_seconds: int = LIFE_SECONDS) -> Iterator
 @lru_cache(maxsize=64)
 def _fetched(cells: tuple[Cell, ...], hour: int) -> dict:
     """What the simulator says of the cells, worked out once: it takes a millisecond for each."""
-    from tests.simulator.call import Asked
-    from tests.simulator.forecast import joined, place_texts
-    from weather.openmeteo import OpenMeteo
-    from weather.validation import read_answer
+    from weather.simulator.call import Asked
+    from weather.simulator.forecast import joined, place_texts
+    from weather.upstream.client import OpenMeteo
+    from weather.upstream.validation import read_answer
 
     now = time.time()
     query = OpenMeteo("http://nowhere")._query(cells)

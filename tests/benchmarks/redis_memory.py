@@ -10,8 +10,8 @@ from collections import Counter
 from pathlib import Path
 
 from tests.benchmarks import records
-from tests.servers import Valkey
-from weather.cells import Cell
+from tests.support.servers import Valkey
+from weather.core.cells import Cell
 
 NAMES = {"held": "held record", "weather": "/weather answer", "forecast": "/forecast answer"}
 

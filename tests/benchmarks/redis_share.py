@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.benchmarks import records, redis_memory, things
 from tests.benchmarks.cached import Measured
 from tests.benchmarks.figures import Figure, Section, told
-from tests.servers import Valkey
+from tests.support.servers import Valkey
 
 #: An answer's key, text and life without any store: what the bytes are compared with.
 _KEYS = {"held": "upstream:*", "weather": "weather:*", "forecast": "forecast:*"}

@@ -30,10 +30,10 @@ from tests.benchmarks.simulated_users import (
     make_day,
     make_world,
 )
-from tests.servers import Valkey
-from weather.budget import Budget
-from weather.popularity import Popularity
-from weather.price import Price
+from tests.support.servers import Valkey
+from weather.budget.budget import Budget
+from weather.budget.popularity import Popularity
+from weather.budget.price import Price
 
 CITIES = 100
 BATCH = 20
@@ -81,8 +81,8 @@ class Kept(SimulatedService):
     # ── a run of prewarm ──────────────────────────────────────────────────────────────────────────
 
     def prewarm(self, now: float) -> None:
-        from prewarm import planner
-        from prewarm.look import ASKED_WITHIN_SECONDS, MOST_CELLS
+        from prewarm.runs import plan
+        from prewarm.runs.survey import ASKED_WITHIN_SECONDS, MOST_CELLS
 
         budget, popularity = self.budget, self.counted.popularity
         assert budget and popularity.recent
@@ -90,10 +90,10 @@ class Kept(SimulatedService):
         asked = popularity.recent.asked_for_within(ASKED_WITHIN_SECONDS, MOST_CELLS)
         cells = dict.fromkeys([*self.cities.tolist(), *(self.index[cell] for cell in asked)])
         left = budget.remaining()
-        planned = planner.plan(
+        planned = plan.plan(
             [self._place(at, now) for at in cells],
-            price=planner.common_price(popularity.census(), CITIES, budget.refreshes_per_second()),
-            seconds_to_next_run=planner.PERIOD_SECONDS,
+            price=plan.common_price(popularity.census(), CITIES, budget.refreshes_per_second()),
+            seconds_to_next_run=plan.PERIOD_SECONDS,
             budget_left=min(left["day"], left["hour"]),
         )
         for one in planned.anew:
@@ -101,7 +101,7 @@ class Kept(SimulatedService):
                 self._keep(self.index[one.cell], WEATHER if question.days is None else FORECAST, now, stale=one.stale)
                 self.rederived += 1
         refreshed = 0
-        for batch in planner.batches(planned.refresh, BATCH, lambda cell: 0, force=False):
+        for batch in plan.batches(planned.refresh, BATCH, lambda cell: 0, force=False):
             granted = self._charge(len(batch.places), "refresh", now)
             for place in batch.places[:granted]:
                 at = self.index[place.cell]
@@ -114,8 +114,8 @@ class Kept(SimulatedService):
         self.runs.append(refreshed)
 
     def _place(self, at: int, now: float) -> Any:
-        from prewarm.look import questions
-        from prewarm.planner import Place
+        from prewarm.runs.plan import Place
+        from prewarm.runs.survey import questions
 
         cell = self.world.cells[at]
         lives = dict(
@@ -133,7 +133,7 @@ class Kept(SimulatedService):
 
 
 def live(day: Traffic, service: Kept, price: Price, clock: Clock, *, prewarmed: bool) -> None:
-    from prewarm.planner import PERIOD_SECONDS
+    from prewarm.runs.plan import PERIOD_SECONDS
 
     bounds = np.searchsorted(day.time, day.start + np.arange(0, DAY + 1, STEP_SECONDS))
     for step, (first, last) in enumerate(pairwise(bounds)):

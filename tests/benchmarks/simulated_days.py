@@ -14,11 +14,11 @@ import numpy as np
 from tests.benchmarks.plain_caches import Plain, no_cache, plain_cache
 from tests.benchmarks.simulated_service import Rule, Seen, SimulatedService, even_rule, square_root_rule
 from tests.benchmarks.simulated_users import DAY, Array, Traffic, Whole, World, make_day, make_world
-from tests.servers import Valkey
-from weather import freshness
-from weather.budget import Budget
-from weather.popularity import Popularity
-from weather.price import Price
+from tests.support.servers import Valkey
+from weather.budget.budget import Budget
+from weather.budget.popularity import Popularity
+from weather.budget.price import Price
+from weather.core import freshness
 
 #: The free service's windows; a larger plan's are larger in proportion.
 FREE = {"minute": 600, "hour": 5_000, "day": 10_000}

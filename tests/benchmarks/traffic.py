@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from weather.cells import Cell
+from weather.core.cells import Cell
 
 CELLS = 2_000
 CLIENTS = 100_000

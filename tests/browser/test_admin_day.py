@@ -13,13 +13,13 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import SERIOUS, OpenPage, Watch, axe
 from tests.conftest import LIFTED
-from tests.servers import TOP, Instance, Valkey
 from tests.settings import OURS
+from tests.support.servers import TOP, Instance, Valkey
 
 EDITOR, PASSWORD = "eve", "a long and rightful password"
 STAFF = f"""
 from django.contrib.auth.models import Group, User
-from prewarm.models import City
+from prewarm.cities.models import City
 user = User.objects.create_user({EDITOR!r}, password={PASSWORD!r}, is_staff=True)
 user.groups.add(Group.objects.get(name="city editors"))
 City.objects.update(active=False)

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, Request, Route, expect
 
 from tests.browser.conftest import axe
 from tests.conftest import UNLIMITED
-from tests.servers import TOP, Instance, eventually
+from tests.support.servers import TOP, Instance, eventually
 
 TOKYO = "#lat=35.7&lon=139.7&name=Tokyo"
 SMALL = {"viewport": {"width": 320, "height": 640}}

@@ -6,7 +6,7 @@ from itertools import count
 import pytest
 
 from tests.edge.fleet import Fleet
-from tests.openmeteo_simulator import OpenMeteoSimulator
+from weather.simulator.server import OpenMeteoSimulator
 
 
 @pytest.fixture(scope="session")

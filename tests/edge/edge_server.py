@@ -16,9 +16,9 @@ import trustme
 from django.test import override_settings
 from requests.adapters import HTTPAdapter
 
-from tests.servers import Process, children_of, eventually, free_port
-from weathernote import edge_conf, nginx
-from weathernote.edge_conf import Edge
+from tests.support.servers import Process, children_of, eventually, free_port
+from weathernote.runtime import edge_configuration, nginx
+from weathernote.runtime.edge_configuration import Edge
 
 #: What stands for the world: an address of this machine that is in no allowed network.
 OUTSIDE = "127.0.0.77"
@@ -73,7 +73,7 @@ class EdgeServer(Process):
         self.edge, self.folder = edge, edge.folder
         self.plain_port, self.keys_port = free_port(), free_port()
         with override_settings(**fair_use):
-            self.configuration = edge_conf.render(edge)
+            self.configuration = edge_configuration.render(edge)
         self._listen_for_loads()
         self._tell_keys()
         self.base = f"https://127.0.0.1:{edge.https_port}"

@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.conftest import LIFTED
 from tests.edge.edge_server import INSIDE, EdgeServer, edge_before
-from tests.servers import Instance, Valkey, children_of, eventually, free_port
+from tests.support.servers import Instance, Valkey, children_of, eventually, free_port
 
 COLD_CELLS_PER_CLIENT = 30
 #: The edge of a test hands over every second, and an instance has counted a quarter of a second later.

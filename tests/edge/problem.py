@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 
-from weathernote.problems import CODES
+from weathernote.http.problems import CODES
 
 
 def code_of(status: int, headers: Mapping[str, str], body: str) -> str:

@@ -10,7 +10,7 @@ import requests
 
 from tests.edge.edge_server import EdgeServer, edge_before
 from tests.edge.origin import Origin
-from tests.servers import eventually
+from tests.support.servers import eventually
 
 CELL = "/api/v1/weather?lat=12.3&lon=4.5"
 

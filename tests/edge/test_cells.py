@@ -9,9 +9,9 @@ from urllib.parse import quote
 import pytest
 from django.http import QueryDict
 
-from tests.test_cells import ROWS
-from weather.query import question_in
-from weathernote.problems import Problem
+from tests.weather.core.test_cells import ROWS
+from weather.api.query import question_in
+from weathernote.http.problems import Problem
 
 BATCH = 100
 HALVES = ("05", "15", "25", "35", "45", "49", "50", "95", "949999", "95000001", "0", "00", "04", "999")

@@ -10,8 +10,8 @@ import pytest
 from django.core.management import call_command
 
 from tests.edge.edge_server import edge_before
-from tests.servers import free_port
-from weathernote import edge_conf, nginx
+from tests.support.servers import free_port
+from weathernote.runtime import edge_configuration, nginx
 
 pytestmark = pytest.mark.pure
 
@@ -31,7 +31,7 @@ def files(folder) -> dict[str, str]:
 
 
 def test_nginx_takes_what_is_rendered_without_a_word_of_warning(edge):
-    said = checked(edge_conf.render(edge))
+    said = checked(edge_configuration.render(edge))
     print(said.stderr)
     assert said.returncode == 0
     assert "test is successful" in said.stderr and "[warn]" not in said.stderr
@@ -53,9 +53,9 @@ def test_nginx_takes_what_the_command_writes(edge, tmp_path):
 
 
 def test_to_render_again_changes_nothing(edge):
-    edge_conf.render(edge)
+    edge_configuration.render(edge)
     before = files(edge.folder)
-    edge_conf.render(edge)
+    edge_configuration.render(edge)
     assert files(edge.folder) == before
 
 
@@ -63,7 +63,7 @@ def test_the_key_of_the_hash_is_for_its_owner_alone(edge, settings):
     settings.RATE_LIMIT_HASH_KEY = "secret"
     (edge.folder / "limits.json").write_text("{}")
     (edge.folder / "limits.json").chmod(0o644)
-    edge_conf.render(edge)
+    edge_configuration.render(edge)
     assert stat.S_IMODE((edge.folder / "limits.json").stat().st_mode) == 0o600
     told = json.loads((edge.folder / "limits.json").read_text())
     assert told["hash_key"] and "secret" not in str(told)
@@ -72,7 +72,7 @@ def test_the_key_of_the_hash_is_for_its_owner_alone(edge, settings):
 
 def test_the_service_s_own_numbers_are_filled_in(edge, settings):
     settings.RATE_LIMIT_REQUESTS, settings.RATE_LIMIT_WINDOW_SECONDS, settings.API_CORS = 7, 11, True
-    edge_conf.render(edge)
+    edge_configuration.render(edge)
     text = files(edge.folder)
     assert "'\"client\";q=7;w=11'" in text["nginx.conf"]
     assert 'Access-Control-Allow-Origin "*"' in text["problem_headers.conf"]
@@ -81,20 +81,20 @@ def test_the_service_s_own_numbers_are_filled_in(edge, settings):
 
 
 def test_no_place_is_left_empty(edge):
-    edge_conf.render(edge)
+    edge_configuration.render(edge)
     assert not [name for name, text in files(edge.folder).items() if re.search(r"\$\{", text)]
 
 
 def test_a_name_that_has_no_value_stops_it():
     with pytest.raises(KeyError, match="NOBODY"):
-        edge_conf.filled_in("listen ${NOBODY};", {"NAMES": ""})
+        edge_configuration.filled_in("listen ${NOBODY};", {"NAMES": ""})
 
 
 def test_nginx_s_own_variables_are_left_alone():
-    assert edge_conf.filled_in("$host ${NAME} $request_id", {"NAME": "x"}) == "$host x $request_id"
+    assert edge_configuration.filled_in("$host ${NAME} $request_id", {"NAME": "x"}) == "$host x $request_id"
 
 
 @pytest.mark.parametrize("names", [("*",), (".example.com", "[::1]", "10.0.2.2")])
 def test_every_host_that_django_may_allow_is_a_name_to_nginx(edge, names):
-    said = checked(edge_conf.render(replace(edge, names=names)))
+    said = checked(edge_configuration.render(replace(edge, names=names)))
     assert said.returncode == 0, said.stderr

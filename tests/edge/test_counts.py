@@ -13,8 +13,8 @@ from tests.edge.edge_server import INSIDE, OUTSIDE
 from tests.edge.fleet import HANDED_SECONDS
 from tests.edge.problem import code
 from tests.edge.wire import said_to
-from tests.servers import eventually
-from weather.cells import Cell
+from tests.support.servers import eventually
+from weather.core.cells import Cell
 
 API_AND_OTHER = ("weather", "forecast", "cities", "other")
 

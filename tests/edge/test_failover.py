@@ -12,8 +12,8 @@ import pytest
 from tests.edge.edge_server import EdgeServer, edge_before
 from tests.edge.origin import Origin
 from tests.edge.problem import code
-from tests.load import Answers, Ask, Load
-from tests.servers import eventually
+from tests.support.load import Answers, Ask, Load
+from tests.support.servers import eventually
 
 #: More parameters than the edge reads, so that an instance is asked each time.
 PAST_THE_CACHE = "&" * 20

@@ -12,7 +12,7 @@ from ratelimit import identity
 from tests.edge.edge_server import EdgeServer, edge_before
 from tests.edge.origin import Origin
 from tests.edge.wire import left_of
-from tests.servers import eventually
+from tests.support.servers import eventually
 
 HIT = "/api/v1/weather?lat=51.5&lon=-0.1"
 SECRET = "pepper"

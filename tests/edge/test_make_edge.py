@@ -7,8 +7,8 @@ import pytest
 import requests
 from urllib3.exceptions import InsecureRequestWarning
 
-from tests.servers import TOP, eventually, free_port
-from tests.tree import Served, alive, copy_of_the_code
+from tests.support.servers import TOP, eventually, free_port
+from tests.support.tree import Served, alive, copy_of_the_code
 
 
 class ServedByEdge(Served):

@@ -7,7 +7,7 @@ import pytest
 from tests.edge.edge_server import INSIDE, OUTSIDE
 from tests.edge.problem import code_of
 from tests.edge.wire import parsed, said_to
-from tests.odd_paths import ODD, PLAIN
+from tests.support.odd_paths import ODD, PLAIN
 
 STAFF = ("/admin/login/", "/%61dmin/login/")
 

@@ -2,7 +2,7 @@
 
 from tests.edge.edge_server import OUTSIDE
 from tests.edge.wire import got, said_to
-from tests.servers import eventually
+from tests.support.servers import eventually
 
 HIT = "/api/v1/weather?lat=51.5&lon=-0.1"
 

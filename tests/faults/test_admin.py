@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.servers import TOP, Instance, eventually
+from tests.support.servers import TOP, Instance, eventually
 
 LOGIN = "/admin/login/"
 PASSWORD = "a long and rightful password"

@@ -13,8 +13,8 @@ import requests
 
 from tests.edge.problem import code_of
 from tests.edge.wire import parsed
-from tests.servers import Instance, eventually
-from weathernote import bodies
+from tests.support.servers import Instance, eventually
+from weathernote.http import request_bodies
 
 HIT = "/api/v1/weather?lat=40.7&lon=-74.0"
 LOGIN = "/admin/login/"
@@ -178,5 +178,5 @@ def test_the_time_that_a_body_takes_is_gone_for_what_is_done_after_it():
             return super().read(size)
 
     environ = {"CONTENT_LENGTH": "2", "wsgi.input": Slow(b"ab")}
-    assert bodies.whole(environ, bodies.FORMS).read() == b"ab"
-    assert bodies.seconds_left(environ) <= bodies.ANSWER_SECONDS - 0.1
+    assert request_bodies.whole(environ, request_bodies.FORMS).read() == b"ab"
+    assert request_bodies.seconds_left(environ) <= request_bodies.ANSWER_SECONDS - 0.1

@@ -5,7 +5,7 @@ import requests
 from django.contrib.auth.models import Group, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from prewarm.models import City
+from prewarm.cities.models import City
 
 LOGIN = "/admin/login/"
 URLENCODED = {"Content-Type": "application/x-www-form-urlencoded"}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.servers import Instance
+from tests.support.servers import Instance
 
 HIT = "/api/v1/weather?lat=40.7&lon=-74.0"
 OWN = "127.0.0.1"

@@ -9,10 +9,10 @@ import pytest
 import time_machine
 from django.test import RequestFactory
 
-from tests.servers import eventually
-from tests.test_bad_input import problem_of
-from weather.budget import Budget
-from weather.views import ForecastViewSet, WeatherViewSet
+from tests.support.servers import eventually
+from tests.weather.api.test_bad_input import problem_of
+from weather.api.views import ForecastViewSet, WeatherViewSet
+from weather.budget.budget import Budget
 
 WEATHER = "/api/v1/weather?lat=40.7128&lon=-74.0060"
 ELSEWHERE = "/api/v1/weather?lat=51.5&lon=-0.1"
@@ -76,7 +76,7 @@ def test_a_row_of_failures_pauses_and_it_recovers(api, simulator):
 
 
 def test_health_tells_what_another_process_met(api, monkeypatch):
-    monkeypatch.setattr("weathernote.health.LOOK_SECONDS", 0)
+    monkeypatch.setattr("weathernote.site.health.LOOK_SECONDS", 0)
     other = Budget(minute=600, hour=5000, day=10_000, fleet_processes=2)
     assert api.get("/health").json()["upstream"] == "ok"
     other.close("hour")

@@ -8,15 +8,15 @@ import pytest
 import redis
 import time_machine
 
-from prewarm import lock, planner
-from prewarm.lock import KEY
-from prewarm.models import PrewarmRun
-from prewarm.run import Options, run
+from prewarm.runs import lock, plan
+from prewarm.runs.lock import KEY
+from prewarm.runs.models import PrewarmRun
+from prewarm.runs.run import Options, run
 from tests.conftest import LIFTED
-from tests.prewarming import Host, ended, migrated, summary
-from tests.servers import Valkey, eventually
-from weather.budget import Budget
-from weather.service import service
+from tests.support.prewarming import Host, ended, migrated, summary
+from tests.support.servers import Valkey, eventually
+from weather.api.service import service
+from weather.budget.budget import Budget
 
 
 @pytest.fixture(scope="module")
@@ -180,7 +180,7 @@ def test_prewarm_of_a_day_never_passes_the_days_budget(api, db, simulator, forge
             minute=600, hour=5000, day=600, fleet_processes=1, now=time.time, redis_now=time.time
         )
         for number in range(144):
-            clock.move_to(midnight + timedelta(seconds=number * planner.PERIOD_SECONDS + 5))
+            clock.move_to(midnight + timedelta(seconds=number * plan.PERIOD_SECONDS + 5))
             outcome = run(Options(pause_seconds=0, force=number == 140))
             assert outcome.exit_code == 0
             spent.append(simulator.state()["weight"])

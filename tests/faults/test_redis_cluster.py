@@ -9,14 +9,14 @@ from django.core.cache import cache
 from redis.crc import key_slot
 
 from ratelimit.identity import hashed
-from tests.load import Ask, Load
-from tests.openmeteo_simulator import OpenMeteoSimulator
-from tests.redis_cluster import RedisCluster
-from tests.servers import Instance, Valkey, eventually
+from tests.support.load import Ask, Load
+from tests.support.redis_cluster import RedisCluster
+from tests.support.servers import Instance, Valkey, eventually
+from weather.simulator.server import OpenMeteoSimulator
 from weathernote import redis
 from weathernote.redis import RedisDown, ask, script
 
-pytest_plugins = ["tests.redis_fixtures"]
+pytest_plugins = ["tests.support.redis_fixtures"]
 
 COUNT = script("local n = redis.call('INCR', KEYS[1]) redis.call('EXPIRE', KEYS[1], ARGV[1]) return n")
 

@@ -12,14 +12,14 @@ from django.core.cache import cache
 from django_redis import get_redis_connection
 from redis.connection import Connection
 
-from tests import tcp_proxy
-from tests.outage import all_down, is_open, open_the_breaker
-from tests.servers import eventually
+from tests.support import tcp_proxy
+from tests.support.outage import all_down, is_open, open_the_breaker
+from tests.support.servers import eventually
 from weathernote import redis
-from weathernote.names import NamedConnection, Names
 from weathernote.redis import ask
+from weathernote.redis.resolver import NamedConnection, Names
 
-pytest_plugins = ["tests.redis_fixtures"]
+pytest_plugins = ["tests.support.redis_fixtures"]
 
 
 # ── a name server that hangs ──────────────────────────────────────────────────────────────────────
@@ -92,7 +92,7 @@ def no_thread(thread):
 def dial(monkeypatch):
     """Connects within 2 s to a name with four addresses, of which the first are dead; the addresses that were tried."""
     now, tried, found = [0.0], [], [f"192.0.2.{at}" for at in range(4)]
-    monkeypatch.setattr("weathernote.names.monotonic", lambda: now[0])
+    monkeypatch.setattr("weathernote.redis.resolver.monotonic", lambda: now[0])
     monkeypatch.setattr(Names, "addresses", lambda names, host, within_seconds: found)
 
     def dialled(dead: int, late: float = 1) -> tuple[list[str], float]:
@@ -264,7 +264,9 @@ def test_an_exchange_that_was_interrupted_leaves_nothing_for_the_next(here, monk
     here.mset({"mine": "mine", "other": "other"})
     ask(("GET", "mine"))
     with monkeypatch.context() as patched:
-        patched.setattr("weathernote.link.Link.receive", lambda link, count: (_ for _ in ()).throw(KeyboardInterrupt))
+        patched.setattr(
+            "weathernote.redis.connection.Link.receive", lambda link, count: (_ for _ in ()).throw(KeyboardInterrupt)
+        )
         with pytest.raises(KeyboardInterrupt):
             ask(("GET", "other"))
     assert ask(("GET", "mine")) == [b"mine"]

@@ -5,9 +5,9 @@ import signal
 import pytest
 
 from tests.conftest import LIFTED
-from tests.load import Ask, Load
-from tests.servers import Instance, Valkey, eventually
-from tests.tcp_proxy import TcpProxy, later
+from tests.support.load import Ask, Load
+from tests.support.servers import Instance, Valkey, eventually
+from tests.support.tcp_proxy import TcpProxy, later
 
 SECONDS = 12
 BREAKS_AT, MENDED_AT = 3, 8

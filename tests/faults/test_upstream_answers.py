@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from tests.openmeteo_simulator import OpenMeteoSimulator
-from tests.staged_upstream import CELL, CELLS, NOW, StagedUpstream, answer, http
-from weather.cells import Cell
-from weather.forecast import Series
-from weather.openmeteo import (
+from tests.support.staged_upstream import CELL, CELLS, NOW, StagedUpstream, answer, http
+from weather.core.cells import Cell
+from weather.core.forecast import Series
+from weather.simulator.server import OpenMeteoSimulator
+from weather.upstream.client import (
     NoWeatherHere,
     OpenMeteo,
     PlaceRejected,
@@ -500,8 +500,8 @@ def test_a_failed_lookup_is_unavailability_at_once(monkeypatch: pytest.MonkeyPat
 FLOODED = """
 import sys
 from pathlib import Path
-from weather.cells import Cell
-from weather.openmeteo import OpenMeteo, UpstreamNonsense
+from weather.core.cells import Cell
+from weather.upstream.client import OpenMeteo, UpstreamNonsense
 
 def peak_kilobytes():
     status = Path("/proc/self/status").read_text()

@@ -6,8 +6,8 @@ import pytest
 import time_machine
 
 from ratelimit.identity import hashed
-from tests.servers import Valkey, eventually
-from weathernote import metrics
+from tests.support.servers import Valkey, eventually
+from weathernote.telemetry import metrics
 
 WEATHER = "/api/v1/weather?lat=40.7128&lon=-74.0060"
 FORECAST = "/api/v1/forecast?lat=40.7128&lon=-74.0060"
@@ -171,7 +171,7 @@ def test_redis_is_used_again_when_it_comes_back(api, breakable, simulator):
 
 def test_health_is_degraded_and_quick(api, breakable, monkeypatch):
     """Fault 61."""
-    monkeypatch.setattr("weathernote.health.LOOK_SECONDS", 0)
+    monkeypatch.setattr("weathernote.site.health.LOOK_SECONDS", 0)
     assert api.get("/health").json() == {"status": "ok", "redis": "ok", "upstream": "ok"}
     breakable.kill()
     response = api.get("/health")

@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from weather.packing import version_of
-from weather.service import service
-from weather.variables import HOURLY_NAMES, HOURS
-from weather.zones import is_known, zone_of
+from weather.api.service import service
+from weather.core.packing import version_of
+from weather.core.variables import HOURLY_NAMES, HOURS
+from weather.core.zones import is_known, zone_of
 
 QUESTION = "/api/v1/weather?lat=40.7128&lon=-74.0060"
 FORECAST = "/api/v1/forecast?lat=40.7128&lon=-74.0060"
@@ -223,7 +223,7 @@ def test_one_wrong_place_spoils_nothing_of_a_call_about_several(api, forget, sim
 
 def test_a_zone_that_one_machine_does_not_know_is_kept_from_no_other(api, forget, simulator, valkey, monkeypatch):
     with monkeypatch.context() as older:
-        older.setattr("weather.zones.is_known", lambda name: False)
+        older.setattr("weather.core.zones.is_known", lambda name: False)
         responses = [api.get(QUESTION) for _ in range(3)]
         assert {response.status_code for response in responses} == {503}
         assert 0 < int(responses[2]["Retry-After"]) <= 600 and simulator.state()["calls"] == 1
@@ -238,7 +238,7 @@ def test_a_zone_that_could_not_be_read_once_is_known_later(monkeypatch):
 
     zone_of.cache_clear()
     with monkeypatch.context() as full:
-        full.setattr("weather.zones.ZoneInfo", failing)
+        full.setattr("weather.core.zones.ZoneInfo", failing)
         assert not is_known("America/New_York")
     assert is_known("America/New_York")
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Self
 
-from tests.servers import Process, children_of, eventually
+from tests.support.servers import Process, children_of, eventually
 
 #: /run and /var/lib can be written to, but what is written goes to the machine's own folder.
 _INIT = """

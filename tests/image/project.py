@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from tests.image.podman import FILES, MOST_FILES, Podman
-from tests.servers import TOP
+from tests.support.servers import TOP
 
 HOST = "weather.example"
 #: The machine's own address in the network of edge and instances, which the bridge has: staff and Open-Meteo are there.
@@ -117,7 +117,7 @@ class Composed:
         service = [*podman.words, "system", "service", "--time=0", f"unix://{socket}"]
         self.machine.start(folder / "podman.log", *service, env=podman.environment)
         self.machine.start(folder / "watch.log", "sh", "-c", _WATCH, "sh", *podman.words, env=podman.environment)
-        upstream = ["-m", "tests.openmeteo_simulator", "--host", "0.0.0.0", "--port", str(UPSTREAM_PORT), "--unlimited"]
+        upstream = ["-m", "weather.simulator.server", "--host", "0.0.0.0", "--port", str(UPSTREAM_PORT), "--unlimited"]
         self.machine.start(folder / "open-meteo.log", "env", f"--chdir={TOP}", sys.executable, *upstream)
 
     def compose(self, *words: str, **options: Any) -> str:

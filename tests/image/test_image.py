@@ -16,7 +16,7 @@ import pytest
 from tests.image.conftest import VERSION
 from tests.image.podman import Podman
 from tests.image.project import Composed, Project, image_names
-from tests.servers import eventually
+from tests.support.servers import eventually
 
 WEATHER = "/api/v1/weather?lat={}&lon=13.4"
 LONG_RUNNING = ["edge", "instance-1", "instance-2", "redis", "postgres", "prewarm"]

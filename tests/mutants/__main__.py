@@ -1,4 +1,4 @@
-"""How many random changes of one operator a module's tests notice: `make mutants ARGS="weather/quota.py --number 25"`.
+"""How many random changes of one operator the tests notice: `make mutants ARGS="weather/budget/quota.py --number 25"`.
 
 Each change is made in a copy of the tree, never in the tree itself, and stands alone; the sample follows from `--seed`.
 A change is noticed when the module's tests fail, or take far longer than they should.

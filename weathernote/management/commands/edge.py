@@ -7,9 +7,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from weathernote import edge, edge_conf, nginx
-from weathernote.edge_conf import Edge
-from weathernote.local import LocalServerError
+from weathernote.runtime import edge, edge_configuration, nginx
+from weathernote.runtime.edge_configuration import Edge
+from weathernote.runtime.local_servers import LocalServerError
 
 _LIVE = Path("/etc/letsencrypt/live")
 
@@ -32,7 +32,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             if options["render"]:
-                self.say(f"Wrote {edge_conf.render(_edge_of(options))}")
+                self.say(f"Wrote {edge_configuration.render(_edge_of(options))}")
                 return
             edge.serve(say=self.say)
         except LocalServerError as error:

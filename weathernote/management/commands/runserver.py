@@ -8,7 +8,7 @@ from django.contrib.staticfiles.management.commands.runserver import Command as 
 from django.core.management.base import CommandError
 from django.utils.autoreload import DJANGO_AUTORELOAD_ENV
 
-from weathernote import local, server
+from weathernote.runtime import local_servers, serve
 
 
 class Command(RunserverCommand):
@@ -18,14 +18,16 @@ class Command(RunserverCommand):
     def run(self, **options: Any) -> None:
         # The autoreloader runs this command twice: the first process outlives every reload.
         if os.environ.get(DJANGO_AUTORELOAD_ENV):
-            local.end_with_parent()
+            local_servers.end_with_parent()
             super().run(**options)
             return
         if settings.ENVIRONMENT.problems:
             raise CommandError("\n".join(settings.ENVIRONMENT.problems))
         try:
-            local.require_free_port(self.addr, int(self.port), "name another, as in `manage.py runserver 8001`.")
-            with server.local_servers(f"runserver-{self.port}", demo=False):
+            local_servers.require_free_port(
+                self.addr, int(self.port), "name another, as in `manage.py runserver 8001`."
+            )
+            with serve.servers_beside(f"runserver-{self.port}", demo=False):
                 super().run(**options)
-        except local.LocalServerError as error:
+        except local_servers.LocalServerError as error:
             raise CommandError(str(error)) from None

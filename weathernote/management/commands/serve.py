@@ -8,8 +8,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from weathernote import database, local, server
-from weathernote.local import LocalServerError
+from weathernote.runtime import database, local_servers, serve
+from weathernote.runtime.local_servers import LocalServerError
 
 
 class Command(BaseCommand):
@@ -22,7 +22,7 @@ class Command(BaseCommand):
         # As the workers are: a relative path in a setting means one file to all.
         os.chdir(settings.BASE_DIR)
         try:
-            local.require_free_port(settings.HOST, settings.PORT, server.OTHER_PORT)
+            local_servers.require_free_port(settings.HOST, settings.PORT, serve.OTHER_PORT)
         except LocalServerError as error:
             raise CommandError(str(error)) from None
         try:
@@ -30,7 +30,7 @@ class Command(BaseCommand):
         except KeyboardInterrupt:
             return
         demo = ["--demo"] if options["demo"] else []
-        os.execv(sys.executable, [sys.executable, "-m", "weathernote.server", *demo])  # noqa: S606 - our own words
+        os.execv(sys.executable, [sys.executable, "-m", "weathernote.runtime.serve", *demo])  # noqa: S606 - our own words
 
     def say(self, line: str) -> None:
         self.stdout.write(line)

@@ -1,0 +1,54 @@
+"""The forms of a city, whose position is read by the rules of the API."""
+
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+
+from prewarm.cities.models import City, kept_degrees
+from weather.core.cells import InvalidPosition, latitude_tenths, longitude_tenths
+
+
+class DegreesField(forms.CharField):
+    """A position as typed or pasted, by the rules of the API; decimals beyond the sixth are cut off."""
+
+    def __init__(self, *, parse: Any, **options: Any) -> None:
+        super().__init__(widget=forms.TextInput(attrs={"inputmode": "decimal", "size": 14}), **options)
+        self.parse = parse
+
+    def clean(self, value: Any) -> Decimal:
+        try:
+            return kept_degrees(super().clean(value), self.parse)
+        except InvalidPosition as invalid:
+            raise forms.ValidationError(invalid.detail) from None
+
+    def prepare_value(self, value: Any) -> Any:
+        return format(value.normalize(), "f") if isinstance(value, Decimal) else value
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        try:
+            return initial != kept_degrees(str(data).strip(), self.parse)
+        except InvalidPosition:
+            return True
+
+
+class CityForm(forms.ModelForm):
+    latitude = DegreesField(parse=latitude_tenths, help_text="Degrees north, such as 40.7128.")
+    longitude = DegreesField(parse=longitude_tenths, help_text="Degrees east, such as -74.0060.")
+
+    class Meta:
+        model = City
+        fields = "__all__"  # noqa: DJ007 - the admin names them
+        widgets = {"notes": forms.Textarea(attrs={"rows": 3})}
+
+    def clean_country(self) -> str:
+        return str(self.cleaned_data["country"]).upper()
+
+
+class CityRowForm(forms.ModelForm):
+    """A city in the list, where no label has room: its fields tell a screen reader whose they are."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, field in self.fields.items():
+            field.widget.attrs["aria-label"] = f"{name} of {self.instance.name}"

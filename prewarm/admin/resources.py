@@ -1,0 +1,140 @@
+"""Cities as CSV: the columns that staff import and export."""
+
+import math
+from collections.abc import Callable
+from copy import copy
+from decimal import Decimal
+from time import monotonic
+from typing import Any
+
+from import_export import fields, resources, widgets
+
+from prewarm.cities.models import City, kept_degrees
+from weather.core.cells import Cell, InvalidPosition, latitude_tenths, longitude_tenths
+
+#: A file is checked while its sender waits, and then shown: all but this of the request's time is the check's. What is
+#: confirmed goes on behind the request.
+SHOW_SECONDS = 3.0
+#: Between the orders of two cities, so that staff can put one between them.
+ORDER_STEP = 10
+
+_TRUE, _FALSE = ("1", "true", "yes"), ("0", "false", "no")
+
+
+class TooSlow(Exception):
+    """To check the file takes longer than its sender should wait; the text tells staff how far the check came."""
+
+
+class Degrees(widgets.Widget):
+    """A position by the rules of the API, so that a decimal comma or a word is refused with the same sentence."""
+
+    def __init__(self, parse: Callable[[str], int]) -> None:
+        super().__init__()
+        self.parse = parse
+
+    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Decimal:
+        return kept_degrees(str(value).strip(), self.parse)
+
+    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
+        return "" if value is None else format(Decimal(value).normalize(), "f")
+
+
+class Whole(widgets.Widget):
+    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> int | None:
+        text = str(value).strip()
+        if not text:
+            return None
+        if not (text.isascii() and text.isdigit()):
+            raise ValueError("must be a whole number of 0 or more")
+        return int(text[:20])
+
+
+class YesOrNo(widgets.Widget):
+    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> bool | None:
+        text = str(value).strip().lower()
+        if not text:
+            return None
+        if text not in (*_TRUE, *_FALSE):
+            raise ValueError("must be 1 or 0")
+        return text in _TRUE
+
+    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
+        return "1" if value else "0"
+
+
+class Words(widgets.Widget):
+    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> str:
+        return str(value).strip()
+
+
+def _field(name: str, widget: widgets.Widget, **options: Any) -> fields.Field:
+    return fields.Field(name, name, widget, **options)
+
+
+class CityResource(resources.ModelResource):
+    """A row is the city of its name in its cell; where there is none yet, a new one."""
+
+    name = _field("name", Words())
+    country = _field("country", Words())
+    latitude = _field("latitude", Degrees(latitude_tenths))
+    longitude = _field("longitude", Degrees(longitude_tenths))
+    timezone = _field("timezone", Words())
+    population = _field("population", Whole(), default=0)
+    order = _field("order", Whole())
+    active = _field("active", YesOrNo(), default=True)
+    notes = _field("notes", Words())
+
+    class Meta:
+        model = City
+        fields = ("name", "country", "latitude", "longitude", "timezone", "population", "order", "active", "notes")
+        export_order = fields
+        import_id_fields = ("name", "latitude", "longitude")
+        clean_model_instances = True
+        skip_unchanged = True
+        report_skipped = True
+        use_transactions = True
+
+    def __init__(self, seconds_left: float = math.inf, **kwargs: Any) -> None:
+        """So long the sender of a file still waits."""
+        super().__init__(**kwargs)
+        self._checks_until = monotonic() + seconds_left - SHOW_SECONDS
+
+    def import_data(self, dataset: Any, dry_run: bool = False, **kwargs: Any) -> Any:
+        """TooSlow where a dry run, whose sender waits for it, takes too long."""
+        self._is_awaited, self._checked, self._rows = dry_run, 0, len(dataset)
+        # One query, and not one for each row.
+        self._known = {(city.cell, city.name): city for city in self.get_queryset()}
+        self._last_order = max((city.order for city in self._known.values()), default=0) + ORDER_STEP
+        return super().import_data(dataset, dry_run=dry_run, **kwargs)
+
+    def import_row(self, *args: Any, **kwargs: Any) -> Any:
+        if self._is_awaited and monotonic() > self._checks_until:
+            raise TooSlow(
+                f"{self._checked:,} of {self._rows:,} rows were checked in the time that a browser waits: "
+                "import the file in smaller parts."
+            )
+        self._checked += 1
+        return super().import_row(*args, **kwargs)
+
+    def import_field(self, field: Any, instance: City, row: Any, is_m2m: bool = False, **kwargs: Any) -> None:
+        if field.attribute != "order" or row.get("order", "").strip():
+            super().import_field(field, instance, row, is_m2m, **kwargs)
+        elif instance.pk is None:
+            instance.order = self._last_order  # one that is there keeps its own
+
+    def validate_instance(
+        self, instance: City, import_validation_errors: Any = None, validate_unique: bool = False
+    ) -> None:
+        # A row that is in no known city is a new one: that needs no query either.
+        super().validate_instance(instance, import_validation_errors, validate_unique)
+
+    def get_instance(self, instance_loader: Any, row: Any) -> City | None:
+        try:
+            cell = Cell.parse(row["latitude"].strip(), row["longitude"].strip())
+        except InvalidPosition:
+            return None  # the fields say what is wrong
+        # A copy: what a row that is refused has changed in it is nobody else's.
+        return copy(self._known.get((cell.key, row["name"].strip())))
+
+    def after_save_instance(self, instance: City, row: Any, **kwargs: Any) -> None:
+        self._known[instance.cell, instance.name] = instance

@@ -1,0 +1,120 @@
+"""What the service wrote down for staff to read: the runs of prewarm, and the imports."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
+
+from prewarm.cities.models import CityImport
+from prewarm.runs.models import PrewarmRun
+from prewarm.unended import UNENDED, unended_as
+
+_COUNTS = ("refreshed", "rederived", "skipped", "failed")
+
+
+class ResultFilter(admin.SimpleListFilter):
+    """By how it ended; beside the field's own choices what has no end yet, and what never will."""
+
+    title = "result"
+    ends: Iterable[tuple[int, str]]
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [*((str(code), words) for code, words in self.ends), *((words, words) for words in UNENDED)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        value = self.value()
+        if value in UNENDED:
+            return queryset.filter(unended_as(value), **{f"{self.parameter_name}__isnull": True})
+        return queryset.filter(**{str(self.parameter_name): value}) if value in dict(self.lookup_choices) else queryset
+
+
+class RunResultFilter(ResultFilter):
+    parameter_name, ends = "exit_code", PrewarmRun.RESULTS
+
+
+class ImportResultFilter(ResultFilter):
+    parameter_name, ends = "result", CityImport.RESULTS
+
+
+class Told(admin.ModelAdmin):
+    """What the service wrote down, for staff to read."""
+
+    list_per_page = 50
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        # Django's own says "Select ... to view", where nothing is to be selected.
+        title = capfirst(str(self.opts.verbose_name_plural))
+        return super().changelist_view(request, {"title": title, **(extra_context or {})})
+
+    @admin.display(description="started (UTC)", ordering="started")
+    def start(self, told: Any) -> str:
+        return f"{told.started:%Y-%m-%d %H:%M:%S}"
+
+
+@admin.register(PrewarmRun)
+class PrewarmRunAdmin(Told):
+    list_display = ("start", "took", "result", *_COUNTS, "calls", "spent")
+    list_filter = (RunResultFilter, "forced", "by_staff")
+    fields = readonly_fields = (
+        "start",
+        "took",
+        "result",
+        *_COUNTS,
+        "names_of_failed",
+        "calls",
+        "spent",
+        "forced",
+        "by_staff",
+        "message",
+    )
+
+    @admin.display(description="took", ordering="took_seconds")
+    def took(self, run: PrewarmRun) -> str:
+        if run.took_seconds is None:
+            return "–"
+        minutes, seconds = divmod(run.took_seconds, 60)
+        return f"{minutes:.0f} min {int(seconds):02} s" if minutes else f"{seconds:.1f} s"
+
+    @admin.display(description="result", ordering="exit_code")
+    def result(self, run: PrewarmRun) -> SafeString:
+        css = {None: "unknown", 0: "fresh", 1: "stale"}.get(run.exit_code, "wrong")
+        return format_html('<span class="live {}" title="{}">{}</span>', css, run.message, run.result_in_words)
+
+    @admin.display(description="budget spent", ordering="weight")
+    def spent(self, run: PrewarmRun) -> str:
+        return f"{run.weight:,.1f}"
+
+    @admin.display(description="failed cities")
+    def names_of_failed(self, run: PrewarmRun) -> str:
+        failed: str | Iterable[str] = run.failed_cities
+        return failed if isinstance(failed, str) else ", ".join(failed) or "–"
+
+
+@admin.register(CityImport)
+class CityImportAdmin(Told):
+    list_display = fields = readonly_fields = (
+        "start",
+        "state",
+        *("new", "changed", "unchanged", "refused"),
+        *("file_name", "user", "message"),
+    )
+    list_filter = (ImportResultFilter,)
+
+    @admin.display(description="result", ordering="result")
+    def state(self, told: CityImport) -> SafeString:
+        css = {None: "unknown", 0: "fresh"}.get(told.result, "wrong")
+        return format_html('<span class="live {}">{}</span>', css, told.result_in_words)

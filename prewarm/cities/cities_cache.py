@@ -1,0 +1,172 @@
+"""`cities:active` in Redis: kept for ten minutes or until staff save, and what is served while Redis is gone."""
+
+import threading
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import time
+from typing import Literal
+
+from django.db import Error as DatabaseGone
+from django.db import transaction
+
+from prewarm.cities import listing
+from prewarm.cities.listing import Listing
+from weathernote import redis
+from weathernote.http.database_reader import TooManyWait
+from weathernote.http.problems import Problem
+from weathernote.redis import Command, Reply, without_redis
+from weathernote.telemetry import metrics
+
+KEY = "cities:active"
+LIFE_SECONDS = 600
+#: How long a list is good that could not be read anew, and how long the database is left alone after that.
+STALE_LIFE_SECONDS = 60
+DATABASE_REST_SECONDS = 5
+#: Who has nothing to show waits so long for the one that reads, and so many may.
+WAIT_SECONDS = 2
+WAITERS = 2
+
+# Whoever is about to read the database leaves a mark under the name and writes only over its own: a list that was read
+# before staff saved cannot come to lie there after it.
+_MARK = b"being-read:"
+_MARK_SECONDS = 10
+_BEGIN = redis.script("""
+if redis.call('TYPE', KEYS[1]).ok == 'string' then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+return 1
+""")
+_KEEP = redis.script("""
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
+return 1
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A list, when it ends (unix seconds), where it came from, and whether Redis keeps it now."""
+
+    listing: Listing
+    expires_at: int
+    origin: Literal["found", "read", "stale"]
+    kept: bool
+
+
+class Record:
+    """The list of active cities, from Redis, else from the database, else as this process last saw it."""
+
+    def __init__(
+        self,
+        load: Callable[[], Listing],
+        now: Callable[[], float] = time,
+        *,
+        read: Callable[[Callable[[], Listing]], Listing] = lambda load: load(),
+    ) -> None:
+        self.load = load
+        self.now = now
+        self.read = read
+        self._seen: Found | None = None
+        self._rests_until = 0.0
+        self._reading = threading.Lock()
+        self._waiting = threading.BoundedSemaphore(WAITERS)
+
+    def finding(self) -> list[Command]:
+        """The commands whose replies `answer` wants, for whoever shares a round trip with them."""
+        return [("GET", KEY), ("TTL", KEY)]
+
+    def answer(self, text: Reply, life: Reply) -> Found:
+        """The list, given Redis' replies to `finding`; Problem where there is none."""
+        if found := self._found(text, life):
+            return found
+        try:
+            if read := self._read():
+                return read
+        except TooManyWait:
+            if self._seen is None:
+                raise Problem("overloaded", "Too many wait for the cities.", retry_after_seconds=5) from None
+        if self._seen is None:
+            raise Problem("upstream_unavailable", "The cities cannot be read now.", retry_after_seconds=10)
+        metrics.ANSWERED_FROM_MEMORY.inc()
+        return Found(self._seen.listing, int(self.now()) + STALE_LIFE_SECONDS, "stale", kept=False)
+
+    def _seen_lately(self, text: Reply, life: Reply) -> Found | None:
+        """Without Redis: what this process saw, for as long as it would have been kept there."""
+        if self._seen is None or self._seen.expires_at <= self.now():
+            return None
+        metrics.ANSWERED_FROM_MEMORY.inc()
+        return self._seen
+
+    @without_redis(instead=_seen_lately)
+    def _found(self, text: Reply, life: Reply) -> Found | None:
+        text, life_seconds = redis.value(text), redis.value(life)
+        if text is None or text.startswith(_MARK):
+            return None
+        listed = self._seen.listing if self._seen and self._seen.listing.text == text else listing.read(text)
+        if listed is None:
+            redis.ask(("DEL", KEY))
+            return None
+        self._seen = Found(listed, int(self.now()) + max(0, life_seconds), "found", kept=True)
+        return self._seen
+
+    def _read(self) -> Found | None:
+        """The list from the database; None where it cannot be read now, TooManyWait where too many want it.
+
+        One thread reads at a time, and few wait for it: the others serve weather.
+        """
+        seen = self._seen
+        if self.now() < self._rests_until or not self._took_turn(can_wait=seen is None):
+            return None
+        try:
+            if self._seen is not seen:
+                return self._seen  # it was read while we waited
+            return None if self.now() < self._rests_until else self._loaded()
+        except DatabaseGone:
+            self._rests_until = self.now() + DATABASE_REST_SECONDS
+            return None
+        finally:
+            self._reading.release()
+
+    def _took_turn(self, *, can_wait: bool) -> bool:
+        if self._reading.acquire(blocking=False):
+            return True
+        if not can_wait:
+            return False
+        if not self._waiting.acquire(blocking=False):
+            raise TooManyWait
+        try:
+            return self._reading.acquire(timeout=WAIT_SECONDS)
+        finally:
+            self._waiting.release()
+
+    def _loaded(self) -> Found:
+        mark = self._begun()
+        listed = self.read(self.load)
+        expires_at = int(self.now()) + LIFE_SECONDS
+        self._seen = Found(listed, expires_at, "found", kept=False)
+        return Found(listed, expires_at, "read", kept=self._kept(mark, listed))
+
+    @without_redis(returns=None)
+    def _begun(self) -> bytes | None:
+        """The mark of this reader; None if another one is at it."""
+        mark = _MARK + uuid.uuid4().hex.encode()
+        return mark if redis.value(redis.ask(_BEGIN(KEY, mark, _MARK_SECONDS))[0]) else None
+
+    def lost(self, *args: object) -> bool:
+        metrics.REDIS_LOST_WRITES.inc()
+        return False
+
+    @without_redis(instead=lost)
+    def _kept(self, mark: bytes | None, listed: Listing) -> bool:
+        if mark is None:
+            return False
+        return bool(redis.value(redis.ask(_KEEP(KEY, mark, listed.text, LIFE_SECONDS))[0]))
+
+
+def forget_after_commit(**_: object) -> None:
+    """Has the list worked out anew as soon as the database holds what changed."""
+    transaction.on_commit(_forget, robust=True)
+
+
+def _forget() -> None:
+    redis.ask(("DEL", KEY))

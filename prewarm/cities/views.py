@@ -1,0 +1,114 @@
+"""`/api/v1/cities`: the list that phones offer, found finished in Redis."""
+
+import functools
+from time import time
+
+from django.http import HttpResponse, HttpResponseNotModified, QueryDict
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.request import Request
+
+from prewarm.cities import listing
+from prewarm.cities.cities_cache import Found, Record
+from prewarm.cities.listing import Listing
+from prewarm.cities.models import City
+from prewarm.cities.serializers import CitiesSerializer
+from weather.places.listing import ATTRIBUTION
+from weather.places.query import LONGEST_SEARCH, SOMETHING, wrong_with
+from weathernote.http import problems
+from weathernote.http.api_view import ApiViewSet
+from weathernote.http.conditional import matches, weak_etag
+from weathernote.http.database_reader import reader
+from weathernote.http.problems import ProblemSerializer
+from weathernote.redis import Command
+
+_CACHE_STATUS = {
+    "found": "weathernote; hit; ttl={ttl}",
+    "read": "weathernote; fwd=miss{stored}",
+    "stale": "weathernote; fwd=stale",
+}
+_EXAMPLE = {
+    "cities": [
+        {
+            "name": "Tokyo",
+            "country": "JP",
+            "latitude": 35.6895,
+            "longitude": 139.69171,
+            "timezone": "Asia/Tokyo",
+            "population": 9733276,
+        }
+    ],
+    "attribution": ATTRIBUTION,
+}
+_ERRORS = {
+    400: "`search` is empty, blank, repeated or too long",
+    405: "GET, HEAD and OPTIONS only",
+    429: "Too many requests; Retry-After says when to come again",
+    500: "A fault of the service",
+    503: "The cities are neither kept nor can they be read now, or too many wait for them; "
+    "Retry-After says when to come again",
+}
+
+
+@functools.cache
+def record() -> Record:
+    """This process's view of the list."""
+    return Record(_loaded, read=reader().read)
+
+
+def _loaded() -> Listing:
+    columns = "name", "country", "latitude", "longitude", "timezone", "population"
+    cities = City.objects.active().values(*columns)
+    return listing.compose(
+        city | {name: float(city[name]) for name in ("latitude", "longitude")} for city in cities.iterator()
+    )
+
+
+class CitiesViewSet(ApiViewSet):
+    def look_up(self, request: Request) -> list[Command]:
+        self.search = search_in(request.query_params)
+        return record().finding()
+
+    @extend_schema(
+        operation_id="cities",
+        summary="The cities whose weather is kept ready",
+        parameters=[
+            OpenApiParameter(
+                "search",
+                {"type": "string", "pattern": SOMETHING, "minLength": 1, "maxLength": LONGEST_SEARCH},
+                description="Part of a name; case and accents make no difference",
+            )
+        ],
+        examples=[OpenApiExample("Tokyo", value=_EXAMPLE, response_only=True, status_codes=["200"])],
+        responses={200: CitiesSerializer, 304: None}
+        | {
+            (status, problems.CONTENT_TYPE): OpenApiResponse(ProblemSerializer, description=said)
+            for status, said in _ERRORS.items()
+        },
+    )
+    def retrieve(self, request: Request) -> HttpResponse:
+        """Active cities in staff's order, all or those whose name has `search` in it."""
+        found = record().answer(*self.replies)
+        text = found.listing.text if self.search is None else found.listing.matching(self.search)
+        headers = _headers(found, weak_etag(text), int(time()))
+        if matches(request.META.get("HTTP_IF_NONE_MATCH"), headers["ETag"]):
+            return HttpResponseNotModified(headers=headers)
+        return HttpResponse(text, content_type="application/json", headers=headers)
+
+
+def search_in(query: QueryDict) -> str | None:
+    """What is searched for, None if nothing; a 400 Problem where that makes no sense."""
+    values = query.getlist("search")
+    if not values:
+        return None
+    if wrong := wrong_with(values):
+        raise problems.invalid_parameters([("search", wrong)])
+    return values[0]
+
+
+def _headers(found: Found, etag: str, now: int) -> dict[str, str]:
+    life_seconds = max(0, found.expires_at - now)
+    return {
+        "Cache-Control": f"public, max-age={life_seconds}, stale-while-revalidate=60, stale-if-error=3600",
+        "ETag": etag,
+        "Cache-Status": _CACHE_STATUS[found.origin].format(ttl=life_seconds, stored="; stored" if found.kept else ""),
+    }

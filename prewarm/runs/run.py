@@ -1,0 +1,205 @@
+"""A run of prewarm: what `manage.py prewarm` and staff's "prewarm now" call."""
+
+import time
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import django.db
+
+from prewarm.cities.models import City
+from prewarm.runs import lock, plan, run_history, schedule
+from prewarm.runs.models import PrewarmRun
+from prewarm.runs.plan import Plan
+from prewarm.runs.retry import patiently
+from prewarm.runs.survey import asked_for_of_late, survey
+from prewarm.runs.work import Advance, Tally, Work
+from weather.api.service import BATCH_CELLS, service
+from weather.core.windows import BudgetWindow
+from weathernote.redis import RedisDown
+
+__all__ = ["CannotRun", "Options", "Outcome", "refresh_now", "run"]
+
+#: What is left then is the next run's, which begins a minute later.
+MOST_SECONDS = plan.PERIOD_SECONDS - 60
+#: What staff ask for goes on behind their request, a hundred cities at most.
+MOST_SECONDS_NOW = 120
+NO_REDIS = "Redis does not answer, so nothing can be kept warm"
+ANOTHER = "another prewarm is running: nothing to do here"
+STOPPED = "stopped by a signal"
+
+#: Called with what is done and how much of it there is; the block's function is told of each piece that is done.
+Progress = Callable[[str, int], AbstractContextManager[Advance]]
+
+
+class CannotRun(Exception):
+    """Nothing could be done; the text is one line that says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    dry_run: bool = False
+    force: bool = False
+    limit: int | None = None
+    pause_seconds: float = 0.1
+    batch_size: int = 20
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a run did, or with `dry_run` would do, as the summary tells it."""
+
+    exit_code: int
+    summary: dict[str, Any] = field(default_factory=dict)
+
+
+def run(
+    options: Options,
+    *,
+    is_told_to_stop: Callable[[], bool] = lambda: False,
+    progress: Progress = lambda what, total: nullcontext(lambda done: None),
+    lock_seconds: float = lock.LIFE_SECONDS,
+) -> Outcome:
+    """One run, unless another is at it. CannotRun where the database or Redis is gone from the start."""
+    cities, suspects = _from_database()
+    if is_told_to_stop():
+        raise CannotRun(f"{STOPPED} before anything was done.")
+    try:
+        if options.dry_run:
+            return Outcome(0, _foreseen(_planned(options, cities, suspects)))
+        with lock.held(lock_seconds) as held:
+            if held is None:
+                return Outcome(0, {"message": ANOTHER, "exit_code": 0})
+            row = run_history.begin(forced=options.force)
+            work = Work(
+                service(),
+                force=options.force,
+                pause_seconds=options.pause_seconds,
+                ends=_ends(is_told_to_stop, held, MOST_SECONDS),
+            )
+            _both_steps(work, options, cities, suspects, progress)
+            work.tally.is_broken |= held.is_lost
+    except RedisDown:
+        if not options.dry_run:
+            run_history.end(run_history.begin(forced=options.force), Tally(reasons={NO_REDIS: None}, is_broken=True))
+        raise CannotRun(f"{NO_REDIS}.") from None
+    if work.tally.exit_code == 0:
+        schedule.note_good_run()
+    # The lock is back: a database that hangs by now holds up nobody else.
+    run_history.end(row, work.tally)
+    return Outcome(work.tally.exit_code, run_history.summary(row))
+
+
+def refresh_now(cities: Iterable[City], *, is_told_to_stop: Callable[[], bool] = lambda: False) -> str:
+    """Asks Open-Meteo for these cities at once, whatever their interval and the pace, and says how that went.
+
+    It leaves a row like any run, which is there while it goes on. It takes no lock: cron's run would give way to it,
+    and leave all the other cities out until the next.
+    """
+    cities = list(cities)
+    began = time.monotonic()
+    row = run_history.begin(forced=True, by_staff=True)
+    work = Work(
+        service(),
+        force=True,
+        ends=lambda: STOPPED if is_told_to_stop() else _too_long(began, MOST_SECONDS_NOW),
+    )
+    try:
+        named = survey(work.service, cities)
+        slot_of = work.service.fetcher.conversation.slot_of
+        work.refresh(plan.batches(named, BATCH_CELLS, slot_of, force=True), lambda done: None)
+    except RedisDown:
+        work.tally.reasons[NO_REDIS] = None
+        work.tally.is_broken = True
+        return f"{NO_REDIS}."
+    except Exception as error:
+        work.tally.reasons[f"a fault: {type(error).__name__}"] = None
+        work.tally.is_broken = True
+        raise
+    finally:
+        run_history.end(row, work.tally)
+    tally = work.tally
+    words = [f"{tally.refreshed} of {len(named)} cells refreshed in {tally.calls} call{'s' * (tally.calls != 1)}"]
+    if tally.failed:
+        words.append(f"{len(tally.failed)} failed: {', '.join(place.name for place in tally.failed)}")
+    words += tally.reasons
+    return f"{'; '.join(words)}."
+
+
+def _from_database() -> tuple[list[City], frozenset[str]]:
+    """The active cities, and the names of what failed in the command's last run where other cells did not."""
+    try:
+        last = PrewarmRun.objects.filter(exit_code__isnull=False, by_staff=False).first()
+        suspects = frozenset(last.failed_cities if last and last.exit_code == 1 else ())
+        return list(City.objects.active()), suspects
+    except django.db.Error as error:
+        reason = run_history.one_line(error)
+        raise CannotRun(f"The database does not answer, so there is no list of cities: {reason}") from None
+
+
+def _both_steps(work: Work, options: Options, cities: list[City], suspects: frozenset[str], progress: Progress) -> None:
+    try:
+        # The row took its time where the database hangs.
+        if work.is_stopped():
+            return
+        work.service.fetcher.budget.look()
+        patiently(schedule.begin)
+        planned = _planned(options, cities, suspects)
+        work.tally.skipped += planned.past_limit
+        work.tally.leave_unpaid(planned.unpaid, _tightest(work.service.fetcher.budget.remaining()))
+        work.tally.cities_in_order = planned.cities_in_order
+        with progress("worked out anew", len(planned.anew)) as advance:
+            work.work_out_anew(planned.anew, advance)
+        size, slot_of = min(options.batch_size, BATCH_CELLS), work.service.fetcher.conversation.slot_of
+        with progress("refreshed", len(planned.refresh)) as advance:
+            work.refresh(plan.batches(planned.refresh, size, slot_of, force=options.force), advance)
+    except RedisDown:
+        work.tally.reasons["Redis does not answer any more"] = None
+        work.tally.is_broken = True
+
+
+def _planned(options: Options, cities: list[City], suspects: frozenset[str]) -> Plan:
+    one = service()
+    budget = one.fetcher.budget
+    left, weight_of_a_cell = budget.remaining(), one.fetcher.weight_of_a_cell
+    refreshes_per_second = budget.refreshes_per_second() / weight_of_a_cell
+    return plan.plan(
+        survey(one, cities, asked_for_of_late(one), suspects),
+        price=plan.common_price(patiently(one.popularity.census), len(cities), refreshes_per_second),
+        seconds_to_next_run=patiently(schedule.seconds_to_next_run),
+        force=options.force,
+        limit=options.limit,
+        budget_left=int(left[_tightest(left)] / weight_of_a_cell),
+    )
+
+
+def _tightest(left: dict[BudgetWindow, int]) -> BudgetWindow:
+    """Of the windows that no run can wait for."""
+    return "day" if left["day"] <= left["hour"] else "hour"
+
+
+def _foreseen(planned: Plan) -> dict[str, Any]:
+    return {
+        "dry_run": True,
+        "would_work_out_anew": sum(len(one.questions) for one in planned.anew),
+        "would_refresh": [place.name for place in planned.refresh],
+        "would_skip": planned.left_out,
+    }
+
+
+def _ends(is_told_to_stop: Callable[[], bool], held: lock.Lock, most_seconds: float) -> Callable[[], str]:
+    began = time.monotonic()
+
+    def reason() -> str:
+        if is_told_to_stop():
+            return STOPPED
+        if held.is_lost:
+            return "the lock is lost: Redis does not answer, or another run has it"
+        return _too_long(began, most_seconds)
+
+    return reason
+
+
+def _too_long(began: float, most_seconds: float) -> str:
+    return f"stopped after {most_seconds} s" if time.monotonic() - began > most_seconds else ""

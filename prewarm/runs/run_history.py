@@ -1,0 +1,66 @@
+"""What runs leave in the database, and for how long."""
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import django.db
+from django.apps import apps
+from django.utils import timezone
+
+from prewarm.runs.models import PrewarmRun
+from prewarm.runs.work import Tally
+
+log = logging.getLogger(__name__)
+
+KEPT_DAYS = 30
+#: django-axes notes every login; what is older than a run's row is of no more use.
+AXES_MODELS = ("AccessAttempt", "AccessLog", "AccessFailureLog")
+
+
+def begin(*, forced: bool, by_staff: bool = False) -> PrewarmRun:
+    """A row that stays without an end if the run is killed."""
+    row = PrewarmRun(forced=forced, by_staff=by_staff)
+    or_say(row.save)
+    return row
+
+
+def end(row: PrewarmRun, tally: Tally) -> None:
+    """Completes the row and clears old ones; a database that is gone by now costs the row, not the run."""
+    row.finished = timezone.now()
+    row.took_seconds = round((row.finished - row.started).total_seconds(), 3)
+    row.refreshed, row.rederived, row.skipped = tally.refreshed, tally.rederived, tally.skipped
+    row.failed, row.failed_cities = len(tally.failed), [name for place in tally.failed for name in place.cities]
+    row.calls, row.weight = tally.calls, tally.weight
+    row.exit_code, row.message = tally.exit_code, tally.message
+    if or_say(row.save):
+        or_say(clear)
+
+
+def clear() -> None:
+    oldest = timezone.now() - timedelta(days=KEPT_DAYS)
+    PrewarmRun.objects.older_than(oldest).delete()
+    if apps.is_installed("axes"):
+        for name in AXES_MODELS:
+            apps.get_model("axes", name)._default_manager.filter(attempt_time__lt=oldest).delete()
+
+
+def summary(row: PrewarmRun) -> dict[str, Any]:
+    names = ("refreshed", "rederived", "skipped", "failed", "calls", "weight", "took_seconds", "exit_code", "forced")
+    told = {"started": row.started.isoformat(timespec="seconds")} | {name: getattr(row, name) for name in names}
+    return told | {"failed_cities": row.failed_cities, "message": row.message}
+
+
+def one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__
+
+
+def or_say(write: Callable[[], object]) -> bool:
+    """Whether the database took it; one that is gone is told of in the log alone."""
+    try:
+        write()
+    except django.db.Error as error:
+        log.error("The database does not answer: %s", one_line(error))
+        return False
+    return True

@@ -1,0 +1,230 @@
+"""The two steps of a run: answers worked out anew from what is held, and what is due asked of Open-Meteo."""
+
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from prewarm.runs.plan import Anew, Batch, Place
+from prewarm.runs.retry import patiently
+from prewarm.runs.survey import CELLS_AT_ONCE, chunks, questions
+from weather.api.service import DEADLINE_SECONDS, FRESH_SECONDS, Service, open_meteo
+from weather.budget.quota import Spender
+from weather.core import answers
+from weather.core.answers import Question
+from weather.core.cells import Cell
+from weather.core.forecast import Series
+from weather.fetching.round import BudgetSpent, Fetched
+from weather.fetching.worker import POLL_SECONDS, Fetcher
+from weather.upstream.client import OpenMeteo, UpstreamError, UpstreamRefused
+
+#: How often a signal is looked for while nothing is done.
+NAP_SECONDS = 0.1
+#: "Too many concurrent requests" and a short pause are waited out, so often in a run.
+BRIEFLY_SECONDS, MOST_BRIEF_PAUSES = 5, 3
+MINUTE_SECONDS = 60
+
+Advance = Callable[[int], object]
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a run has done so far; `reasons` say why something was not."""
+
+    rederived: int = 0
+    refreshed: int = 0
+    #: Cities that needed no refresh.
+    cities_in_order: int = 0
+    skipped: int = 0
+    #: Cities' cells; of the others it is enough to know how many.
+    failed: list[Place] = field(default_factory=list)
+    others_failed: int = 0
+    #: Cities of which nothing is held, and for which the hour's or the day's budget had nothing.
+    unpaid_cold_cities: int = 0
+    calls: int = 0
+    cells: int = 0
+    weight_of_a_cell: float = 1.0
+    reasons: dict[str, None] = field(default_factory=dict)
+    #: It ended before its time: by a signal, say; or because Redis or the lock was gone.
+    was_cut_off: bool = False
+    is_broken: bool = False
+
+    @property
+    def weight(self) -> float:
+        return self.cells * self.weight_of_a_cell
+
+    @property
+    def exit_code(self) -> int:
+        """0 where no city failed, 1 where some did, 2 where no city is in order, or nothing was done for cold ones."""
+        if self.unpaid_cold_cities and not self.refreshed:
+            return 2
+        if self.failed or self.is_broken:
+            return 1 if self.refreshed or self.cities_in_order else 2
+        return 2 if self.was_cut_off and not (self.refreshed or self.rederived) else 0
+
+    @property
+    def message(self) -> str:
+        others = [f"of the cells that are no city: {self.others_failed} failed"] if self.others_failed else []
+        return "; ".join([*self.reasons, *others])
+
+    def fail(self, place: Place) -> None:
+        if place.cities:
+            self.failed.append(place)
+        else:
+            self.others_failed += 1
+
+    def leave_unpaid(self, places: Collection[Place], window: str) -> None:
+        self.skipped += len(places)
+        if places:
+            self.reasons[f"budget: {window}"] = None
+        self.unpaid_cold_cities += sum(place.is_cold_city for place in places)
+
+
+class _Counted:
+    """Open-Meteo, with every attempt counted; for cold cells of others that went along too."""
+
+    def __init__(self, upstream: OpenMeteo, tally: Tally) -> None:
+        self.upstream = upstream
+        self.tally = tally
+        self.asked: set[Cell] = set()
+
+    def fetch(self, cells: list[Cell], before_attempt: Callable[[int], None]) -> Fetched:
+        def counted(weight: int) -> None:
+            before_attempt(weight)
+            self.tally.calls += 1
+            self.tally.cells += len(cells)
+            self.asked.update(cells)
+
+        return self.upstream.fetch(cells, counted)
+
+
+class Work:
+    """Does what is planned and keeps the tally. `ends` says why to stop, as soon as there is a reason."""
+
+    def __init__(
+        self, service: Service, *, force: bool = False, pause_seconds: float = 0.0, ends: Callable[[], str]
+    ) -> None:
+        self.service = service
+        self.pause_seconds = pause_seconds
+        self.ends = ends
+        self.tally = Tally(weight_of_a_cell=service.fetcher.weight_of_a_cell)
+        self._upstream = _Counted(open_meteo(), self.tally)
+        self.fetcher = Fetcher(
+            self._upstream,
+            service.store,
+            service.fetcher.budget,
+            service.fetcher.conversation,
+            wait_seconds=DEADLINE_SECONDS,
+            # Who forces asks again for what was just fetched.
+            fresh_seconds=0 if force else FRESH_SECONDS,
+            weight_of_a_cell=service.fetcher.weight_of_a_cell,
+        )
+        self._brief_pauses = 0
+        #: Spenders that get nothing more in this run; with what is the matter where it is Open-Meteo's.
+        self._over: dict[Spender, str] = {}
+        #: Of these, the spenders whose hour or day is spent, and which.
+        self._spent: dict[Spender, str] = {}
+
+    # ── anew ──────────────────────────────────────────────────────────────────────────────────────
+
+    def work_out_anew(self, planned: Sequence[Anew], advance: Advance) -> None:
+        """From what is held, in small parts: hardly anything is fetched meanwhile. RedisDown without Redis."""
+        for some in chunks(planned, CELLS_AT_ONCE):
+            if self.is_stopped():
+                return
+            held = self.service.store.held_of(one.cell for one in some)
+            known = [(one, held[one.cell]) for one in some if one.cell in held]
+            self.tally.rederived += self._finish(
+                (question, series, one.stale) for one, series in known for question in one.questions
+            )
+            advance(len(some))
+
+    def _finish(self, wanted: Iterable[tuple[Question, Series, bool]]) -> int:
+        now, life = self.service.now(), self.service.life_seconds
+        finished = {
+            question: answers.derive(question, series, now, life(question), stale=stale)
+            for question, series, stale in wanted
+        }
+        return patiently(lambda: self.service.store.finish_all(finished))
+
+    # ── refresh ───────────────────────────────────────────────────────────────────────────────────
+
+    def refresh(self, batches: Iterable[Batch], advance: Advance) -> None:
+        """One call after the other, each when the fleet's slot is free. RedisDown without Redis."""
+        for batch in batches:
+            waiting = {place.cell: place for place in batch.places}
+            while waiting and not self.is_stopped() and batch.spender not in self._over:
+                before = self.tally.cells
+                got = self.fetcher.ask_now(batch.slot, list(waiting), batch.spender)
+                if got is None:
+                    time.sleep(POLL_SECONDS)
+                    continue
+                self._keep(got)
+                for cell, one in got.items():
+                    if not isinstance(one, BudgetSpent | UpstreamRefused):
+                        self._settle(waiting.pop(cell), one)
+                        advance(1)
+                self.rest((self.tally.cells - before) * self.pause_seconds)
+                self._hear(got, batch.spender)
+            self._give_up(waiting.values(), batch.spender)
+
+    def _keep(self, got: Fetched) -> None:
+        series = {cell: one for cell, one in got.items() if isinstance(one, Series)}
+        for some in chunks(list(series), CELLS_AT_ONCE):
+            self._finish((question, series[cell], False) for cell in some for question in questions(cell))
+
+    def _settle(self, place: Place, got: Series | UpstreamError) -> None:
+        if isinstance(got, Series) and place.cell in self._upstream.asked:
+            self.tally.refreshed += 1
+            return
+        if isinstance(got, Series):
+            # Another process had just fetched it.
+            self.tally.skipped += 1
+            self.tally.cities_in_order += bool(place.cities)
+            return
+        self.tally.fail(place)
+        self.tally.reasons[f"Open-Meteo: {got}"] = None
+
+    def _hear(self, got: Fetched, spender: Spender) -> None:
+        """Where a call was refused or not paid for: waits if that is over soon, else nothing more is asked."""
+        refusal = next((one for one in got.values() if isinstance(one, BudgetSpent | UpstreamRefused)), None)
+        if refusal is None:
+            return
+        seconds = refusal.retry_after_seconds or 0
+        ours = refusal.reason if isinstance(refusal, BudgetSpent) else "closed"
+        is_ours = ours not in ("closed", "failures")
+        if is_ours and spender == "cold" and seconds <= MINUTE_SECONDS:
+            self.rest(seconds)
+        elif not is_ours and seconds <= BRIEFLY_SECONDS and self._brief_pauses < MOST_BRIEF_PAUSES:
+            self._brief_pauses += 1
+            self.rest(max(1, seconds))
+        elif is_ours:
+            self._over[spender] = ""
+            self.tally.reasons[f"budget: {ours}"] = None
+            if ours in ("hour", "day"):
+                self._spent[spender] = ours
+        else:
+            self._over = dict.fromkeys(("cold", "refresh"), f"Open-Meteo: {refusal}")
+
+    def _give_up(self, places: Collection[Place], spender: Spender) -> None:
+        """What Open-Meteo's trouble kept from being asked has failed; what our limits did waits for the next run."""
+        if places and (trouble := self._over.get(spender)):
+            self.tally.reasons[trouble] = None
+            for place in places:
+                self.tally.fail(place)
+        elif spender in self._spent:
+            self.tally.leave_unpaid(places, self._spent[spender])
+        else:
+            self.tally.skipped += len(places)
+
+    # ── the end ───────────────────────────────────────────────────────────────────────────────────
+
+    def rest(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0 and not self.is_stopped():
+            time.sleep(min(left, NAP_SECONDS))
+
+    def is_stopped(self) -> bool:
+        if reason := self.ends():
+            self.tally.reasons[reason] = None
+            self.tally.was_cut_off = True
+        return bool(reason)

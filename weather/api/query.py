@@ -1,0 +1,134 @@
+"""What a query asks: one place or several, for how many days, in which units; and what is wrong with it."""
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TypeVar
+
+from django.http import QueryDict
+
+from weather.core.answers import Question
+from weather.core.cells import Cell, latitude_tenths, longitude_tenths
+from weather.core.units import BY_NAME, Name
+from weathernote.http import problems
+from weathernote.http.problems import Problem
+
+MAX_DAYS = 10
+MOST_PLACES = 20
+_DAYS = re.compile(r"[1-9][0-9]?")
+_PLAIN = re.compile(r"lat=([-.0-9]{1,30})&lon=([-.0-9]{1,30})")
+_COORDINATES = {"lat": latitude_tenths, "lon": longitude_tenths}
+
+Value = TypeVar("Value")
+Errors = list[tuple[str, str]]
+
+
+def plain_question_in(query: str, default_days: int | None) -> Question | None:
+    """The same as `question_in`, for a query that needs no decoding and has nothing wrong; None for all others."""
+    match = _PLAIN.fullmatch(query)
+    if match is None:
+        return None
+    try:
+        return _question_about(latitude_tenths(match[1]), longitude_tenths(match[2]), default_days)
+    except ValueError:
+        return None
+
+
+@lru_cache(maxsize=4096)
+def _question_about(tenths_lat: int, tenths_lon: int, days: int | None) -> Question:
+    return Question(Cell(tenths_lat, tenths_lon), days)
+
+
+def question_in(query: QueryDict, default_days: int | None) -> Question:
+    """The question about one place that a query asks; a 400 Problem that names every parameter at fault."""
+    errors: Errors = []
+    lat = _parsed(query, "lat", latitude_tenths, errors) or 0
+    lon = _parsed(query, "lon", longitude_tenths, errors) or 0
+    days, units = _days_and_units(query, default_days, errors)
+    if errors:
+        raise problems.invalid_parameters(errors)
+    return Question(Cell(lat, lon), days, units)
+
+
+def is_about_several(query: QueryDict) -> bool:
+    """Whether a query that asks no question about one place was meant for several."""
+    return any("," in text for name in _COORDINATES for text in query.getlist(name))
+
+
+def questions_in(query: QueryDict, default_days: int | None, most: int = MOST_PLACES) -> list[Question | Problem]:
+    """What is asked about each place, in their order, or what is wrong with it.
+
+    A 400 Problem where the query as a whole makes no sense, or no place in it.
+    """
+    errors: Errors = []
+    lats, lons = (_parsed(query, name, _items(most), errors) or [] for name in _COORDINATES)
+    days, units = _days_and_units(query, default_days, errors)
+    if lats and lons and len(lats) != len(lons):
+        longer, other = ("lat", "lon") if len(lats) > len(lons) else ("lon", "lat")
+        counts = sorted((len(lats), len(lons)))
+        errors.append((longer, f"has {counts[1]} places where {other} has {counts[0]}"))
+    if errors:
+        raise problems.invalid_parameters(errors)
+    asked = [_question(number, *position, days, units) for number, position in enumerate(zip(lats, lons, strict=True))]
+    wrong = [error for one in asked if isinstance(one, Problem) for error in one.errors]
+    if all(isinstance(one, Problem) for one in asked):
+        raise problems.invalid_parameters(wrong)
+    return asked
+
+
+def _question(number: int, lat: str, lon: str, days: int | None, units: Name) -> Question | Problem:
+    errors: Errors = []
+    tenths = []
+    for (name, parse), text in zip(_COORDINATES.items(), (lat, lon), strict=True):
+        try:
+            tenths.append(parse(text))
+        except ValueError as invalid:
+            errors.append((name, f"of place {number + 1} {invalid}"))
+    return problems.invalid_parameters(errors) if errors else Question(Cell(*tenths), days, units)
+
+
+def _days_and_units(query: QueryDict, default_days: int | None, errors: Errors) -> tuple[int | None, Name]:
+    days, units = default_days, None
+    if default_days is not None and "days" in query:
+        days = _parsed(query, "days", _days, errors)
+    if "units" in query:
+        units = _parsed(query, "units", _units, errors)
+    return days, units or "metric"
+
+
+def _parsed(query: QueryDict, name: str, parse: Callable[[str], Value], errors: Errors) -> Value | None:
+    """The parameter's value; None where an error about it was added to `errors`."""
+    values = query.getlist(name)
+    try:
+        if len(values) == 1 and values[0]:
+            return parse(values[0])
+        errors.append((name, "must be given once" if len(values) > 1 else "is empty" if values else "is missing"))
+    except ValueError as invalid:
+        errors.append((name, str(invalid)))
+    return None
+
+
+def _days(text: str) -> int:
+    if _DAYS.fullmatch(text) and int(text) <= MAX_DAYS:
+        return int(text)
+    raise ValueError(f"must be a whole number from 1 to {MAX_DAYS}")
+
+
+def _units(text: str) -> Name:
+    for name in BY_NAME:
+        if text == name:
+            return name
+    raise ValueError(f"must be {' or '.join(BY_NAME)}")
+
+
+def _items(most: int) -> Callable[[str], list[str]]:
+    def items(text: str) -> list[str]:
+        # Counted before it is taken apart: what is too long is not worth it.
+        if text.count(",") >= most:
+            raise ValueError(f"has {text.count(',') + 1} places, {most} at most")
+        found = text.split(",")
+        if not all(found):
+            raise ValueError("has an empty place")
+        return found
+
+    return items

@@ -1,0 +1,165 @@
+"""How many new places one client and one address may have Open-Meteo asked for, so that nobody can drain the budget."""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from weather.budget.budget import Budget
+from weathernote import redis
+from weathernote.redis import Command, Reply, without_redis
+
+CLIENT_WINDOW_SECONDS = 3600
+
+# A window is known by when it ends, in milliseconds of Redis' own clock: what was taken of one is not given back to the
+# next.
+_ENDS = """
+local time = redis.call('TIME')
+local ends = time[1] * 1000 + math.floor(time[2] / 1000) + redis.call('PTTL', KEYS[1])
+"""
+_CLIENT = redis.script(
+    """
+local count = tonumber(redis.call('GET', KEYS[1]) or 0)
+if count >= tonumber(ARGV[1]) then return {0, redis.call('TTL', KEYS[1])} end
+redis.call('INCR', KEYS[1])
+if redis.call('TTL', KEYS[1]) < 0 then redis.call('EXPIRE', KEYS[1], ARGV[2]) end
+"""
+    + _ENDS
+    + "return {1, ends}"
+)
+_CLIENT_BACK = redis.script(
+    _ENDS
+    + """
+if math.abs(ends - ARGV[2]) > 1000 then return 0 end
+local back = math.min(tonumber(redis.call('GET', KEYS[1]) or 0), tonumber(ARGV[1]))
+if back > 0 then return redis.call('DECRBY', KEYS[1], back) end
+return 0
+"""
+)
+# ARGV: what is left of the hour and of the day for cold cells, and the share of it that one address may have. What it
+# had counts as left, so that alone it gets just that share, and less where others spend too; one it may always have.
+_ADDRESS = redis.script("""
+local now = tonumber(ARGV[4]) or tonumber(redis.call('TIME')[1])
+local changes, starts = {}, {}
+for at, length in ipairs({3600, 86400}) do
+    local start, name = now - now % length, 'from:' .. length
+    local spent = 0
+    if redis.call('HGET', KEYS[1], name) == tostring(start) then
+        spent = tonumber(redis.call('HGET', KEYS[1], 'spent:' .. length))
+    end
+    local most = math.max(1, math.floor(ARGV[3] * (ARGV[at] + spent)))
+    if spent + 1 > most then return {0, start + length - now, most, length} end
+    changes[#changes + 1] = {name, tostring(start), 'spent:' .. length, spent + 1}
+    starts[at] = start
+end
+for _, change in ipairs(changes) do redis.call('HSET', KEYS[1], unpack(change)) end
+redis.call('EXPIRE', KEYS[1], 86400)
+return {1, starts[1], starts[2]}
+""")
+_ADDRESS_BACK = redis.script("""
+for at, length in ipairs({3600, 86400}) do
+    local spent = tonumber(redis.call('HGET', KEYS[1], 'spent:' .. length) or 0)
+    local back = math.min(spent, tonumber(ARGV[1]))
+    if back > 0 and redis.call('HGET', KEYS[1], 'from:' .. length) == ARGV[at + 1] then
+        redis.call('HINCRBY', KEYS[1], 'spent:' .. length, -back)
+    end
+end
+return 1
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Exceeded:
+    """An allowance is used up: its policy as in the `RateLimit-Policy` header, and when there is more."""
+
+    policy: str
+    retry_after_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """One new place as it was charged: to whom, by their hashes, and to which windows; None where it was not.
+
+    Windows are known by when they end (the client's hour, milliseconds) and begin (the address' hour and day, seconds).
+    """
+
+    client: str
+    address: str
+    client_window: int | None
+    address_windows: tuple[int, int] | None
+
+
+class Allowance:
+    """`cells_per_client` an hour for a client, and for an address a share of what is left of the cold reserve.
+
+    A cell takes `weight_of_a_cell` of that. `redis_now` stands in for Redis' own clock in tests.
+    """
+
+    def __init__(
+        self,
+        budget: Budget,
+        *,
+        cells_per_client: int,
+        share_per_address: float,
+        weight_of_a_cell: float = 1.0,
+        redis_now: Callable[[], float] | None = None,
+    ) -> None:
+        self.budget = budget
+        self.redis_now = redis_now
+        self.cells_per_client = cells_per_client
+        self.share_per_address = share_per_address
+        self.weight_of_a_cell = weight_of_a_cell
+
+    def charge(self, client: str, address: str, cells: int = 1) -> list[Charge | Exceeded]:
+        """Takes so many cold cells, one by one, from a client and its address, given as hashes.
+
+        For each the charge, or what is used up; in one round trip if nothing is. Without Redis nothing is counted: each
+        process then has its small share of the budget, and no more.
+        """
+        reserve = self.budget.cold_reserve()
+        of_hour, of_day = (reserve[window] / self.weight_of_a_cell for window in ("hour", "day"))
+        clock = "" if self.redis_now is None else int(self.redis_now())
+        share = self.share_per_address if self.share_per_address < 1 else math.inf
+        of_client = _CLIENT(f"cold:client:{client}", self.cells_per_client, CLIENT_WINDOW_SECONDS)
+        of_address = _ADDRESS(f"cold:address:{address}", of_hour, of_day, share, clock)
+        replies = redis.ask(*[of_client] * cells, *[of_address] * cells)
+        taken = [(_told(one), _told(other)) for one, other in zip(replies[:cells], replies[cells:], strict=True)]
+        charges = [Charge(client, address, *_windows(*of_one)) for of_one in taken]
+        exceeded = [self._exceeded(*of_one) for of_one in taken]
+        # Who is refused by the one is not charged by the other.
+        self.give_back(charge for charge, why in zip(charges, exceeded, strict=True) if why)
+        return [why or charge for charge, why in zip(charges, exceeded, strict=True)]
+
+    def _exceeded(self, of_client: Sequence[int] | None, of_address: Sequence[int] | None) -> Exceeded | None:
+        if of_client and not of_client[0]:
+            return Exceeded(f'"cold-client";q={self.cells_per_client};w={CLIENT_WINDOW_SECONDS}', max(1, of_client[1]))
+        if of_address and not of_address[0]:
+            _, seconds, most, window = of_address
+            return Exceeded(f'"cold-address";q={most};w={window}', max(1, seconds))
+        return None
+
+    @without_redis(returns=None)
+    def give_back(self, charges: Iterable[Charge]) -> None:
+        """Undoes charges for what others had wanted already, and for what nothing was spent on."""
+        commands: list[Command] = []
+        for charge, cells in Counter(charges).items():
+            if charge.client_window is not None:
+                commands.append(_CLIENT_BACK(f"cold:client:{charge.client}", cells, charge.client_window))
+            if charge.address_windows is not None:
+                commands.append(_ADDRESS_BACK(f"cold:address:{charge.address}", cells, *charge.address_windows))
+        for reply in redis.ask(*commands):
+            redis.value(reply)
+
+
+@without_redis(returns=None)
+def _told(reply: Reply) -> Sequence[int] | None:
+    told: Sequence[int] = redis.value(reply)
+    return told
+
+
+def _windows(
+    of_client: Sequence[int] | None, of_address: Sequence[int] | None
+) -> tuple[int | None, tuple[int, int] | None]:
+    """The windows that a client's and an address' script took a cell from; None where it took none."""
+    client_window = of_client[1] if of_client and of_client[0] else None
+    return client_window, (of_address[1], of_address[2]) if of_address and of_address[0] else None

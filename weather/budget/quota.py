@@ -1,0 +1,131 @@
+"""Open-Meteo's quota as one process sees it: windows of the clock, what is spent of them, what may be spent; pure."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from weather.core.windows import WINDOW_SECONDS, BudgetWindow
+
+#: A `refresh` keeps to the day's pace and leaves a share for cold cells; a `cold` cell may use all there is.
+Spender = Literal["refresh", "cold"]
+#: What refreshes leave of every window for cells that nobody holds; of the day's, less and less until its end.
+COLD_SHARE = 0.2
+#: For so long the intervals follow from what the pace allows, and at most so much more or less than an even day's.
+AHEAD = 3 / 24
+LEAST_PART, MOST_PART = 0.25, 1.5
+
+#: A window is spent, a 429 closed it, a row of failures made a pause, or the pace says later.
+Reason = BudgetWindow | Literal["closed", "failures", "pace"]
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """So much may be spent now, and counts as spent in the minute that begins at `minute`, in unix seconds."""
+
+    weight: int
+    minute: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """Nothing may be spent."""
+
+    reason: Reason
+    retry_after_seconds: int
+
+
+def line(t: float) -> float:
+    """The part of what cold cells have left that refreshes may have spent at a time of the day, from 0 to 1."""
+    return t * (1 - COLD_SHARE * (1 - t))
+
+
+def _nothing() -> dict[BudgetWindow, int]:
+    return dict.fromkeys(WINDOW_SECONDS, 0)
+
+
+@dataclass(slots=True)
+class Quota:
+    """The budgets, and the most that was seen spent of them. Times are those of the clock that the fleet shares."""
+
+    budgets: dict[BudgetWindow, int]
+    start: dict[BudgetWindow, int] = field(default_factory=_nothing)
+    spent: dict[BudgetWindow, int] = field(default_factory=_nothing)
+    #: What this process spent that nobody else knows of.
+    unreported: dict[BudgetWindow, int] = field(default_factory=_nothing)
+    #: The part of the day's that went to refreshes.
+    refreshed: int = 0
+    closed_until: float = 0.0
+    paused_until: float = 0.0
+    failures: int = 0
+
+    def roll(self, now: float) -> None:
+        """Ends the windows that are over."""
+        for window, seconds in WINDOW_SECONDS.items():
+            start = int(now // seconds) * seconds
+            if start > self.start[window]:
+                self.start[window], self.spent[window], self.unreported[window] = start, 0, 0
+                if window == "day":
+                    self.refreshed = 0
+
+    def saw(self, window: BudgetWindow, start: int, spent: int, reported: int) -> None:
+        """What the fleet has spent; `reported` of it is what was told when that was asked."""
+        if start == self.start[window]:  # replies to two threads may come in either order
+            self.spent[window] = max(self.spent[window], spent)
+            self.unreported[window] = max(0, self.unreported[window] - reported)
+        else:
+            self.start[window], self.spent[window], self.unreported[window] = start, spent, 0
+
+    def left(self, window: BudgetWindow) -> int:
+        return max(0, self.budgets[window] - self.spent[window] - self.unreported[window])
+
+    def empty_window(self, weight: float, now: float) -> Denied | None:
+        """The window that has no room for a weight, the one that ends last; None where all have room."""
+        empty = [window for window in WINDOW_SECONDS if self.left(window) < weight]
+        return self._denied_by(empty, now) if empty else None
+
+    def left_for_cold(self, window: BudgetWindow, now: float) -> float:
+        """What is left when refreshes get their part of what is to come of the window."""
+        to_come = 1 - now % WINDOW_SECONDS[window] / WINDOW_SECONDS[window]
+        return max(0.0, self.left(window) - (1 - COLD_SHARE) * self.budgets[window] * to_come)
+
+    def refreshes_per_second(self, now: float) -> float:
+        """What refreshes may spend in the coming hours, to be on the day's line after them."""
+        day = self.budgets["day"]
+        shared_out = day - (self.spent["day"] - self.refreshed)
+        t = (now - self.start["day"]) / WINDOW_SECONDS["day"]
+        today = min(shared_out * line(min(1.0, t + AHEAD)), shared_out - day / 100) - self.refreshed
+        to_come = today + day * line(max(0.0, t + AHEAD - 1))
+        of_the_day = min(max(to_come / AHEAD, LEAST_PART * day), MOST_PART * day) / WINDOW_SECONDS["day"]
+        return min(of_the_day, *(self.budgets[w] * (1 - COLD_SHARE) / WINDOW_SECONDS[w] for w in ("minute", "hour")))
+
+    def take_alone(self, weight: int, least: int, spender: Spender, processes: int, now: float) -> Granted | Denied:
+        """Spends of this process's share of what was left when the others were last seen."""
+        self.roll(now)
+        if refusal := self.refusal(now):
+            return refusal
+        part = (1.0 if spender == "cold" else 1 - COLD_SHARE) / processes
+        room = {
+            window: math.floor((budget - self.spent[window]) * part) - self.unreported[window]
+            for window, budget in self.budgets.items()
+        }
+        if lacking := [window for window in WINDOW_SECONDS if room[window] < max(1, least)]:
+            return self._denied_by(lacking, now)
+        granted = min(weight, *room.values())
+        for window in WINDOW_SECONDS:
+            self.unreported[window] += granted
+        return Granted(granted, self.start["minute"])
+
+    def _denied_by(self, windows: Iterable[BudgetWindow], now: float) -> Denied:
+        """By the one that ends last: before that, it would still stand in the way."""
+        ends = {window: self.start[window] + WINDOW_SECONDS[window] for window in windows}
+        last = max(ends, key=ends.__getitem__)
+        return Denied(last, math.ceil(ends[last] - now))
+
+    def refusal(self, now: float) -> Denied | None:
+        """Why nobody should ask Open-Meteo at all now, if there is a reason."""
+        if self.closed_until > now:
+            return Denied("closed", math.ceil(self.closed_until - now))
+        if self.paused_until > now:
+            return Denied("failures", math.ceil(self.paused_until - now))
+        return None

@@ -1,0 +1,90 @@
+"""The units that values are shown in: metric as Open-Meteo gives them, or what it calls imperial, from the same series.
+
+What is converted is the value as it is held, or as it was read between two of them: rounded once, at the end.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from weather.core.variables import Variable
+
+Name = Literal["metric", "imperial"]
+
+KM_PER_MILE = 1.609344
+MM_PER_INCH = 25.4
+CM_PER_INCH = 2.54
+METRES_PER_FOOT = 0.3048
+
+
+class Units(Protocol):
+    """How values are shown, and in which unit. No value is shown as null."""
+
+    def unit(self, variable: Variable) -> str: ...
+
+    def shown(self, variable: Variable, value: float | None) -> float | None:
+        """A value that Open-Meteo gave."""
+
+    def between(self, variable: Variable, value: float) -> float | None:
+        """A value that was read between two such, with more decimals than it is worth."""
+
+
+class _Metric:
+    def unit(self, variable: Variable) -> str:
+        return variable.unit
+
+    def shown(self, variable: Variable, value: float | None) -> float | None:
+        if value is None:
+            return None
+        # Adding zero turns the -0.0 that is neither frost nor thaw into 0.0. What has no decimals is an int and the
+        # rest a float, wherever the column came from.
+        if variable.decimals > 0:
+            return value + 0.0
+        return int(round(value, variable.decimals)) if variable.decimals else round(value)
+
+    def between(self, variable: Variable, value: float) -> float | None:
+        return self.shown(variable, round(value, variable.decimals))
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """Another unit for a metric one: its name as Open-Meteo writes it, and so many decimals more."""
+
+    unit: str
+    more_decimals: int
+    converted: Callable[[float], float]
+
+
+_IMPERIAL: Mapping[str, _Scale] = {
+    "°C": _Scale("°F", 0, lambda celsius: celsius * 9 / 5 + 32),
+    "km/h": _Scale("mp/h", 0, lambda km: km / KM_PER_MILE),
+    "mm": _Scale("inch", 1, lambda mm: mm / MM_PER_INCH),
+    "cm": _Scale("inch", 1, lambda cm: cm / CM_PER_INCH),
+    "m": _Scale("ft", 0, lambda metres: metres / METRES_PER_FOOT),
+}
+
+
+class _Imperial:
+    """Pressure and all else that Open-Meteo knows no other unit for stay as they are."""
+
+    def unit(self, variable: Variable) -> str:
+        scale = _IMPERIAL.get(variable.unit)
+        return scale.unit if scale else variable.unit
+
+    def shown(self, variable: Variable, value: float | None) -> float | None:
+        scale = _IMPERIAL.get(variable.unit)
+        if value is None or scale is None:
+            return METRIC.shown(variable, value)
+        decimals = variable.decimals + scale.more_decimals
+        converted = round(scale.converted(value), decimals)
+        return converted + 0.0 if decimals > 0 else int(converted)
+
+    def between(self, variable: Variable, value: float) -> float | None:
+        if variable.unit in _IMPERIAL:
+            return self.shown(variable, value)
+        return METRIC.between(variable, value)
+
+
+METRIC: Units = _Metric()
+IMPERIAL: Units = _Imperial()
+BY_NAME: Mapping[Name, Units] = {"metric": METRIC, "imperial": IMPERIAL}

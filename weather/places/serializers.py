@@ -1,0 +1,24 @@
+"""What a list of places looks like, for the schema alone: the answers are finished text."""
+
+from rest_framework import serializers
+
+
+class PlaceSerializer(serializers.Serializer):
+    """A place above 15,000 people."""
+
+    name = serializers.CharField(help_text="Its name, mostly in English")
+    country = serializers.CharField(help_text="ISO 3166 code of two letters")
+    region = serializers.CharField(
+        allow_null=True, help_text="State, province or the like, as 32 countries have it; null for others"
+    )
+    latitude = serializers.FloatField(help_text="Degrees north")
+    longitude = serializers.FloatField(help_text="Degrees east")
+    timezone = serializers.CharField(help_text="IANA time zone")
+    population = serializers.IntegerField(help_text="Inhabitants; 0 where nobody has told")
+
+
+class PlacesSerializer(serializers.Serializer):
+    """The places whose names begin so, the most populous first."""
+
+    places = PlaceSerializer(many=True)
+    attribution = serializers.CharField(help_text="To be shown beside the places, as a link")

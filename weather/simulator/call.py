@@ -1,0 +1,150 @@
+"""A call to /v1/forecast: what its query asks for, what it weighs, and how Open-Meteo words it when it asks wrongly."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import parse_qs
+from zoneinfo import ZoneInfo
+
+from weather.core.variables import KNOWN
+from weather.simulator.weather import Place
+
+MOST_PLACES = 1000
+MOST_DAYS = 16
+
+#: What can be asked for, and its unit; that of sunrise and sunset is the format of times.
+UNITS = {name: variable.unit for name, variable in KNOWN.items()}
+DAILY_UNITS = {
+    "weather_code": UNITS["weather_code"],
+    "temperature_2m_max": UNITS["temperature_2m"],
+    "temperature_2m_min": UNITS["temperature_2m"],
+    "apparent_temperature_max": UNITS["apparent_temperature"],
+    "apparent_temperature_min": UNITS["apparent_temperature"],
+    "precipitation_sum": UNITS["precipitation"],
+    "precipitation_probability_max": UNITS["precipitation_probability"],
+    "wind_speed_10m_max": UNITS["wind_speed_10m"],
+    "wind_gusts_10m_max": UNITS["wind_gusts_10m"],
+    "wind_direction_10m_dominant": UNITS["wind_direction_10m"],
+    "sunrise": "",
+    "sunset": "",
+}
+
+#: Asking for one of these changes an answer in ways that are not simulated, so it is refused rather than ignored.
+_NOT_SIMULATED = {
+    "temperature_unit", "wind_speed_unit", "precipitation_unit", "format", "elevation", "tilt", "azimuth",
+    "current_weather", "minutely_15", "past_minutely_15", "forecast_minutely_15", "past_days", "past_hours",
+    "forecast_hours", "start_date", "end_date", "start_hour", "end_hour",
+}  # fmt: skip
+
+
+class Refused(Exception):
+    """An answer with an error status and Open-Meteo's `reason`."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+def bad_request(reason: str) -> Refused:
+    return Refused(HTTPStatus.BAD_REQUEST, reason)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A call to /v1/forecast that makes sense."""
+
+    places: tuple[Place, ...]
+    hourly: tuple[str, ...]
+    daily: tuple[str, ...]
+    current: tuple[str, ...]
+    days: int
+    zone: str
+    unixtime: bool
+    models: int
+    api_key: str | None
+
+    @classmethod
+    def parse(cls, query: str) -> "Asked":
+        """The call that a query string makes; Refused with the text of the real server where it makes none."""
+        given = {name: values[-1] for name, values in parse_qs(query).items()}
+        if unknown := _NOT_SIMULATED & given.keys():
+            raise bad_request(f"The simulator does not know the parameter {', '.join(sorted(unknown))}.")
+        _one_of(given, "cell_selection", "CellSelection", ("land", "sea", "nearest"))
+        return cls(
+            places=_places(given),
+            hourly=_names(given, "hourly", UNITS),
+            daily=_names(given, "daily", DAILY_UNITS),
+            current=_names(given, "current", UNITS),
+            days=_days(given.get("forecast_days", "7")),
+            zone=_zone(given.get("timezone", "GMT")),
+            unixtime=_one_of(given, "timeformat", "Timeformat", ("iso8601", "unixtime")) == "unixtime",
+            models=len(given.get("models", "best_match").split(",")),
+            api_key=given.get("apikey"),
+        )
+
+    @property
+    def weight(self) -> float:
+        """Open-Meteo's accounting: ten variables for two weeks are one call, and nothing is less than one."""
+        tenths = (len(self.hourly) + len(self.daily) + len(self.current)) * self.models / 10
+        return len(self.places) * max(1.0, tenths, tenths * self.days / 14)
+
+
+def _places(given: dict[str, str]) -> tuple[Place, ...]:
+    latitudes, longitudes = _numbers(given, "latitude"), _numbers(given, "longitude")
+    if len(latitudes) != len(longitudes):
+        raise bad_request("Parameter 'latitude' and 'longitude' must have the same number of elements")
+    for latitude, longitude in zip(latitudes, longitudes, strict=True):
+        if not -90 <= latitude <= 90:
+            raise bad_request(f"Latitude must be in range of -90 to 90°. Given: {latitude}.")
+        if not -180 <= longitude <= 180:
+            raise bad_request(f"Longitude must be in range of -180 to 180°. Given: {longitude}.")
+    if len(latitudes) > MOST_PLACES:
+        raise bad_request(f"Only up to {MOST_PLACES} locations can be requested at once")
+    return tuple(map(Place, latitudes, longitudes))
+
+
+def _numbers(given: dict[str, str], name: str) -> list[float]:
+    if name not in given:
+        raise bad_request(f"Data corrupted at path '{name}'. Value required for key '{name}'.")
+    try:
+        return [float(text) for text in given[name].split(",")]
+    except ValueError:
+        raise bad_request(
+            f"Data corrupted at path '{name}'. Cannot initialize Float from invalid String value {given[name]}."
+        ) from None
+
+
+def _names(given: dict[str, str], section: str, known: dict[str, str]) -> tuple[str, ...]:
+    names = tuple(filter(None, given.get(section, "").split(",")))
+    for name in names:
+        if name not in known:
+            kind = "ForecastVariableDaily" if section == "daily" else "SurfacePressureAndHeightVariable"
+            raise bad_request(f"Data corrupted at path ''. Cannot initialize {kind} from invalid String value {name}.")
+    return names
+
+
+def _days(text: str) -> int:
+    if not text.lstrip("-").isdecimal():
+        raise bad_request(f"Data corrupted at path 'forecast_days'. Cannot initialize Int from {text}.")
+    if not 0 <= int(text) <= MOST_DAYS:
+        raise bad_request(f"Forecast days is invalid. Allowed range 0 to {MOST_DAYS}. Given {int(text)}.")
+    return int(text)
+
+
+def _zone(name: str) -> str:
+    if name != "auto":
+        try:
+            ZoneInfo(name)
+        except (ValueError, OSError, KeyError):  # a path, a folder, an unknown name
+            raise bad_request("Invalid timezone") from None
+    return name
+
+
+def _one_of(given: dict[str, str], name: str, kind: str, allowed: Sequence[str]) -> str:
+    value = given.get(name, allowed[0])
+    if value not in allowed:
+        raise bad_request(
+            f"Data corrupted at path '{name}'. Cannot initialize {kind} from invalid String value {value}."
+        )
+    return value

@@ -1,0 +1,349 @@
+"""Ways in which Open-Meteo, or what lies between, can fail; each a small function named as the fault is.
+
+A fault belongs to one of four tables, by what it works on: the call, the document of one place, the whole answer, or
+the connection. Its keyword arguments are the function's.
+"""
+
+import dataclasses
+import inspect
+import json
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Protocol
+
+from weather.simulator.call import Refused, bad_request
+from weather.simulator.weather import HOUR_SECONDS, Place
+from weather.simulator.wire import Answer, Line, chunk
+
+MEGABYTE = 1_000_000
+LONGEST_HANG_SECONDS = 60
+
+Document = dict[str, Any]
+
+_REASONS = {
+    400: "No data is available for this location",
+    401: "API key required. Please add &apikey= to the URL.",
+    403: "This API endpoint requires the API Professional or Enterprise plan",
+    429: "Minutely API request limit exceeded. Please try again in one minute.",
+    503: "The service is overloaded",
+}
+_NGINX_PAGE = (
+    "<html>\r\n<head><title>{0}</title></head>\r\n<body>\r\n<center><h1>{0}</h1></center>\r\n"
+    "<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
+)
+_PROXY_STATUS = {502: "502 Bad Gateway", 504: "504 Gateway Time-out"}
+
+
+# On the call, while it holds its turn.
+
+
+class _Pauses(Protocol):
+    def pause(self, seconds: float) -> bool: ...
+
+
+def delay(simulator: _Pauses, *, seconds: float = 1.0) -> None:
+    simulator.pause(seconds)
+
+
+def status(_: _Pauses, *, status: int = 500, retry_after: str | int | None = None, reason: str | None = None) -> None:
+    headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
+    raise FailedCall(Refused(status, reason or _REASONS.get(status, "Internal Server Error")), headers)
+
+
+def refused_place(_: _Pauses) -> None:
+    raise bad_request(_REASONS[400])
+
+
+class FailedCall(Exception):
+    """A refusal with headers of its own."""
+
+    def __init__(self, refused: Refused, headers: dict[str, str]) -> None:
+        super().__init__(refused.reason)
+        self.refused = refused
+        self.headers = headers
+
+
+# On the document of one place.
+
+
+def nulls(document: Document, *, variable: str | None = None, trailing_hours: int | None = None) -> None:
+    """Null in one variable or in all, in its last hours or in every hour."""
+    for name, column in _hourly(document).items():
+        if name == "time" or variable not in (None, name):
+            continue
+        count = len(column) if trailing_hours is None else min(trailing_hours, len(column))
+        column[len(column) - count :] = [None] * count
+
+
+def missing(document: Document, *, variable: str = "temperature_2m") -> None:
+    _hourly(document).pop(variable, None)
+
+
+def wrong_length(document: Document, *, variable: str = "temperature_2m", by: int = -1) -> None:
+    column = _hourly(document).get(variable, [])
+    column[:] = column[:by] if by < 0 else column + column[-1:] * by
+
+
+def wrong_place(document: Document, *, km: float = 500.0) -> None:
+    degrees = km / 111.2
+    document["latitude"] += -degrees if document["latitude"] > 0 else degrees
+
+
+def wrong_units(document: Document, *, variable: str = "temperature_2m", unit: str = "°F") -> None:
+    document.get("hourly_units", {})[variable] = unit
+
+
+def wrong_times(document: Document, *, row: int = 30, seconds: int = HOUR_SECONDS) -> None:
+    """A gap: from `row` on every time is later than it should be (with `timeformat=unixtime`)."""
+    times = _hourly(document).get("time", [])
+    times[row:] = [time + seconds for time in times[row:]]
+
+
+def odd_value(
+    document: Document, *, variable: str = "temperature_2m", value: str = "1e999", row: int | None = 30
+) -> None:
+    """`value` as JSON text, such as `1e999` or `"12.3"`, in one row or in every row."""
+    column = _hourly(document).get(variable, [])
+    rows = range(len(column)) if row is None else [row]
+    for number in rows:
+        column[number] = _raw(value)
+
+
+def nan(document: Document) -> None:
+    """What a point outside a model's area gets: not JSON."""
+    metadata_only(document)
+    document.pop("elevation", None)
+    document["latitude"] = document["longitude"] = _raw("nan")
+
+
+def one_bad_place(document: Document, *, instead: Document | None = None) -> None:
+    """One place of a batch is no forecast: its `place`, or the first."""
+    kept = {"location_id": document["location_id"]} if "location_id" in document else {}
+    document.clear()
+    document.update(kept | ({"hourly": "nonsense"} if instead is None else instead))
+
+
+def metadata_only(document: Document) -> None:
+    for section in ("current", "hourly", "daily"):
+        document.pop(section, None)
+        document.pop(f"{section}_units", None)
+
+
+def current_differs(document: Document, *, variable: str = "temperature_2m", by: float = 5.0) -> None:
+    section = document.get("current", {})
+    if variable in section:
+        section[variable] = round(section[variable] + by, 1)
+
+
+def daily_differs(document: Document, *, variable: str = "temperature_2m_max", by: float = 5.0) -> None:
+    column = document.get("daily", {}).get(variable, [])
+    column[:] = [round(value + by, 1) for value in column]
+
+
+def zone_differs(document: Document, *, timezone: str = "Antarctica/Troll", utc_offset_seconds: int = 7200) -> None:
+    document["timezone"], document["utc_offset_seconds"] = timezone, utc_offset_seconds
+
+
+def _hourly(document: Document) -> dict[str, list[Any]]:
+    section: dict[str, list[Any]] = document.get("hourly", {})
+    return section
+
+
+_RAW = "\N{NULL}raw:"
+
+
+def _raw(text: str) -> str:
+    """Marks text that `dumped` writes as it stands, where json has no way to say it."""
+    return _RAW + text
+
+
+def dumped(document: Document) -> str:
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    marker = json.dumps(_RAW)[:-1]
+    first, *rest = text.split(marker)
+    for part in rest:
+        value, following = _split_string(part)
+        first += value + following
+    return first
+
+
+def _split_string(part: str) -> tuple[str, str]:
+    """The JSON string that `part` is in the middle of, unescaped, and what follows it."""
+    value, end = json.JSONDecoder().raw_decode(f'"{part}')
+    return value, part[end - 1 :]
+
+
+# On the whole answer to the call that `query` made.
+
+
+def html(answer: Answer, query: str, *, status: int = 502) -> Answer:
+    page = _NGINX_PAGE.format(_PROXY_STATUS.get(status, str(status)))
+    return Answer(status, page.encode(), "text/html")
+
+
+def truncated(answer: Answer, query: str, *, at: float = 0.5) -> Answer:
+    """Cut off, with the Content-Length of what is left."""
+    return dataclasses.replace(answer, body=answer.body[: int(len(answer.body) * at)], chunked=False)
+
+
+def text(answer: Answer, query: str, *, instead: bool = False) -> Answer:
+    """A failure in mid-stream, in the middle of the JSON or instead of it."""
+    begun = b"" if instead else answer.body[: len(answer.body) // 2]
+    return dataclasses.replace(answer, body=begun + b"Unexpected error while streaming data: timeoutReached")
+
+
+def wrong_order(answer: Answer, query: str) -> Answer:
+    """The places of a batch in the opposite order, numbered as if they were in the right one."""
+    documents = json.loads(answer.body)
+    if not isinstance(documents, list):
+        return answer
+    ids = [{"location_id": number} if number else {} for number in range(len(documents))]
+    for document in documents:
+        document.pop("location_id", None)
+    turned = [document | number for document, number in zip(reversed(documents), ids, strict=True)]
+    return dataclasses.replace(answer, body=json.dumps(turned, ensure_ascii=False).encode())
+
+
+def redirect(answer: Answer, query: str, *, url: str = "", status: int = 302) -> Answer:
+    """Elsewhere; without `url` to a path of the simulator that would answer, and counts that it was asked."""
+    return Answer(status, b"", headers={"Location": url or f"/v1/elsewhere?{query}"})
+
+
+# On the connection, which is closed afterwards.
+
+
+def drip(line: Line, answer: Answer, *, interval_seconds: float = 0.1, size: int = 1) -> None:
+    plain = dataclasses.replace(answer, chunked=False)
+    line.send(plain.head(keep_alive=False))
+    line.drip(plain.body, size, interval_seconds)
+
+
+def drip_headers(line: Line, answer: Answer, *, interval_seconds: float = 0.1, size: int = 1) -> None:
+    line.drip(answer.head(keep_alive=False), size, interval_seconds)
+
+
+def chunked_cut(line: Line, answer: Answer) -> None:
+    """The connection ends after half of the chunks."""
+    whole = dataclasses.replace(answer, chunked=True)
+    line.send(whole.head(keep_alive=False) + chunk(answer.body[: len(answer.body) // 2]))
+
+
+def reset(line: Line, answer: Answer) -> None:
+    """RST in mid-body."""
+    chunked_cut(line, answer)
+    line.reset_on_close()
+
+
+def close(line: Line, answer: Answer) -> None:
+    """Closed before a word was said."""
+
+
+def hang(line: Line, answer: Answer, *, seconds: float = LONGEST_HANG_SECONDS) -> None:
+    line.hang(min(seconds, LONGEST_HANG_SECONDS))
+
+
+def big(line: Line, answer: Answer, *, megabytes: int = 100) -> None:
+    """A right answer after a great many spaces, which JSON allows."""
+    huge = dataclasses.replace(answer, chunked=True)
+    line.send(huge.head(keep_alive=False))
+    spaces = chunk(b" " * MEGABYTE)
+    for _ in range(megabytes):
+        line.send(spaces)
+    line.send(huge.framed())
+
+
+def gzip_bomb(line: Line, answer: Answer, *, megabytes: int = 150) -> None:
+    """A few hundred kilobytes that unpack to `megabytes` of spaces."""
+    packed = Answer(200, _packed_spaces(megabytes), headers={"Content-Encoding": "gzip"})
+    line.send(packed.head(keep_alive=False) + packed.body)
+
+
+@lru_cache(maxsize=1)
+def _packed_spaces(megabytes: int) -> bytes:
+    spaces = b" " * MEGABYTE
+    # A full flush makes every megabyte compress to the same bytes, so that one stands for all.
+    packer = zlib.compressobj(1, wbits=-zlib.MAX_WBITS)
+    packed = packer.compress(spaces) + packer.flush(zlib.Z_FULL_FLUSH)
+    checksum = 0
+    for _ in range(megabytes):
+        checksum = zlib.crc32(spaces, checksum)
+    size = megabytes * MEGABYTE % 2**32
+    trailer = checksum.to_bytes(4, "little") + size.to_bytes(4, "little")
+    return b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff" + packed * megabytes + packer.flush() + trailer
+
+
+def _named(*functions: Callable[..., Any]) -> dict[str, Callable[..., Any]]:
+    return {function.__name__: function for function in functions}
+
+
+ON_CALL = _named(delay, status, refused_place)
+ON_DOCUMENT = _named(
+    nulls, missing, wrong_length, wrong_place, wrong_units, wrong_times, odd_value, nan, one_bad_place, metadata_only,
+    current_differs, daily_differs, zone_differs,
+)  # fmt: skip
+ON_ANSWER = _named(html, truncated, text, wrong_order, redirect)
+ON_CONNECTION = _named(drip, drip_headers, chunked_cut, reset, close, hang, big, gzip_bomb)
+KINDS = ON_CALL | ON_DOCUMENT | ON_ANSWER | ON_CONNECTION
+
+
+@dataclass
+class Fault:
+    """A fault that is on: of which kind, for which place (all of them without), and for how many calls more."""
+
+    kind: str
+    place: str | None
+    times: int | None
+    arguments: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"no such fault: {self.kind}; there are {', '.join(sorted(KINDS))}")
+        signature = inspect.signature(KINDS[self.kind])
+        known = {p.name for p in signature.parameters.values() if p.kind is inspect.Parameter.KEYWORD_ONLY}
+        if unknown := set(self.arguments) - known:
+            raise ValueError(f"{self.kind} takes no {', '.join(sorted(unknown))}")
+        if self.place is not None:
+            latitude, longitude = self.place.split(",")
+            self.place = Place(float(latitude), float(longitude)).key
+
+    def take(self, places: Sequence[Place]) -> bool:
+        """Whether the fault strikes a call for `places`; if so, it has one time less to go."""
+        if self.times == 0 or not (self.place is None or any(place.key == self.place for place in places)):
+            return False
+        if self.times is not None:
+            self.times -= 1
+        return True
+
+    def on_call(self, simulator: _Pauses) -> None:
+        if self.kind in ON_CALL:
+            ON_CALL[self.kind](simulator, **self.arguments)
+
+    def on_texts(self, texts: list[str], places: Sequence[Place]) -> list[str]:
+        if self.kind not in ON_DOCUMENT:
+            return texts
+        return [
+            self._spoiled(text) if self._strikes(place, number) else text
+            for number, (text, place) in enumerate(zip(texts, places, strict=True))
+        ]
+
+    def on_answer(self, answer: Answer, query: str) -> Answer:
+        return ON_ANSWER[self.kind](answer, query, **self.arguments) if self.kind in ON_ANSWER else answer
+
+    def on_connection(self, line: Line, answer: Answer) -> None:
+        ON_CONNECTION[self.kind](line, answer, **self.arguments)
+
+    @property
+    def takes_connection(self) -> bool:
+        return self.kind in ON_CONNECTION
+
+    def _strikes(self, place: Place, number: int) -> bool:
+        if self.place is None:
+            return self.kind != "one_bad_place" or number == 0
+        return place.key == self.place
+
+    def _spoiled(self, text: str) -> str:
+        document = json.loads(text)
+        ON_DOCUMENT[self.kind](document, **self.arguments)
+        return dumped(document)

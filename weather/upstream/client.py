@@ -1,0 +1,231 @@
+"""Open-Meteo's client: one call, one place or many, and every error translated."""
+
+import math
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+from weather.core.cells import Cell
+from weather.core.forecast import Series
+from weather.core.variables import FORECAST_DAYS, HOURLY_NAMES, Variable
+from weather.core.windows import Window
+from weather.upstream.errors import (
+    CallRejected,
+    NoWeatherHere,
+    PlaceRejected,
+    UnreadableHere,
+    UpstreamError,
+    UpstreamNonsense,
+    UpstreamRefused,
+    UpstreamUnavailable,
+)
+from weather.upstream.transport import Reply, Transport
+from weather.upstream.validation import read_answer, read_documents, read_reason
+
+__all__ = [
+    "CallRejected",
+    "NoWeatherHere",
+    "OpenMeteo",
+    "PlaceRejected",
+    "UnreadableHere",
+    "UpstreamError",
+    "UpstreamNonsense",
+    "UpstreamRefused",
+    "UpstreamUnavailable",
+    "exact_weight",
+    "weight",
+    "whole",
+]
+
+PATH = "/v1/forecast"
+#: Of an answer's sections (hourly, daily, current) the names of the variables in each.
+Sections = Mapping[str, Sequence[str]]
+SERIES: Sections = {"hourly": HOURLY_NAMES}
+#: Places that Open-Meteo takes in one call. Over 600, the URL is longer than the 8 kB that many servers stop at.
+MAX_PLACES = 1_000
+#: A place is 20 kB of JSON. Twice that for each, and once more for the call, leaves room for longer numbers, and none
+#: for a body that would fill the memory when parsed: brackets take 25 times their size.
+MAX_BYTES_PER_PLACE = 48_000
+MAX_RETRY_AFTER_SECONDS = 86_400
+#: A second attempt costs quota too: with less than this part of the time left it would be wasted.
+RETRY_WORTHWHILE = 0.1
+
+_WINDOWS: tuple[tuple[str, Window], ...] = (
+    ("minutely", "minute"),
+    ("hourly", "hour"),
+    ("daily", "day"),
+    ("concurrent", "concurrency"),
+)
+_ABOUT_A_PLACE = re.compile(
+    r"no data is available for this location|(latitude|longitude) must be in range", re.IGNORECASE
+)
+_ABOUT_THE_KEY = re.compile(r"api.?key", re.IGNORECASE)
+
+
+def exact_weight(places: int, sections: Sections = SERIES) -> float:
+    """What a call costs of Open-Meteo's quota: for fourteen days a tenth a place and variable, at least 1 a place."""
+    tenths = sum(map(len, sections.values())) / 10
+    return places * max(1.0, tenths, tenths * FORECAST_DAYS / 14)
+
+
+def weight(places: int, sections: Sections = SERIES) -> int:
+    """The same in whole numbers, as budgets count; of a call for the ten variables 1 a place."""
+    return whole(exact_weight(places, sections))
+
+
+def whole(weight: float) -> int:
+    # 10 places of 1.1 are 11, and not the 12 that 11.000000000000002 would come to.
+    return math.ceil(round(weight, 6))
+
+
+def series_of(extras: Sequence[Variable]) -> Sections:
+    """The sections of a call for the ten variables and further ones."""
+    return {"hourly": (*HOURLY_NAMES, *(variable.name for variable in extras))}
+
+
+class OpenMeteo:
+    """Asks `url` (its path is /v1/forecast if it has none) for the hourly series of cells."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        api_key: str = "",
+        timeout_seconds: float = 5.0,
+        source: str = "open-meteo",
+        extras: Sequence[Variable] = (),
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        parts = urlsplit(url)
+        self.url = urlunsplit(parts._replace(path=parts.path.rstrip("/") or PATH, query="", fragment=""))
+        self.api_key = api_key
+        self.timeout_seconds = timeout_seconds
+        self.source = source
+        self.extras = extras
+        self.series = series_of(extras)
+        self.now = now
+        self._transport = Transport()
+        self._reading = threading.Lock()
+
+    def fetch(
+        self, cells: Sequence[Cell], before_attempt: Callable[[int], None] = lambda _: None
+    ) -> dict[Cell, Series | UpstreamError]:
+        """The series of each cell in one call, a NoWeatherHere instead where the answer about a cell is bad.
+
+        Takes `timeout_seconds` at most, the one retry included. `before_attempt` gets the weight before each attempt,
+        the retry too; what it raises passes. Raises UpstreamError if nothing came of the call, PlaceRejected if the
+        cells are better asked in smaller calls.
+        """
+        asked = list(dict.fromkeys(cells))
+        if not asked:
+            return {}
+        body = self._body(asked, self.series, before_attempt)
+        # One by one: several at once would be ready no sooner, and keep those waiting longer who serve hits.
+        with self._reading:
+            return read_answer(body, asked, self.now(), self.source, self.extras)
+
+    def fetch_documents(
+        self,
+        cells: Sequence[Cell],
+        sections: Sections,
+        before_attempt: Callable[[int], None] = lambda _: None,
+        *,
+        timezone: str = "auto",
+    ) -> list[Any]:
+        """What Open-Meteo says about each of the distinct cells in other sections, unchecked; otherwise as `fetch`."""
+        if not cells:
+            return []
+        return read_documents(self._body(cells, sections, before_attempt, timezone), len(cells))
+
+    def _body(
+        self,
+        cells: Sequence[Cell],
+        sections: Sections,
+        before_attempt: Callable[[int], None],
+        timezone: str = "auto",
+    ) -> bytearray:
+        if len(cells) > MAX_PLACES:
+            raise ValueError(f"{len(cells)} places in one call, {MAX_PLACES} at most")
+        deadline = time.monotonic() + self.timeout_seconds
+        before_attempt(weight(len(cells), sections))
+        try:
+            return self._attempt(cells, sections, timezone, deadline)
+        except UpstreamUnavailable as error:
+            left = deadline - time.monotonic()
+            if not error.worth_a_retry or left < RETRY_WORTHWHILE * self.timeout_seconds:
+                raise
+        before_attempt(weight(len(cells), sections))
+        return self._attempt(cells, sections, timezone, deadline)
+
+    def _attempt(self, cells: Sequence[Cell], sections: Sections, timezone: str, deadline: float) -> bytearray:
+        reply = self._transport.get(
+            f"{self.url}?{self._query(cells, sections, timezone)}",
+            # gzip alone, for what else the libraries of this machine could decode would depend on the machine.
+            headers={"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "WeatherNote"},
+            deadline=deadline,
+            max_bytes=MAX_BYTES_PER_PLACE * (len(cells) + 1) * max(1, len(self.series["hourly"]) // len(HOURLY_NAMES)),
+        )
+        if reply.status != 200:
+            raise self._error(reply)
+        return reply.body
+
+    def _query(self, cells: Sequence[Cell], sections: Sections = SERIES, timezone: str = "auto") -> str:
+        parameters = {
+            "latitude": ",".join(f"{cell.latitude:g}" for cell in cells),
+            "longitude": ",".join(f"{cell.longitude:g}" for cell in cells),
+            **{section: ",".join(names) for section, names in sections.items()},
+            "forecast_days": FORECAST_DAYS,
+            "timezone": timezone,
+            "timeformat": "unixtime",
+        }
+        if self.api_key:
+            parameters["apikey"] = self.api_key
+        return urlencode(parameters, safe=",")  # %2C for a comma would make the URL of a hundred places a third longer
+
+    def _error(self, reply: Reply) -> UpstreamError:
+        reason = read_reason(reply.body) or ""
+        said = f"{reply.status}: {self._clean(reason)}" if reason else f"{reply.status}"
+        if reply.status == 429:
+            return UpstreamRefused(
+                f"it refused the call with {said}",
+                retry_after_seconds=_retry_after_seconds(reply.headers.get("Retry-After", ""), self.now()),
+                window=_window(reply.body),
+            )
+        if reply.status >= 500:
+            return UpstreamUnavailable(f"it failed with {said}", worth_a_retry=True)
+        if reply.status in (401, 403) or (reply.status == 400 and _ABOUT_THE_KEY.search(reason)):
+            return UpstreamUnavailable(f"it refused the API key or its plan with {said}")
+        if 300 <= reply.status < 400:
+            # Open-Meteo never redirects: this is a proxy or a login page on the way, so it was not asked at all.
+            return UpstreamUnavailable(f"a redirect ({said}), which is not followed")
+        if reply.status == 400 and _ABOUT_A_PLACE.search(reason):
+            return PlaceRejected(f"it rejected a place with {said}")
+        return UpstreamNonsense(f"it answered {said}")
+
+    def _clean(self, reason: str) -> str:
+        """A stranger's text as one short printable line, without the key and without what looks like a query."""
+        line = "".join(character if character.isprintable() else " " for character in reason)
+        if self.api_key:
+            line = line.replace(self.api_key, "…")
+        return re.sub(r"\?\S*|apikey\S*", "…", " ".join(line.split()))[:200]
+
+
+def _window(body: bytearray) -> Window | None:
+    text = body.decode("utf-8", "replace").lower()
+    return next((window for word, window in _WINDOWS if word in text), None)
+
+
+def _retry_after_seconds(value: str, now: float) -> int | None:
+    """Seconds or an HTTP date, as RFC 9110 has it, bounded to a day; None for anything else."""
+    if re.fullmatch(r"[0-9]{1,12}", value.strip()):
+        seconds = float(value)
+    else:
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - now
+        except (ValueError, TypeError, OverflowError, IndexError):
+            return None
+    return int(min(max(math.ceil(seconds), 0), MAX_RETRY_AFTER_SECONDS))

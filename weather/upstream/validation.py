@@ -1,0 +1,231 @@
+"""From the text of an answer to one checked series a place: bad data is never stored and never shown."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from weather.core import zones
+from weather.core.cells import Cell
+from weather.core.forecast import Series
+from weather.core.variables import HOUR_SECONDS, HOURLY, Variable
+from weather.upstream import answer_json
+from weather.upstream.errors import NoWeatherHere, UnreadableHere, UpstreamError, UpstreamNonsense
+
+DAY_SECONDS = 24 * HOUR_SECONDS
+#: Upstream's clock and ours may differ by so much at the first row.
+CLOCK_SLACK_SECONDS = HOUR_SECONDS
+OLDEST_START_SECONDS = 2 * DAY_SECONDS
+COVERED_SECONDS = 7 * DAY_SECONDS
+MIN_ROWS, MAX_ROWS = 7 * 24, 16 * 24
+#: From a cell's centre to the model's own point. Grids are 0.5° wide at most, and at a coast the point moves on to the
+#: next land: one and a half of their cells are 83 km.
+FARTHEST_KM = 120.0
+#: Without these two for the coming seven days there is nothing to show; the other columns may be null.
+NEVER_NULL = ("temperature_2m", "weather_code")
+
+_EARTH_RADIUS_KM = 6371.0
+
+
+def read_answer(
+    body: bytes | bytearray, cells: Sequence[Cell], now: float, source: str, extras: Sequence[Variable] = ()
+) -> dict[Cell, Series | UpstreamError]:
+    """What the answer says about each of the distinct `cells`, in the order that they were asked in.
+
+    It has the ten variables and the `extras`.
+
+    A bad place is a NoWeatherHere in its own stead. Raises UpstreamNonsense if the answer as a whole is no weather.
+    """
+    places = read_documents(body, len(cells))
+    return {cell: _series_or_error(place, cell, now, source, extras) for cell, place in zip(cells, places, strict=True)}
+
+
+def read_documents(body: bytes | bytearray, count: int) -> list[Any]:
+    """The places of an answer as they came, with nothing checked but that they are `count`; raises UpstreamNonsense."""
+    return _places(_parsed(body), count)
+
+
+def read_reason(body: bytes | bytearray) -> str | None:
+    """The `reason` of an error of Open-Meteo's own making, None for anything else."""
+    try:
+        return _reason(_parsed(body))
+    except UpstreamNonsense:
+        return None
+
+
+def _parsed(body: bytes | bytearray) -> Any:
+    try:
+        return answer_json.parsed(body)
+    except (ValueError, RecursionError):  # bad UTF-8, bad JSON, an integer of 5,000 digits, 100,000 brackets
+        raise UpstreamNonsense("the answer is not JSON") from None
+
+
+def _reason(answer: Any) -> str | None:
+    if not isinstance(answer, dict) or not answer.get("error"):
+        return None
+    reason = answer.get("reason")
+    return reason if isinstance(reason, str) else "no reason given"
+
+
+def _places(answer: Any, count: int) -> list[Any]:
+    """One place comes as an object, several as an array."""
+    if _reason(answer) is not None:
+        raise UpstreamNonsense("the answer is an error under the status of a success")
+    if count == 1:
+        return [answer]
+    if not isinstance(answer, list):
+        raise UpstreamNonsense(f"one answer to a question about {count} places")
+    if len(answer) != count:
+        raise UpstreamNonsense(f"{len(answer)} answers to a question about {count} places")
+    return answer
+
+
+def _series_or_error(
+    place: Any, cell: Cell, now: float, source: str, extras: Sequence[Variable]
+) -> Series | UpstreamError:
+    answer_json.give_way()
+    try:
+        return read_place(place, cell, now, source, extras)
+    except UnreadableHere as error:
+        return error.with_traceback(None)
+    except UpstreamNonsense as error:
+        return NoWeatherHere(str(error))
+
+
+def read_place(place: Any, cell: Cell, now: float, source: str, extras: Sequence[Variable] = ()) -> Series:
+    """The series of one place of an answer; UpstreamNonsense says what is wrong with it first."""
+    if not isinstance(place, dict):
+        raise UpstreamNonsense("a place is not a JSON object")
+    # A grid that goes around the globe has points such as 180.1 and -180.02.
+    latitude, longitude = _number(place, "latitude", 90), _in_range(_number(place, "longitude", 360))
+    if not is_near(cell, latitude, longitude):
+        raise UpstreamNonsense("the answer is about another place, far away")
+    hourly, units = place.get("hourly"), place.get("hourly_units")
+    if not isinstance(hourly, dict) or not isinstance(units, dict):
+        raise UpstreamNonsense("a place without hourly values")
+    if units.get("time") != "unixtime":
+        raise UpstreamNonsense("the hours are not in unixtime")
+    first_label, rows = _hours(hourly.get("time"), now)
+    start = _true_start(first_label, place.get("utc_offset_seconds"))
+    columns = {variable.name: _column(variable, hourly, units, rows) for variable in (*HOURLY, *extras)}
+    # The ten come with the decimals that they are held with.
+    columns |= {variable.name: _as_held(columns[variable.name], variable.decimals) for variable in extras}
+    _check_no_gap(columns, start, now)
+    return Series(
+        latitude=latitude,
+        longitude=longitude,
+        elevation=_elevation(place.get("elevation")),
+        timezone=_timezone(place.get("timezone")),
+        start=start,
+        columns=columns,
+        fetched_at=int(now),
+        source=source,
+    )
+
+
+def _number(place: dict[str, Any], name: str, limit: int) -> float:
+    value: Any = place.get(name)
+    # Compared, not converted: NaN is outside of every range, and an integer of 400 digits is no float.
+    if type(value) not in (int, float) or not -limit <= value <= limit:
+        raise UpstreamNonsense(f"a place without a {name} on Earth")
+    return float(value)
+
+
+def _in_range(longitude: float) -> float:
+    """The same meridian from -180 to before 180 degrees, with no more decimals than it had."""
+    return longitude if -180 <= longitude < 180 else round((longitude + 180) % 360 - 180, 6)
+
+
+def _elevation(value: Any) -> float | None:
+    if value is None or value != value:
+        return None
+    if type(value) not in (int, float) or not -12_000 <= value <= 12_000:
+        raise UpstreamNonsense("an elevation that is not on Earth")
+    return float(value)
+
+
+def _timezone(value: Any) -> str:
+    if not isinstance(value, str) or not zones.is_known(value):
+        raise UnreadableHere("a time zone that this machine does not know")
+    return value
+
+
+def is_near(cell: Cell, latitude: float, longitude: float) -> bool:
+    """Whether a point of a model's grid, in degrees, may stand for the cell; so a wrong order of places shows too."""
+    return great_circle_km(cell.latitude, cell.longitude, latitude, longitude) <= FARTHEST_KM
+
+
+def is_long_enough(series: Series) -> bool:
+    """Whether a series has as many hours as one that was checked."""
+    return MIN_ROWS <= len(series.columns["temperature_2m"]) <= MAX_ROWS
+
+
+def great_circle_km(lat: float, lon: float, other_lat: float, other_lon: float) -> float:
+    """The haversine formula, degrees in."""
+    phi, other_phi = math.radians(lat), math.radians(other_lat)
+    half_phi, half_lambda = (other_phi - phi) / 2, math.radians(other_lon - lon) / 2
+    square = math.sin(half_phi) ** 2 + math.cos(phi) * math.cos(other_phi) * math.sin(half_lambda) ** 2
+    return 2 * _EARTH_RADIUS_KM * math.asin(math.sqrt(min(1.0, square)))
+
+
+def _hours(times: Any, now: float) -> tuple[int, int]:
+    """The first row's time and the number of rows, if these are consecutive hours around now."""
+    if not isinstance(times, list) or not MIN_ROWS <= len(times) <= MAX_ROWS:
+        raise UpstreamNonsense(f"not between {MIN_ROWS} and {MAX_ROWS} hours")
+    start, rows = times[0], len(times)
+    if set(map(type, times)) != {int} or times != list(range(start, start + rows * HOUR_SECONDS, HOUR_SECONDS)):
+        raise UpstreamNonsense("the hours do not follow each other")
+    if not now - OLDEST_START_SECONDS <= start <= now + CLOCK_SLACK_SECONDS:
+        raise UnreadableHere("the hours do not begin today, by this machine's clock")
+    if times[-1] < now + COVERED_SECONDS:
+        raise UnreadableHere("the hours end within seven days, by this machine's clock")
+    return start, rows
+
+
+def _true_start(first_label: int, utc_offset_seconds: Any) -> int:
+    """When the first row is, which is at a full hour of UTC; a label that is one already is true."""
+    if type(utc_offset_seconds) is not int or abs(utc_offset_seconds) >= DAY_SECONDS:
+        raise UpstreamNonsense("a place without its offset from UTC")
+    if first_label % HOUR_SECONDS:
+        first_label += zones.label_error_seconds(utc_offset_seconds)
+    if first_label % HOUR_SECONDS:
+        raise UpstreamNonsense("the hours are not full hours of UTC")
+    return first_label
+
+
+def _column(variable: Variable, hourly: dict[str, Any], units: dict[str, Any], rows: int) -> list[float | None]:
+    """The variable's values: each in its range or null, as many as there are hours.
+
+    A call brings 3,360 values a place, so they are looked at by set, min, max and sum, which run in C.
+    """
+    if units.get(variable.name) != variable.unit:
+        raise UpstreamNonsense(f"{variable.name} is not in {variable.unit or 'its unit'}")
+    column = hourly.get(variable.name)
+    if not isinstance(column, list) or len(column) != rows:
+        raise UpstreamNonsense(f"{variable.name} has not one value for each hour")
+    types = set(map(type, column))
+    if not types <= {int, float, type(None)}:
+        raise UpstreamNonsense(f"{variable.name} has a value that is not a number")
+    values = [value for value in column if value is not None] if type(None) in types else column
+    if values and not (min(values) >= variable.minimum and max(values) <= variable.maximum and _no_nan(values)):
+        raise UpstreamNonsense(f"{variable.name} has a value that cannot be")
+    return column
+
+
+def _as_held(column: list[float | None], decimals: int) -> list[float | None]:
+    """The values as they come back out of a packed record, so that the first answer is as all later ones are."""
+    scale = 10**decimals
+    held = [None if value is None else round(value * scale) for value in column]
+    if decimals < 0:
+        return [None if value is None else value * 10**-decimals for value in held]
+    return [None if value is None else value / scale for value in held] if decimals else list(held)
+
+
+def _no_nan(values: list[float]) -> bool:
+    return not math.isnan(sum(values))  # min and max pass over a NaN, a sum does not
+
+
+def _check_no_gap(columns: dict[str, list[float | None]], start: int, now: float) -> None:
+    first, last = (int((moment - start) // HOUR_SECONDS) for moment in (now, now + COVERED_SECONDS))
+    for name in NEVER_NULL:
+        if None in columns[name][max(first, 0) : last + 1]:
+            raise UpstreamNonsense(f"{name} has a gap in the coming seven days")

@@ -1,0 +1,59 @@
+"""The day's budget as a small drawing: the line that refreshes keep to, and what is spent by now; pure."""
+
+from dataclasses import dataclass
+
+from weathernote.dashboard.spending import Spending
+
+WIDTH, HEIGHT = 360, 176
+LEFT, RIGHT, TOP, BOTTOM = 46, 352, 12, 150
+STEPS = 48
+BAR = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A column that stands on the axis or on the one below it."""
+
+    y: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Units of the drawing; `now` is the middle of the bars."""
+
+    line: str
+    now: float
+    new_places: Bar
+    refreshes: Bar
+    hours: list[tuple[float, str]]
+    amounts: list[tuple[float, str]]
+    bar_x: float
+    bar_width: int = BAR
+    left: int = LEFT
+    right: int = RIGHT
+    top: int = TOP
+    bottom: int = BOTTOM
+
+
+def chart(spending: Spending) -> Chart:
+    def y(weight: float) -> float:
+        part = min(1.0, weight / spending.budget)
+        return round(BOTTOM - (BOTTOM - TOP) * part, 1)
+
+    points = [f"{_x(step / STEPS)},{y(spending.line_at(step / STEPS))}" for step in range(STEPS + 1)]
+    others, all_spent, floor = y(spending.on_new_places), y(spending.spent), y(0)
+    now = _x(spending.part_of_day)
+    return Chart(
+        line=" ".join(points),
+        now=now,
+        new_places=Bar(others, round(floor - others, 1)),
+        refreshes=Bar(all_spent, round(others - all_spent, 1)),
+        hours=[(_x(hour / 24), f"{hour}:00") for hour in (0, 6, 12, 18, 24)],
+        amounts=[(y(spending.budget * part), f"{spending.budget * part:,.0f}") for part in (0, 0.5, 1)],
+        bar_x=now - BAR / 2,
+    )
+
+
+def _x(part_of_day: float) -> float:
+    return round(LEFT + (RIGHT - LEFT) * part_of_day, 1)

@@ -1,0 +1,68 @@
+"""What is spent of Open-Meteo's quota today, beside the line that refreshes keep to; pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from weather.budget.quota import line
+from weather.core.windows import WINDOW_SECONDS, BudgetWindow
+
+DAY_SECONDS = WINDOW_SECONDS["day"]
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """In Open-Meteo's weight; moments are unix seconds of the clock that the fleet shares, 0 for none."""
+
+    budget: int
+    spent: int
+    refreshed: int
+    left: Mapping[BudgetWindow, int]
+    now: float
+    closed_until: float = 0.0
+    paused_until: float = 0.0
+    failures: int = 0
+
+    @property
+    def on_new_places(self) -> int:
+        return max(0, self.spent - self.refreshed)
+
+    @property
+    def part_of_day(self) -> float:
+        return self.now % DAY_SECONDS / DAY_SECONDS
+
+    @property
+    def open_meteo(self) -> str:
+        """ok, paused while it wants to be left alone, or failing."""
+        if self.failures:
+            return "failing"
+        return "paused" if max(self.closed_until, self.paused_until) > self.now else "ok"
+
+    @property
+    def pause_seconds(self) -> float:
+        return max(0.0, max(self.closed_until, self.paused_until) - self.now)
+
+    def line_at(self, part_of_day: float) -> float:
+        """What may be spent by a part of the day (0 to 1) when refreshes go as far as the pace lets them."""
+        small = max(1.0, self.budget / 100)
+        shared_out = max(1, self.budget - self.on_new_places)
+        return min(self.on_new_places + small + shared_out * line(part_of_day), self.budget - small)
+
+
+def read(held: Mapping[str, float], budgets: Mapping[BudgetWindow, int], now: float) -> Spending:
+    """From the budget's hash in Redis (weather/budget/scripts.py); a window that is over is not spent yet."""
+    spent = {window: _spent(held, window, now) for window in WINDOW_SECONDS}
+    return Spending(
+        budget=budgets["day"],
+        spent=spent["day"],
+        refreshed=int(held.get("refreshed", 0)) if spent["day"] else 0,
+        left={window: max(0, budgets[window] - spent[window]) for window in WINDOW_SECONDS},
+        now=now,
+        closed_until=held.get("closed:until", 0.0),
+        paused_until=held.get("paused:until", 0.0),
+        failures=int(held.get("failures", 0)),
+    )
+
+
+def _spent(held: Mapping[str, float], window: BudgetWindow, now: float) -> int:
+    is_over = held.get(f"{window}:start", 0.0) + WINDOW_SECONDS[window] <= now
+    return 0 if is_over else int(held.get(f"{window}:spent", 0))

@@ -1,0 +1,149 @@
+"""What every request passes through on its way in and out."""
+
+import re
+import threading
+from collections.abc import Callable
+from functools import lru_cache
+from random import getrandbits
+from time import perf_counter, time
+from typing import Any, cast
+
+from django.conf import settings
+from django.core.exceptions import DisallowedHost
+from django.core.handlers.exception import convert_exception_to_response
+from django.http import HttpRequest, HttpResponsePermanentRedirect
+from django.http.request import split_domain_port, validate_host
+from django.http.response import HttpResponseBase
+from django.middleware.common import CommonMiddleware
+from django.utils.module_loading import import_string
+
+from weathernote.http import networks
+from weathernote.http.problems import Problem, respond
+from weathernote.telemetry import request_events
+from weathernote.telemetry.metrics import API_ROUTES, METHODS, route_of
+from weathernote.telemetry.request_events import Seen
+
+_SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
+
+#: Balancers, scrapers and edges ask by address, so these paths answer whatever `Host` says.
+HOST_FREE_PATHS = frozenset({"/health", "/metrics", "/internal/edge-counts"})
+
+STAFF_PATH = "/admin"
+BODILESS = (204, 304)
+
+Handler = Callable[[HttpRequest], HttpResponseBase]
+
+
+def request_id(get_response: Handler) -> Handler:
+    """Names each request: with the edge's X-Request-ID where it is a sane one, else with a new one. And tells of it."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        began = perf_counter()
+        given = request.META.get("HTTP_X_REQUEST_ID", "")
+        request.request_id = given if _SANE_REQUEST_ID.fullmatch(given) else f"{getrandbits(128):032x}"  # type: ignore[attr-defined]
+        response = get_response(request)
+        response.headers["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
+        request_events.saw(_seen(request, response, perf_counter() - began))
+        return response
+
+    return middleware
+
+
+def _seen(request: Any, response: HttpResponseBase, seconds: float) -> Seen:
+    client, method = getattr(request, "client", None), request.method
+    return Seen(
+        time(),
+        seconds,
+        route_of(request.path_info),
+        method if method in METHODS else "OTHER",
+        response.status_code,
+        request.request_id,
+        client.hash if client else "",
+        request_events.waited_seconds(),
+        "HTTP_X_COUNTED_BY" in request.META and _comes_from_an_edge(request),
+        *getattr(request, "place", ()),
+    )
+
+
+def _comes_from_an_edge(request: HttpRequest) -> bool:
+    return networks.has(settings.EDGE_ALLOWED_NETWORKS, request.META.get("REMOTE_ADDR", ""))
+
+
+class Common(CommonMiddleware):
+    """Django's own, but for the paths that answer whatever `Host` says, and answers that have no body."""
+
+    def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
+        if request.path_info in HOST_FREE_PATHS:
+            return None
+        return super().process_request(request)
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        finished = super().process_response(request, response)
+        if finished.status_code in BODILESS:
+            # 0 would be the length of the answer that a 304 stands for, and a 204 must name none (RFC 9110, 8.6).
+            finished.headers.pop("Content-Length", None)
+        return finished
+
+
+class Apart:
+    """Three ways in: the API's own, short one; settings.PAGE_MIDDLEWARE for pages; STAFF_MIDDLEWARE too for the admin.
+
+    A cookie must not touch a public answer, nor cost it anything.
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+        self.before_view: list[Callable[..., Any]] = []
+        self.staff = self._chain([*settings.PAGE_MIDDLEWARE, *settings.STAFF_MIDDLEWARE])
+        self.pages = self._chain(settings.PAGE_MIDDLEWARE)
+        # A database that hangs holds up whoever looks for a session: three of four threads never do.
+        self.staff_places = threading.BoundedSemaphore(max(2, settings.THREADS // 4))
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if route_of(request.path_info) in API_ROUTES:
+            return self._api(request)
+        return self._staff(request) if request.path_info.startswith(STAFF_PATH) else self.pages(request)
+
+    def process_view(self, request: HttpRequest, *view: Any) -> Any:
+        if not request.path_info.startswith(STAFF_PATH):
+            return None
+        return next((answer for step in self.before_view if (answer := step(request, *view))), None)
+
+    def _api(self, request: HttpRequest) -> HttpResponseBase:
+        _require_a_host(request)
+        response: Any = self.get_response(request)
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        if response.status_code not in BODILESS:
+            response.headers["Content-Length"] = str(len(response.content))
+        return response
+
+    def _staff(self, request: HttpRequest) -> HttpResponseBase:
+        if not self.staff_places.acquire(blocking=False):
+            return respond(request, Problem("overloaded", "Too many pages of staff at once.", retry_after_seconds=5))
+        try:
+            return self.staff(request)
+        finally:
+            self.staff_places.release()
+
+    def _chain(self, names: list[str]) -> Handler:
+        handler = self.get_response
+        for name in reversed(names):
+            middleware = import_string(name)(handler)
+            if name in settings.STAFF_MIDDLEWARE and hasattr(middleware, "process_view"):
+                self.before_view.insert(0, middleware.process_view)
+            handler = cast(Handler, convert_exception_to_response(middleware))
+        return handler
+
+
+def _require_a_host(request: HttpRequest) -> None:
+    host = request.META.get("HTTP_HOST")
+    if host is None:
+        request.get_host()  # by the server's own name
+    elif not _is_served(host, tuple(settings.ALLOWED_HOSTS)):
+        raise DisallowedHost("not a host that is served here")
+
+
+@lru_cache(maxsize=64)
+def _is_served(host: str, allowed: tuple[str, ...]) -> bool:
+    domain, _ = split_domain_port(host)
+    return bool(domain) and validate_host(domain, allowed)

@@ -1,0 +1,37 @@
+"""What paths that are only read say to other methods: the one error shape, and to OPTIONS what is allowed."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+from weathernote.http import problems
+
+METHODS = "GET, HEAD, OPTIONS"
+
+View = Callable[..., HttpResponseBase]
+
+
+def read_only(view: View) -> View:
+    """`view` for GET and HEAD, and nothing for other methods."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.method in ("GET", "HEAD"):
+            return view(request, *args, **kwargs)
+        if request.method == "OPTIONS":
+            return what_is_allowed()
+        response = problems.respond(request, problems.method_not_allowed(request.method))
+        response["Allow"] = METHODS
+        return response
+
+    return guarded
+
+
+def what_is_allowed() -> HttpResponse:
+    """The answer to OPTIONS."""
+    response = HttpResponse(status=204, headers={"Allow": METHODS})
+    del response["Content-Type"]
+    return response

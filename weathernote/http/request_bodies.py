@@ -1,0 +1,184 @@
+"""The bodies of requests: read whole before anything looks at them, few at a time and within a deadline.
+
+A thread of the server is held for as long as a body is on its way: granian gives no way to end a read, nor to answer
+while another thread reads. So few threads may read, and paths that need no body get none.
+"""
+
+import os
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import BytesIO
+from pathlib import Path
+from tempfile import SpooledTemporaryFile
+from time import monotonic
+from typing import IO, Any, NamedTuple, Self
+
+from django.conf import settings
+
+from weathernote.http.problems import Problem, invalid_parameters
+
+#: The edge's own bound for staff's forms.
+LARGEST_BYTES = 8 * 2**20
+#: From the first byte to the last.
+DEADLINE_SECONDS = 10
+#: From a form's first byte to its answer, for whatever is done while the sender waits: a balancer waits for 20 s.
+ANSWER_SECONDS = 15
+#: Longer than any answer takes, shorter than idle connections live: a client silent for so long waits for nothing.
+SILENT_SECONDS = 20
+
+_BEGAN = "weathernote.began"
+_AT_ONCE_BYTES = 256
+_WAITED_SECONDS = 0.001
+_LOOK_SECONDS = 2
+# In Linux' `struct tcp_info`: milliseconds since data was last sent and received, and how many segments of it were.
+_LAST_SENT, _LAST_RECEIVED, _SEGMENTS_RECEIVED, _SEGMENTS_SENT, _TCP_INFO_BYTES = 44, 52, 152, 156, 160
+_OPEN_FILES = Path("/proc/self/fd")
+
+#: How many threads may read staff's forms; the other threads serve weather.
+FORMS = threading.BoundedSemaphore(max(1, min(8, settings.THREADS // 4)))
+#: How many may read an edge's counts, which slow forms must not keep out.
+EDGE_COUNTS = threading.BoundedSemaphore(max(1, min(4, settings.THREADS // 8)))
+
+
+def nothing() -> IO[bytes]:
+    """The body of a request that may have none."""
+    return BytesIO()
+
+
+def whole(environ: dict[str, Any], readers: threading.BoundedSemaphore) -> IO[bytes]:
+    """The request's body; a Problem where it is too long, is too slow, ends too soon, or too many are read at once."""
+    environ[_BEGAN] = monotonic()
+    length = _length(environ.get("CONTENT_LENGTH"))
+    if not length:
+        return nothing()
+    if length > LARGEST_BYTES:
+        raise _wrong(f"has more than {LARGEST_BYTES // 2**20} MB")
+    if not readers.acquire(blocking=False):
+        text = "Too many forms are sent at once; come again in 10 s."
+        raise Problem("overloaded", text, retry_after_seconds=DEADLINE_SECONDS)
+    try:
+        with _reading_ends(environ.get("REMOTE_ADDR", "")):
+            return _read(environ["wsgi.input"], length)
+    finally:
+        readers.release()
+
+
+def seconds_left(environ: dict[str, Any]) -> float:
+    """Of ANSWER_SECONDS, for what is done after the body has come."""
+    now = monotonic()
+    return float(environ.get(_BEGAN, now)) + ANSWER_SECONDS - now
+
+
+def _length(given: str | None) -> int:
+    # As Django has it: a body whose length is not told is none.
+    return int(given) if given and given.isascii() and given.isdecimal() and len(given) < 20 else 0
+
+
+def _read(source: Any, length: int) -> IO[bytes]:
+    body: IO[bytes] = SpooledTemporaryFile(settings.FILE_UPLOAD_MAX_MEMORY_SIZE)  # noqa: SIM115 - the request's, as long as it lives
+    began = before = monotonic()
+    left, piece = length, 1
+    while left:
+        # It comes back with so many bytes and no fewer: one at a time where one had to be waited for, and after each
+        # the deadline is checked. A piece that stops halfway is ended from outside, see below.
+        part = source.read(min(piece, left))
+        now = monotonic()
+        if now - began > DEADLINE_SECONDS:
+            raise _wrong(f"did not come within {DEADLINE_SECONDS} s")
+        if not part:
+            raise _wrong("ended too soon")
+        body.write(part)
+        left -= len(part)
+        piece = 1 if now - before > _WAITED_SECONDS else _AT_ONCE_BYTES
+        before = now
+    body.seek(0)
+    return body
+
+
+def _wrong(detail: str) -> Problem:
+    return invalid_parameters([("body", detail)])
+
+
+# ── reads that do not come back ───────────────────────────────────────────────────────────────────
+
+
+@contextmanager
+def _reading_ends(address: str) -> Iterator[None]:
+    """Ends the read at the deadline, or when the client falls silent, by shutting its connection for reading."""
+    is_read = threading.Event()
+    threading.Thread(target=_watch, args=(is_read, address), daemon=True, name="body-watch").start()
+    try:
+        yield
+    finally:
+        is_read.set()
+
+
+def _watch(is_read: threading.Event, address: str) -> None:
+    # granian does not tell the client's port, and an edge has many connections from one address. The one whose body is
+    # read is known by its traffic: data keeps coming, for as long as the deadline, and nothing is sent.
+    unanswered: dict[object, float] = {}
+    while not is_read.wait(_LOOK_SECONDS):
+        now, before, unanswered = monotonic(), unanswered, {}
+        for connection in _connections_of(address):
+            with connection, suppress(OSError):
+                traffic = _Traffic.of(connection)
+                lasts_seconds = 0.0
+                if traffic.is_unanswered:
+                    key = connection.getpeername(), traffic.segments_sent
+                    unanswered[key] = before.get(key, now)
+                    lasts_seconds = now - unanswered[key]
+                # Where nothing has come since, the request was whole, and its answer takes long.
+                is_overdue = lasts_seconds >= DEADLINE_SECONDS and traffic.received_ago_seconds < lasts_seconds
+                if is_overdue or traffic.silent_seconds >= SILENT_SECONDS:
+                    connection.shutdown(socket.SHUT_RD)
+
+
+class _Traffic(NamedTuple):
+    """What the system tells of a connection's data."""
+
+    sent_ago_seconds: float
+    received_ago_seconds: float
+    segments_received: int
+    segments_sent: int
+
+    @classmethod
+    def of(cls, connection: socket.socket) -> Self:
+        told = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
+        sent_ago, received_ago, received, sent = (
+            struct.unpack_from("=I", told, at)[0]
+            for at in (_LAST_SENT, _LAST_RECEIVED, _SEGMENTS_RECEIVED, _SEGMENTS_SENT)
+        )
+        return cls(sent_ago / 1000, received_ago / 1000, received, sent)
+
+    @property
+    def silent_seconds(self) -> float:
+        return min(self.sent_ago_seconds, self.received_ago_seconds)
+
+    @property
+    def is_unanswered(self) -> bool:
+        is_first = bool(self.segments_received) and not self.segments_sent
+        return is_first or self.received_ago_seconds < self.sent_ago_seconds
+
+
+def _connections_of(address: str) -> Iterator[socket.socket]:
+    """Copies of this process's connections to an address; nothing where the system does not tell (macOS)."""
+    if not _OPEN_FILES.exists():
+        return
+    for file in list(_OPEN_FILES.iterdir()):
+        with suppress(OSError):  # closed meanwhile
+            if file.is_socket():
+                connection = socket.socket(fileno=os.dup(int(file.name)))
+                if _is_of(connection, address):
+                    yield connection
+                else:
+                    connection.close()
+
+
+def _is_of(connection: socket.socket, address: str) -> bool:
+    with suppress(OSError, IndexError):
+        served = connection.getsockname()[1] == settings.PORT
+        return served and connection.getpeername()[0].removeprefix("::ffff:") == address.removeprefix("::ffff:")
+    return False

@@ -1,0 +1,171 @@
+"""Redis and what happens when it is gone: said here, and nowhere else.
+
+Callers hand commands to `ask` and get a reply for each: what Redis said, or the RedisDown that stands
+for it. A method that cannot go on without its reply lets RedisDown rise, and `without_redis` on the
+line above its name states what the method then returns. One server or a cluster: nobody above knows.
+"""
+
+import functools
+import hashlib
+import logging
+import os
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, ParamSpec, TypeVar
+
+from django.core.cache import caches
+from redis import exceptions
+
+from weathernote.redis.cache_backend import Connections
+from weathernote.redis.cluster import Cluster
+from weathernote.redis.connection import Reply
+from weathernote.redis.node import Command, Node, RedisDown, note_lost, on_lost
+
+__all__ = ["Command", "RedisDown", "Reply", "Script", "ask", "each", "on_lost", "script", "value", "without_redis"]
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def ask(*commands: Command) -> list[Reply]:
+    """A reply for each command, in one round trip; RedisDown or a ResponseError stands where one failed.
+
+    An outage raises nothing. What was sent once is not sent again, but for scripts that the server did
+    not know: those did not run, and run after the others. One timeout counts for all of the replies, so
+    a batch is a few hundred commands.
+    """
+    if not commands:
+        return []
+    server = _server or _connected()
+    replies = server.exchange(commands)
+    for reply in replies:
+        if isinstance(reply, exceptions.ResponseError):
+            return _settled(server, commands, replies)
+    return replies
+
+
+def each(*command: str | bytes | int | float) -> dict[str, Reply]:
+    """What each server (each master of a cluster) replies to one command, by the server's name."""
+    return (_server or _connected()).each(command)
+
+
+def value(reply: Reply) -> Reply:
+    """What Redis said; raises RedisDown where it said nothing or refused."""
+    if isinstance(reply, exceptions.ResponseError):
+        raise RedisDown(str(reply)) from reply
+    if isinstance(reply, RedisDown):
+        raise reply
+    return reply
+
+
+def without_redis(
+    *, returns: Any = None, instead: Callable[..., Any] | None = None
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """States what happens while Redis is gone: the method `returns` a value, or `instead` is called like it."""
+
+    def decorate(method: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(method)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+            try:
+                return method(*args, **kwargs)
+            except RedisDown:
+                return instead(*args, **kwargs) if instead else returns
+
+        return guarded
+
+    return decorate
+
+
+# ── scripts ───────────────────────────────────────────────────────────────────────────────────────
+
+_script_texts: dict[str | bytes | int | float, str] = {}
+
+
+class Script:
+    """A Lua script. Called with its key, or keys under one hash tag, and arguments, it gives the command for `ask`."""
+
+    def __init__(self, text: str) -> None:
+        self.sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+        _script_texts[self.sha] = text
+
+    def __call__(self, keys: str | tuple[str, ...], *arguments: str | bytes | int | float) -> Command:
+        if isinstance(keys, str):
+            return ("EVALSHA", self.sha, 1, keys, *arguments)
+        return ("EVALSHA", self.sha, len(keys), *keys, *arguments)
+
+
+def script(text: str) -> Script:
+    """A Lua script, sent by its hash; where the server does not know it yet, `ask` sends the text."""
+    return Script(text)
+
+
+def _settled(server: Node | Cluster, commands: Sequence[Command], replies: list[Reply]) -> list[Reply]:
+    """The replies once more, after the scripts that a server did not know were sent to it in full."""
+    unknown = [
+        at
+        for at, reply in enumerate(replies)
+        if isinstance(reply, exceptions.NoScriptError) and commands[at][1] in _script_texts
+    ]
+    if unknown:
+        again = server.exchange([("EVAL", _script_texts[commands[at][1]], *commands[at][2:]) for at in unknown])
+        for at, reply in zip(unknown, again, strict=True):
+            replies[at] = reply
+    for reply in replies:
+        if isinstance(reply, exceptions.ResponseError):
+            note_lost("refused", 1)
+            _tell_once(reply.status_code or str(reply).partition(" ")[0])
+    return replies
+
+
+@functools.lru_cache(maxsize=64)
+def _tell_once(kind: str) -> None:
+    log.warning("Redis refuses commands: %s", kind)
+
+
+# ── servers ───────────────────────────────────────────────────────────────────────────────────────
+
+_server: Node | Cluster | None = None
+_making = threading.Lock()  # for assignments: a connection is made by the thread that will use it
+
+
+def _connected() -> Node | Cluster:
+    global _server
+    with _making:
+        if _server is None:
+            client: Any = caches["default"].client  # type: ignore[attr-defined]  # django-redis' own
+            _server = client.connection_factory.server(client._server[0])
+        return _server
+
+
+def states() -> list[tuple[str, bool]]:
+    """The servers that keys are asked of, and whether the breaker of each is open."""
+    masters = (_server or _connected()).masters()
+    return [(node.name, node.breaker.is_open) for node in masters] or [("cluster", True)]
+
+
+def is_down() -> bool:
+    """Whether a server fails to answer a PING; its breaker makes that quick while it is known to be down."""
+    replies = each("PING")
+    return not replies or any(isinstance(reply, Exception) for reply in replies.values())
+
+
+def reset() -> None:
+    """Forgets the connections and breakers: for tests, which change servers."""
+    if _server is not None:
+        _server.close()
+    for cluster in Connections.clusters.values():
+        cluster.close()
+    _disown()
+
+
+def _disown() -> None:
+    global _server, _making
+    _making = threading.Lock()
+    _server = None
+    Connections.clusters.clear()
+
+
+# The connections of a process that forks are not its child's to use, nor to close, nor are its threads there.
+os.register_at_fork(after_in_child=_disown)

@@ -1,0 +1,224 @@
+"""Redis Cluster: redis-py's map of it, kept up in a thread of its own, and a Node for each master that is asked.
+
+A shard that is gone costs its own slots their replies and nobody else anything; the operator's part of
+that is `cluster-require-full-coverage no`. Only masters are asked: counts must be exact.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from time import monotonic
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from redis import exceptions
+from redis.backoff import NoBackoff
+from redis.cluster import ClusterNode, RedisCluster
+from redis.crc import key_slot
+from redis.retry import Retry
+
+from weathernote.redis.connection import Reply
+from weathernote.redis.node import BROKEN, Command, Node, RedisDown, note_lost
+from weathernote.redis.resolver import NamedConnection, Names
+
+log = logging.getLogger(__name__)
+
+SCHEME = "redis+cluster"
+DEFAULT_PORT = 6379
+
+# The map is asked for at most this often, and this often while something is amiss: a promoted replica is found soon.
+_PAUSE_SECONDS = 0.5
+_FIRST_PAUSE_SECONDS = 0.1
+_FIRST_MAP_SECONDS = 1.0
+# For the operator's host names, all together: half of what the first requests wait.
+_LOOKUP_SECONDS = 0.5
+# Otherwise now and then, so that a fleet of nodes that were replaced one by one is never lost sight of.
+_REST_SECONDS = 60
+# To a slot's new place, and once more where it moves at that moment.
+_REDIRECTS = 2
+
+_SCRIPTS = frozenset(("EVAL", "EVALSHA"))
+_NO_MAP = (*BROKEN, exceptions.RedisClusterException, LookupError, TypeError)
+
+# The place of a command among all that were asked; None for one whose reply nobody wants.
+_Job = tuple[int | None, Command]
+
+
+class Cluster:
+    """Sends each command to the master of its first key; of many masters none waits for another."""
+
+    def __init__(self, url: str, options: dict[str, Any]) -> None:
+        self._hosts = list(hosts(url))
+        self._options = options | credentials(url)
+        self._names = Names()
+        self._redis_py: RedisCluster | None = None
+        self._nodes: dict[str, Node] = {}
+        self._lock = threading.Lock()  # for a few assignments, never while anyone is asked
+        self._stale = threading.Event()
+        self._tried = threading.Event()
+        self._closed = threading.Event()
+        threading.Thread(target=self._keep_map, name="redis-cluster-map", daemon=True).start()
+
+    def exchange(self, commands: Sequence[Command]) -> list[Reply]:
+        """A reply for each command. A slot that moved is followed: the command did not run where it was."""
+        replies: list[Reply] = [None] * len(commands)
+        jobs: dict[Node, list[_Job]] = {}
+        for index, command in enumerate(commands):
+            owner = self._owner(command)
+            if isinstance(owner, RedisDown):
+                replies[index] = owner
+            else:
+                jobs.setdefault(owner, []).append((index, command))
+        for _ in range(1 + _REDIRECTS):
+            self._send_all_then_read(jobs, replies)
+            jobs = self._redirected(commands, replies)
+            if not jobs:
+                break
+        return replies
+
+    def each(self, command: Command) -> dict[str, Reply]:
+        """What every master replies to one command."""
+        nodes = self.masters()
+        replies: list[Reply] = [None] * len(nodes)
+        self._send_all_then_read({node: [(index, command)] for index, node in enumerate(nodes)}, replies)
+        return {node.name: reply for node, reply in zip(nodes, replies, strict=True)}
+
+    def masters(self) -> list[Node]:
+        redis_py = self._map()
+        return [self._node(master.name) for master in redis_py.get_primaries()] if redis_py else []
+
+    def client(self) -> RedisCluster:
+        """redis-py's own client, the one of this process, for Django's cache and for a shell."""
+        redis_py = self._map()
+        if redis_py is None:
+            raise exceptions.ConnectionError("no node of the cluster answers")
+        return redis_py
+
+    def close(self) -> None:
+        self._closed.set()
+        self._stale.set()
+        for node in list(self._nodes.values()):
+            node.close()
+
+    # ── commands ──────────────────────────────────────────────────────────────────────────────────
+
+    def _send_all_then_read(self, jobs: dict[Node, list[_Job]], replies: list[Reply]) -> None:
+        # Whoever needs a handshake first comes last, so that the others have their commands meanwhile.
+        order = sorted(jobs.items(), key=lambda job: not job[0].is_connected) if len(jobs) > 1 else jobs.items()
+        sent = [(node, mine, node.send([command for _, command in mine])) for node, mine in order]
+        for node, mine, link in sent:
+            for (index, _), reply in zip(mine, node.receive(link, len(mine)), strict=True):
+                if index is not None:
+                    replies[index] = reply
+                if isinstance(reply, exceptions.AskError) and not reply.host:
+                    reply.host = node.name.rpartition(":")[0]  # `MOVED 7 :6379` means the host that says it
+            if node.breaker.is_open:
+                self._stale.set()
+
+    def _redirected(self, commands: Sequence[Command], replies: list[Reply]) -> dict[Node, list[_Job]]:
+        jobs: dict[Node, list[_Job]] = {}
+        for index, reply in enumerate(replies):
+            if isinstance(reply, exceptions.AskError):
+                queue = jobs.setdefault(self._node(f"{reply.host}:{reply.port}"), [])
+                if isinstance(reply, exceptions.MovedError):
+                    self._note_move(reply)
+                else:
+                    queue.append((None, ("ASKING",)))
+                queue.append((index, commands[index]))
+            elif isinstance(reply, exceptions.ClusterDownError):
+                self._stale.set()
+        return jobs
+
+    def _owner(self, command: Command) -> Node | RedisDown:
+        redis_py = self._redis_py or self._map()
+        try:
+            if redis_py is None:
+                raise LookupError
+            if len(command) < 2:  # PING, TIME: any node will do
+                return min(self.masters(), key=lambda node: node.breaker.is_open)
+            key = command[3] if command[0] in _SCRIPTS else command[1]
+            slot = key_slot(key if isinstance(key, bytes) else str(key).encode())
+            # Read without redis-py's lock: a new map replaces the old one as a whole.
+            return self._node(redis_py.nodes_manager.slots_cache[slot][0].name)
+        except (LookupError, ValueError):
+            note_lost("unowned", 1)
+            self._stale.set()
+            return RedisDown("cluster: no node is known for the slot")
+
+    def _node(self, name: str) -> Node:
+        node = self._nodes.get(name)
+        if node is None:
+            with self._lock:
+                node = self._nodes.setdefault(name, Node(name, self._connection_to(name)))
+        return node
+
+    def _connection_to(self, name: str) -> Callable[[], NamedConnection]:
+        host, _, port = name.rpartition(":")
+        return lambda: NamedConnection(names=self._names, host=host, port=int(port), **self._options)
+
+    # ── the map ───────────────────────────────────────────────────────────────────────────────────
+
+    def _map(self) -> RedisCluster | None:
+        if self._redis_py is None:
+            # The first requests of a process wait until the first attempt is over; after it nobody waits.
+            self._tried.wait(_FIRST_MAP_SECONDS)
+        return self._redis_py
+
+    def _note_move(self, moved: exceptions.MovedError) -> None:
+        self._stale.set()
+        with suppress(LookupError):  # a slot that had no node: the new map has it
+            if self._redis_py:
+                self._redis_py.nodes_manager.move_slot(moved)
+
+    def _keep_map(self) -> None:
+        while not self._closed.is_set():
+            self._stale.clear()
+            try:
+                self._refresh()
+            except _NO_MAP as error:
+                if not self._tried.is_set():
+                    log.warning("Redis cluster: no node answers with its map (%s).", type(error).__name__)
+            self._tried.set()
+            self._closed.wait(_PAUSE_SECONDS if self._redis_py else _FIRST_PAUSE_SECONDS)
+            if self._redis_py and not any(node.breaker.is_open for node in list(self._nodes.values())):
+                self._stale.wait(_REST_SECONDS)
+
+    def _refresh(self) -> None:
+        if self._redis_py is None:
+            self._redis_py = RedisCluster(
+                startup_nodes=[ClusterNode(host, port) for host, port in self._startup_places()],
+                require_full_coverage=False,
+                retry=Retry(NoBackoff(), 0),
+                **self._options,
+            )
+        else:
+            # The nodes that were found; if all of those are gone, the ones that the operator named.
+            places = list(self._startup_places())
+            self._redis_py.nodes_manager.initialize(places, disconnect_startup_nodes_pools=False)
+        masters = {master.name for master in self._redis_py.get_primaries()}
+        with self._lock:
+            gone = [self._nodes.pop(name) for name in self._nodes.keys() - masters]
+        for node in gone:
+            node.close()
+
+    def _startup_places(self) -> Iterator[tuple[str, int]]:
+        """Address and port of the nodes that the operator named, as far as their names are known."""
+        ends = monotonic() + _LOOKUP_SECONDS
+        for host, port in self._hosts:
+            with suppress(OSError):
+                for address in self._names.addresses(host, max(0.0, ends - monotonic())):
+                    yield address, port
+
+
+def hosts(url: str) -> Iterator[tuple[str, int]]:
+    """The host and port pairs of `redis+cluster://[user:password@]host:port,host:port`."""
+    for place in url.partition("://")[2].rpartition("@")[2].split(","):
+        parts = urlsplit(f"//{place}")
+        yield parts.hostname or "", parts.port or DEFAULT_PORT
+
+
+def credentials(url: str) -> dict[str, str]:
+    user, _, password = url.partition("://")[2].rpartition("@")[0].partition(":")
+    told = {"username": unquote(user), "password": unquote(password)}
+    return {name: word for name, word in told.items() if word}

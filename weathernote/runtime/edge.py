@@ -1,0 +1,148 @@
+"""`make edge`: nginx before two instances on one machine, with a certificate that this machine made itself."""
+
+import os
+import pwd
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import requests
+from django.conf import settings
+
+from weathernote.runtime import database, edge_configuration, local_servers, nginx
+from weathernote.runtime import serve as serving
+from weathernote.runtime.edge_configuration import Edge
+from weathernote.runtime.local_servers import LocalServerError
+from weathernote.runtime.nginx import Nginx
+
+INSTANCES = 2
+_GRACE_SECONDS = 20
+
+
+def serve(*, say: Callable[[str], None]) -> None:
+    """Serves until SIGTERM or Ctrl-C; LocalServerError if something does not start or ends by itself."""
+    for port, name in ((settings.EDGE_PORT, "EDGE_PORT"), (settings.EDGE_HTTP_PORT, "EDGE_HTTP_PORT")):
+        local_servers.require_free_port(settings.HOST, port, f"choose another with {name}.")
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, serving.interrupt)
+    found = nginx.find()
+    with suppress(KeyboardInterrupt), ExitStack() as stack:
+        folder, lock = stack.enter_context(local_servers.held_folder(settings.RUN_DIR / f"edge-{settings.EDGE_PORT}"))
+        redis_url = settings.REDIS_URL
+        if not settings.REDIS_URL_IS_GIVEN:
+            redis_url = stack.enter_context(local_servers.redis_server(folder, lock))
+        database.prepare(demo=False, say=say)
+        ports = stack.enter_context(_instances(folder, lock, redis_url))
+        configuration = edge_configuration.render(_edge(folder, ports, found))
+        command = [found.binary, "-p", str(folder), "-c", str(configuration), "-g", "daemon off;"]
+        running = stack.enter_context(local_servers.kept(command, lock=lock, grace_seconds=_GRACE_SECONDS))
+        local_servers.wait_until(
+            _answers, running, f"nginx did not start: its lines above and {folder / 'error.log'} say why."
+        )
+        _greet(folder, say)
+        code = running.wait()
+        raise LocalServerError(f"nginx ended by itself (exit code {code}): {folder / 'error.log'} says why.")
+
+
+def _edge(folder: Path, ports: list[int], found: Nginx) -> Edge:
+    certificate, key = _certificate(folder)
+    return Edge(
+        folder=folder,
+        names=tuple(settings.ALLOWED_HOSTS),
+        instances=tuple(f"127.0.0.1:{port}" for port in ports),
+        certificate=certificate,
+        certificate_key=key,
+        listen_https=_listen(settings.EDGE_PORT),
+        listen_http=_listen(settings.EDGE_HTTP_PORT),
+        https_port=settings.EDGE_PORT,
+        acme_folder=folder / "acme",
+        staff_networks=tuple(settings.EDGE_STAFF_NETWORKS),
+        load_modules=found.load_modules,
+        spares_connections=found.spares_connections,
+        user=pwd.getpwuid(0).pw_name if os.geteuid() == 0 else "",  # else nobody, who may not read here
+        address_requests=settings.EDGE_ADDRESS_REQUESTS,
+    )
+
+
+def _listen(port: int) -> str:
+    return f"[{settings.HOST}]:{port}" if ":" in settings.HOST else f"{settings.HOST}:{port}"
+
+
+def _certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate for this machine's names and its key, made once and kept for their owner's eyes alone."""
+    certificate, key = folder / "certificate.pem", folder / "certificate.key"
+    if not (certificate.exists() and key.exists()):
+        try:
+            import trustme
+        except ImportError:
+            raise LocalServerError("To make a certificate, install requirements-dev.txt.") from None
+        made = trustme.CA().issue_cert("localhost", "127.0.0.1", "::1")
+        key.touch(mode=0o600)
+        key.write_bytes(made.private_key_pem.bytes())
+        certificate.write_bytes(b"".join(part.bytes() for part in made.cert_chain_pems))
+    return certificate, key
+
+
+@contextmanager
+def _instances(folder: Path, lock: int, redis_url: str) -> Iterator[list[int]]:
+    """Instances on free ports, that run as long as the block; their lines go to a file each."""
+    workers = os.environ.get("WORKERS") or str(max(1, settings.WORKERS // INSTANCES))
+    variables = os.environ | {"REDIS_URL": redis_url, "HOST": "127.0.0.1", "WORKERS": workers}
+    variables |= {"TRUSTED_PROXY_COUNT": "1", "MIGRATE": "0"}
+    with ExitStack() as stack:
+        ports = _free_ports(INSTANCES)
+        logs = [folder / f"instance-{number}.log" for number in range(1, INSTANCES + 1)]
+        running = [
+            stack.enter_context(_instance(lock, log, variables | {"PORT": str(port)}))
+            for log, port in zip(logs, ports, strict=True)
+        ]
+        for process, log, port in zip(running, logs, ports, strict=True):
+            local_servers.wait_until(partial(_is_healthy, port), process, f"An instance did not start: {log} says why.")
+        yield ports
+
+
+@contextmanager
+def _instance(lock: int, log: Path, variables: dict[str, str]) -> Iterator[subprocess.Popen[Any]]:
+    command = [sys.executable, "manage.py", "serve"]
+    with (
+        log.open("wb") as output,
+        local_servers.kept(command, lock=lock, grace_seconds=_GRACE_SECONDS, stdout=output, env=variables) as process,
+    ):
+        yield process
+
+
+def _free_ports(count: int) -> list[int]:
+    """Different ones: each is held until all are found."""
+    with ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
+
+
+def _is_healthy(port: int) -> bool:
+    return bool(requests.get(f"http://127.0.0.1:{port}/health", timeout=5).ok)
+
+
+def _answers() -> bool:
+    socket.create_connection((settings.HOST, settings.EDGE_PORT), timeout=1).close()
+    return True
+
+
+def _base() -> str:
+    host = f"[{settings.HOST}]" if ":" in settings.HOST else settings.HOST
+    return f"https://{host}:{settings.EDGE_PORT}"
+
+
+def _greet(folder: Path, say: Callable[[str], None]) -> None:
+    base = _base()
+    serving.speak_of_open_meteo(say)
+    say(f"Serving on {base} (docs: {base}/api/v1/docs), with a certificate made here, before {INSTANCES} instances")
+    say(f"Logs, cache and configuration: {folder}")
+    say(f"Try: curl -ki '{base}/api/v1/weather?lat=40.7128&lon=-74.0060'")

@@ -1,0 +1,140 @@
+"""Fills in nginx's configuration from the service's own settings, so that the edge keeps to the same numbers.
+
+The templates stand in deploy/nginx/; `${NAME}` in capitals is filled in, nginx's own `$names` are left alone.
+"""
+
+import json
+import math
+import re
+import resource
+import shutil
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+
+from blake3 import blake3
+from django.conf import settings
+
+TEMPLATES = Path(__file__).resolve().parents[2] / "deploy" / "nginx"
+_PLACE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
+#: Descriptors for a connection on either side, and some for files of the cache.
+_DESCRIPTORS_OF_A_CONNECTION = 3
+MOST_CONNECTIONS = 10_240
+_MOST_OF_LIMIT_CONN = 65_535
+#: There where Linux has IPv6.
+_IPV6 = Path("/proc/net/if_inet6")
+
+
+@dataclass(frozen=True)
+class Edge:
+    """An edge: where it listens, what it stands before, and how fast one address may be.
+
+    `folder` takes the configuration, the logs and the cache; `instances` are `host:port`.
+    """
+
+    folder: Path
+    names: tuple[str, ...]
+    instances: tuple[str, ...]
+    certificate: Path
+    certificate_key: Path
+    listen_https: str = "443"
+    listen_http: str = "80"
+    https_port: int = 443
+    acme_folder: Path = Path("/var/www/acme")
+    staff_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    load_modules: str = ""
+    spares_connections: bool = False
+    user: str = ""
+    resolver: str = ""
+    address_requests: int = 1000
+    error_log_level: str = "alert"
+    hand_seconds: int = 5
+    cache_size: str = "1g"
+
+
+def render(edge: Edge) -> Path:
+    """Writes the whole configuration into the edge's folder; the file to start nginx with."""
+    for name in ("cache", "temp"):
+        (edge.folder / name).mkdir(parents=True, exist_ok=True)
+    values = _values(edge)
+    for template in TEMPLATES.glob("*.conf.template"):
+        (edge.folder / template.stem).write_text(filled_in(template.read_text(), values))
+    for plain in TEMPLATES.glob("*.conf"):
+        shutil.copyfile(plain, edge.folder / plain.name)
+    limits = edge.folder / "limits.json"
+    limits.touch(mode=0o600)  # it holds what the hash of clients is keyed with
+    limits.chmod(0o600)
+    limits.write_text(json.dumps(_limits(edge)))
+    return edge.folder / "nginx.conf"
+
+
+def filled_in(template: str, values: dict[str, str]) -> str:
+    """The template with its `${NAME}`s filled in; KeyError for one that has no value."""
+    return _PLACE.sub(lambda place: values[place[1]], template)
+
+
+def _values(edge: Edge) -> dict[str, str]:
+    _, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
+    descriptors = min(allowed, MOST_CONNECTIONS * _DESCRIPTORS_OF_A_CONNECTION)
+    connections = descriptors // _DESCRIPTORS_OF_A_CONNECTION
+    return {
+        "FOLDER": str(edge.folder),
+        "NJS": str(TEMPLATES / "njs"),
+        # Django's word for every host is none of nginx's.
+        "NAMES": "~." if "*" in edge.names else " ".join(edge.names),
+        "LISTEN_HTTP": edge.listen_http,
+        "LISTEN_HTTPS": edge.listen_https,
+        **_listen_on_ipv6(edge),
+        "HTTPS_PORT": "" if edge.https_port == 443 else f":{edge.https_port}",
+        "INSTANCES": "\n".join(_servers(edge.instances)),
+        "CERTIFICATE": str(edge.certificate),
+        "CERTIFICATE_KEY": str(edge.certificate_key),
+        "ACME": str(edge.acme_folder),
+        "STAFF": "\n".join([f"        allow {network};" for network in edge.staff_networks] + ["        deny all;"]),
+        "USER": f"user {edge.user};" if edge.user else "",
+        "LOAD_MODULES": edge.load_modules,
+        "SPARED": "keepalive_min_timeout 20s;" if edge.spares_connections else "",
+        "RESOLVER": f"resolver {edge.resolver};" if edge.resolver else "",
+        "OPEN_FILES": str(descriptors),
+        "WORKER_CONNECTIONS": str(connections),
+        "OPEN_CELLS": str(descriptors // 5 // _DESCRIPTORS_OF_A_CONNECTION),
+        "ERROR_LOG_LEVEL": edge.error_log_level,
+        "ADDRESS_REQUESTS": str(edge.address_requests),
+        "ADDRESS_BURST": str(max(1, edge.address_requests // 2)),
+        "ADDRESS_CONNECTIONS": str(min(edge.address_requests, _MOST_OF_LIMIT_CONN)),
+        "REQUESTS": str(settings.RATE_LIMIT_REQUESTS),
+        "WINDOW_SECONDS": str(settings.RATE_LIMIT_WINDOW_SECONDS),
+        "READ_TIMEOUT": str(math.ceil(settings.UPSTREAM_TIMEOUT_SECONDS) + 3),
+        "CACHE_SIZE": edge.cache_size,
+        "CORS_ORIGIN": "*" if settings.API_CORS else "",
+        "HAND_SECONDS": str(edge.hand_seconds),
+    }
+
+
+def _listen_on_ipv6(edge: Edge) -> dict[str, str]:
+    """Where a port alone is named, nginx would listen on IPv4 alone; without IPv6 here it could not listen at all."""
+    http = f"listen [::]:{edge.listen_http}" if _IPV6.exists() and edge.listen_http.isdecimal() else ""
+    https = f"listen [::]:{edge.listen_https} ssl" if _IPV6.exists() and edge.listen_https.isdecimal() else ""
+    both = f"{http} default_server; {https} default_server;" if http and https else ""
+    return {
+        "LISTEN_HTTP_TOO": http and f"{http};",
+        "LISTEN_HTTPS_TOO": https and f"{https};",
+        "LISTEN_DEFAULT_TOO": both,
+    }
+
+
+def _servers(instances: tuple[str, ...]) -> list[str]:
+    """Each twice: where all have just failed, they are asked all the same, and nobody is refused unasked."""
+    kinds = ("max_fails=2 fail_timeout=2s", "max_fails=0 backup")
+    return [f"        server {one} {kind};" for kind in kinds for one in instances]
+
+
+def _limits(edge: Edge) -> dict[str, object]:
+    """What the edge's JavaScript wants to know; edges of one secret name a client alike."""
+    secret = settings.RATE_LIMIT_HASH_KEY
+    return {
+        "requests": settings.RATE_LIMIT_REQUESTS,
+        "window_seconds": settings.RATE_LIMIT_WINDOW_SECONDS,
+        "hash_key": blake3(secret.encode()).hexdigest(length=8) if secret else "",
+        "instances": edge.instances,
+    }

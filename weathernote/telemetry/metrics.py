@@ -83,7 +83,7 @@ ANSWERED_FROM_MEMORY = Counter(
 # ── Open-Meteo ────────────────────────────────────────────────────────────────────────────────────
 OPEN_METEO_CALLS = Counter(
     "weathernote_open_meteo_calls",
-    "Calls to Open-Meteo by outcome: ok, rejected (a place), refused (429), failed, nonsense, retried",
+    "Calls to Open-Meteo by outcome: ok, rejected (a place), refused (429), failed, invalid_response, retried",
     ["outcome"],
 )
 OPEN_METEO_WEIGHT = Counter("weathernote_open_meteo_weight", "What those calls weighed in Open-Meteo's quota")
@@ -126,7 +126,7 @@ for _route in ("weather", "forecast"):
         EDGE_ANSWERS.labels(_route, _cache)
 for _outcome in ("fresh", "due", "missing"):
     CACHE_LOOKUPS.labels("upstream", _outcome)
-for _outcome in ("ok", "rejected", "refused", "failed", "nonsense", "retried"):
+for _outcome in ("ok", "rejected", "refused", "failed", "invalid_response", "retried"):
     OPEN_METEO_CALLS.labels(_outcome)
 for _reason in ("breaker_open", "timeout", "disconnected", "nonsense", "unusable", "unowned", "refused"):
     REDIS_LOST_COMMANDS.labels(_reason)

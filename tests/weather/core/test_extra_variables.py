@@ -21,7 +21,7 @@ from weather.core.forecast import Series, current, daily, hourly
 from weather.core.packing import pack, unpack, version_of
 from weather.core.variables import EXTRA, HOURLY, HOURLY_NAMES, HOURS, KNOWN
 from weather.fetching.round import BudgetSpent, Caller
-from weather.upstream.client import OpenMeteo, UpstreamNonsense, weight
+from weather.upstream.client import InvalidResponse, OpenMeteo, weight
 from weather.upstream.validation import read_place
 from weathernote import redis
 from weathernote.telemetry.metrics import OPEN_METEO_WEIGHT
@@ -213,7 +213,7 @@ def test_what_open_meteo_says_of_them_is_checked_like_the_rest():
         client = OpenMeteo(upstream.url, extras=variables.extras(["uv_index"]), now=lambda: NOW)
         got = client.fetch([CELL])[CELL]
         assert "uv_index" in upstream.requests[0].split("hourly=")[1].split("&")[0]
-    assert isinstance(got, UpstreamNonsense) and "uv_index" in str(got)
+    assert isinstance(got, InvalidResponse) and "uv_index" in str(got)
 
 
 def test_a_body_may_be_as_long_as_they_make_it():
@@ -223,7 +223,7 @@ def test_a_body_may_be_as_long_as_they_make_it():
         one |= {"padding": "x" * 60_000}
     with StagedUpstream(http(places)) as upstream:
         extras = OpenMeteo(upstream.url, extras=EXTRA, now=lambda: NOW)
-        assert all(isinstance(got, UpstreamNonsense) for got in extras.fetch(CELLS).values())
+        assert all(isinstance(got, InvalidResponse) for got in extras.fetch(CELLS).values())
 
 
 # ── side by side ──────────────────────────────────────────────────────────────────────────────────

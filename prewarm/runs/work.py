@@ -14,7 +14,7 @@ from weather.core.answers import Question
 from weather.core.cells import Cell
 from weather.core.forecast import Series
 from weather.fetching.round import BudgetSpent, Fetched
-from weather.fetching.worker import POLL_SECONDS, Fetcher
+from weather.fetching.worker import POLL_SECONDS, Worker
 from weather.upstream.client import OpenMeteo, UpstreamError, UpstreamRefused
 
 #: How often a signal is looked for while nothing is done.
@@ -106,17 +106,17 @@ class Work:
         self.service = service
         self.pause_seconds = pause_seconds
         self.ends = ends
-        self.tally = Tally(weight_of_a_cell=service.fetcher.weight_of_a_cell)
+        self.tally = Tally(weight_of_a_cell=service.worker.weight_of_a_cell)
         self._upstream = _Counted(open_meteo(), self.tally)
-        self.fetcher = Fetcher(
+        self.worker = Worker(
             self._upstream,
             service.store,
-            service.fetcher.budget,
-            service.fetcher.conversation,
+            service.worker.budget,
+            service.worker.queue,
             wait_seconds=DEADLINE_SECONDS,
             # Who forces asks again for what was just fetched.
             fresh_seconds=0 if force else FRESH_SECONDS,
-            weight_of_a_cell=service.fetcher.weight_of_a_cell,
+            weight_of_a_cell=service.worker.weight_of_a_cell,
         )
         self._brief_pauses = 0
         #: Spenders that get nothing more in this run; with what is the matter where it is Open-Meteo's.
@@ -154,7 +154,7 @@ class Work:
             waiting = {place.cell: place for place in batch.places}
             while waiting and not self.is_stopped() and batch.spender not in self._over:
                 before = self.tally.cells
-                got = self.fetcher.ask_now(batch.slot, list(waiting), batch.spender)
+                got = self.worker.ask_now(batch.slot, list(waiting), batch.spender)
                 if got is None:
                     time.sleep(POLL_SECONDS)
                     continue

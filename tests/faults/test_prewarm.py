@@ -77,7 +77,7 @@ def test_after_a_kill_the_next_run_succeeds_within_a_minute(host, simulator, own
 
 
 def test_a_kill_in_mid_call_blocks_nobody(host, simulator, own_valkey):
-    """Fault 49: the slot of the conversation ends by itself as well."""
+    """Fault 49: the lease ends by itself as well."""
     simulator.fault("hang", times=1)
     process = host.begin()
     eventually(lambda: simulator.state()["calls"] == 1, within_seconds=60)
@@ -176,7 +176,7 @@ def test_prewarm_of_a_day_never_passes_the_days_budget(api, db, simulator, forge
     spent = []
     with time_machine.travel(midnight, tick=False) as clock:
         simulator.settings(clock_offset_seconds=datetime.now(UTC).timestamp() - simulator.now())
-        service().fetcher.budget = Budget(
+        service().worker.budget = Budget(
             minute=600, hour=5000, day=600, fleet_processes=1, now=time.time, redis_now=time.time
         )
         for number in range(144):

@@ -8,7 +8,7 @@ from weather.core import answers, freshness
 from weather.core.answers import Answer, Question
 from weather.core.cells import Cell
 from weather.core.forecast import Series
-from weather.fetching.admission import Asker
+from weather.fetching.admission import Requester
 from weather.fetching.store import LONGEST_PAST_SECONDS
 from weathernote.http.problems import Problem
 from weathernote.redis import Reply
@@ -19,7 +19,7 @@ _OPENING, _CLOSING = b'{"places":[', b"]}"
 
 
 def answers_to(
-    service: Service, questions: Sequence[Question], replies: Sequence[Reply], asker: Asker
+    service: Service, questions: Sequence[Question], replies: Sequence[Reply], requester: Requester
 ) -> dict[Question, Outcome]:
     """The outcome for each of the distinct questions, in their order, given Redis' replies to `Service.finding`."""
     outcomes: dict[Question, Outcome] = {}
@@ -31,7 +31,7 @@ def answers_to(
         else:
             missed[question] = reply
     if missed:
-        outcomes |= _Missed(service, missed).outcomes(asker)
+        outcomes |= _Missed(service, missed).outcomes(requester)
     return {question: outcomes[question] for question in questions}
 
 
@@ -49,13 +49,13 @@ class _Missed:
     old: list[Cell] = field(default_factory=list)
     alone: list[Cell] = field(default_factory=list)
 
-    def outcomes(self, asker: Asker) -> dict[Question, Outcome]:
+    def outcomes(self, requester: Requester) -> dict[Question, Outcome]:
         cells = [question.cell for question in self.replies]
         held = self.service.store.held_with_all(cells, self.service.popularity)
         for question, reply in self.replies.items():
             self._sort(question, reply, *held[question.cell])
         if self.new or self.old or self.alone:
-            self._wait(asker)
+            self._wait(requester)
         return self._worked_out()
 
     def _sort(self, question: Question, reply: Reply, held: Series | None, rate: float) -> None:
@@ -78,10 +78,10 @@ class _Missed:
         elif freshness.should_wait(age, interval):
             self.old.append(cell)
         else:
-            service.fetcher.refresh(cell)
+            service.worker.refresh(cell)
 
-    def _wait(self, asker: Asker) -> None:
-        got = self.service.waiting.for_several(self.new, self.old, asker, alone=self.alone)
+    def _wait(self, requester: Requester) -> None:
+        got = self.service.admission.for_several(self.new, self.old, requester, alone=self.alone)
         for cell, one in got.items():
             if isinstance(one, Problem):
                 self.instead[cell] = one
@@ -89,7 +89,7 @@ class _Missed:
                 self.known[cell] = one, "fetched"
         for cell in self.old:
             if cell not in got:
-                self.service.fetcher.refresh(cell)
+                self.service.worker.refresh(cell)
 
     def _worked_out(self) -> dict[Question, Outcome]:
         finished = {

@@ -14,10 +14,10 @@ from weather.budget.price import Price
 from weather.core import answers, freshness, variables
 from weather.core.answers import Answer, Question
 from weather.core.forecast import Series
-from weather.fetching.admission import Asker, Waiting
-from weather.fetching.fetch_queue import Conversation
+from weather.fetching.admission import ColdAdmission, Requester
+from weather.fetching.fetch_queue import FetchQueue
 from weather.fetching.store import LONGEST_PAST_SECONDS, Store
-from weather.fetching.worker import Fetcher
+from weather.fetching.worker import Worker
 from weather.upstream.client import OpenMeteo, exact_weight, series_of
 from weathernote.redis import Command, Reply
 
@@ -44,7 +44,7 @@ class Served(NamedTuple):
 
 
 #: Where no throttle told who asks, all are one.
-NOBODY = Asker("nobody", "nobody")
+UNIDENTIFIED = Requester("nobody", "nobody")
 
 
 class Service:
@@ -53,19 +53,19 @@ class Service:
     def __init__(
         self,
         store: Store,
-        fetcher: Fetcher,
+        worker: Worker,
         popularity: Popularity,
         price: Price,
-        waiting: Waiting,
+        waiting: ColdAdmission,
         *,
         life_seconds: Callable[[Question], int],
         now: Callable[[], float] = time,
     ) -> None:
         self.store = store
-        self.fetcher = fetcher
+        self.worker = worker
         self.popularity = popularity
         self.price = price
-        self.waiting = waiting
+        self.admission = waiting
         self.life_seconds = life_seconds
         self.now = now
 
@@ -73,34 +73,34 @@ class Service:
         """The command whose reply `answer` wants, for whoever shares a round trip with it."""
         return self.store.finding(question)
 
-    def answer(self, question: Question, reply: Reply, asker: Asker) -> Served:
+    def answer(self, question: Question, reply: Reply, requester: Requester) -> Served:
         """The answer, given Redis' reply to `finding`; Problem where there is none."""
         self.popularity.saw(question.cell)
         if answer := self.store.found(question, reply):
             return Served(answer, "found", kept=True)
         held, rate = self.store.held_with(question.cell, self.popularity)
         if held is None:
-            return self._past(question, reply) or self._new(question, asker)
+            return self._past(question, reply) or self._new(question, requester)
         age, interval = self.now() - held.fetched_at, self.price.interval_seconds(rate)
         if not freshness.is_due(age, interval):
             return self._derived(question, held, "derived")
         if self.store.is_gone(reply):
             return self._due_without_redis(question, held, age)
         if freshness.should_wait(age, interval) and (
-            fetched := self.waiting.for_a_refresh(question.cell, with_redis=True)
+            fetched := self.admission.for_a_refresh(question.cell, with_redis=True)
         ):
             return self._derived(question, fetched, "fetched")
-        self.fetcher.refresh(question.cell)
+        self.worker.refresh(question.cell)
         return self._derived(question, held, "stale")
 
     def _due_without_redis(self, question: Question, held: Series, age: float) -> Served:
         # Every process would ask for itself: what it knows is good enough for a while.
-        if age > LONGEST_PAST_SECONDS and (fetched := self.waiting.for_a_refresh(question.cell, with_redis=False)):
+        if age > LONGEST_PAST_SECONDS and (fetched := self.admission.for_a_refresh(question.cell, with_redis=False)):
             return self._derived(question, fetched, "fetched")
         return self._derived(question, held, "stale")
 
-    def _new(self, question: Question, asker: Asker) -> Served:
-        return self._derived(question, self.waiting.for_a_new_place(question.cell, asker), "fetched")
+    def _new(self, question: Question, requester: Requester) -> Served:
+        return self._derived(question, self.admission.for_a_new_place(question.cell, requester), "fetched")
 
     def _past(self, question: Question, reply: Reply) -> Served | None:
         past = self.store.past(question, reply)
@@ -140,7 +140,7 @@ def forget_service() -> None:
 
 def _made_once() -> Service:
     global _service
-    # Two threads that come first at once must not get a fetcher each.
+    # Two threads that come first at once must not get a worker each.
     with _making:
         _service = _service or _from_settings()
         return _service
@@ -159,12 +159,12 @@ def _from_settings() -> Service:
     popularity = Popularity(recent=Popularity("popularity:now", half_life_seconds=RECENT_HALF_LIFE_SECONDS))
     price = Price(popularity, lambda: budget.refreshes_per_second() / weight_of_a_cell)
     popularity.beside += [price.agree, budget.look]
-    conversation = Conversation(settings.UPSTREAM_CONCURRENCY, BATCH_CELLS, settings.UPSTREAM_TIMEOUT_SECONDS)
-    fetcher = Fetcher(
+    queue = FetchQueue(settings.UPSTREAM_CONCURRENCY, BATCH_CELLS, settings.UPSTREAM_TIMEOUT_SECONDS)
+    worker = Worker(
         open_meteo(),
         store,
         budget,
-        conversation,
+        queue,
         wait_seconds=DEADLINE_SECONDS,
         fresh_seconds=FRESH_SECONDS,
         weight_of_a_cell=weight_of_a_cell,
@@ -177,10 +177,10 @@ def _from_settings() -> Service:
     )
     # Some threads are always left to those who need not wait.
     places = max(1, settings.THREADS - max(4, settings.THREADS // 8))
-    waiting = Waiting(fetcher, allowance, wait_seconds=DEADLINE_SECONDS, places=places)
+    waiting = ColdAdmission(worker, allowance, wait_seconds=DEADLINE_SECONDS, places=places)
     return Service(
         store,
-        fetcher,
+        worker,
         popularity,
         price,
         waiting,
@@ -195,7 +195,7 @@ def upstream_state(*, ask_redis: bool) -> Literal["ok", "paused", "down"]:
 
     Without asking Redis, as this process last heard.
     """
-    budget = service().fetcher.budget
+    budget = service().worker.budget
     if ask_redis:
         budget.read_pause()
     if budget.is_failing:

@@ -14,9 +14,9 @@ from rest_framework.request import Request
 from weather.api import batch, schema
 from weather.api.batch import Outcome
 from weather.api.query import MOST_PLACES, is_about_several, plain_question_in, question_in, questions_in
-from weather.api.service import NOBODY, Origin, Served, service
+from weather.api.service import UNIDENTIFIED, Origin, Served, service
 from weather.core.answers import Answer, Question
-from weather.fetching.admission import Asker
+from weather.fetching.admission import Requester
 from weathernote.http import problems
 from weathernote.http.api_view import ApiViewSet
 from weathernote.http.conditional import matches, weak_etag
@@ -70,7 +70,7 @@ class CellViewSet(ApiViewSet):
         cell, reply = self.question.cell, self.replies[0]
         # What is told of the request, if nothing better comes of it.
         request._request.place = (cell, "none", None)  # type: ignore[attr-defined]
-        served = service().answer(self.question, reply, _asker(request))
+        served = service().answer(self.question, reply, _requester(request))
         now = time()
         origin = "memory" if served.origin == "found" and isinstance(reply, Exception) else served.origin
         request._request.place = (cell, origin, now - served.answer.fetched_at)  # type: ignore[attr-defined]
@@ -81,7 +81,7 @@ class CellViewSet(ApiViewSet):
         return FinishedResponse(text, headers)
 
     def _respond_to_several(self, request: Request) -> HttpResponse:
-        outcomes = batch.answers_to(service(), self.questions, self.replies, _asker(request))
+        outcomes = batch.answers_to(service(), self.questions, self.replies, _requester(request))
         now = time()
         request._request.place = _account(outcomes, self.replies, now)  # type: ignore[attr-defined]
         in_order: list[Outcome] = [one if isinstance(one, Problem) else outcomes[one] for one in self.asked]
@@ -120,9 +120,9 @@ def _account(outcomes: dict[Question, Outcome], replies: Sequence[Reply], now: f
     return places[0][0], worst, None, tuple(places)
 
 
-def _asker(request: Request) -> Asker:
+def _requester(request: Request) -> Requester:
     client: Any = getattr(request._request, "client", None)  # put there by the throttle that identified it
-    return Asker(client.hash, client.address_hash) if client else NOBODY
+    return Requester(client.hash, client.address_hash) if client else UNIDENTIFIED
 
 
 class WeatherViewSet(CellViewSet):

@@ -14,7 +14,7 @@ from weather.core.cells import Cell
 from weather.core.forecast import Series
 from weather.fetching.round import BudgetSpent
 from weather.fetching.store import REJECTED_SECONDS
-from weather.fetching.worker import Fetcher
+from weather.fetching.worker import Worker
 from weather.upstream.client import CallRejected, NoWeatherHere, UpstreamError
 from weathernote.http.problems import Problem
 from weathernote.telemetry import request_events
@@ -23,44 +23,44 @@ RETRY_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
+class Requester:
     """Who is charged for a new place: a client and its address, as hashes."""
 
     client: str
     address: str
 
 
-class Waiting:
+class ColdAdmission:
     """At most `places` threads of this process wait at a time, each for `wait_seconds` at most."""
 
-    def __init__(self, fetcher: Fetcher, allowance: Allowance, *, wait_seconds: float, places: int) -> None:
-        self.fetcher = fetcher
+    def __init__(self, worker: Worker, allowance: Allowance, *, wait_seconds: float, places: int) -> None:
+        self.worker = worker
         self.allowance = allowance
         self.wait_seconds = wait_seconds
         self._places = threading.BoundedSemaphore(places)
 
-    def for_a_new_place(self, cell: Cell, asker: Asker) -> Series:
+    def for_a_new_place(self, cell: Cell, requester: Requester) -> Series:
         """What Open-Meteo says of a cell of which nothing is held, paid by whoever wants it first; or Problem."""
-        seconds, is_wanted = self.fetcher.known_of(cell)
+        seconds, is_wanted = self.worker.known_of(cell)
         if seconds > 0:
             raise _no_weather(seconds)
-        if self.fetcher.is_paused:
+        if self.worker.is_paused:
             raise self._paused()
         if not is_wanted and (empty := self._empty_window()):
             raise _spent(empty)
         if not self._places.acquire(blocking=False):
             raise _overloaded()
         try:
-            return self._charged(cell, asker, is_charged=not is_wanted)
+            return self._charged(cell, requester, is_charged=not is_wanted)
         finally:
             self._places.release()
 
     def for_a_refresh(self, cell: Cell, *, with_redis: bool) -> Series | None:
         """A refresh that is worth waiting for; None where there is none now. Without Redis no queue takes it."""
-        if self.fetcher.is_paused or not self._places.acquire(blocking=False):
+        if self.worker.is_paused or not self._places.acquire(blocking=False):
             return None
         try:
-            future = self.fetcher.refresh(cell, is_awaited=True) if with_redis else self.fetcher.want(cell)
+            future = self.worker.refresh(cell, has_waiters=True) if with_redis else self.worker.want(cell)
             return self._result(future)
         except (TimeoutError, UpstreamError):
             return None
@@ -70,7 +70,7 @@ class Waiting:
     # ── several places of one request ─────────────────────────────────────────────────────────────
 
     def for_several(
-        self, new: Collection[Cell], old: Collection[Cell], asker: Asker, *, alone: Collection[Cell] = ()
+        self, new: Collection[Cell], old: Collection[Cell], requester: Requester, *, alone: Collection[Cell] = ()
     ) -> dict[Cell, Series | Problem]:
         """What Open-Meteo says of the cells of one request, which waits once for all of them.
 
@@ -79,39 +79,41 @@ class Waiting:
         """
         refused = self._refused(new)
         new = [cell for cell in new if cell not in refused]
-        if self.fetcher.is_paused:
+        if self.worker.is_paused:
             return refused | {cell: self._paused() for cell in new}
         if not (new or old or alone):
             return refused
         if not self._places.acquire(blocking=False):
             return refused | {cell: _overloaded() for cell in new}
         try:
-            return refused | self._together(new, old, alone, asker)
+            return refused | self._together(new, old, alone, requester)
         finally:
             self._places.release()
 
     def _refused(self, cells: Collection[Cell]) -> dict[Cell, Series | Problem]:
-        return {cell: _no_weather(seconds) for cell, seconds in self.fetcher.store.rejected_of(cells).items()}
+        return {cell: _no_weather(seconds) for cell, seconds in self.worker.store.rejected_of(cells).items()}
 
     def _together(
-        self, new: list[Cell], old: Collection[Cell], alone: Collection[Cell], asker: Asker
+        self, new: list[Cell], old: Collection[Cell], alone: Collection[Cell], requester: Requester
     ) -> dict[Cell, Series | Problem]:
-        wanted = self.fetcher.wanted_of(new)
-        charges, got = self._charges([cell for cell in new if cell not in wanted], asker)
-        joined, refreshing = self.fetcher.join_all([cell for cell in new if cell not in got] + [*alone], old)
+        wanted = self.worker.wanted_of(new)
+        charges, got = self._charges([cell for cell in new if cell not in wanted], requester)
+        joined, refreshing = self.worker.join_all([cell for cell in new if cell not in got] + [*alone], old)
         self._wait([*(future for future, _ in joined.values()), *refreshing.values()])
         got |= {cell: self._got(joined[cell][0]) for cell in joined}
         self._settle((charge, *joined[cell]) for cell, charge in charges.items())
         got |= {cell: self._got(future) for cell, future in refreshing.items()}
         return {cell: one for cell, one in got.items() if cell in new or isinstance(one, Series)}
 
-    def _charges(self, cells: list[Cell], asker: Asker) -> tuple[dict[Cell, Charge], dict[Cell, Series | Problem]]:
+    def _charges(
+        self, cells: list[Cell], requester: Requester
+    ) -> tuple[dict[Cell, Charge], dict[Cell, Series | Problem]]:
         """The charges for cells that nobody wanted before, and why there is none for the others."""
         if cells and (empty := self._empty_window()):
             return {}, {cell: _spent(empty) for cell in cells}
         charges: dict[Cell, Charge] = {}
         refused: dict[Cell, Series | Problem] = {}
-        outcomes = self.allowance.charge(asker.client, asker.address, len(cells)) if cells else []
+        outcomes = self.allowance.charge(requester.client, requester.address, len(cells)) if cells else []
         for cell, outcome in zip(cells, outcomes, strict=True):
             if isinstance(outcome, Exceeded):
                 refused[cell] = _too_many(outcome)
@@ -139,11 +141,11 @@ class Waiting:
         finally:
             request_events.waited(monotonic() - began)
 
-    def _charged(self, cell: Cell, asker: Asker, *, is_charged: bool) -> Series:
-        charge = self.allowance.charge(asker.client, asker.address)[0] if is_charged else None
+    def _charged(self, cell: Cell, requester: Requester, *, is_charged: bool) -> Series:
+        charge = self.allowance.charge(requester.client, requester.address)[0] if is_charged else None
         if isinstance(charge, Exceeded):
             raise _too_many(charge)
-        future, is_first = self.fetcher.join(cell)
+        future, is_first = self.worker.join(cell)
         try:
             return self._awaited(future)
         finally:
@@ -172,7 +174,7 @@ class Waiting:
         self._settle([(charge, future, True)])
 
     def _empty_window(self) -> Denied | None:
-        return self.fetcher.budget.empty_window(self.fetcher.weight_of_a_cell)
+        return self.worker.budget.empty_window(self.worker.weight_of_a_cell)
 
     def _awaited(self, future: Future[Series]) -> Series:
         return self._explained(lambda: self._result(future))
@@ -187,12 +189,12 @@ class Waiting:
         except NoWeatherHere:
             raise _no_weather(REJECTED_SECONDS) from None
         except UpstreamError:
-            if self.fetcher.is_paused:
+            if self.worker.is_paused:
                 raise self._paused() from None
             raise _nothing("Open-Meteo cannot be reached, or does not answer as it should.", RETRY_SECONDS) from None
 
     def _paused(self) -> Problem:
-        seconds = math.ceil(self.fetcher.budget.pause_seconds())
+        seconds = math.ceil(self.worker.budget.pause_seconds())
         return _nothing("Open-Meteo cannot be asked for a while.", max(1, seconds))
 
 

@@ -1,4 +1,4 @@
-"""The fleet's one conversation with Open-Meteo: slots for calls, and the queue of cells that anyone wants.
+"""The queue of the fleet for Open-Meteo: slots for calls, and the queue of cells that anyone wants.
 
 The free service runs one request for each address and refuses more, so all processes share their calls. A
 call is a slot in Redis. Whoever has the slot takes what all have queued; the others find the records.
@@ -48,7 +48,7 @@ _RELEASE = redis.script("if redis.call('GET', KEYS[1]) == ARGV[1] then return re
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class Lease:
     """A slot that is ours, and the cells to ask for with it: those that requests wait for, and those to refresh."""
 
     slot: int
@@ -57,7 +57,7 @@ class Turn:
     refresh: list[Cell]
 
 
-class Conversation:
+class FetchQueue:
     """`slots` calls at once in the whole fleet, of at most `batch` cells, each over after `call_seconds`."""
 
     def __init__(self, slots: int, batch: int, call_seconds: float) -> None:
@@ -83,7 +83,7 @@ class Conversation:
         for reply in redis.ask(*commands):
             redis.value(reply)
 
-    def turns(self, slots: Iterable[int]) -> list[Turn]:
+    def turns(self, slots: Iterable[int]) -> list[Lease]:
         """The slots that are free, each with its batch, cold cells first; in one round trip."""
         tokens = {slot: secrets.token_hex(8) for slot in slots}
         replies = redis.ask(
@@ -95,29 +95,29 @@ class Conversation:
         turns = (self._turn(*taken, reply) for taken, reply in zip(tokens.items(), replies, strict=True))
         return [turn for turn in turns if turn]
 
-    def turn(self, slot: int) -> Turn | None:
+    def turn(self, slot: int) -> Lease | None:
         """The slot with its batch; None while another has it."""
         return next(iter(self.turns([slot])), None)
 
-    def _turn_alone(self, slot: int, token: str, reply: Reply) -> Turn | None:
+    def _turn_alone(self, slot: int, token: str, reply: Reply) -> Lease | None:
         """Without Redis each process converses alone, about its own cells."""
-        return Turn(slot, "", [], [])
+        return Lease(slot, "", [], [])
 
     @without_redis(instead=_turn_alone)
-    def _turn(self, slot: int, token: str, reply: Reply) -> Turn | None:
+    def _turn(self, slot: int, token: str, reply: Reply) -> Lease | None:
         batches = redis.value(reply)
         if batches is None:
             return None
         cold, refresh = ([cell for cell in map(_cell, members) if cell] for members in batches)
-        return Turn(slot, token, cold, refresh[: self.batch - len(cold)])
+        return Lease(slot, token, cold, refresh[: self.batch - len(cold)])
 
     @without_redis(returns=True)
-    def renew(self, turn: Turn) -> bool:
+    def renew(self, turn: Lease) -> bool:
         """Keeps the slot for another call; False where it expired and may be another's by now."""
         return bool(redis.value(redis.ask(_RENEW(_slot(turn.slot), turn.token, self.slot_milliseconds))[0]))
 
     @without_redis(returns=None)
-    def end(self, turn: Turn, done: Iterable[Cell]) -> None:
+    def end(self, turn: Lease, done: Iterable[Cell]) -> None:
         """Takes the cells that were dealt with out of the queue and gives the slot back."""
         keys = [cell.key for cell in done]
         commands = [("ZREM", _queue(turn.slot), *keys)] if keys else []

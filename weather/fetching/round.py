@@ -11,7 +11,7 @@ from weather.budget.quota import Spender
 from weather.core.cells import Cell
 from weather.core.forecast import Series
 from weather.core.windows import WINDOW_SECONDS
-from weather.fetching.fetch_queue import Conversation, Turn
+from weather.fetching.fetch_queue import FetchQueue, Lease
 from weather.upstream.client import CallRejected, InvalidResponse, PlaceRejected, UpstreamError, UpstreamRefused, whole
 from weathernote.telemetry import metrics
 
@@ -41,15 +41,13 @@ class BudgetSpent(UpstreamError):
         return self.reason in WINDOW_SECONDS
 
 
-class Caller:
+class Round:
     """Asks Open-Meteo for the cells of a turn, each of a weight."""
 
-    def __init__(
-        self, upstream: Upstream, budget: Budget, conversation: Conversation, *, weight_of_a_cell: float = 1.0
-    ) -> None:
+    def __init__(self, upstream: Upstream, budget: Budget, queue: FetchQueue, *, weight_of_a_cell: float = 1.0) -> None:
         self.upstream = upstream
         self.budget = budget
-        self.conversation = conversation
+        self.queue = queue
         self.weight_of_a_cell = weight_of_a_cell
         # Budgets count in whole numbers: what was paid beyond the cells' weight is a credit for the next ones of that
         # minute. The credit lapses at the end of that minute and is not carried over.
@@ -85,12 +83,12 @@ class Caller:
     def _price(self, cells: int) -> int:
         return max(1, whole(cells * self.weight_of_a_cell - self._paid_ahead))
 
-    def asked(self, turn: Turn, cells: list[Cell]) -> Fetched:
+    def asked(self, turn: Lease, cells: list[Cell]) -> Fetched:
         """One call, if all goes well. A place that Open-Meteo rejects spoils a call for all, so that is halved."""
         fetched: Fetched = {}
         groups = deque([cells])
         for call in range(CALLS_TO_FIND_A_BAD_PLACE):
-            if not groups or (call and not self.conversation.renew(turn)):
+            if not groups or (call and not self.queue.renew(turn)):
                 break
             group = groups.popleft()
             got = self._called(group, is_paid=call == 0)

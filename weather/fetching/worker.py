@@ -16,9 +16,9 @@ from weather.budget.quota import Spender
 from weather.core import drift
 from weather.core.cells import Cell
 from weather.core.forecast import Series
-from weather.fetching.fetch_queue import REFRESH_WANTED_SECONDS, Conversation, Turn
-from weather.fetching.pending_fetch import Wanted
-from weather.fetching.round import Caller, Fetched, Upstream
+from weather.fetching.fetch_queue import REFRESH_WANTED_SECONDS, FetchQueue, Lease
+from weather.fetching.pending_fetch import PendingFetch
+from weather.fetching.round import Fetched, Round, Upstream
 from weather.fetching.store import Store
 from weather.upstream.answer_json import give_way
 from weather.upstream.client import NoWeatherHere, UnreadableHere, UpstreamError, UpstreamUnavailable
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 POLL_SECONDS = 0.025
 
 
-class Fetcher:
+class Worker:
     """Cells are wanted by many threads, gathered by one, and each call has its own."""
 
     def __init__(
@@ -39,21 +39,21 @@ class Fetcher:
         upstream: Upstream,
         store: Store,
         budget: Budget,
-        conversation: Conversation,
+        queue: FetchQueue,
         *,
         wait_seconds: float,
         fresh_seconds: int,
         weight_of_a_cell: float = 1.0,
         now: Callable[[], float] = time,
     ) -> None:
-        self.caller = Caller(upstream, budget, conversation, weight_of_a_cell=weight_of_a_cell)
+        self.round = Round(upstream, budget, queue, weight_of_a_cell=weight_of_a_cell)
         self.store = store
         self.budget = budget
-        self.conversation = conversation
+        self.queue = queue
         self.wait_seconds = wait_seconds
         self.fresh_seconds = fresh_seconds
         self.now = now
-        self._wanted: dict[Cell, Wanted] = {}
+        self._wanted: dict[Cell, PendingFetch] = {}
         self._changed = threading.Condition()
         self._talking: set[int] = set()  # the slots that calls of this process have
         self._freed = threading.Event()
@@ -71,7 +71,7 @@ class Fetcher:
 
         A cell that is already wanted, here or elsewhere in the fleet, is joined and never asked twice.
         """
-        return self._join(cell, "cold", self.wait_seconds, is_awaited=True)
+        return self._join(cell, "cold", self.wait_seconds, has_waiters=True)
 
     def join_all(
         self, cold: Iterable[Cell], refresh: Iterable[Cell]
@@ -82,22 +82,22 @@ class Fetcher:
         """
         with self._changed:
             joined = {cell: self.join(cell) for cell in cold}
-            return joined, {cell: self.refresh(cell, is_awaited=True) for cell in refresh}
+            return joined, {cell: self.refresh(cell, has_waiters=True) for cell in refresh}
 
-    def refresh(self, cell: Cell, *, is_awaited: bool = False) -> Future[Series]:
+    def refresh(self, cell: Cell, *, has_waiters: bool = False) -> Future[Series]:
         """Queues a cell for a refresh, once in the fleet; whoever waits for it says so."""
-        return self._join(cell, "refresh", REFRESH_WANTED_SECONDS, is_awaited)[0]
+        return self._join(cell, "refresh", REFRESH_WANTED_SECONDS, has_waiters)[0]
 
     def ask_now(self, slot: int, cells: list[Cell], spender: Spender) -> Fetched | None:
-        """Asks for cells of a slot in the caller's thread, in one call with the cold ones that others wait for.
+        """Asks for cells of a slot in the round's thread, in one call with the cold ones that others wait for.
 
         None while another process has the slot, or nobody could keep what comes. What the call had no room for, or the
-        budget, is left out. For a fetcher whose own thread does not run.
+        budget, is left out. For a worker whose own thread does not run.
         """
-        turn = self.conversation.turn(slot)
+        turn = self.queue.turn(slot)
         if turn is None or not turn.token:
             return None
-        ours = cells[: max(0, self.conversation.batch - len(turn.cold))]
+        ours = cells[: max(0, self.queue.batch - len(turn.cold))]
         fetched: Fetched = {}
         try:
             if spender == "cold":
@@ -105,59 +105,59 @@ class Fetcher:
             else:
                 fetched = self._fetched(turn, turn.cold, [cell for cell in ours if cell not in turn.cold])
         finally:
-            self.conversation.end(turn, fetched)
+            self.queue.end(turn, fetched)
         return {cell: fetched[cell] for cell in cells if cell in fetched}
 
     def known_of(self, cell: Cell) -> tuple[int, bool]:
         """For how many seconds the cell stays rejected, and whether it is wanted already; in one round trip."""
-        rejected, queued = redis.ask(self.store.rejection(cell), self.conversation.standing(cell))
+        rejected, queued = redis.ask(self.store.rejection(cell), self.queue.standing(cell))
         seconds = max(self.store.rejected_seconds(rejected), self.store.unreadable_seconds(cell))
-        return seconds, cell in self._wanted or self.conversation.stands(queued)
+        return seconds, cell in self._wanted or self.queue.stands(queued)
 
     def wanted_of(self, cells: Iterable[Cell]) -> set[Cell]:
         """The subset of `cells` that this process or the shared queue is already waiting for."""
         cells = list(cells)
         # Looked up one by one: the thread may change the dict meanwhile.
         here = {cell for cell in cells if cell in self._wanted}
-        return here | self.conversation.still_wanted([cell for cell in cells if cell not in here])
+        return here | self.queue.still_wanted([cell for cell in cells if cell not in here])
 
     @property
     def weight_of_a_cell(self) -> float:
         """What a cell costs of Open-Meteo's quota."""
-        return self.caller.weight_of_a_cell
+        return self.round.weight_of_a_cell
 
     @property
     def is_paused(self) -> bool:
         """Whether nobody asks Open-Meteo for a while, as far as this process knows."""
         return self.budget.pause_seconds() > 0
 
-    def _join(self, cell: Cell, spender: Spender, seconds: float, is_awaited: bool) -> tuple[Future[Series], bool]:
+    def _join(self, cell: Cell, spender: Spender, seconds: float, has_waiters: bool) -> tuple[Future[Series], bool]:
         with self._changed:
-            until = monotonic() + seconds
+            deadline = monotonic() + seconds
             is_first = cell not in self._wanted
-            wanted = self._wanted.setdefault(cell, Wanted(spender, until))
-            wanted.is_awaited |= is_awaited
+            wanted = self._wanted.setdefault(cell, PendingFetch(spender, deadline))
+            wanted.has_waiters |= has_waiters
             if spender == "cold":
                 # Whoever waits for it takes a refresh forward.
-                wanted.spender, wanted.until, wanted.queued_at = spender, until, None
+                wanted.spender, wanted.deadline, wanted.queued_at = spender, deadline, None
             self._start_once()
             return wanted.future, is_first
 
     def _start_once(self) -> None:
         # Not when the object is made: a server forks after that, and a thread does not survive a fork.
         if self._thread is None or not self._thread.is_alive():
-            self._thread = threading.Thread(target=self._converse, name="fetcher", daemon=True)
+            self._thread = threading.Thread(target=self._converse, name="worker", daemon=True)
             self._thread.start()
         self._changed.notify()
 
     def _converse(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: not all(wanted.is_asked for wanted in self._wanted.values()))
+                self._changed.wait_for(lambda: not all(wanted.in_flight for wanted in self._wanted.values()))
             try:
                 had_a_turn = self._go_round()
             except Exception as error:  # the thread must outlive whatever happens to one round
-                log.exception("The fetcher failed over a turn.")
+                log.exception("The worker failed over a turn.")
                 self._answer(dict.fromkeys(self._wanted, UpstreamError(str(error))))
                 had_a_turn = False
             if not had_a_turn:
@@ -168,32 +168,32 @@ class Fetcher:
         """Queues what is wanted and uses the slots that are free; False where there was none to use."""
         wanted = self._still_waited_for()
         self._queue(wanted)
-        slots = dict.fromkeys(map(self.conversation.slot_of, wanted))
-        turns = self.conversation.turns(slot for slot in slots if slot not in self._talking)
+        slots = dict.fromkeys(map(self.queue.slot_of, wanted))
+        turns = self.queue.turns(slot for slot in slots if slot not in self._talking)
         if self._begin_each(turns, wanted):
             return True
         # Whoever has the slot fetches what we wait for, and takes it out of the queue when it is done; a cold cell that
         # nobody waits for leaves the queue by itself. What is neither there nor known then will not come.
-        others = [cell for cell in wanted if self.conversation.slot_of(cell) not in self._talking]
+        others = [cell for cell in wanted if self.queue.slot_of(cell) not in self._talking]
         now = monotonic()
         may_end = [cell for cell in others if wanted[cell].spender == "refresh" or wanted[cell].is_left(now)]
-        ended = set(may_end) - self.conversation.still_wanted(may_end)
-        self._answer(self._known([cell for cell in others if wanted[cell].is_awaited]))
+        ended = set(may_end) - self.queue.still_wanted(may_end)
+        self._answer(self._known([cell for cell in others if wanted[cell].has_waiters]))
         self._answer(dict.fromkeys(ended, UpstreamUnavailable("nobody could ask for the cell in time")))
         return False
 
-    def _queue(self, wanted: dict[Cell, Wanted]) -> None:
+    def _queue(self, wanted: dict[Cell, PendingFetch]) -> None:
         now = monotonic()
         cold, refresh = (
             [cell for cell, one in wanted.items() if one.spender == spender and one.is_due(now)]
             for spender in ("cold", "refresh")
         )
         if cold or refresh:
-            self.conversation.want(cold, self.wait_seconds, refresh)
+            self.queue.want(cold, self.wait_seconds, refresh)
         for cell in (*cold, *refresh):
             wanted[cell].queued_at = now
 
-    def _begin_each(self, turns: list[Turn], wanted: dict[Cell, Wanted]) -> bool:
+    def _begin_each(self, turns: list[Lease], wanted: dict[Cell, PendingFetch]) -> bool:
         """Begins a call with each of the slots that there is something to ask for with; False where there is none."""
         begun = False
         for at, turn in enumerate(turns):
@@ -203,34 +203,34 @@ class Fetcher:
                 for left in turns[at:]:
                     self._talking.discard(left.slot)
                     self._set_asked(left, False)
-                    self.conversation.end(left, ())
+                    self.queue.end(left, ())
                 raise
         return begun
 
-    def _begin(self, turn: Turn, wanted: dict[Cell, Wanted]) -> bool:
+    def _begin(self, turn: Lease, wanted: dict[Cell, PendingFetch]) -> bool:
         """Begins a call with the slot; False where there is nothing to ask for with it."""
         if not turn.token:
             # Without Redis there is no queue that all have, and no slot but this process's own one call.
             now = monotonic()
             alone = [cell for cell, one in wanted.items() if one.spender == "cold" and not one.is_left(now)]
-            ours = [cell for cell in alone if self.conversation.slot_of(cell) == turn.slot]
-            turn = Turn(turn.slot, "", turn.cold or ours[: self.conversation.batch], turn.refresh)
+            ours = [cell for cell in alone if self.queue.slot_of(cell) == turn.slot]
+            turn = Lease(turn.slot, "", turn.cold or ours[: self.queue.batch], turn.refresh)
         if not (turn.cold or turn.refresh) or (not turn.token and self._talking):
-            self.conversation.end(turn, ())
+            self.queue.end(turn, ())
             return False
         if self.budget.is_failing:
             # One cell finds out whether it answers again: what others weigh would be spent for nothing.
-            turn = Turn(turn.slot, turn.token, turn.cold[:1], [] if turn.cold else turn.refresh[:1])
+            turn = Lease(turn.slot, turn.token, turn.cold[:1], [] if turn.cold else turn.refresh[:1])
         self._talking.add(turn.slot)
         self._set_asked(turn, True)
-        threading.Thread(target=self._talk, args=(turn,), name="fetcher-call", daemon=True).start()
+        threading.Thread(target=self._talk, args=(turn,), name="worker-call", daemon=True).start()
         return True
 
-    def _talk(self, turn: Turn) -> None:
+    def _talk(self, turn: Lease) -> None:
         try:
             self._use(turn)
         except Exception as error:  # whoever waits is told, and not too fast for another try
-            log.exception("The fetcher failed over a turn.")
+            log.exception("The worker failed over a turn.")
             self._answer(dict.fromkeys((*turn.cold, *turn.refresh), UpstreamError(str(error))))
             sleep(POLL_SECONDS)
         finally:
@@ -239,14 +239,14 @@ class Fetcher:
             self._set_asked(turn, False)
             self._freed.set()
 
-    def _set_asked(self, turn: Turn, is_asked: bool) -> None:
+    def _set_asked(self, turn: Lease, in_flight: bool) -> None:
         with self._changed:
             for cell in (*turn.cold, *turn.refresh):
                 if cell in self._wanted:
-                    self._wanted[cell].is_asked = is_asked
+                    self._wanted[cell].in_flight = in_flight
             self._changed.notify()
 
-    def _still_waited_for(self) -> dict[Cell, Wanted]:
+    def _still_waited_for(self) -> dict[Cell, PendingFetch]:
         """What no call of this process is about."""
         with self._changed:
             now = monotonic()
@@ -254,11 +254,11 @@ class Fetcher:
             self._wanted = {
                 cell: one
                 for cell, one in self._wanted.items()
-                if one.until > now or one.is_asked or one.spender == "cold"
+                if one.deadline > now or one.in_flight or one.spender == "cold"
             }
-            return {cell: wanted for cell, wanted in self._wanted.items() if not wanted.is_asked}
+            return {cell: wanted for cell, wanted in self._wanted.items() if not wanted.in_flight}
 
-    def _use(self, turn: Turn) -> None:
+    def _use(self, turn: Lease) -> None:
         """Asks for the turn's batch, in one call if all goes well."""
         fetched: Fetched = {}
         try:
@@ -266,7 +266,7 @@ class Fetcher:
             self._answer(fetched)
         finally:
             # Another process that still waits for one of them queues it again.
-            self.conversation.end(turn, fetched)
+            self.queue.end(turn, fetched)
 
     def _answer(self, fetched: Fetched) -> None:
         with self._changed:
@@ -293,13 +293,13 @@ class Fetcher:
         rejected = self.store.rejected_of(cell for cell in cells if cell not in known)
         return known | dict.fromkeys(rejected, NoWeatherHere("it had no weather for the place a while ago")), held
 
-    def _fetched(self, turn: Turn, cold: list[Cell], refresh: list[Cell]) -> Fetched:
+    def _fetched(self, turn: Lease, cold: list[Cell], refresh: list[Cell]) -> Fetched:
         known, held = self._known_and_held([*cold, *refresh])
-        fetched = self.caller.paid_for([cell for cell in cold if cell not in known], "cold") | self.caller.paid_for(
+        fetched = self.round.paid_for([cell for cell in cold if cell not in known], "cold") | self.round.paid_for(
             [cell for cell in refresh if cell not in known], "refresh"
         )
         paid = [cell for cell, got in fetched.items() if got is None]
-        asked = self.caller.asked(turn, paid) if paid else {}
+        asked = self.round.asked(turn, paid) if paid else {}
         self.store.hold({cell: got for cell, got in asked.items() if isinstance(got, Series)})
         self._reject({cell: got for cell, got in asked.items() if isinstance(got, NoWeatherHere)})
         for cell, got in asked.items():

@@ -123,7 +123,7 @@ def _started_at() -> float:
 
 
 def _open_meteo() -> Iterator[Metric]:
-    budget = service().fetcher.budget
+    budget = service().worker.budget
     budget.look()
     left = [(str(window), float(value)) for window, value in budget.remaining().items()]
     yield when_asked_by("weathernote_open_meteo_budget_remaining", "window", left)

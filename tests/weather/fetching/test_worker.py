@@ -1,4 +1,4 @@
-"""The fetcher alone, with an upstream whose every call the test lets go."""
+"""The worker alone, with an upstream whose every call the test lets go."""
 
 import threading
 from concurrent.futures import wait
@@ -10,9 +10,9 @@ from tests.support.servers import eventually
 from tests.weather.core.test_packing import a_series
 from weather.budget.quota import Denied, Granted
 from weather.core.cells import Cell
-from weather.fetching.fetch_queue import Turn
+from weather.fetching.fetch_queue import Lease
 from weather.fetching.round import CALLS_TO_FIND_A_BAD_PLACE, BudgetSpent
-from weather.fetching.worker import Fetcher
+from weather.fetching.worker import Worker
 from weather.upstream.client import PlaceRejected, UpstreamError, UpstreamRefused, UpstreamUnavailable
 
 pytestmark = pytest.mark.pure
@@ -46,7 +46,7 @@ class NoStore:
 
 
 class Alone:
-    """The conversation of a fleet of one process, whose slot the test may take."""
+    """The queue of a fleet of one process, whose slot the test may take."""
 
     batch = BATCH
 
@@ -64,7 +64,7 @@ class Alone:
 
     def turn(self, slot):
         queues = (sorted(queue, key=CELLS.index)[:BATCH] for queue in (self.cold, self.refresh - self.cold))
-        return Turn(slot, "", *queues) if self.is_free else None
+        return Lease(slot, "", *queues) if self.is_free else None
 
     def turns(self, slots):
         return [turn for turn in map(self.turn, slots) if turn]
@@ -135,12 +135,12 @@ class Upstream:
         return {cell: a_series() for cell in cells}
 
 
-def fetcher(upstream, purse=None, conversation=None):
-    return Fetcher(
+def worker(upstream, purse=None, queue=None):
+    return Worker(
         upstream,
         cast(Any, NoStore()),
         cast(Any, purse or Purse()),
-        cast(Any, conversation or Alone()),
+        cast(Any, queue or Alone()),
         wait_seconds=5,
         fresh_seconds=600,
         now=lambda: a_series().fetched_at + 1,
@@ -150,7 +150,7 @@ def fetcher(upstream, purse=None, conversation=None):
 def test_one_cell_wanted_by_many_is_fetched_once():
     upstream = Upstream()
     upstream.go.clear()
-    one = fetcher(upstream)
+    one = worker(upstream)
     futures = {id(one.want(CELLS[0])) for _ in range(100)}
     eventually(lambda: upstream.calls)
     futures.add(id(one.want(CELLS[0])))
@@ -162,7 +162,7 @@ def test_one_cell_wanted_by_many_is_fetched_once():
 def test_cells_wanted_during_a_call_gather_into_the_next():
     upstream = Upstream()
     upstream.go.clear()
-    one = fetcher(upstream)
+    one = worker(upstream)
     futures = [one.want(CELLS[0])]
     eventually(lambda: upstream.calls)
     futures += [one.want(cell) for cell in CELLS[1:100]]
@@ -174,7 +174,7 @@ def test_cells_wanted_during_a_call_gather_into_the_next():
 def test_a_call_carries_no_more_than_a_batch():
     upstream = Upstream()
     upstream.go.clear()
-    one = fetcher(upstream)
+    one = worker(upstream)
     futures = [one.want(cell) for cell in CELLS]
     upstream.go.set()
     assert not wait(futures, 60).not_done
@@ -184,7 +184,7 @@ def test_a_call_carries_no_more_than_a_batch():
 
 def test_a_cell_that_someone_has_just_stored_is_not_asked_for():
     upstream = Upstream()
-    one = fetcher(upstream)
+    one = worker(upstream)
     one.store.known[CELLS[0]] = a_series()
     assert one.want(CELLS[0]).result(60) == a_series()
     assert upstream.calls == []
@@ -192,26 +192,26 @@ def test_a_cell_that_someone_has_just_stored_is_not_asked_for():
 
 def test_a_failing_upstream_fails_those_who_wait_and_is_told():
     purse = Purse()
-    one = fetcher(Upstream(failing=UpstreamUnavailable("gone")), purse)
+    one = worker(Upstream(failing=UpstreamUnavailable("gone")), purse)
     with pytest.raises(UpstreamUnavailable):
         one.want(CELLS[0]).result(60)
-    one.caller.upstream.failing = None
+    one.round.upstream.failing = None
     one.want(CELLS[0]).result(60)
     assert purse.told == ["failed", "succeeded"]
 
 
 def test_the_fetcher_outlives_an_error_that_nobody_thought_of():
-    one = fetcher(Upstream(failing=ZeroDivisionError("odd")))
+    one = worker(Upstream(failing=ZeroDivisionError("odd")))
     with pytest.raises(UpstreamError):
         one.want(CELLS[0]).result(60)
-    one.caller.upstream.failing = None
+    one.round.upstream.failing = None
     assert one.want(CELLS[0]).result(60) == a_series()
 
 
 @pytest.mark.parametrize("bad", [[0], [99], [42], [0, 1], [3, 97]])
 def test_bad_places_do_not_spoil_a_batch(bad):
     upstream = Upstream(bad=[CELLS[place] for place in bad])
-    one = fetcher(upstream)
+    one = worker(upstream)
     upstream.go.clear()
     futures = {cell: one.want(cell) for cell in [CELLS[200], *CELLS[:100]]}
     upstream.go.set()
@@ -221,12 +221,12 @@ def test_bad_places_do_not_spoil_a_batch(bad):
 
 
 def test_a_call_that_is_wrong_as_a_whole_costs_few_calls_and_rejects_none():
-    upstream, conversation = Upstream(bad=CELLS[:100]), Alone()
-    conversation.is_free = False
-    one = fetcher(upstream, conversation=conversation)
+    upstream, queue = Upstream(bad=CELLS[:100]), Alone()
+    queue.is_free = False
+    one = worker(upstream, queue=queue)
     futures = [one.want(cell) for cell in CELLS[:100]]
-    eventually(lambda: len(conversation.cold) == 100)
-    conversation.is_free = True
+    eventually(lambda: len(queue.cold) == 100)
+    queue.is_free = True
     wait(futures, 60)
     assert all(future.exception() for future in futures)
     assert len(upstream.calls) <= CALLS_TO_FIND_A_BAD_PLACE
@@ -234,14 +234,14 @@ def test_a_call_that_is_wrong_as_a_whole_costs_few_calls_and_rejects_none():
 
 
 def test_while_it_fails_each_call_is_about_one_cell_and_then_about_all_again():
-    upstream, conversation = Upstream(failing=UpstreamUnavailable("it failed")), Alone()
-    one = fetcher(upstream, conversation=conversation)
+    upstream, queue = Upstream(failing=UpstreamUnavailable("it failed")), Alone()
+    one = worker(upstream, queue=queue)
     assert one.want(CELLS[200]).exception(5)
-    conversation.is_free = False
+    queue.is_free = False
     futures = [one.want(cell) for cell in CELLS[:50]]
-    eventually(lambda: len(conversation.cold) == 50)
+    eventually(lambda: len(queue.cold) == 50)
     upstream.go.clear()
-    conversation.is_free = True
+    queue.is_free = True
     eventually(lambda: len(upstream.calls) == 2)
     upstream.failing = None
     upstream.go.set()
@@ -252,21 +252,21 @@ def test_while_it_fails_each_call_is_about_one_cell_and_then_about_all_again():
 
 def test_what_is_asked_is_paid_for_before_it_is_asked():
     upstream, purse = Upstream(), Purse()
-    fetcher(upstream, purse).want(CELLS[0]).result(60)
+    worker(upstream, purse).want(CELLS[0]).result(60)
     assert purse.charged == [(1, "cold")] and purse.told == ["succeeded"]
 
 
 def test_past_the_wall_nothing_is_asked_and_the_waiter_is_told_when_to_come_again():
     upstream = Upstream()
     with pytest.raises(BudgetSpent) as spent:
-        fetcher(upstream, Purse(left=0)).want(CELLS[0]).result(60)
+        worker(upstream, Purse(left=0)).want(CELLS[0]).result(60)
     assert (spent.value.reason, spent.value.retry_after_seconds) == ("day", 77)
     assert spent.value.is_a_window and upstream.calls == []
 
 
 def test_what_the_budget_has_room_for_is_asked_and_the_rest_is_refused():
     upstream = Upstream()
-    one = fetcher(upstream, Purse(left=3))
+    one = worker(upstream, Purse(left=3))
     upstream.go.clear()
     futures = [one.want(cell) for cell in CELLS[:10]]
     upstream.go.set()
@@ -277,7 +277,7 @@ def test_what_the_budget_has_room_for_is_asked_and_the_rest_is_refused():
 
 def test_a_search_for_a_bad_place_pays_for_each_call():
     upstream, purse = Upstream(bad=[CELLS[3]]), Purse()
-    one = fetcher(upstream, purse)
+    one = worker(upstream, purse)
     upstream.go.clear()
     futures = [one.want(cell) for cell in CELLS[:8]]
     upstream.go.set()
@@ -287,7 +287,7 @@ def test_a_search_for_a_bad_place_pays_for_each_call():
 
 def test_a_refusal_closes_the_window_for_everyone():
     purse = Purse()
-    one = fetcher(Upstream(failing=UpstreamRefused("429", retry_after_seconds=9, window="hour")), purse)
+    one = worker(Upstream(failing=UpstreamRefused("429", retry_after_seconds=9, window="hour")), purse)
     with pytest.raises(UpstreamRefused):
         one.want(CELLS[0]).result(60)
     assert purse.told == [("hour", 9)]
@@ -295,7 +295,7 @@ def test_a_refusal_closes_the_window_for_everyone():
 
 def test_a_refresh_is_paid_for_as_one_and_asked_once():
     upstream, purse = Upstream(), Purse()
-    one = fetcher(upstream, purse)
+    one = worker(upstream, purse)
     upstream.go.clear()
     futures = {id(one.refresh(CELLS[0])) for _ in range(10)}
     upstream.go.set()
@@ -304,35 +304,35 @@ def test_a_refresh_is_paid_for_as_one_and_asked_once():
 
 
 def test_while_another_has_the_slot_its_records_are_found():
-    upstream, conversation = Upstream(), Alone()
-    conversation.is_free = False
-    one = fetcher(upstream, conversation=conversation)
+    upstream, queue = Upstream(), Alone()
+    queue.is_free = False
+    one = worker(upstream, queue=queue)
     future = one.want(CELLS[0])
     one.store.known[CELLS[0]] = a_series()
     assert future.result(60) == a_series() and upstream.calls == []
 
 
 def test_what_nobody_waits_for_any_more_is_not_asked():
-    upstream, conversation = Upstream(), Alone()
-    conversation.is_free = False
-    one = fetcher(upstream, conversation=conversation)
+    upstream, queue = Upstream(), Alone()
+    queue.is_free = False
+    one = worker(upstream, queue=queue)
     one.wait_seconds = 0.05
     one.want(CELLS[0])
     eventually(lambda: not one.wanted_of(CELLS[:1]) or not one._wanted)
-    conversation.cold.clear()
-    conversation.is_free = True
+    queue.cold.clear()
+    queue.is_free = True
     one.want(CELLS[1])
     one._wanted[CELLS[1]].future.result(60)
     assert upstream.calls == [[CELLS[1]]]
 
 
 def test_without_a_thread_for_a_call_its_slot_is_given_back(monkeypatch):
-    upstream, conversation = Upstream(), Alone()
-    one, thread = fetcher(upstream, conversation=conversation), threading.Thread
+    upstream, queue = Upstream(), Alone()
+    one, thread = worker(upstream, queue=queue), threading.Thread
     refused: list[str] = []
 
     def none_at_first(**given: Any) -> threading.Thread:
-        if given["name"] == "fetcher-call" and not refused:
+        if given["name"] == "worker-call" and not refused:
             refused.append(given["name"])
             raise RuntimeError("can't start new thread")
         return thread(**given)
@@ -340,5 +340,5 @@ def test_without_a_thread_for_a_call_its_slot_is_given_back(monkeypatch):
     monkeypatch.setattr(threading, "Thread", none_at_first)
     with pytest.raises(UpstreamError, match="new thread"):
         one.want(CELLS[0]).result(60)
-    assert refused and not one._talking and conversation.ended == [0]
+    assert refused and not one._talking and queue.ended == [0]
     assert one.want(CELLS[0]).result(60) == a_series()

@@ -1,4 +1,4 @@
-"""Redis, one server or a cluster: commands in, replies out, and a stated answer where it is gone."""
+"""Redis, one server or a cluster: lookups and commands in, values out, and a stated stand-in where it is gone."""
 
 from weathernote.redis.client import (
     Command,
@@ -7,6 +7,7 @@ from weathernote.redis.client import (
     Script,
     ask,
     each,
+    execute,
     is_down,
     on_lost,
     reset,
@@ -15,14 +16,22 @@ from weathernote.redis.client import (
     value,
     without_redis,
 )
+from weathernote.redis.lookup import Lookup, Several, Sourced, fetch, fetch_all, fetch_one
 
 __all__ = [
     "Command",
+    "Lookup",
     "RedisDown",
     "Reply",
     "Script",
+    "Several",
+    "Sourced",
     "ask",
     "each",
+    "execute",
+    "fetch",
+    "fetch_all",
+    "fetch_one",
     "is_down",
     "on_lost",
     "reset",

@@ -46,6 +46,11 @@ def ask(*commands: Command) -> list[Reply]:
     return replies
 
 
+def execute(*commands: Command) -> list[Reply]:
+    """What Redis said to each command, in one round trip; raises RedisDown if it did not answer one, or refused it."""
+    return [value(reply) for reply in ask(*commands)]
+
+
 def each(*command: str | bytes | int | float) -> dict[str, Reply]:
     """What each server (each master of a cluster) replies to one command, by the server's name."""
     return (_server or _connected()).each(command)

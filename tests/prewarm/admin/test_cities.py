@@ -20,8 +20,8 @@ from prewarm.admin import background_task, importing, resources
 from prewarm.admin.changelist import spoken
 from prewarm.cities import cell_status, views
 from prewarm.cities.models import City, CityImport
-from prewarm.runs import run
 from prewarm.runs.models import PrewarmRun
+from prewarm.runs.outcome import NO_REDIS, RefreshOutcome
 from weather.api.service import service
 from weather.core.answers import Question
 from weather.core.cells import Cell
@@ -217,29 +217,30 @@ def test_cities_are_switched_off_and_on_together_and_their_history_says_so(
 
 
 def test_prewarm_now_tells_what_was_done(editor, monkeypatch):
-    monkeypatch.setattr("prewarm.runs.run.refresh_now", lambda cities, **_: f"{len(cities)} done")
-    assert said(act(editor, "prewarm_now", "Berlin", "Lagos")) == ["2 done"]
+    monkeypatch.setattr("prewarm.runs.run.refresh_now", lambda cities, **_: RefreshOutcome(2, len(cities), 1))
+    assert said(act(editor, "prewarm_now", "Berlin", "Lagos")) == ["2 of 2 cells refreshed in 1 call."]
 
 
 @pytest.mark.parametrize(
-    ("told", "level"),
+    ("outcome", "level"),
     [
-        ("2 of 2 cells refreshed in 1 call.", "success"),
-        ("12 of 2 cells refreshed in 1 call.", "warning"),
-        ("1 of 2 cells refreshed in 1 call; 1 failed: Berlin.", "warning"),
-        ("2 of 2 cells refreshed in 1 call; budget: the day's is spent.", "warning"),
-        ("0 of 2 cells refreshed in 0 calls.", "warning"),
+        (RefreshOutcome(2, 2, 1), "success"),
+        (RefreshOutcome(12, 2, 1), "warning"),
+        (RefreshOutcome(1, 2, 1, failed=("Berlin",)), "warning"),
+        (RefreshOutcome(2, 2, 1, reasons=("budget: the day's is spent",)), "warning"),
+        (RefreshOutcome(0, 2, 0), "warning"),
+        (RefreshOutcome(0, 2, 0, is_redis_down=True), "error"),
     ],
 )
-def test_what_is_not_done_is_said_as_a_warning(editor, monkeypatch, told, level):
-    monkeypatch.setattr("prewarm.runs.run.refresh_now", lambda cities, **_: told)
+def test_what_is_not_done_is_said_as_a_warning(editor, monkeypatch, outcome, level):
+    monkeypatch.setattr("prewarm.runs.run.refresh_now", lambda cities, **_: outcome)
     assert levels(act(editor, "prewarm_now", "Berlin")) == [level]
 
 
 def test_prewarm_now_without_redis_is_an_error(editor, settings, forget):
     lose_redis(settings, forget)
     response = act(editor, "prewarm_now", "Berlin")
-    assert (said(response), levels(response)) == ([f"{run.NO_REDIS}."], ["error"])
+    assert (said(response), levels(response)) == ([f"{NO_REDIS}."], ["error"])
 
 
 def test_prewarm_now_of_all_is_a_success(editor):

@@ -78,7 +78,7 @@ class CityAdmin(ImportExportMixin, admin.ModelAdmin):
     # ── the list ──────────────────────────────────────────────────────────────────────────────────
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
-        return changelist.LiveChangeList
+        return changelist.CellStatusChangeList
 
     def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:
         return super().get_changelist_form(request, **{"form": CityRowForm, **kwargs})
@@ -93,19 +93,19 @@ class CityAdmin(ImportExportMixin, admin.ModelAdmin):
 
     @admin.display(description="weather")
     def state(self, city: Any) -> SafeString:
-        return changelist.badge(city.live)
+        return changelist.badge(city.status)
 
     @admin.display(description="age")
     def age(self, city: Any) -> str:
-        return changelist.spoken(city.live.age_seconds)
+        return changelist.format_duration(city.status.age_seconds)
 
     @admin.display(description="ends in")
     def answer_ends(self, city: Any) -> str:
-        return changelist.spoken(city.live.answer_ends_in_seconds)
+        return changelist.format_duration(city.status.answer_ends_in_seconds)
 
     @admin.display(description="asked / h")
     def asked(self, city: Any) -> str:
-        rate = city.live.requests_per_hour
+        rate = city.status.requests_per_hour
         return "–" if not rate or rate < 0.05 else f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}"
 
     # ── actions ───────────────────────────────────────────────────────────────────────────────────

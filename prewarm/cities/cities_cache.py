@@ -44,16 +44,16 @@ return 1
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class CachedListing:
     """A list, when it ends (unix seconds), where it came from, and whether Redis keeps it now."""
 
     listing: Listing
     expires_at: int
     origin: Literal["found", "read", "stale"]
-    kept: bool
+    is_stored: bool
 
 
-class Record:
+class CitiesCache:
     """The list of active cities, from Redis, else from the database, else as this process last saw it."""
 
     def __init__(
@@ -66,7 +66,7 @@ class Record:
         self.load = load
         self.now = now
         self.read = read
-        self._seen: Found | None = None
+        self._seen: CachedListing | None = None
         self._rests_until = 0.0
         self._reading = threading.Lock()
         self._waiting = threading.BoundedSemaphore(WAITERS)
@@ -75,9 +75,9 @@ class Record:
         """The commands whose replies `answer` wants, for whoever shares a round trip with them."""
         return [("GET", KEY), ("TTL", KEY)]
 
-    def answer(self, text: Reply, life: Reply) -> Found:
+    def answer(self, text: Reply, life: Reply) -> CachedListing:
         """The list, given Redis' replies to `finding`; Problem where there is none."""
-        if found := self._found(text, life):
+        if found := self._from_redis(text, life):
             return found
         try:
             if read := self._read():
@@ -88,17 +88,17 @@ class Record:
         if self._seen is None:
             raise Problem("upstream_unavailable", "The cities cannot be read now.", retry_after_seconds=10)
         metrics.ANSWERED_FROM_MEMORY.inc()
-        return Found(self._seen.listing, int(self.now()) + STALE_LIFE_SECONDS, "stale", kept=False)
+        return CachedListing(self._seen.listing, int(self.now()) + STALE_LIFE_SECONDS, "stale", is_stored=False)
 
-    def _seen_lately(self, text: Reply, life: Reply) -> Found | None:
+    def _from_memory(self, text: Reply, life: Reply) -> CachedListing | None:
         """Without Redis: what this process saw, for as long as it would have been kept there."""
         if self._seen is None or self._seen.expires_at <= self.now():
             return None
         metrics.ANSWERED_FROM_MEMORY.inc()
         return self._seen
 
-    @without_redis(instead=_seen_lately)
-    def _found(self, text: Reply, life: Reply) -> Found | None:
+    @without_redis(instead=_from_memory)
+    def _from_redis(self, text: Reply, life: Reply) -> CachedListing | None:
         text, life_seconds = redis.value(text), redis.value(life)
         if text is None or text.startswith(_MARK):
             return None
@@ -106,28 +106,28 @@ class Record:
         if listed is None:
             redis.ask(("DEL", KEY))
             return None
-        self._seen = Found(listed, int(self.now()) + max(0, life_seconds), "found", kept=True)
+        self._seen = CachedListing(listed, int(self.now()) + max(0, life_seconds), "found", is_stored=True)
         return self._seen
 
-    def _read(self) -> Found | None:
+    def _read(self) -> CachedListing | None:
         """The list from the database; None where it cannot be read now, TooManyWait where too many want it.
 
         One thread reads at a time, and few wait for it: the others serve weather.
         """
         seen = self._seen
-        if self.now() < self._rests_until or not self._took_turn(can_wait=seen is None):
+        if self.now() < self._rests_until or not self._acquire_turn(can_wait=seen is None):
             return None
         try:
             if self._seen is not seen:
                 return self._seen  # it was read while we waited
-            return None if self.now() < self._rests_until else self._loaded()
+            return None if self.now() < self._rests_until else self._load_and_store()
         except DatabaseGone:
             self._rests_until = self.now() + DATABASE_REST_SECONDS
             return None
         finally:
             self._reading.release()
 
-    def _took_turn(self, *, can_wait: bool) -> bool:
+    def _acquire_turn(self, *, can_wait: bool) -> bool:
         if self._reading.acquire(blocking=False):
             return True
         if not can_wait:
@@ -139,25 +139,25 @@ class Record:
         finally:
             self._waiting.release()
 
-    def _loaded(self) -> Found:
-        mark = self._begun()
+    def _load_and_store(self) -> CachedListing:
+        mark = self._mark_reading()
         listed = self.read(self.load)
         expires_at = int(self.now()) + LIFE_SECONDS
-        self._seen = Found(listed, expires_at, "found", kept=False)
-        return Found(listed, expires_at, "read", kept=self._kept(mark, listed))
+        self._seen = CachedListing(listed, expires_at, "found", is_stored=False)
+        return CachedListing(listed, expires_at, "read", is_stored=self._store(mark, listed))
 
     @without_redis(returns=None)
-    def _begun(self) -> bytes | None:
+    def _mark_reading(self) -> bytes | None:
         """The mark of this reader; None if another one is at it."""
         mark = _MARK + uuid.uuid4().hex.encode()
         return mark if redis.value(redis.ask(_BEGIN(KEY, mark, _MARK_SECONDS))[0]) else None
 
-    def lost(self, *args: object) -> bool:
+    def _count_lost_write(self, *args: object) -> bool:
         metrics.REDIS_LOST_WRITES.inc()
         return False
 
-    @without_redis(instead=lost)
-    def _kept(self, mark: bytes | None, listed: Listing) -> bool:
+    @without_redis(instead=_count_lost_write)
+    def _store(self, mark: bytes | None, listed: Listing) -> bool:
         if mark is None:
             return False
         return bool(redis.value(redis.ask(_KEEP(KEY, mark, listed.text, LIFE_SECONDS))[0]))

@@ -22,7 +22,7 @@ from weathernote.http.api_view import ApiViewSet
 from weathernote.http.conditional import matches, weak_etag
 from weathernote.http.prerendered import FinishedResponse
 from weathernote.http.problems import Problem
-from weathernote.redis import Command, Reply
+from weathernote.redis import Lookup, Reply
 from weathernote.telemetry.request_events import Place
 
 _CACHE_STATUS: dict[Origin, str] = {
@@ -36,38 +36,51 @@ NO_STORE = "no-store"
 _JSON = "application/json"
 
 
-class CellViewSet(ApiViewSet):
+class _Unread(Lookup[Reply]):
+    """A reply as it came; RedisDown or a refusal of Redis too."""
+
+    __slots__ = ()
+
+    def value(self, replies: Sequence[Reply]) -> Reply:
+        return replies[0]
+
+
+def _finding(question: Question) -> Lookup[Reply]:
+    return _Unread(service().finding(question), read=bytes)
+
+
+class CellViewSet(ApiViewSet[Reply]):
     """What /weather and /forecast share: the question, and its answer with honest headers."""
 
     default_days: ClassVar[int | None] = None
     #: Of a call about several places, each or what is wrong with it.
     asked: Sequence[Question | Problem] = ()
 
-    def look_up(self, request: Request) -> list[Command]:
+    def look_up(self, request: Request) -> list[Lookup[Reply]]:
         if plain := plain_question_in(request._request.META.get("QUERY_STRING", ""), self.default_days):
             self.question = plain
-            return [service().finding(plain)]
+            return [_finding(plain)]
         try:
             self.question = question_in(request.query_params, self.default_days)
         except Problem:
             if not is_about_several(request.query_params):
                 raise
             return self._look_up_several(request)
-        return [service().finding(self.question)]
+        return [_finding(self.question)]
 
-    def _look_up_several(self, request: Request) -> list[Command]:
+    def _look_up_several(self, request: Request) -> list[Lookup[Reply]]:
         # More than a client's whole limit would never pass.
         most = min(MOST_PLACES, settings.RATE_LIMIT_REQUESTS)
         self.asked = questions_in(request.query_params, self.default_days, most)
         self.counts_as = len(self.asked)
         # Two places in one cell are asked for once.
         self.questions = list(dict.fromkeys(one for one in self.asked if isinstance(one, Question)))
-        return [service().finding(question) for question in self.questions]
+        return [_finding(question) for question in self.questions]
 
     def respond(self, request: Request) -> HttpResponse:
         if self.asked:
             return self._respond_to_several(request)
-        cell, reply = self.question.cell, self.replies[0]
+        cell, reply = self.question.cell, self.values[0]
         # What is told of the request, if nothing better comes of it.
         request._request.place = (cell, "none", None)  # type: ignore[attr-defined]
         served = service().answer(self.question, reply, _asker(request))
@@ -81,9 +94,9 @@ class CellViewSet(ApiViewSet):
         return FinishedResponse(text, headers)
 
     def _respond_to_several(self, request: Request) -> HttpResponse:
-        outcomes = batch.answers_to(service(), self.questions, self.replies, _asker(request))
+        outcomes = batch.answers_to(service(), self.questions, self.values, _asker(request))
         now = time()
-        request._request.place = _account(outcomes, self.replies, now)  # type: ignore[attr-defined]
+        request._request.place = _account(outcomes, self.values, now)  # type: ignore[attr-defined]
         in_order: list[Outcome] = [one if isinstance(one, Problem) else outcomes[one] for one in self.asked]
         if not any(isinstance(one, Served) for one in in_order):
             raise batch.soonest(outcomes.values())

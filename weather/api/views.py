@@ -20,7 +20,7 @@ from weather.fetching.admission import Asker
 from weathernote.http import problems
 from weathernote.http.api_view import ApiViewSet
 from weathernote.http.conditional import matches, weak_etag
-from weathernote.http.prerendered import FinishedResponse
+from weathernote.http.prerendered import PrerenderedResponse
 from weathernote.http.problems import Problem
 from weathernote.redis import Command, Reply
 from weathernote.telemetry.request_events import Place
@@ -78,7 +78,7 @@ class CellViewSet(ApiViewSet):
         if matches(request._request.META.get("HTTP_IF_NONE_MATCH"), headers["ETag"]):
             return HttpResponseNotModified(headers=headers)
         text = served.answer.fetched_text if served.origin == "fetched" else served.answer.text
-        return FinishedResponse(text, headers)
+        return PrerenderedResponse(text, headers)
 
     def _respond_to_several(self, request: Request) -> HttpResponse:
         outcomes = batch.answers_to(service(), self.questions, self.replies, _asker(request))
@@ -94,7 +94,7 @@ class CellViewSet(ApiViewSet):
             if matches(request._request.META.get("HTTP_IF_NONE_MATCH"), headers["ETag"]):
                 return HttpResponseNotModified(headers=headers)
         text = batch.envelope(_text(request, one) for one in in_order)
-        return FinishedResponse(text, headers)
+        return PrerenderedResponse(text, headers)
 
 
 def _text(request: Request, outcome: Outcome) -> bytes:

@@ -85,7 +85,7 @@ class Common(CommonMiddleware):
         return finished
 
 
-class Apart:
+class MiddlewareByArea:
     """Three ways in: the API's own, short one; settings.PAGE_MIDDLEWARE for pages; STAFF_MIDDLEWARE too for the admin.
 
     A cookie must not touch a public answer, nor cost it anything.

@@ -146,7 +146,7 @@ INSTALLED_APPS = [
     "import_export",
     "axes",
 ]
-MIDDLEWARE = ["weathernote.http.middleware.request_id", "weathernote.http.middleware.MiddlewareByArea"]
+MIDDLEWARE = ["weathernote.http.middleware.record_request", "weathernote.http.middleware.MiddlewareByArea"]
 # The API's answers pass by these, for they need none of them; the admin's come through both lists.
 PAGE_MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

@@ -10,6 +10,7 @@ from ratelimit.identity import identify
 from weathernote import redis
 from weathernote.http import rate_limit_headers
 from weathernote.http.pipelined_throttle import PipelinedThrottle
+from weathernote.http.request_context import context_of
 from weathernote.redis import Lookup
 from weathernote.telemetry import metrics
 
@@ -89,8 +90,9 @@ class ClientThrottle(PipelinedThrottle):
 
     @classmethod
     def lookup(cls, request: Request, counts_as: int) -> Lookup[Self]:
-        # Whoever needs to know the client later reads it here.
-        request._request.client = client = identify(request._request)  # type: ignore[attr-defined]
+        client = identify(request._request)
+        context = context_of(request._request)
+        context.client_hash, context.address_hash = client
         script = cls.script if counts_as == 1 else cls.script_of_several
         window_milliseconds = settings.RATE_LIMIT_WINDOW_SECONDS * 1000
         return Lookup(

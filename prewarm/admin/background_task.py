@@ -11,7 +11,7 @@ from django.db import connections
 
 from prewarm.admin.importing import UploadGone
 from weathernote.redis import RedisDown
-from weathernote.telemetry import request_events
+from weathernote.telemetry import background
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def begin(work: Callable[[], T]) -> "Future[T] | None":
         return None
     if not _registered.is_set():
         _registered.set()
-        request_events.at_the_end(_end)
+        background.when_the_process_ends(_end)
     future: Future[T] = Future()
     try:
         threading.Thread(target=_run, args=(work, future), name="background-task", daemon=True).start()

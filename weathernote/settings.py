@@ -146,7 +146,7 @@ INSTALLED_APPS = [
     "import_export",
     "axes",
 ]
-MIDDLEWARE = ["weathernote.http.middleware.request_id", "weathernote.http.middleware.Apart"]
+MIDDLEWARE = ["weathernote.http.middleware.record_request", "weathernote.http.middleware.MiddlewareByArea"]
 # The API's answers pass by these, for they need none of them; the admin's come through both lists.
 PAGE_MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -242,7 +242,7 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXY_C
 CSRF_TRUSTED_ORIGINS = [f"https://{'*' if host.startswith('.') else ''}{host}" for host in ALLOWED_HOSTS if host != "*"]
 SILENCED_SYSTEM_CHECKS = [
     "axes.W002",  # its middleware stands around the login alone, in login.py
-    # weathernote.http.middleware.Apart brings these where they belong
+    # weathernote.http.middleware.MiddlewareByArea brings these where they belong
     *("security.W001", "security.W002", "security.W003", "admin.E408", "admin.E409", "admin.E410"),
     "security.W004",  # HSTS is the edge's to send
     "security.W008",  # TLS ends at the edge, Django never redirects to https

@@ -11,7 +11,7 @@ from django.db import connections
 
 from prewarm.admin.importing import UploadGone
 from weathernote.redis import RedisDown
-from weathernote.telemetry import request_events
+from weathernote.telemetry import background
 
 log = logging.getLogger(__name__)
 
@@ -22,47 +22,47 @@ WAIT_SECONDS = 8.0
 #: How long a process that ends waits for the work to hear of it and to write down how far it came.
 END_SECONDS = 5.0
 
-#: Staff are told of these in words.
-TOLD = (RedisDown, UploadGone)
+#: Errors that the caller turns into a message for staff; others are faults and go to the log.
+EXPECTED = (RedisDown, UploadGone)
 
 is_ending = threading.Event()
-_alone = threading.Lock()
+_lock = threading.Lock()
 _registered = threading.Event()
 
 
 def begin(work: Callable[[], T]) -> "Future[T] | None":
     """Runs `work` in a thread; None where this process has such work under way."""
-    if not _alone.acquire(blocking=False):
+    if not _lock.acquire(blocking=False):
         return None
     if not _registered.is_set():
         _registered.set()
-        request_events.at_the_end(_end)
-    outcome: Future[T] = Future()
+        background.when_the_process_ends(_end)
+    future: Future[T] = Future()
     try:
-        threading.Thread(target=_run, args=(work, outcome), name="behind", daemon=True).start()
+        threading.Thread(target=_run, args=(work, future), name="background-task", daemon=True).start()
     except RuntimeError:  # no thread to be had
-        _alone.release()
+        _lock.release()
         return None
-    return outcome
+    return future
 
 
-def _run(work: Callable[[], T], outcome: "Future[T]") -> None:
-    tell: Callable[[], None]
+def _run(work: Callable[[], T], future: "Future[T]") -> None:
+    deliver: Callable[[], None]
     try:
-        tell = partial(outcome.set_result, work())
+        deliver = partial(future.set_result, work())
     except BaseException as error:  # it is raised again where somebody still waits for it
-        tell = partial(outcome.set_exception, error)
-        if not isinstance(error, TOLD):
+        deliver = partial(future.set_exception, error)
+        if not isinstance(error, EXPECTED):
             log.exception("What staff began behind a request failed.")
     try:
         connections.close_all()
     except Exception:
         log.exception("A connection to the database cannot be closed.")
     finally:
-        _alone.release()
-        tell()
+        _lock.release()
+        deliver()
 
 
 def _end() -> None:
     is_ending.set()
-    _alone.acquire(timeout=END_SECONDS)
+    _lock.acquire(timeout=END_SECONDS)

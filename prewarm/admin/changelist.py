@@ -8,7 +8,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from prewarm.cities import cell_status
-from prewarm.cities.cell_status import Live
+from prewarm.cities.cell_status import CellStatus
 
 _MEANS = {
     "fresh": "Held and not due for a refresh",
@@ -18,20 +18,20 @@ _MEANS = {
 }
 
 
-class LiveChangeList(ChangeList):
+class CellStatusChangeList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         cities: Any = list(self.result_list)
-        looked = cell_status.look([city.as_cell for city in cities])
+        statuses = cell_status.read([city.as_cell for city in cities])
         for city in cities:
-            city.live = looked[city.as_cell]
+            city.status = statuses[city.as_cell]
 
 
-def badge(of: Live) -> SafeString:
-    return format_html('<span class="live {}" title="{}">{}</span>', of.state, _MEANS[of.state], of.state)
+def badge(status: CellStatus) -> SafeString:
+    return format_html('<span class="badge {}" title="{}">{}</span>', status.state, _MEANS[status.state], status.state)
 
 
-def spoken(seconds: float | None) -> str:
+def format_duration(seconds: float | None) -> str:
     """A span of time as people say it: 42 s, 9 min, 3 h 05 min, 1 d 4 h."""
     if seconds is None:
         return "–"

@@ -1,6 +1,5 @@
 """The cities of staff: the list with how each stands, the actions, import and export."""
 
-import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -20,6 +19,7 @@ from prewarm.admin.resources import CityResource, TooSlow
 from prewarm.cities import countries
 from prewarm.cities.models import City, CityImport
 from prewarm.runs import run, run_history
+from prewarm.runs.outcome import RefreshOutcome
 from weather.places.fold import fold
 from weathernote.http import request_bodies
 from weathernote.redis import RedisDown
@@ -31,8 +31,6 @@ NO_REDIS = "Redis, which keeps the file until you confirm, does not answer; uplo
 UPLOAD_GONE = "The file is kept for an hour only; upload it again."
 BUSY = "Another import or prewarm of staff is under way: try again when it is done."
 _IN_WORDS: dict[type, str] = {RedisDown: NO_REDIS, importing.UploadGone: UPLOAD_GONE}
-
-_ALL_DONE = re.compile(r"([0-9]+) of \1 cells refreshed in [0-9]+ calls?\.")
 
 
 class CountryFilter(admin.SimpleListFilter):
@@ -80,7 +78,7 @@ class CityAdmin(ImportExportMixin, admin.ModelAdmin):
     # ── the list ──────────────────────────────────────────────────────────────────────────────────
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
-        return changelist.LiveChangeList
+        return changelist.CellStatusChangeList
 
     def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:
         return super().get_changelist_form(request, **{"form": CityRowForm, **kwargs})
@@ -95,19 +93,19 @@ class CityAdmin(ImportExportMixin, admin.ModelAdmin):
 
     @admin.display(description="weather")
     def state(self, city: Any) -> SafeString:
-        return changelist.badge(city.live)
+        return changelist.badge(city.status)
 
     @admin.display(description="age")
     def age(self, city: Any) -> str:
-        return changelist.spoken(city.live.age_seconds)
+        return changelist.format_duration(city.status.age_seconds)
 
     @admin.display(description="ends in")
     def answer_ends(self, city: Any) -> str:
-        return changelist.spoken(city.live.answer_ends_in_seconds)
+        return changelist.format_duration(city.status.answer_ends_in_seconds)
 
     @admin.display(description="asked / h")
     def asked(self, city: Any) -> str:
-        rate = city.live.requests_per_hour
+        rate = city.status.requests_per_hour
         return "–" if not rate or rate < 0.05 else f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}"
 
     # ── actions ───────────────────────────────────────────────────────────────────────────────────
@@ -141,11 +139,11 @@ class CityAdmin(ImportExportMixin, admin.ModelAdmin):
             self.message_user(request, BUSY, messages.ERROR)
             return
         try:
-            told = work.result(_wait_seconds(request))
+            outcome = work.result(_wait_seconds(request))
         except TimeoutError:
             self._goes_on(request, "The prewarm", "admin:prewarm_prewarmrun_changelist", "prewarm runs")
         else:
-            self.message_user(request, told, _level(told))
+            self.message_user(request, outcome.text, _level(outcome))
 
     def _goes_on(self, request: HttpRequest, what: str, page: str, name: str) -> None:
         text = '{} goes on without you: how it stands is told under <a href="{}">{}</a>.'
@@ -238,11 +236,11 @@ def _wait_seconds(request: HttpRequest) -> float:
     return min(background_task.WAIT_SECONDS, request_bodies.seconds_left(request.META))
 
 
-def _level(told: str) -> int:
-    """How loudly to say what run.refresh_now tells: whatever is not done is no mere information."""
-    if told.startswith(run.NO_REDIS):
+def _level(outcome: RefreshOutcome) -> int:
+    """The level of the message about a prewarm: a success only where nothing was left undone."""
+    if outcome.is_redis_down:
         return messages.ERROR
-    return messages.SUCCESS if _ALL_DONE.fullmatch(told) else messages.WARNING
+    return messages.SUCCESS if outcome.is_complete else messages.WARNING
 
 
 def _cities(number: int) -> str:

@@ -41,7 +41,7 @@ class ImportResultFilter(ResultFilter):
     parameter_name, ends = "result", CityImport.RESULTS
 
 
-class Told(admin.ModelAdmin):
+class ReadOnlyAdmin(admin.ModelAdmin):
     """What the service wrote down, for staff to read."""
 
     list_per_page = 50
@@ -61,12 +61,12 @@ class Told(admin.ModelAdmin):
         return super().changelist_view(request, {"title": title, **(extra_context or {})})
 
     @admin.display(description="started (UTC)", ordering="started")
-    def start(self, told: Any) -> str:
-        return f"{told.started:%Y-%m-%d %H:%M:%S}"
+    def start(self, row: Any) -> str:
+        return f"{row.started:%Y-%m-%d %H:%M:%S}"
 
 
 @admin.register(PrewarmRun)
-class PrewarmRunAdmin(Told):
+class PrewarmRunAdmin(ReadOnlyAdmin):
     list_display = ("start", "took", "result", *_COUNTS, "calls", "spent")
     list_filter = (RunResultFilter, "forced", "by_staff")
     fields = readonly_fields = (
@@ -92,7 +92,7 @@ class PrewarmRunAdmin(Told):
     @admin.display(description="result", ordering="exit_code")
     def result(self, run: PrewarmRun) -> SafeString:
         css = {None: "unknown", 0: "fresh", 1: "stale"}.get(run.exit_code, "wrong")
-        return format_html('<span class="live {}" title="{}">{}</span>', css, run.message, run.result_in_words)
+        return format_html('<span class="badge {}" title="{}">{}</span>', css, run.message, run.result_in_words)
 
     @admin.display(description="budget spent", ordering="weight")
     def spent(self, run: PrewarmRun) -> str:
@@ -105,7 +105,7 @@ class PrewarmRunAdmin(Told):
 
 
 @admin.register(CityImport)
-class CityImportAdmin(Told):
+class CityImportAdmin(ReadOnlyAdmin):
     list_display = fields = readonly_fields = (
         "start",
         "state",
@@ -115,6 +115,6 @@ class CityImportAdmin(Told):
     list_filter = (ImportResultFilter,)
 
     @admin.display(description="result", ordering="result")
-    def state(self, told: CityImport) -> SafeString:
-        css = {None: "unknown", 0: "fresh"}.get(told.result, "wrong")
-        return format_html('<span class="live {}">{}</span>', css, told.result_in_words)
+    def state(self, imported: CityImport) -> SafeString:
+        css = {None: "unknown", 0: "fresh"}.get(imported.result, "wrong")
+        return format_html('<span class="badge {}">{}</span>', css, imported.result_in_words)

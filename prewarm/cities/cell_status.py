@@ -21,7 +21,7 @@ State = Literal["fresh", "stale", "cold", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
-class Live:
+class CellStatus:
     """A cell's forecast, its finished answer of /weather and how often it is asked for; None where there is none."""
 
     state: State
@@ -30,39 +30,42 @@ class Live:
     requests_per_hour: float | None = None
 
 
-UNKNOWN = Live("unknown")
+UNKNOWN = CellStatus("unknown")
 
 
-def look(cells: Sequence[Cell]) -> dict[Cell, Live]:
+def read(cells: Sequence[Cell]) -> dict[Cell, CellStatus]:
     """How each cell stands; unknown where Redis does not say."""
     popularity, price = service().popularity, service().price
     wanted = list(dict.fromkeys(cells))
-    said, *replies = redis.ask(price.finding(), *(part for cell in wanted for part in _about(cell, popularity)))
+    said, *replies = redis.ask(price.finding(), *(part for cell in wanted for part in _commands(cell, popularity)))
     fleets_price, now = price.read(said), time()
     of_cells = zip(wanted, replies[::3], replies[1::3], replies[2::3], strict=True)
     return {
-        cell: _live(record, life, popularity.rate(rating), fleets_price, now) for cell, record, life, rating in of_cells
+        cell: _read_one(record, life, popularity.rate(rating), fleets_price, now)
+        for cell, record, life, rating in of_cells
     }
 
 
-def _about(cell: Cell, popularity: Popularity) -> tuple[Command, Command, Command]:
+def _commands(cell: Cell, popularity: Popularity) -> tuple[Command, Command, Command]:
     return service().store.record(cell), ("TTL", Question(cell).key), popularity.rating(cell)
 
 
 @without_redis(returns=UNKNOWN)
-def _live(record: Reply, answer_life: Reply, rate: float, fleets_price: float, now: float) -> Live:
+def _read_one(record: Reply, answer_life: Reply, rate: float, fleets_price: float, now: float) -> CellStatus:
     answer_ends_in_seconds = max(0, redis.value(answer_life)) or None  # below 0 is Redis' word for "there is none"
     try:
         packed = redis.value(record)
         age_seconds = None if packed is None else now - fetched_at(packed)
     except Unreadable:
         age_seconds = None
-    return standing(age_seconds, rate, fleets_price, answer_ends_in_seconds)
+    return status_of(age_seconds, rate, fleets_price, answer_ends_in_seconds)
 
 
-def standing(age_seconds: float | None, rate: float, price: float, answer_ends_in_seconds: int | None = None) -> Live:
+def status_of(
+    age_seconds: float | None, rate: float, price: float, answer_ends_in_seconds: int | None = None
+) -> CellStatus:
     """How a cell stands, given the age of what is held of it and how often a second it is asked for."""
     if age_seconds is None or age_seconds >= settings.HOLD_SECONDS:
-        return Live("cold", None, answer_ends_in_seconds, rate * 3600)
+        return CellStatus("cold", None, answer_ends_in_seconds, rate * 3600)
     is_due = freshness.is_due(age_seconds, freshness.interval_seconds(rate, price))
-    return Live("stale" if is_due else "fresh", max(0.0, age_seconds), answer_ends_in_seconds, rate * 3600)
+    return CellStatus("stale" if is_due else "fresh", max(0.0, age_seconds), answer_ends_in_seconds, rate * 3600)

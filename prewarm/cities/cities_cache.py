@@ -15,7 +15,7 @@ from prewarm.cities.listing import Listing
 from weathernote import redis
 from weathernote.http.database_reader import TooManyWait
 from weathernote.http.problems import Problem
-from weathernote.redis import Command, Reply, without_redis
+from weathernote.redis import Lookup, without_redis
 from weathernote.telemetry import metrics
 
 KEY = "cities:active"
@@ -44,16 +44,16 @@ return 1
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class CachedListing:
     """A list, when it ends (unix seconds), where it came from, and whether Redis keeps it now."""
 
     listing: Listing
     expires_at: int
     origin: Literal["found", "read", "stale"]
-    kept: bool
+    is_stored: bool
 
 
-class Record:
+class CitiesCache:
     """The list of active cities, from Redis, else from the database, else as this process last saw it."""
 
     def __init__(
@@ -66,19 +66,19 @@ class Record:
         self.load = load
         self.now = now
         self.read = read
-        self._seen: Found | None = None
+        self._seen: CachedListing | None = None
         self._rests_until = 0.0
         self._reading = threading.Lock()
         self._waiting = threading.BoundedSemaphore(WAITERS)
 
-    def finding(self) -> list[Command]:
-        """The commands whose replies `answer` wants, for whoever shares a round trip with them."""
-        return [("GET", KEY), ("TTL", KEY)]
+    def lookup(self) -> Lookup[CachedListing | None]:
+        """The list that Redis keeps, or None; without Redis what this process saw, while it would have been kept."""
+        return Lookup(("GET", KEY), ("TTL", KEY), read=self._from_redis, without=self._from_memory)
 
-    def answer(self, text: Reply, life: Reply) -> Found:
-        """The list, given Redis' replies to `finding`; Problem where there is none."""
-        if found := self._found(text, life):
-            return found
+    def answer(self, cached: CachedListing | None) -> CachedListing:
+        """The list that `lookup` gave, else one from the database; Problem where there is none."""
+        if cached:
+            return cached
         try:
             if read := self._read():
                 return read
@@ -88,46 +88,43 @@ class Record:
         if self._seen is None:
             raise Problem("upstream_unavailable", "The cities cannot be read now.", retry_after_seconds=10)
         metrics.ANSWERED_FROM_MEMORY.inc()
-        return Found(self._seen.listing, int(self.now()) + STALE_LIFE_SECONDS, "stale", kept=False)
+        return CachedListing(self._seen.listing, int(self.now()) + STALE_LIFE_SECONDS, "stale", is_stored=False)
 
-    def _seen_lately(self, text: Reply, life: Reply) -> Found | None:
-        """Without Redis: what this process saw, for as long as it would have been kept there."""
+    def _from_memory(self) -> CachedListing | None:
         if self._seen is None or self._seen.expires_at <= self.now():
             return None
         metrics.ANSWERED_FROM_MEMORY.inc()
         return self._seen
 
-    @without_redis(instead=_seen_lately)
-    def _found(self, text: Reply, life: Reply) -> Found | None:
-        text, life_seconds = redis.value(text), redis.value(life)
+    def _from_redis(self, text: bytes | None, life_seconds: int) -> CachedListing | None:
         if text is None or text.startswith(_MARK):
             return None
         listed = self._seen.listing if self._seen and self._seen.listing.text == text else listing.read(text)
         if listed is None:
             redis.ask(("DEL", KEY))
             return None
-        self._seen = Found(listed, int(self.now()) + max(0, life_seconds), "found", kept=True)
+        self._seen = CachedListing(listed, int(self.now()) + max(0, life_seconds), "found", is_stored=True)
         return self._seen
 
-    def _read(self) -> Found | None:
+    def _read(self) -> CachedListing | None:
         """The list from the database; None where it cannot be read now, TooManyWait where too many want it.
 
         One thread reads at a time, and few wait for it: the others serve weather.
         """
         seen = self._seen
-        if self.now() < self._rests_until or not self._took_turn(can_wait=seen is None):
+        if self.now() < self._rests_until or not self._acquire_turn(can_wait=seen is None):
             return None
         try:
             if self._seen is not seen:
                 return self._seen  # it was read while we waited
-            return None if self.now() < self._rests_until else self._loaded()
+            return None if self.now() < self._rests_until else self._load_and_store()
         except DatabaseGone:
             self._rests_until = self.now() + DATABASE_REST_SECONDS
             return None
         finally:
             self._reading.release()
 
-    def _took_turn(self, *, can_wait: bool) -> bool:
+    def _acquire_turn(self, *, can_wait: bool) -> bool:
         if self._reading.acquire(blocking=False):
             return True
         if not can_wait:
@@ -139,28 +136,30 @@ class Record:
         finally:
             self._waiting.release()
 
-    def _loaded(self) -> Found:
-        mark = self._begun()
+    def _load_and_store(self) -> CachedListing:
+        mark = self._mark_reading()
         listed = self.read(self.load)
         expires_at = int(self.now()) + LIFE_SECONDS
-        self._seen = Found(listed, expires_at, "found", kept=False)
-        return Found(listed, expires_at, "read", kept=self._kept(mark, listed))
+        self._seen = CachedListing(listed, expires_at, "found", is_stored=False)
+        return CachedListing(listed, expires_at, "read", is_stored=self._store(mark, listed))
 
     @without_redis(returns=None)
-    def _begun(self) -> bytes | None:
+    def _mark_reading(self) -> bytes | None:
         """The mark of this reader; None if another one is at it."""
         mark = _MARK + uuid.uuid4().hex.encode()
-        return mark if redis.value(redis.ask(_BEGIN(KEY, mark, _MARK_SECONDS))[0]) else None
+        (is_ours,) = redis.execute(_BEGIN(KEY, mark, _MARK_SECONDS))
+        return mark if is_ours else None
 
-    def lost(self, *args: object) -> bool:
+    def _count_lost_write(self, *args: object) -> bool:
         metrics.REDIS_LOST_WRITES.inc()
         return False
 
-    @without_redis(instead=lost)
-    def _kept(self, mark: bytes | None, listed: Listing) -> bool:
+    @without_redis(instead=_count_lost_write)
+    def _store(self, mark: bytes | None, listed: Listing) -> bool:
         if mark is None:
             return False
-        return bool(redis.value(redis.ask(_KEEP(KEY, mark, listed.text, LIFE_SECONDS))[0]))
+        (is_stored,) = redis.execute(_KEEP(KEY, mark, listed.text, LIFE_SECONDS))
+        return bool(is_stored)
 
 
 def forget_after_commit(**_: object) -> None:

@@ -8,7 +8,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from rest_framework.request import Request
 
 from prewarm.cities import listing
-from prewarm.cities.cities_cache import Found, Record
+from prewarm.cities.cities_cache import CachedListing, CitiesCache
 from prewarm.cities.listing import Listing
 from prewarm.cities.models import City
 from prewarm.cities.serializers import CitiesSerializer
@@ -19,7 +19,7 @@ from weathernote.http.api_view import ApiViewSet
 from weathernote.http.conditional import matches, weak_etag
 from weathernote.http.database_reader import reader
 from weathernote.http.problems import ProblemSerializer
-from weathernote.redis import Command
+from weathernote.redis import Lookup
 
 _CACHE_STATUS = {
     "found": "weathernote; hit; ttl={ttl}",
@@ -50,9 +50,9 @@ _ERRORS = {
 
 
 @functools.cache
-def record() -> Record:
+def cities_cache() -> CitiesCache:
     """This process's view of the list."""
-    return Record(_loaded, read=reader().read)
+    return CitiesCache(_loaded, read=reader().read)
 
 
 def _loaded() -> Listing:
@@ -63,10 +63,10 @@ def _loaded() -> Listing:
     )
 
 
-class CitiesViewSet(ApiViewSet):
-    def look_up(self, request: Request) -> list[Command]:
+class CitiesViewSet(ApiViewSet[CachedListing | None]):
+    def look_up(self, request: Request) -> list[Lookup[CachedListing | None]]:
         self.search = search_in(request.query_params)
-        return record().finding()
+        return [cities_cache().lookup()]
 
     @extend_schema(
         operation_id="cities",
@@ -87,7 +87,7 @@ class CitiesViewSet(ApiViewSet):
     )
     def retrieve(self, request: Request) -> HttpResponse:
         """Active cities in staff's order, all or those whose name has `search` in it."""
-        found = record().answer(*self.replies)
+        found = cities_cache().answer(self.values[0])
         text = found.listing.text if self.search is None else found.listing.matching(self.search)
         headers = _headers(found, weak_etag(text), int(time()))
         if matches(request.META.get("HTTP_IF_NONE_MATCH"), headers["ETag"]):
@@ -105,10 +105,12 @@ def search_in(query: QueryDict) -> str | None:
     return values[0]
 
 
-def _headers(found: Found, etag: str, now: int) -> dict[str, str]:
+def _headers(found: CachedListing, etag: str, now: int) -> dict[str, str]:
     life_seconds = max(0, found.expires_at - now)
     return {
         "Cache-Control": f"public, max-age={life_seconds}, stale-while-revalidate=60, stale-if-error=3600",
         "ETag": etag,
-        "Cache-Status": _CACHE_STATUS[found.origin].format(ttl=life_seconds, stored="; stored" if found.kept else ""),
+        "Cache-Status": _CACHE_STATUS[found.origin].format(
+            ttl=life_seconds, stored="; stored" if found.is_stored else ""
+        ),
     }

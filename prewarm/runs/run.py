@@ -11,6 +11,7 @@ import django.db
 from prewarm.cities.models import City
 from prewarm.runs import lock, plan, run_history, schedule
 from prewarm.runs.models import PrewarmRun
+from prewarm.runs.outcome import NO_REDIS, RefreshOutcome
 from prewarm.runs.plan import Plan
 from prewarm.runs.retry import patiently
 from prewarm.runs.survey import asked_for_of_late, survey
@@ -25,7 +26,6 @@ __all__ = ["CannotRun", "Options", "Outcome", "refresh_now", "run"]
 MOST_SECONDS = plan.PERIOD_SECONDS - 60
 #: What staff ask for goes on behind their request, a hundred cities at most.
 MOST_SECONDS_NOW = 120
-NO_REDIS = "Redis does not answer, so nothing can be kept warm"
 ANOTHER = "another prewarm is running: nothing to do here"
 STOPPED = "stopped by a signal"
 
@@ -91,8 +91,8 @@ def run(
     return Outcome(work.tally.exit_code, run_history.summary(row))
 
 
-def refresh_now(cities: Iterable[City], *, is_told_to_stop: Callable[[], bool] = lambda: False) -> str:
-    """Asks Open-Meteo for these cities at once, whatever their interval and the pace, and says how that went.
+def refresh_now(cities: Iterable[City], *, is_told_to_stop: Callable[[], bool] = lambda: False) -> RefreshOutcome:
+    """Asks Open-Meteo for these cities at once, whatever their interval and the pace.
 
     It leaves a row like any run, which is there while it goes on. It takes no lock: cron's run would give way to it,
     and leave all the other cities out until the next.
@@ -105,26 +105,28 @@ def refresh_now(cities: Iterable[City], *, is_told_to_stop: Callable[[], bool] =
         force=True,
         ends=lambda: STOPPED if is_told_to_stop() else _too_long(began, MOST_SECONDS_NOW),
     )
+    is_redis_down = False
     try:
         named = survey(work.service, cities)
         slot_of = work.service.worker.queue.slot_of
         work.refresh(plan.batches(named, BATCH_CELLS, slot_of, force=True), lambda done: None)
     except RedisDown:
+        is_redis_down = work.tally.is_broken = True
         work.tally.reasons[NO_REDIS] = None
-        work.tally.is_broken = True
-        return f"{NO_REDIS}."
     except Exception as error:
         work.tally.reasons[f"a fault: {type(error).__name__}"] = None
         work.tally.is_broken = True
         raise
     finally:
         run_history.end(row, work.tally)
-    tally = work.tally
-    words = [f"{tally.refreshed} of {len(named)} cells refreshed in {tally.calls} call{'s' * (tally.calls != 1)}"]
-    if tally.failed:
-        words.append(f"{len(tally.failed)} failed: {', '.join(place.name for place in tally.failed)}")
-    words += tally.reasons
-    return f"{'; '.join(words)}."
+    return RefreshOutcome(
+        refreshed=work.tally.refreshed,
+        cells=len({city.cell for city in cities}),
+        calls=work.tally.calls,
+        failed=tuple(place.name for place in work.tally.failed),
+        reasons=tuple(work.tally.reasons),
+        is_redis_down=is_redis_down,
+    )
 
 
 def _from_database() -> tuple[list[City], frozenset[str]]:

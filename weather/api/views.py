@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from functools import lru_cache
 from time import time
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.conf import settings
 from django.http import HttpResponse, HttpResponseNotModified
@@ -20,10 +20,11 @@ from weather.fetching.admission import Requester
 from weathernote.http import problems
 from weathernote.http.api_view import ApiViewSet
 from weathernote.http.conditional import matches, weak_etag
-from weathernote.http.prerendered import FinishedResponse
+from weathernote.http.prerendered import PrerenderedResponse
 from weathernote.http.problems import Problem
-from weathernote.redis import Command, Reply
-from weathernote.telemetry.request_events import Place
+from weathernote.http.request_context import context_of
+from weathernote.redis import Lookup, Reply
+from weathernote.telemetry.request_event import CellAnswer
 
 _CACHE_STATUS: dict[Origin, str] = {
     "found": "weathernote; hit; ttl={ttl}",
@@ -36,54 +37,68 @@ NO_STORE = "no-store"
 _JSON = "application/json"
 
 
-class CellViewSet(ApiViewSet):
+class _Unread(Lookup[Reply]):
+    """A reply as it came; RedisDown or a refusal of Redis too."""
+
+    __slots__ = ()
+
+    def value(self, replies: Sequence[Reply]) -> Reply:
+        return replies[0]
+
+
+def _finding(question: Question) -> Lookup[Reply]:
+    return _Unread(service().finding(question), read=bytes)
+
+
+class CellViewSet(ApiViewSet[Reply]):
     """What /weather and /forecast share: the question, and its answer with honest headers."""
 
     default_days: ClassVar[int | None] = None
     #: Of a call about several places, each or what is wrong with it.
     asked: Sequence[Question | Problem] = ()
 
-    def look_up(self, request: Request) -> list[Command]:
+    def look_up(self, request: Request) -> list[Lookup[Reply]]:
         if plain := plain_question_in(request._request.META.get("QUERY_STRING", ""), self.default_days):
             self.question = plain
-            return [service().finding(plain)]
+            return [_finding(plain)]
         try:
             self.question = question_in(request.query_params, self.default_days)
         except Problem:
             if not is_about_several(request.query_params):
                 raise
             return self._look_up_several(request)
-        return [service().finding(self.question)]
+        return [_finding(self.question)]
 
-    def _look_up_several(self, request: Request) -> list[Command]:
+    def _look_up_several(self, request: Request) -> list[Lookup[Reply]]:
         # More than a client's whole limit would never pass.
         most = min(MOST_PLACES, settings.RATE_LIMIT_REQUESTS)
         self.asked = questions_in(request.query_params, self.default_days, most)
         self.counts_as = len(self.asked)
         # Two places in one cell are asked for once.
         self.questions = list(dict.fromkeys(one for one in self.asked if isinstance(one, Question)))
-        return [service().finding(question) for question in self.questions]
+        return [_finding(question) for question in self.questions]
 
     def respond(self, request: Request) -> HttpResponse:
         if self.asked:
             return self._respond_to_several(request)
-        cell, reply = self.question.cell, self.replies[0]
-        # What is told of the request, if nothing better comes of it.
-        request._request.place = (cell, "none", None)  # type: ignore[attr-defined]
+        cell, reply = self.question.cell, self.values[0]
+        context = context_of(request._request)
+        context.answer = CellAnswer(cell, "none")  # if nothing better comes of it
         served = service().answer(self.question, reply, _requester(request))
         now = time()
         origin = "memory" if served.origin == "found" and isinstance(reply, Exception) else served.origin
-        request._request.place = (cell, origin, now - served.answer.fetched_at)  # type: ignore[attr-defined]
+        context.answer = CellAnswer(cell, origin, now - served.answer.fetched_at)
         headers = _headers(served, int(now))
         if matches(request._request.META.get("HTTP_IF_NONE_MATCH"), headers["ETag"]):
             return HttpResponseNotModified(headers=headers)
         text = served.answer.fetched_text if served.origin == "fetched" else served.answer.text
-        return FinishedResponse(text, headers)
+        return PrerenderedResponse(text, headers)
 
     def _respond_to_several(self, request: Request) -> HttpResponse:
-        outcomes = batch.answers_to(service(), self.questions, self.replies, _requester(request))
+        outcomes = batch.answers_to(service(), self.questions, self.values, _requester(request))
         now = time()
-        request._request.place = _account(outcomes, self.replies, now)  # type: ignore[attr-defined]
+        context = context_of(request._request)
+        context.answer, context.batch = _recorded(outcomes, self.values, now)
         in_order: list[Outcome] = [one if isinstance(one, Problem) else outcomes[one] for one in self.asked]
         if not any(isinstance(one, Served) for one in in_order):
             raise batch.soonest(outcomes.values())
@@ -94,7 +109,7 @@ class CellViewSet(ApiViewSet):
             if matches(request._request.META.get("HTTP_IF_NONE_MATCH"), headers["ETag"]):
                 return HttpResponseNotModified(headers=headers)
         text = batch.envelope(_text(request, one) for one in in_order)
-        return FinishedResponse(text, headers)
+        return PrerenderedResponse(text, headers)
 
 
 def _text(request: Request, outcome: Outcome) -> bytes:
@@ -107,22 +122,24 @@ def _text(request: Request, outcome: Outcome) -> bytes:
     return json.dumps({"problem": problem}, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _account(outcomes: dict[Question, Outcome], replies: Sequence[Reply], now: float) -> Any:
-    """What is told of a call about several places: the first one's cell, the worst origin, and each of them."""
-    places: list[Place] = []
+def _recorded(
+    outcomes: dict[Question, Outcome], replies: Sequence[Reply], now: float
+) -> tuple[CellAnswer, tuple[CellAnswer, ...]]:
+    """Of a call about several cells: the first one with the worst origin of all, and each cell's answer."""
+    answers: list[CellAnswer] = []
     for (question, outcome), reply in zip(outcomes.items(), replies, strict=True):
         if isinstance(outcome, Problem):
-            places.append((question.cell, "none", None))
+            answers.append(CellAnswer(question.cell, "none"))
             continue
         origin = "memory" if outcome.origin == "found" and isinstance(reply, Exception) else outcome.origin
-        places.append((question.cell, origin, now - outcome.answer.fetched_at))
-    worst = min((origin for _, origin, _ in places), key=_WORST_FIRST.index)
-    return places[0][0], worst, None, tuple(places)
+        answers.append(CellAnswer(question.cell, origin, now - outcome.answer.fetched_at))
+    worst = min((answer.origin for answer in answers), key=_WORST_FIRST.index)
+    return CellAnswer(answers[0].cell, worst), tuple(answers)
 
 
 def _requester(request: Request) -> Requester:
-    client: Any = getattr(request._request, "client", None)  # put there by the throttle that identified it
-    return Requester(client.hash, client.address_hash) if client else UNIDENTIFIED
+    context = context_of(request._request)
+    return Requester(context.client_hash, context.address_hash) if context.client_hash else UNIDENTIFIED
 
 
 class WeatherViewSet(CellViewSet):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from weather.budget.budget import Budget
 from weathernote import redis
+from weathernote.http import rate_limit_headers
 from weathernote.redis import Command, Reply, without_redis
 
 CLIENT_WINDOW_SECONDS = 3600
@@ -132,10 +133,11 @@ class Allowance:
 
     def _exceeded(self, of_client: Sequence[int] | None, of_address: Sequence[int] | None) -> Exceeded | None:
         if of_client and not of_client[0]:
-            return Exceeded(f'"cold-client";q={self.cells_per_client};w={CLIENT_WINDOW_SECONDS}', max(1, of_client[1]))
+            policy = rate_limit_headers.policy("cold-client", self.cells_per_client, CLIENT_WINDOW_SECONDS)
+            return Exceeded(policy, max(1, of_client[1]))
         if of_address and not of_address[0]:
             _, seconds, most, window = of_address
-            return Exceeded(f'"cold-address";q={most};w={window}', max(1, seconds))
+            return Exceeded(rate_limit_headers.policy("cold-address", most, window), max(1, seconds))
         return None
 
     @without_redis(returns=None)

@@ -124,7 +124,7 @@ class ColdAdmission:
     def _wait(self, futures: Iterable[Future[Series]]) -> None:
         began = monotonic()
         wait(futures, self.wait_seconds)
-        request_events.waited(monotonic() - began)
+        request_events.note_upstream_wait(monotonic() - began)
 
     def _got(self, future: Future[Series]) -> Series | Problem:
         try:
@@ -139,7 +139,7 @@ class ColdAdmission:
         try:
             return future.result(self.wait_seconds)
         finally:
-            request_events.waited(monotonic() - began)
+            request_events.note_upstream_wait(monotonic() - began)
 
     def _charged(self, cell: Cell, requester: Requester, *, is_charged: bool) -> Series:
         charge = self.allowance.charge(requester.client, requester.address)[0] if is_charged else None

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from prewarm.admin.changelist import spoken
+from prewarm.admin.changelist import format_duration
 from weathernote import redis
 from weathernote.dashboard import instance_counts
 from weathernote.dashboard.map_markers import Spot, ages
@@ -37,7 +37,7 @@ def figures(seen: Glance, shown: Sequence[Spot]) -> Iterator[Figure]:
     yield Figure(
         "Forecast age in answers",
         f"{ONE}, since its start",
-        spoken(counted.mean_age_seconds),
+        format_duration(counted.mean_age_seconds),
         f"mean of {counted.answers:,} answers" if counted.answers else "nobody asked",
     )
     yield _open_meteo(seen.spending)
@@ -57,13 +57,15 @@ def _forecast_age(shown: Sequence[Spot]) -> Figure:
     if known is None:
         is_known = any(spot.live.state != "unknown" for spot in shown)
         return Figure("Forecast age on the map", ALL, _UNSAID, "nothing is held" if is_known else "")
-    return Figure("Forecast age on the map", ALL, spoken(known[0]), f"median; the oldest {spoken(known[1])}")
+    return Figure(
+        "Forecast age on the map", ALL, format_duration(known[0]), f"median; the oldest {format_duration(known[1])}"
+    )
 
 
 def _open_meteo(spending: Spending | None) -> Figure:
     if spending is None:
         return Figure("Open-Meteo", ALL, _UNSAID)
-    pause = f"asked again in {spoken(spending.pause_seconds)}" if spending.pause_seconds else ""
+    pause = f"asked again in {format_duration(spending.pause_seconds)}" if spending.pause_seconds else ""
     return Figure("Open-Meteo", ALL, spending.open_meteo, pause, is_wrong=spending.open_meteo != "ok")
 
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import median
 
-from prewarm.admin.changelist import spoken
-from prewarm.cities.cell_status import Live, State
+from prewarm.admin.changelist import format_duration
+from prewarm.cities.cell_status import CellStatus, State
 from weather.core.cells import Cell
 from weathernote.dashboard import worldmap
 
@@ -20,7 +20,7 @@ class Spot:
 
     name: str
     cell: Cell
-    live: Live
+    live: CellStatus
     is_asked: bool
 
     @property
@@ -37,7 +37,7 @@ class Spot:
 
     @property
     def age(self) -> str:
-        return spoken(self.live.age_seconds)
+        return format_duration(self.live.age_seconds)
 
     @property
     def rate(self) -> str:
@@ -54,7 +54,7 @@ class Spot:
         return " · ".join(said)
 
 
-def spots(names: Mapping[Cell, str], cities: Mapping[Cell, Live], asked: Mapping[Cell, Live]) -> list[Spot]:
+def spots(names: Mapping[Cell, str], cities: Mapping[Cell, CellStatus], asked: Mapping[Cell, CellStatus]) -> list[Spot]:
     """A spot for each cell of either, in the order in which they are drawn."""
     of_cities = [Spot(name, cell, cities[cell], cell in asked) for cell, name in names.items()]
     others = {cell: live for cell, live in asked.items() if cell not in names}

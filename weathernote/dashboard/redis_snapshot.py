@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 
 from prewarm.cities import cell_status
-from prewarm.cities.cell_status import UNKNOWN, Live
+from prewarm.cities.cell_status import UNKNOWN, CellStatus
 from prewarm.runs import schedule
 from weather.api.service import service
 from weather.budget.budget import KEY as BUDGET_KEY
@@ -57,8 +57,8 @@ class Memory:
 class Glance:
     """None or unknown stands for what Redis does not say."""
 
-    cities: dict[Cell, Live]
-    asked: dict[Cell, Live] = field(default_factory=dict)
+    cities: dict[Cell, CellStatus]
+    asked: dict[Cell, CellStatus] = field(default_factory=dict)
     spending: Spending | None = None
     users: Users | None = None
     memory: Memory | None = None
@@ -116,7 +116,7 @@ def _scores(popularity: Popularity, cells: Sequence[Cell]) -> Command:
 
 def _cities(
     popularity: Popularity, price: float, cells: Sequence[Cell], scores: Reply, lives: Sequence[Reply]
-) -> dict[Cell, Live]:
+) -> dict[Cell, CellStatus]:
     rates = _rates(popularity, _landmark(scores), scores, cells)
     return {cell: _standing(life, rates.get(cell, 0.0), price) for cell, life in zip(cells, lives, strict=True)}
 
@@ -127,10 +127,10 @@ def _life(cell: Cell) -> Command:
 
 
 @without_redis(returns=UNKNOWN)
-def _standing(life: Reply, rate: float, price: float) -> Live:
+def _standing(life: Reply, rate: float, price: float) -> CellStatus:
     life_seconds = redis.value(life)
     age_seconds = None if life_seconds < 0 else max(0, settings.HOLD_SECONDS - life_seconds)
-    return cell_status.standing(age_seconds, rate, price)
+    return cell_status.status_of(age_seconds, rate, price)
 
 
 @without_redis(returns=None)
@@ -148,7 +148,7 @@ def _rates(
 
 
 @without_redis(returns={})
-def _asked(reply: Reply, popularity: Popularity, landmark: bytes | None, price: float) -> dict[Cell, Live]:
+def _asked(reply: Reply, popularity: Popularity, landmark: bytes | None, price: float) -> dict[Cell, CellStatus]:
     """The most popular first."""
     said, lives = redis.value(reply)
     names, scores = said[::2], said[1::2]

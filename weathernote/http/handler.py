@@ -11,7 +11,7 @@ from django.urls import ResolverMatch, resolve
 from django.utils.log import log_response
 
 from weathernote.http import paths, problems, request_bodies
-from weathernote.http.middleware import STAFF_PATH, request_id
+from weathernote.http.middleware import STAFF_PATH, record_request
 from weathernote.http.prerendered import BodilessRequest, ServedRequest
 from weathernote.http.problems import Problem
 
@@ -64,12 +64,12 @@ def _look_at(environ: dict[str, Any]) -> None:
 
 
 def _refused(environ: dict[str, Any], problem: Problem, start_response: Callable[..., Any]) -> list[bytes]:
-    """The answer before any middleware but the one that names a request and tells of it."""
+    """Answers past all middleware but the one that gives a request its ID and records it."""
 
     def respond(request: HttpRequest) -> HttpResponseBase:
         return problems.respond(request, problem)
 
-    return _sent(request_id(respond)(BodilessRequest(environ)), start_response)
+    return _sent(record_request(respond)(BodilessRequest(environ)), start_response)
 
 
 def _sent(response: Any, start_response: Callable[..., Any]) -> list[bytes]:

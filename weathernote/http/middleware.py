@@ -19,9 +19,10 @@ from django.utils.module_loading import import_string
 
 from weathernote.http import networks
 from weathernote.http.problems import Problem, respond
+from weathernote.http.request_context import RequestContext, context_of
 from weathernote.telemetry import request_events
 from weathernote.telemetry.metrics import API_ROUTES, METHODS, route_of
-from weathernote.telemetry.request_events import Seen
+from weathernote.telemetry.request_event import RequestEvent
 
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
@@ -34,34 +35,36 @@ BODILESS = (204, 304)
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
 
-def request_id(get_response: Handler) -> Handler:
-    """Names each request: with the edge's X-Request-ID where it is a sane one, else with a new one. And tells of it."""
+def record_request(get_response: Handler) -> Handler:
+    """Gives each request an ID, the edge's X-Request-ID where that is a sane one, and records how it was answered."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         began = perf_counter()
+        context = context_of(request)
         given = request.META.get("HTTP_X_REQUEST_ID", "")
-        request.request_id = given if _SANE_REQUEST_ID.fullmatch(given) else f"{getrandbits(128):032x}"  # type: ignore[attr-defined]
+        context.request_id = given if _SANE_REQUEST_ID.fullmatch(given) else f"{getrandbits(128):032x}"
         response = get_response(request)
-        response.headers["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
-        request_events.saw(_seen(request, response, perf_counter() - began))
+        response.headers["X-Request-ID"] = context.request_id
+        request_events.record(_event(request, context, response, perf_counter() - began))
         return response
 
     return middleware
 
 
-def _seen(request: Any, response: HttpResponseBase, seconds: float) -> Seen:
-    client, method = getattr(request, "client", None), request.method
-    return Seen(
+def _event(request: HttpRequest, context: RequestContext, response: HttpResponseBase, seconds: float) -> RequestEvent:
+    method = request.method or ""
+    return RequestEvent(
         time(),
         seconds,
         route_of(request.path_info),
         method if method in METHODS else "OTHER",
         response.status_code,
-        request.request_id,
-        client.hash if client else "",
-        request_events.waited_seconds(),
+        context.request_id,
+        context.client_hash,
+        request_events.take_upstream_wait(),
         "HTTP_X_COUNTED_BY" in request.META and _comes_from_an_edge(request),
-        *getattr(request, "place", ()),
+        context.answer,
+        context.batch,
     )
 
 
@@ -85,7 +88,7 @@ class Common(CommonMiddleware):
         return finished
 
 
-class Apart:
+class MiddlewareByArea:
     """Three ways in: the API's own, short one; settings.PAGE_MIDDLEWARE for pages; STAFF_MIDDLEWARE too for the admin.
 
     A cookie must not touch a public answer, nor cost it anything.

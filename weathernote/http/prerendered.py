@@ -50,7 +50,7 @@ class BodilessRequest(ServedRequest):
         self.resolver_match = None
 
 
-class OurHeaders(ResponseHeaders):
+class TrustedHeaders(ResponseHeaders):
     """Names and values that are our own, or were found sane: none is looked at again."""
 
     _store: dict[str, tuple[str, str]]
@@ -65,11 +65,11 @@ class OurHeaders(ResponseHeaders):
         return self._store.values()
 
 
-class FinishedResponse(HttpResponse):
+class PrerenderedResponse(HttpResponse):
     """200 with bytes that are the whole body; `headers` name its type."""
 
     def __init__(self, body: bytes, headers: Mapping[str, str]) -> None:
-        self.headers = OurHeaders(headers)
+        self.headers = TrustedHeaders(headers)
         self._container = [body]
         self._charset = self._reason_phrase = self._handler_class = None
         self._resource_closers: list[Any] = []

@@ -13,6 +13,7 @@ from django.core.exceptions import DisallowedHost, PermissionDenied, RequestData
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions, serializers
 
+from weathernote.http.request_context import context_of
 from weathernote.telemetry.metrics import route_of
 
 log = logging.getLogger(__name__)
@@ -90,7 +91,7 @@ def described(request: HttpRequest, problem: Problem) -> dict[str, Any]:
         "status": status,
         "detail": problem.text,
         "code": problem.code,
-        "request_id": getattr(request, "request_id", ""),
+        "request_id": context_of(request).request_id,
     }
     if status == HTTPStatus.BAD_REQUEST:
         body["errors"] = [{"parameter": name, "detail": detail} for name, detail in problem.errors]
@@ -166,6 +167,6 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def _internal_error(request: HttpRequest, exception: BaseException | None) -> HttpResponse:
     # The path is the client's own words.
-    request_id = getattr(request, "request_id", "")
-    log.error("Internal error at %s, request %s", route_of(request.path), request_id, exc_info=exception)
+    route, request_id = route_of(request.path), context_of(request).request_id
+    log.error("Internal error at %s, request %s", route, request_id, exc_info=exception)
     return respond(request, Problem("internal_error", "Something went wrong here; the request id finds it in the log."))

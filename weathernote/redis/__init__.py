@@ -16,7 +16,7 @@ from weathernote.redis.client import (
     value,
     without_redis,
 )
-from weathernote.redis.lookup import Lookup, Several, Sourced, fetch, fetch_all, fetch_one
+from weathernote.redis.lookup import Lookup, Several, Sourced, commands_of, fetch, fetch_all, fetch_one, values_of
 
 __all__ = [
     "Command",
@@ -27,6 +27,7 @@ __all__ = [
     "Several",
     "Sourced",
     "ask",
+    "commands_of",
     "each",
     "execute",
     "fetch",
@@ -38,5 +39,6 @@ __all__ = [
     "script",
     "states",
     "value",
+    "values_of",
     "without_redis",
 ]

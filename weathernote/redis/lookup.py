@@ -65,11 +65,11 @@ class Several(Lookup[list[T]]):
 
     def __init__(self, lookups: Iterable[Lookup[T]]) -> None:
         parts = list(lookups)
-        super().__init__(*_commands(parts), read=list)
+        super().__init__(*commands_of(parts), read=list)
         object.__setattr__(self, "lookups", parts)
 
     def value(self, replies: Sequence[Reply]) -> list[T]:
-        return _values(self.lookups, replies)
+        return values_of(self.lookups, replies)
 
 
 class Sourced(NamedTuple, Generic[T]):
@@ -113,7 +113,7 @@ def fetch(
 ) -> tuple[T1, T2, T3, T4, T5, T6, T7, T8]: ...
 def fetch(*lookups: Lookup[Any]) -> tuple[Any, ...]:
     """A value for each lookup, in one round trip. Raises RedisDown if one is missing that has no stand-in."""
-    return tuple(_values(lookups, ask(*_commands(lookups))))
+    return tuple(values_of(lookups, ask(*commands_of(lookups))))
 
 
 def fetch_one(lookup: Lookup[T]) -> T:
@@ -127,15 +127,19 @@ def fetch_all(lookups: Iterable[Lookup[T]]) -> list[T]:
     Raises RedisDown if one is missing that has no stand-in. One timeout covers all, so a few hundred are the most.
     """
     parts = list(lookups)
-    return _values(parts, ask(*_commands(parts)))
+    return values_of(parts, ask(*commands_of(parts)))
 
 
-def _commands(lookups: Iterable[Lookup[Any]]) -> list[Command]:
+def commands_of(lookups: Iterable[Lookup[Any]]) -> list[Command]:
+    """The commands of all lookups in a row, for whoever has to come between asking and reading."""
     return [command for lookup in lookups for command in lookup.commands]
 
 
-def _values(lookups: Iterable[Lookup[T]], replies: Sequence[Reply]) -> list[T]:
-    """Hands each lookup the replies to its own commands. A part of every request: 1 µs for two lookups."""
+def values_of(lookups: Iterable[Lookup[T]], replies: Sequence[Reply]) -> list[T]:
+    """The values of `lookups`, given the replies to their `commands_of`.
+
+    It is a part of every request: 1 µs for two lookups.
+    """
     values, begin = [], 0
     for lookup in lookups:
         end = begin + len(lookup.commands)

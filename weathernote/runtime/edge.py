@@ -41,7 +41,7 @@ def serve(*, say: Callable[[str], None]) -> None:
         ports = stack.enter_context(_instances(folder, lock, redis_url))
         configuration = edge_configuration.render(_edge(folder, ports, found))
         command = [found.binary, "-p", str(folder), "-c", str(configuration), "-g", "daemon off;"]
-        running = stack.enter_context(local_servers.kept(command, lock=lock, grace_seconds=_GRACE_SECONDS))
+        running = stack.enter_context(local_servers.supervised(command, lock=lock, grace_seconds=_GRACE_SECONDS))
         local_servers.wait_until(
             _answers, running, f"nginx did not start: its lines above and {folder / 'error.log'} say why."
         )
@@ -110,11 +110,10 @@ def _instances(folder: Path, lock: int, redis_url: str) -> Iterator[list[int]]:
 @contextmanager
 def _instance(lock: int, log: Path, variables: dict[str, str]) -> Iterator[subprocess.Popen[Any]]:
     command = [sys.executable, "manage.py", "serve"]
-    with (
-        log.open("wb") as output,
-        local_servers.kept(command, lock=lock, grace_seconds=_GRACE_SECONDS, stdout=output, env=variables) as process,
-    ):
-        yield process
+    with log.open("wb") as output, ExitStack() as stack:
+        yield stack.enter_context(
+            local_servers.supervised(command, lock=lock, grace_seconds=_GRACE_SECONDS, stdout=output, env=variables)
+        )
 
 
 def _free_ports(count: int) -> list[int]:

@@ -121,7 +121,7 @@ def _run_granian(lock: int, greet: Callable[[], None]) -> None:
     # A request may wait for Open-Meteo, so a worker gets longer to finish; granian outlives its workers.
     worker_grace_seconds = round(settings.UPSTREAM_TIMEOUT_SECONDS) + 5
     command = _granian_command(worker_grace_seconds)
-    with local_servers.kept(command, lock=lock, grace_seconds=worker_grace_seconds + 5) as granian:
+    with local_servers.supervised(command, lock=lock, grace_seconds=worker_grace_seconds + 5) as granian:
         try:
             local_servers.wait_until(_port_answers, granian, "The server did not start: its lines above say why.")
             greet()

@@ -104,4 +104,4 @@ def count(answers: list[Told], clients: list[str]) -> None:
             service().popularity.saw(told.cell, told.times)
         if told.status == 429:
             metrics.RATE_LIMIT_EXCEEDED.inc(told.times)
-    active_users.saw(clients, requests=api_requests)
+    active_users.record(clients, requests=api_requests)

@@ -143,7 +143,7 @@ def _read(info: bytes) -> dict[str, str]:
 
 @without_redis(returns=())
 def _people() -> Iterable[Metric]:
-    active_users.tell()
+    active_users.flush()
     families: list[Metric] = []
     if active := active_users.active():
         windows = [("5m", float(active.five_minutes)), ("1d", float(active.day))]

@@ -40,7 +40,9 @@ RATE_LIMIT_EXCEEDED = Counter(
 RATE_LIMIT_BYPASSED = Counter(
     "weathernote_rate_limit_bypassed", "Requests that passed uncounted because Redis did not answer"
 )
-REQUESTS_UNTOLD = Counter("weathernote_requests_untold", "Lines of the request log that could not be written in time")
+LOG_LINES_DROPPED = Counter(
+    "weathernote_log_lines_dropped", "Lines of the request log that were dropped: nobody read them in time"
+)
 
 # ── answers ───────────────────────────────────────────────────────────────────────────────────────
 CACHE_LOOKUPS = Counter(
@@ -131,7 +133,7 @@ for _outcome in ("ok", "rejected", "refused", "failed", "invalid_response", "ret
 for _reason in ("breaker_open", "timeout", "disconnected", "nonsense", "unusable", "unowned", "refused"):
     REDIS_LOST_COMMANDS.labels(_reason)
 
-#: What is worked out when someone looks (scrape.py), by name.
+#: What is worked out when someone looks (metrics_view.py), by name.
 WHEN_ASKED = {
     "weathernote_cache_hit_rate": "Part of the last five minutes' answers that was found under its key in Redis",
     "weathernote_cache_miss_rate": "Part of the last five minutes' answers that was not found under its key in Redis",

@@ -1,4 +1,4 @@
-"""What this process takes of the machine, and whether it goes without Redis: noted every few seconds."""
+"""What this process takes of the machine, and whether it goes without Redis, as gauges."""
 
 import os
 import resource
@@ -25,7 +25,8 @@ _begin()
 os.register_at_fork(after_in_child=_begin)
 
 
-def note() -> None:
+def measure() -> None:
+    """Sets the gauges of CPU, memory and the breaker; CPU is the mean since the last call."""
     global _last
     now = monotonic(), process_time()
     if now[0] > _last[0]:

@@ -17,11 +17,11 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from prewarm.admin import background_task, importing, resources
-from prewarm.admin.changelist import spoken
+from prewarm.admin.changelist import format_duration
 from prewarm.cities import cell_status, views
 from prewarm.cities.models import City, CityImport
-from prewarm.runs import run
 from prewarm.runs.models import PrewarmRun
+from prewarm.runs.outcome import NO_REDIS, RefreshOutcome
 from weather.api.service import service
 from weather.core.answers import Question
 from weather.core.cells import Cell
@@ -55,7 +55,7 @@ def editor(api, monkeypatch) -> Client:
     user.groups.add(Group.objects.get(name="city editors"))
     api.force_login(user)
     api.raise_request_exception = True
-    views.record.cache_clear()
+    views.cities_cache.cache_clear()
     return api
 
 
@@ -96,18 +96,18 @@ def test_the_list_shows_how_each_city_stands(editor):
     fetch(fresh)
     fetch(stale, hours_ago=5)
     page = editor.get(CITIES)
-    states = {city.name: city.live for city in page.context["cl"].result_list}
+    states = {city.name: city.status for city in page.context["cl"].result_list}
     assert [states[name].state for name in ("Shanghai", "Beijing", "Shenzhen")] == ["fresh", "stale", "cold"]
     assert states["Beijing"].age_seconds == pytest.approx(5 * 3600, abs=5)
     text = page.content.decode()
-    assert "5 h 00 min" in text and '<span class="live stale"' in text and '<span class="live cold"' in text
+    assert "5 h 00 min" in text and '<span class="badge stale"' in text and '<span class="badge cold"' in text
 
 
 def test_an_answer_in_redis_shows_when_it_ends(editor, valkey):
     shanghai = City.objects.get(name="Shanghai")
     editor.get(f"/api/v1/weather?lat={shanghai.latitude}&lon={shanghai.longitude}")
     valkey.expire(Question(shanghai.as_cell).key, 125)
-    assert cell_status.look([shanghai.as_cell])[shanghai.as_cell].answer_ends_in_seconds == pytest.approx(125, abs=2)
+    assert cell_status.read([shanghai.as_cell])[shanghai.as_cell].answer_ends_in_seconds == pytest.approx(125, abs=2)
 
 
 def test_a_popular_city_is_stale_sooner(editor, valkey):
@@ -119,9 +119,9 @@ def test_a_popular_city_is_stale_sooner(editor, valkey):
     popularity.saw(quiet, 1)
     popularity.flush()
     valkey.set("popularity:price", repr(2e6))
-    looked = cell_status.look([busy, quiet])
-    assert (looked[busy].state, looked[quiet].state) == ("stale", "fresh")
-    assert (looked[busy].requests_per_hour or 0) > 1000 > (looked[quiet].requests_per_hour or 0) > 0
+    statuses = cell_status.read([busy, quiet])
+    assert (statuses[busy].state, statuses[quiet].state) == ("stale", "fresh")
+    assert (statuses[busy].requests_per_hour or 0) > 1000 > (statuses[quiet].requests_per_hour or 0) > 0
 
 
 @pytest.mark.parametrize("garbage", ["", "cheap", "nan", "inf", "-1"])
@@ -138,24 +138,24 @@ def test_the_list_reads_of_a_record_no_more_than_its_age(editor, monkeypatch):
     shanghai = City.objects.get(name="Shanghai").as_cell
     fetch(shanghai, hours_ago=1)
     monkeypatch.setattr("weather.core.packing._column", None)
-    assert cell_status.look([shanghai])[shanghai].age_seconds == pytest.approx(3600, abs=5)
+    assert cell_status.read([shanghai])[shanghai].age_seconds == pytest.approx(3600, abs=5)
 
 
 def test_without_redis_the_list_is_there_and_says_so(editor, settings, forget):
     lose_redis(settings, forget)
     page = editor.get(CITIES)
-    assert page.status_code == 200 and page.content.decode().count("live unknown") == 100
+    assert page.status_code == 200 and page.content.decode().count("badge unknown") == 100
 
 
 def test_a_page_takes_one_look_at_redis_and_the_same_queries_for_many_cities(editor, valkey, monkeypatch):
     looks = []
-    look = cell_status.look
+    read = cell_status.read
 
     def counted(cells):
         looks.append(len(cells))
-        return look(cells)
+        return read(cells)
 
-    monkeypatch.setattr(cell_status, "look", counted)
+    monkeypatch.setattr(cell_status, "read", counted)
     with CaptureQueriesContext(connection) as many:
         editor.get(CITIES)
     City.objects.exclude(name="Berlin").delete()
@@ -217,29 +217,30 @@ def test_cities_are_switched_off_and_on_together_and_their_history_says_so(
 
 
 def test_prewarm_now_tells_what_was_done(editor, monkeypatch):
-    monkeypatch.setattr("prewarm.runs.run.refresh_now", lambda cities, **_: f"{len(cities)} done")
-    assert said(act(editor, "prewarm_now", "Berlin", "Lagos")) == ["2 done"]
+    monkeypatch.setattr("prewarm.runs.run.refresh_now", lambda cities, **_: RefreshOutcome(2, len(cities), 1))
+    assert said(act(editor, "prewarm_now", "Berlin", "Lagos")) == ["2 of 2 cells refreshed in 1 call."]
 
 
 @pytest.mark.parametrize(
-    ("told", "level"),
+    ("outcome", "level"),
     [
-        ("2 of 2 cells refreshed in 1 call.", "success"),
-        ("12 of 2 cells refreshed in 1 call.", "warning"),
-        ("1 of 2 cells refreshed in 1 call; 1 failed: Berlin.", "warning"),
-        ("2 of 2 cells refreshed in 1 call; budget: the day's is spent.", "warning"),
-        ("0 of 2 cells refreshed in 0 calls.", "warning"),
+        (RefreshOutcome(2, 2, 1), "success"),
+        (RefreshOutcome(12, 2, 1), "warning"),
+        (RefreshOutcome(1, 2, 1, failed=("Berlin",)), "warning"),
+        (RefreshOutcome(2, 2, 1, reasons=("budget: the day's is spent",)), "warning"),
+        (RefreshOutcome(0, 2, 0), "warning"),
+        (RefreshOutcome(0, 2, 0, is_redis_down=True), "error"),
     ],
 )
-def test_what_is_not_done_is_said_as_a_warning(editor, monkeypatch, told, level):
-    monkeypatch.setattr("prewarm.runs.run.refresh_now", lambda cities, **_: told)
+def test_what_is_not_done_is_said_as_a_warning(editor, monkeypatch, outcome, level):
+    monkeypatch.setattr("prewarm.runs.run.refresh_now", lambda cities, **_: outcome)
     assert levels(act(editor, "prewarm_now", "Berlin")) == [level]
 
 
 def test_prewarm_now_without_redis_is_an_error(editor, settings, forget):
     lose_redis(settings, forget)
     response = act(editor, "prewarm_now", "Berlin")
-    assert (said(response), levels(response)) == ([f"{run.NO_REDIS}."], ["error"])
+    assert (said(response), levels(response)) == ([f"{NO_REDIS}."], ["error"])
 
 
 def test_prewarm_now_of_all_is_a_success(editor):
@@ -642,4 +643,4 @@ def test_a_stranger_is_led_to_the_login(api):
     [(None, "–"), (0, "0 s"), (59.9, "59 s"), (60, "1 min"), (3599, "59 min"), (3900, "1 h 05 min"), (1e5, "1 d 3 h")],
 )
 def test_spans_of_time_are_said_as_people_say_them(seconds, words):
-    assert spoken(seconds) == words
+    assert format_duration(seconds) == words

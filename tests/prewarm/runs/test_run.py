@@ -472,8 +472,8 @@ def test_cold_cells_that_requests_wait_for_go_along_in_the_call(five, simulator,
 
 def test_staff_refresh_cities_at_once(five, simulator):
     prewarm()
-    told = refresh_now(City.objects.filter(name__in=["Berlin", "Lima"]))
-    assert told == "2 of 2 cells refreshed in 1 call."
+    outcome = refresh_now(City.objects.filter(name__in=["Berlin", "Lima"]))
+    assert outcome.text == "2 of 2 cells refreshed in 1 call."
     assert simulator.state()["cells_per_call"] == [5, 2]
 
 
@@ -490,20 +490,20 @@ def test_a_prewarm_of_staff_leaves_known_what_spoiled_a_call_of_cron(five, simul
 def test_staff_never_pass_the_wall(five, simulator, settings, forget):
     settings.UPSTREAM_DAY_BUDGET = 1
     forget()
-    told = refresh_now(City.objects.active())
-    assert told.startswith("1 of 5 cells refreshed in 1 call; budget: ")
+    outcome = refresh_now(City.objects.active())
+    assert outcome.text.startswith("1 of 5 cells refreshed in 1 call; budget: ")
     assert simulator.state()["weight"] == 1
 
 
 def test_staff_are_told_what_failed(five, simulator):
     simulator.fault("one_bad_place", place="52.5,13.4")
-    assert "1 failed: Berlin" in refresh_now(City.objects.active())
+    assert refresh_now(City.objects.active()).failed == ("Berlin",)
 
 
 def test_staff_do_not_wait_for_ever(five, valkey, monkeypatch):
     monkeypatch.setattr("prewarm.runs.run.MOST_SECONDS_NOW", 0.5)
     valkey.set("slot:{open-meteo}:0", "another", ex=1000)
-    assert "0 of 5 cells refreshed" in refresh_now(City.objects.active())
+    assert "0 of 5 cells refreshed" in refresh_now(City.objects.active()).text
 
 
 def test_a_run_ends_when_it_is_told_to(five, simulator):

@@ -20,7 +20,7 @@ from tests.support.servers import TOP, eventually
 from tests.support.tree import alive
 from weathernote.instance import INSTANCE_VARIABLE, STOPPING_FILE, Instance, is_held, kept_secret, make_folder
 from weathernote.runtime import local_servers
-from weathernote.runtime.local_servers import LocalServerError, held_folder, kept, redis_server
+from weathernote.runtime.local_servers import LocalServerError, held_folder, redis_server, supervised
 
 
 @pytest.fixture(autouse=True)
@@ -99,9 +99,9 @@ def test_a_folder_is_free_only_when_the_last_server_of_a_killed_instance_is_gone
     parent = f"""
 from pathlib import Path
 import sys
-from weathernote.runtime.local_servers import held_folder, kept
+from weathernote.runtime.local_servers import held_folder, supervised
 with held_folder(Path({str(tmp_path)!r})) as (folder, lock):
-    with kept([sys.executable, "-c", {stubborn!r}], lock=lock, grace_seconds=0.5) as process:
+    with supervised([sys.executable, "-c", {stubborn!r}], lock=lock, grace_seconds=0.5) as process:
         process.wait()
 """
     with subprocess.Popen([sys.executable, "-c", parent], cwd=TOP, stdout=subprocess.PIPE, text=True) as killed:
@@ -240,17 +240,17 @@ def test_a_port_that_is_taken_is_one_line_with_the_reason_and_the_remedy() -> No
     local_servers.require_free_port("127.0.0.1", port, "do this.")
 
 
-# ── the keeper ────────────────────────────────────────────────────────────────────────────────────
+# ── the supervisor ────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(("script", "code"), [("exit 0", 0), ("exit 7", 7), ("kill -9 $$", 128 + signal.SIGKILL)])
-def test_the_keeper_passes_the_exit_code_on(lock: int, script: str, code: int) -> None:
-    with kept(["sh", "-c", script], lock=lock) as process:
+def test_the_supervisor_passes_the_exit_code_on(lock: int, script: str, code: int) -> None:
+    with supervised(["sh", "-c", script], lock=lock) as process:
         assert process.wait(60) == code
 
 
 def test_the_command_ends_with_the_block(tmp_path: Path, lock: int) -> None:
-    with kept(["sh", "-c", f"echo $$ > {tmp_path}/number; exec sleep 1000"], lock=lock) as process:
+    with supervised(["sh", "-c", f"echo $$ > {tmp_path}/number; exec sleep 1000"], lock=lock) as process:
         number = _number_in(tmp_path / "number")
     assert process.returncode == 128 + signal.SIGTERM
     assert not alive({number: ""})
@@ -258,7 +258,7 @@ def test_the_command_ends_with_the_block(tmp_path: Path, lock: int) -> None:
 
 def test_a_command_that_ignores_sigterm_is_killed_after_the_grace(tmp_path: Path, lock: int) -> None:
     script = f"trap '' TERM; echo $$ > {tmp_path}/number; while :; do sleep 0.1; done"
-    with kept(["sh", "-c", script], lock=lock, grace_seconds=0.3) as process:
+    with supervised(["sh", "-c", script], lock=lock, grace_seconds=0.3) as process:
         number = _number_in(tmp_path / "number")
     assert process.returncode == 128 + signal.SIGKILL
     assert not alive({number: ""})
@@ -266,16 +266,16 @@ def test_a_command_that_ignores_sigterm_is_killed_after_the_grace(tmp_path: Path
 
 def test_what_a_command_leaves_behind_is_killed(tmp_path: Path, lock: int) -> None:
     script = f"sleep 1000 & echo $! > {tmp_path}/number"
-    with kept(["sh", "-c", script], lock=lock) as process:
+    with supervised(["sh", "-c", script], lock=lock) as process:
         assert process.wait(60) == 0
     number = _number_in(tmp_path / "number")
     eventually(lambda: not alive({number: ""}))
 
 
-def test_a_terminal_s_ctrl_c_is_not_the_keeper_s_to_hear(tmp_path: Path, lock: int) -> None:
-    with kept(["sh", "-c", f"echo $$ > {tmp_path}/number; exec sleep 1000"], lock=lock) as process:
+def test_a_terminal_s_ctrl_c_is_not_the_supervisor_s_to_hear(tmp_path: Path, lock: int) -> None:
+    with supervised(["sh", "-c", f"echo $$ > {tmp_path}/number; exec sleep 1000"], lock=lock) as process:
         number = _number_in(tmp_path / "number")
-        # The command runs, so the keeper has started it and goes on to its handlers.
+        # The command runs, so the supervisor has started it and goes on to its handlers.
         eventually(lambda: _ignores_sigint(process.pid))
         process.send_signal(signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):

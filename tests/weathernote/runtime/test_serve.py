@@ -161,7 +161,7 @@ def test_connections_that_are_kept_open_keep_nobody_out(live: Served) -> None:
 
 
 def _workers(server: Served) -> list[int]:
-    """What was started last: the keeper of granian was first, then granian, then its workers."""
+    """What was started last: the supervisor of granian was first, then granian, then its workers."""
     return sorted(server.started("granian"))[2:]
 
 

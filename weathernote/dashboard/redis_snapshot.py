@@ -173,7 +173,7 @@ def _spending(clock: Reply, budget: Reply) -> Spending | None:
     seconds, _ = redis.value(clock)
     flat = redis.value(budget)
     held = {name.decode(): _number(value) for name, value in zip(flat[::2], flat[1::2], strict=True)}
-    budgets: dict[BudgetWindow, int] = service().worker.budget.quota.budgets
+    budgets: dict[BudgetWindow, int] = service().budget.quota.budgets
     return spending.read(held, budgets, float(seconds))
 
 

@@ -51,9 +51,6 @@ CACHE_LOOKUPS = Counter(
     "missing)",
     ["record", "outcome"],
 )
-#: What an answer was: found under its key, from the process's memory while Redis is gone, derived from what is held,
-#: fetched by a call, stale, or none.
-ORIGINS = ("found", "memory", "derived", "fetched", "stale", "none")
 RECENT_ANSWERS = Gauge(
     "weathernote_recent_answers",
     "Answers about places in the last five minutes by origin: found under their key in Redis, from memory while Redis "

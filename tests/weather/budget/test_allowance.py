@@ -53,7 +53,7 @@ def test_who_asks_for_what_is_known_is_not_charged(charged, valkey):
 
 
 def test_who_joins_a_cell_that_is_wanted_already_is_not_charged(charged, valkey, monkeypatch):
-    monkeypatch.setattr(service().worker, "known_of", lambda cell: (0, True))
+    monkeypatch.setattr(service().workers, "wants", lambda cell: True)
     assert charged.get(cold(1)).status_code == 200
     assert not valkey.keys("cold:*")
 
@@ -146,7 +146,7 @@ def test_what_twenty_refused_places_gave_for_nothing_comes_back_at_once(
     settings.COLD_CELLS_PER_CLIENT_PER_HOUR, settings.UPSTREAM_HOUR_BUDGET = per_client, hour
     forget()
     allowance = service().admission.allowance
-    service().worker.budget.look()
+    service().budget.look()
     round_trips.clear()
     outcomes = allowance.charge("phone", "street", 20)
     charges = [outcome for outcome in outcomes if isinstance(outcome, Charge)]
@@ -216,7 +216,7 @@ def test_who_stops_waiting_pays_for_what_comes_afterwards(charged, simulator, va
     simulator.settings(base_ms=800)
     assert charged.get(path, headers={"x-client-id": "phone"}).status_code == 503
     eventually(lambda: valkey.exists("upstream:lat:0.1:lon:7.0"))
-    eventually(lambda: not service().worker._wanted)
+    eventually(lambda: service().workers.is_idle)
     assert valkey.get(CLIENT) == str(path.count(",") // 2 + 1)
 
 
@@ -224,7 +224,7 @@ def test_who_stops_waiting_pays_for_what_comes_afterwards(charged, simulator, va
 def busy(charged, valkey):
     """Another process that has died has the slot for calls, and nobody waits long."""
     valkey.set("slot:{open-meteo}:0", "another", px=3000)
-    service().worker.wait_seconds = service().admission.wait_seconds = 0.2
+    service().workers.wait_seconds = service().admission.wait_seconds = 0.2
     return charged
 
 
@@ -238,7 +238,7 @@ def test_who_stops_waiting_gets_back_what_nobody_asked_for(busy, simulator, valk
 def test_who_stops_waiting_pays_for_what_is_asked_for_later(busy, simulator, valkey):
     assert ask(busy, 1).status_code == 503
     valkey.delete("slot:{open-meteo}:0")
-    eventually(lambda: not service().worker._wanted)
+    eventually(lambda: service().workers.is_idle)
     assert valkey.get(CLIENT) == "1" and simulator.state()["cells"] == 1
 
 
@@ -270,7 +270,7 @@ def test_a_place_that_is_refused_costs_its_charge_once(charged, simulator, valke
 
 
 def test_nonsense_that_another_process_was_told_meanwhile_is_paid_for(busy, valkey):
-    service().worker.wait_seconds = service().admission.wait_seconds = 5
+    service().workers.wait_seconds = service().admission.wait_seconds = 5
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(ask, busy, 1)
         eventually(lambda: valkey.exists("wanted:{open-meteo}:0"))
@@ -339,7 +339,7 @@ def test_whatever_one_address_does_it_has_paid_for_the_weight_that_was_spent(
 
     with ThreadPoolExecutor(20) as pool:
         statuses = list(pool.map(ask_once, range(120)))
-    eventually(lambda: not service().worker._wanted)
+    eventually(lambda: service().workers.is_idle)
     [address] = valkey.keys("cold:address:*")
     weight = simulator.state()["weight"]
     assert set(statuses) <= {200, 429, 503} and 0 < weight <= 40

@@ -14,7 +14,7 @@ help:
 	@echo "make bench-quick   some of them in two minutes, compared with tests/benchmarks/baseline.json"
 	@echo "make mutants   how many random changes of one operator the tests of each module notice"
 	@echo "               (ARGS=\"weather/budget/quota.py --number 25\": 25 changes of one module)"
-	@echo "make lint   ruff, format, types, import arrows, migrations, check --deploy"
+	@echo "make lint   ruff, format, types, import arrows, docstrings, migrations, check --deploy"
 	@echo "make audit  a bill of materials in .run/sbom.json, and known vulnerabilities where their database can be reached"
 	@echo "run, demo and edge take ENVIRONMENT_FILE=/etc/weathernote/environment; it wins over variables of the command line"
 	@echo "make lock   resolve requirements.txt and requirements-dev.txt anew from pyproject.toml"
@@ -53,6 +53,8 @@ lint:
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy .
 	.venv/bin/lint-imports
+	.venv/bin/interrogate --quiet weathernote weather ratelimit prewarm manage.py || \
+		{ .venv/bin/interrogate -vv --omit-covered-files --no-color weathernote weather ratelimit prewarm manage.py; exit 1; }
 	$(IN_VENV) manage.py makemigrations --check --dry-run
 	SECRET_KEY=$$($(IN_VENV) -c 'import secrets; print(secrets.token_urlsafe(60))') RATE_LIMIT_HASH_KEY=lint \
 	ALLOWED_HOSTS=weather.example REDIS_URL=redis://redis.example:6379/0 \

@@ -95,3 +95,7 @@ def test_the_cookie_of_a_session_is_kept_from_scripts_and_other_sites(api, ann, 
 def test_a_page_of_staff_is_kept_by_no_cache(api, ann):
     assert log_in(api)
     assert "no-store" in api.get(PAGE)["Cache-Control"]
+
+
+def test_a_new_database_has_no_account():
+    assert not User.objects.exists()

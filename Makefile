@@ -1,5 +1,6 @@
 PYTHON ?= python3
 IN_VENV := .venv/bin/python
+PACKAGES := weathernote weather ratelimit prewarm manage.py
 # Settings from a file, read as cron and systemd read it.
 WITH_ENVIRONMENT = $(if $(ENVIRONMENT_FILE),$(IN_VENV) deploy/with_environment.py '$(ENVIRONMENT_FILE)')
 
@@ -53,8 +54,8 @@ lint:
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy .
 	.venv/bin/lint-imports
-	.venv/bin/interrogate --quiet weathernote weather ratelimit prewarm manage.py || \
-		{ .venv/bin/interrogate -vv --omit-covered-files --no-color weathernote weather ratelimit prewarm manage.py; exit 1; }
+	.venv/bin/interrogate --quiet $(PACKAGES) || \
+		{ .venv/bin/interrogate -vv --omit-covered-files --no-color $(PACKAGES); exit 1; }
 	$(IN_VENV) manage.py makemigrations --check --dry-run
 	SECRET_KEY=$$($(IN_VENV) -c 'import secrets; print(secrets.token_urlsafe(60))') RATE_LIMIT_HASH_KEY=lint \
 	ALLOWED_HOSTS=weather.example REDIS_URL=redis://redis.example:6379/0 \

@@ -1,8 +1,8 @@
-"""What the tests of the deploy files have in common."""
+"""The names of the settings, for tests that hold files of a deploy to them."""
 
 import re
 
 from tests.support.servers import TOP
 
-#: The names of all variables that settings.py reads, and so of all that a deploy may set.
+#: Every environment variable that settings.py reads: a deploy may set these and no others.
 SETTINGS_READ = set(re.findall(r'ENVIRONMENT\.\w+\(\s*"([A-Z_]+)"', (TOP / "weathernote" / "settings.py").read_text()))

@@ -1,4 +1,4 @@
-"""What the service wrote down for staff to read: the runs of prewarm, and the imports."""
+"""The admin of what the service records for staff: the runs of prewarm and the imports of cities."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,6 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
+from prewarm.cities.formatting import format_run_time
 from prewarm.cities.models import CityImport
 from prewarm.runs.models import PrewarmRun
 from prewarm.unended import UNENDED, unended_as
@@ -18,7 +19,7 @@ _COUNTS = ("refreshed", "rederived", "skipped", "failed")
 
 
 class ResultFilter(admin.SimpleListFilter):
-    """By how it ended; beside the field's own choices what has no end yet, and what never will."""
+    """Filters by result: the choices of the field, and for rows without a result whether they may still go on."""
 
     title = "result"
     ends: Iterable[tuple[int, str]]
@@ -42,7 +43,7 @@ class ImportResultFilter(ResultFilter):
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
-    """What the service wrote down, for staff to read."""
+    """Rows that only the service writes; staff may read them."""
 
     list_per_page = 50
 
@@ -65,6 +66,12 @@ class ReadOnlyAdmin(admin.ModelAdmin):
         return f"{row.started:%Y-%m-%d %H:%M:%S}"
 
 
+def result_badge(run: PrewarmRun) -> SafeString:
+    """How a run ended, in a colour of its own, with its message as a tooltip."""
+    css = {None: "unknown", 0: "fresh", 1: "stale"}.get(run.exit_code, "wrong")
+    return format_html('<span class="badge {}" title="{}">{}</span>', css, run.message, run.result_in_words)
+
+
 @admin.register(PrewarmRun)
 class PrewarmRunAdmin(ReadOnlyAdmin):
     list_display = ("start", "took", "result", *_COUNTS, "calls", "spent")
@@ -84,15 +91,11 @@ class PrewarmRunAdmin(ReadOnlyAdmin):
 
     @admin.display(description="took", ordering="took_seconds")
     def took(self, run: PrewarmRun) -> str:
-        if run.took_seconds is None:
-            return "–"
-        minutes, seconds = divmod(run.took_seconds, 60)
-        return f"{minutes:.0f} min {int(seconds):02} s" if minutes else f"{seconds:.1f} s"
+        return format_run_time(run.took_seconds)
 
     @admin.display(description="result", ordering="exit_code")
     def result(self, run: PrewarmRun) -> SafeString:
-        css = {None: "unknown", 0: "fresh", 1: "stale"}.get(run.exit_code, "wrong")
-        return format_html('<span class="badge {}" title="{}">{}</span>', css, run.message, run.result_in_words)
+        return result_badge(run)
 
     @admin.display(description="budget spent", ordering="weight")
     def spent(self, run: PrewarmRun) -> str:

@@ -22,7 +22,7 @@ AXES_MODELS = ("AccessAttempt", "AccessLog", "AccessFailureLog")
 def begin(*, forced: bool, by_staff: bool = False) -> PrewarmRun:
     """A row that stays without an end if the run is killed."""
     row = PrewarmRun(forced=forced, by_staff=by_staff)
-    or_say(row.save)
+    write_or_log(row.save)
     return row
 
 
@@ -34,8 +34,8 @@ def end(row: PrewarmRun, tally: Tally) -> None:
     row.failed, row.failed_cities = len(tally.failed), [name for place in tally.failed for name in place.cities]
     row.calls, row.weight = tally.calls, tally.weight
     row.exit_code, row.message = tally.exit_code, tally.message
-    if or_say(row.save):
-        or_say(clear)
+    if write_or_log(row.save):
+        write_or_log(clear)
 
 
 def clear() -> None:
@@ -56,7 +56,7 @@ def one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:300] or type(error).__name__
 
 
-def or_say(write: Callable[[], object]) -> bool:
+def write_or_log(write: Callable[[], object]) -> bool:
     """Whether the database took it; one that is gone is told of in the log alone."""
     try:
         write()

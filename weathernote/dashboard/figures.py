@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from prewarm.admin.changelist import format_duration
+from prewarm.cities.formatting import format_duration
 from weathernote import redis
 from weathernote.dashboard import instance_counts
 from weathernote.dashboard.map_markers import Spot, ages

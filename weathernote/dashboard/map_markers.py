@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import median
 
-from prewarm.admin.changelist import format_duration
+from prewarm.cities.formatting import format_duration
 from prewarm.cities.cell_status import CellStatus, State
 from weather.core.cells import Cell
 from weathernote.dashboard import worldmap

@@ -42,6 +42,12 @@ class ImportResultFilter(ResultFilter):
     parameter_name, ends = "result", CityImport.RESULTS
 
 
+class ByStaffFilter(admin.BooleanFieldListFilter):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.title = "staff"  # "By by staff" otherwise
+
+
 class ReadOnlyAdmin(admin.ModelAdmin):
     """Rows that only the service writes; staff may read them."""
 
@@ -75,7 +81,7 @@ def result_badge(run: PrewarmRun) -> SafeString:
 @admin.register(PrewarmRun)
 class PrewarmRunAdmin(ReadOnlyAdmin):
     list_display = ("start", "took", "result", *_COUNTS, "calls", "spent")
-    list_filter = (RunResultFilter, "forced", "by_staff")
+    list_filter = (RunResultFilter, "forced", ("by_staff", ByStaffFilter))
     fields = readonly_fields = (
         "start",
         "took",

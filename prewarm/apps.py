@@ -7,8 +7,8 @@ class PrewarmConfig(AppConfig):
     verbose_name = "Prewarming"
 
     def ready(self) -> None:
-        from prewarm.cities.cities_cache import forget_after_commit
+        from prewarm.cities.cities_cache import invalidate_after_commit
         from prewarm.cities.models import City
 
         for signal in (post_save, post_delete):
-            signal.connect(forget_after_commit, sender=City, dispatch_uid="cities:active")
+            signal.connect(invalidate_after_commit, sender=City, dispatch_uid="cities:active")

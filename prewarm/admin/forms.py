@@ -1,4 +1,4 @@
-"""The forms of a city, whose position is read by the rules of the API."""
+"""The admin's forms of a city, which read positions by the rules of the API."""
 
 from decimal import Decimal
 from typing import Any
@@ -10,7 +10,7 @@ from weather.core.cells import InvalidPosition, latitude_tenths, longitude_tenth
 
 
 class DegreesField(forms.CharField):
-    """A position as typed or pasted, by the rules of the API; decimals beyond the sixth are cut off."""
+    """Degrees as typed or pasted, read by the rules of the API and cut off after the sixth decimal."""
 
     def __init__(self, *, parse: Any, **options: Any) -> None:
         super().__init__(widget=forms.TextInput(attrs={"inputmode": "decimal", "size": 14}), **options)
@@ -46,7 +46,7 @@ class CityForm(forms.ModelForm):
 
 
 class CityRowForm(forms.ModelForm):
-    """A city in the list, where no label has room: its fields tell a screen reader whose they are."""
+    """The editable fields of a city in the list, which has no room for labels: `aria-label` names the city instead."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""`manage.py edge`: nginx before two instances, behind `make edge`; or with `--render` its configuration alone."""
+"""`manage.py edge`, which `make edge` runs: nginx before two instances, or with `--render` only its configuration."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -11,11 +11,11 @@ from weathernote.runtime import edge, edge_configuration, nginx
 from weathernote.runtime.edge_configuration import Edge
 from weathernote.runtime.local_servers import LocalServerError
 
-_LIVE = Path("/etc/letsencrypt/live")
+_LETSENCRYPT = Path("/etc/letsencrypt/live")
 
 
 class Command(BaseCommand):
-    help = "Serves through nginx before two instances; --render writes nginx's configuration for machines of their own."
+    help = "Serves through nginx before two instances; --render only writes nginx's configuration."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -24,10 +24,12 @@ class Command(BaseCommand):
         parser.add_argument("--instances", default="127.0.0.1:8000,127.0.0.1:8001", help="host:port of each")
         parser.add_argument("--certificate", type=Path, help="fullchain.pem (Let's Encrypt's of the first host)")
         parser.add_argument("--certificate-key", type=Path, help="privkey.pem, likewise")
-        parser.add_argument("--acme", type=Path, default=Path("/var/www/acme"), help="where certbot's webroot is")
-        parser.add_argument("--load-modules", default=None, help="the line that loads JavaScript; found by default")
-        parser.add_argument("--user", default="", help="whom nginx's workers run as")
-        parser.add_argument("--resolver", default="", help="where instances are named and not numbered")
+        parser.add_argument(
+            "--acme", type=Path, default=Path("/var/www/acme"), help="the webroot that certbot writes to"
+        )
+        parser.add_argument("--load-modules", default=None, help="the directive that loads njs; found by default")
+        parser.add_argument("--user", default="", help="the user that nginx's workers run as")
+        parser.add_argument("--resolver", default="", help="a DNS server, if instances are given by name")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -44,16 +46,16 @@ class Command(BaseCommand):
 
 
 def _edge_of(options: dict[str, Any]) -> Edge:
-    live = _LIVE / settings.ALLOWED_HOSTS[0].lstrip(".")
-    # --load-modules speaks of another machine's nginx, which may be older than this one.
+    letsencrypt = _LETSENCRYPT / settings.ALLOWED_HOSTS[0].lstrip(".")
+    # With --load-modules the configuration is for another machine, whose nginx may be older than the one here.
     load_modules = options["load_modules"]
     found = nginx.find() if load_modules is None else nginx.Nginx("nginx", load_modules)
     return Edge(
         folder=options["render"].absolute(),
         names=tuple(settings.ALLOWED_HOSTS),
         instances=tuple(options["instances"].split(",")),
-        certificate=(options["certificate"] or live / "fullchain.pem").absolute(),
-        certificate_key=(options["certificate_key"] or live / "privkey.pem").absolute(),
+        certificate=(options["certificate"] or letsencrypt / "fullchain.pem").absolute(),
+        certificate_key=(options["certificate_key"] or letsencrypt / "privkey.pem").absolute(),
         acme_folder=options["acme"],
         staff_networks=tuple(settings.EDGE_STAFF_NETWORKS),
         load_modules=found.load_modules,

@@ -1,4 +1,4 @@
-"""`manage.py runserver`, as Django people know it, with a key-value server where REDIS_URL is not set."""
+"""Django's `manage.py runserver`, and a key-value server beside it if REDIS_URL is not set."""
 
 import os
 from typing import Any
@@ -16,7 +16,7 @@ class Command(RunserverCommand):
     port: str
 
     def run(self, **options: Any) -> None:
-        # The autoreloader runs this command twice: the first process outlives every reload.
+        # The autoreloader runs this command in a second process, which it restarts; the first one owns the servers.
         if os.environ.get(DJANGO_AUTORELOAD_ENV):
             local_servers.end_with_parent()
             super().run(**options)

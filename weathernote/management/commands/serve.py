@@ -1,4 +1,4 @@
-"""`manage.py serve`: everything that the service needs on one machine, behind `make run` and `make demo`."""
+"""`manage.py serve`, which `make run` and `make demo` run: all that the service needs on one machine."""
 
 import os
 import sys
@@ -13,13 +13,13 @@ from weathernote.runtime.local_servers import LocalServerError
 
 
 class Command(BaseCommand):
-    help = "Serves WeatherNote; starts a key-value server where REDIS_URL is not set, and stops it again."
+    help = "Serves WeatherNote; without REDIS_URL it starts a key-value server, and stops it at the end."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--demo", action="store_true", help="ask the built-in Open-Meteo simulator")
+        parser.add_argument("--demo", action="store_true", help="ask the built-in simulator in place of Open-Meteo")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        # As the workers are: a relative path in a setting means one file to all.
+        # The workers run there too: a relative path in a setting then names the same file for all processes.
         os.chdir(settings.BASE_DIR)
         try:
             local_servers.require_free_port(settings.HOST, settings.PORT, serve.OTHER_PORT)

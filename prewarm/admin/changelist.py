@@ -22,6 +22,7 @@ class CellStatusChangeList(ChangeList):
     """A page of cities, each with the CellStatus of its cell as `status`."""
 
     def get_results(self, request: HttpRequest) -> None:
+        """Reads the statuses of the page with one round trip to Redis."""
         super().get_results(request)
         cities: Any = list(self.result_list)
         statuses = cell_status.read([city.as_cell for city in cities])

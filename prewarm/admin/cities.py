@@ -27,20 +27,26 @@ _PRIMARY_KEY = re.compile(r"[0-9]{1,18}")
 
 
 class CountryFilter(admin.SimpleListFilter):
+    """Filters by country, sorted by name; only countries that have a city are offered."""
+
     title = "country"
     parameter_name = "country"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Pairs of a country's code and name."""
         names = countries.names()
         present = City.objects.order_by().values_list("country", flat=True).distinct()
         return sorted(((code, names.get(code, code)) for code in present), key=lambda country: fold(country[1]))
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        """The cities of the chosen country, or all."""
         return queryset.filter(country=self.value()) if self.value() else queryset
 
 
 @admin.register(City)
 class CityAdmin(CityFilesMixin, admin.ModelAdmin):
+    """Cities with the status of their cells; staff edit order and activity in the list."""
+
     form = CityForm
     list_display = ("name", "country", "cell", "state", "age", "answer_ends", "asked", "order", "active")
     list_editable = ("order", "active")
@@ -64,12 +70,15 @@ class CityAdmin(CityFilesMixin, admin.ModelAdmin):
     # ── the list ──────────────────────────────────────────────────────────────────────────────────
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
+        """The list that reads the statuses."""
         return changelist.CellStatusChangeList
 
     def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:
+        """The form of one row."""
         return super().get_changelist_form(request, **{"form": CityRowForm, **kwargs})
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
+        """Cities whose name, country code or notes match, names also without accents."""
         found, has_duplicates = super().get_search_results(request, queryset, search_term)
         if searched := fold(search_term):
             # Compared here: SQLite and PostgreSQL differ in which letters are the same without case and accents.
@@ -79,18 +88,22 @@ class CityAdmin(CityFilesMixin, admin.ModelAdmin):
 
     @admin.display(description="weather")
     def state(self, city: Any) -> SafeString:
+        """The state of the cell as a coloured badge."""
         return changelist.badge(city.status)
 
     @admin.display(description="age")
     def age(self, city: Any) -> str:
+        """How long ago the held forecast was fetched."""
         return format_duration(city.status.age_seconds)
 
     @admin.display(description="ends in")
     def answer_ends(self, city: Any) -> str:
+        """The rest of the life of the cached answer of /weather."""
         return format_duration(city.status.answer_ends_in_seconds)
 
     @admin.display(description="asked / h")
     def asked(self, city: Any) -> str:
+        """Requests per hour, averaged over about a day."""
         return format_rate(city.status.requests_per_hour)
 
     # ── actions ───────────────────────────────────────────────────────────────────────────────────
@@ -98,6 +111,7 @@ class CityAdmin(CityFilesMixin, admin.ModelAdmin):
     def response_action(
         self, request: HttpRequest, queryset: QuerySet, *args: Any, **kwargs: Any
     ) -> HttpResponse | None:
+        """Refuses ids that are no primary keys, for which Django would fail with a 500."""
         if all(map(_PRIMARY_KEY.fullmatch, request.POST.getlist(ACTION_CHECKBOX_NAME))):
             return super().response_action(request, queryset, *args, **kwargs)
         self.message_user(request, UNKNOWN_CITY, messages.ERROR)
@@ -105,10 +119,12 @@ class CityAdmin(CityFilesMixin, admin.ModelAdmin):
 
     @admin.action(description="Activate selected cities", permissions=["change"])
     def activate(self, request: HttpRequest, queryset: QuerySet) -> None:
+        """Shows the cities to clients and keeps them warm."""
         self._switch(request, queryset, active=True)
 
     @admin.action(description="Deactivate selected cities", permissions=["change"])
     def deactivate(self, request: HttpRequest, queryset: QuerySet) -> None:
+        """Hides the cities from clients and stops keeping them warm."""
         self._switch(request, queryset, active=False)
 
     def _switch(self, request: HttpRequest, queryset: QuerySet, *, active: bool) -> None:
@@ -122,6 +138,7 @@ class CityAdmin(CityFilesMixin, admin.ModelAdmin):
 
     @admin.action(description="Prewarm selected cities now", permissions=["change"])
     def prewarm_now(self, request: HttpRequest, queryset: QuerySet) -> None:
+        """Fetches the cities at once, at most MOST_PREWARMED_NOW; past WAIT_SECONDS in the background."""
         chosen = list(queryset)
         if len(chosen) > MOST_PREWARMED_NOW:
             text = f"At most {MOST_PREWARMED_NOW} cities at a time; manage.py prewarm does them all."

@@ -34,12 +34,15 @@ class CityFilesMixin(ImportExportMixin):
     skip_export_form = True
 
     def has_import_permission(self, request: HttpRequest) -> bool:
+        """An import both adds and changes cities."""
         return self.has_add_permission(request) and self.has_change_permission(request)
 
     def has_export_permission(self, request: HttpRequest) -> bool:
+        """Whoever may view cities may export them."""
         return self.has_view_permission(request)
 
     def import_action(self, request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
+        """Checks an uploaded file and shows the preview."""
         try:
             return super().import_action(request, **kwargs)
         except RedisDown:
@@ -48,12 +51,14 @@ class CityFilesMixin(ImportExportMixin):
             return self._upload_again(request, str(error))
 
     def get_import_resource_kwargs(self, request: HttpRequest, **kwargs: Any) -> dict[str, Any]:
+        """Tells the check how long the request may still take."""
         return {
             **super().get_import_resource_kwargs(request, **kwargs),
             "seconds_left": request_bodies.seconds_left(request.META),
         }
 
     def process_import(self, request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
+        """Imports a confirmed file in a thread, and answers without it after WAIT_SECONDS."""
         if request.method != "POST" or not self.has_import_permission(request):
             return super().process_import(request, **kwargs)
         row = CityImport(
@@ -92,6 +97,7 @@ class CityFilesMixin(ImportExportMixin):
         return response
 
     def process_result(self, result: Any, request: HttpRequest) -> HttpResponseBase:
+        """Saves the counts of an import, or what went wrong, in its row."""
         row: CityImport = request.city_import  # type: ignore[attr-defined]
         if result.has_errors():
             row.end("Nothing was imported: a row could not be saved; upload the file again to see which.")
@@ -106,6 +112,7 @@ class CityFilesMixin(ImportExportMixin):
         return HttpResponseRedirect(reverse("admin:prewarm_city_import"))
 
     def export_action(self, request: HttpRequest) -> HttpResponseBase:
+        """Sends the filtered cities as CSV."""
         try:
             return super().export_action(request)
         except IncorrectLookupParameters:  # a filter value that no link of the list has
@@ -113,6 +120,7 @@ class CityFilesMixin(ImportExportMixin):
             return HttpResponseRedirect(reverse("admin:prewarm_city_changelist"))
 
     def add_data_read_fail_error_to_form(self, form: Any, e: Exception) -> None:
+        """Shows why a file is no table; a failure of Redis is left to `import_action`."""
         if isinstance(e, RedisDown):
             raise e
         if isinstance(e, importing.NoTable):

@@ -17,15 +17,18 @@ class DegreesField(forms.CharField):
         self.parse = parse
 
     def clean(self, value: Any) -> Decimal:
+        """The degrees as the table holds them; a ValidationError in the words of the API otherwise."""
         try:
             return kept_degrees(super().clean(value), self.parse)
         except InvalidPosition as invalid:
             raise forms.ValidationError(invalid.detail) from None
 
     def prepare_value(self, value: Any) -> Any:
+        """Degrees without trailing zeros."""
         return format(value.normalize(), "f") if isinstance(value, Decimal) else value
 
     def has_changed(self, initial: Any, data: Any) -> bool:
+        """Compares degrees, so that 40.70 is no change of 40.7."""
         try:
             return initial != kept_degrees(str(data).strip(), self.parse)
         except InvalidPosition:
@@ -33,6 +36,8 @@ class DegreesField(forms.CharField):
 
 
 class CityForm(forms.ModelForm):
+    """A city, with positions read by the rules of the API."""
+
     latitude = DegreesField(parse=latitude_tenths, help_text="Degrees north, such as 40.7128.")
     longitude = DegreesField(parse=longitude_tenths, help_text="Degrees east, such as -74.0060.")
 
@@ -42,6 +47,7 @@ class CityForm(forms.ModelForm):
         widgets = {"notes": forms.Textarea(attrs={"rows": 3})}
 
     def clean_country(self) -> str:
+        """The country code in capitals, so that the validator accepts small letters too."""
         return str(self.cleaned_data["country"]).upper()
 
 

@@ -35,6 +35,7 @@ class CityCsv(CSV):
     """CSV as spreadsheets write it, with commas, semicolons or tabs; a row of a wrong length spoils no other."""
 
     def create_dataset(self, in_stream: Any, **kwargs: Any) -> tablib.Dataset:
+        """The rows of a file in UTF-8. Raises NoTable for anything else."""
         try:
             text = in_stream.decode(self.encoding or "utf-8-sig") if isinstance(in_stream, bytes) else in_stream
             return _table(text)
@@ -44,6 +45,7 @@ class CityCsv(CSV):
             raise NoTable(f"The file cannot be read as CSV: {error}.") from None
 
     def export_data(self, dataset: tablib.Dataset, **kwargs: Any) -> Any:
+        """The rows as CSV in which no cell is a formula."""
         rows = (tuple(_escaped(str(cell)) for cell in row) for row in dataset)
         return super().export_data(tablib.Dataset(*rows, headers=dataset.headers), **kwargs)
 
@@ -87,7 +89,10 @@ def _unescaped(cell: str) -> str:
 
 
 class UploadForm(ImportForm):
+    """The upload of a file of cities, bounded in size."""
+
     def clean_import_file(self) -> Any:
+        """The file; a ValidationError if it is larger than LARGEST_BYTES."""
         file = self.cleaned_data["import_file"]
         if file.size > LARGEST_BYTES:
             raise forms.ValidationError(f"The file has more than {LARGEST_BYTES // 1_000_000} MB.")
@@ -105,16 +110,19 @@ class RedisStorage(BaseStorage):
     """
 
     def save(self, data: bytes) -> None:
+        """Stores the file under a random name."""
         self.name = uuid.uuid4().hex
         redis.value(redis.ask(("SET", self._key, data, "EX", KEPT_SECONDS))[0])
 
     def read(self) -> bytes:
+        """The file that was saved."""
         data: bytes | None = redis.value(redis.ask(("GET", self._key))[0])
         if data is None:
             raise UploadGone
         return data
 
     def remove(self) -> None:
+        """Deletes the file; it would expire by itself."""
         redis.ask(("DEL", self._key))
 
     @property

@@ -33,14 +33,19 @@ class Degrees(widgets.Widget):
         self.parse = parse
 
     def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Decimal:
+        """The degrees as the table holds them. Raises InvalidPosition, a ValueError."""
         return kept_degrees(str(value).strip(), self.parse)
 
     def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
+        """Degrees without trailing zeros, empty for None."""
         return "" if value is None else format(Decimal(value).normalize(), "f")
 
 
 class WholeNumber(widgets.Widget):
+    """A whole number of 0 or more, None for an empty cell."""
+
     def clean(self, value: Any, row: Any = None, **kwargs: Any) -> int | None:
+        """The number. Raises ValueError for anything else; digits past the twentieth are cut off."""
         text = str(value).strip()
         if not text:
             return None
@@ -50,7 +55,10 @@ class WholeNumber(widgets.Widget):
 
 
 class Boolean(widgets.Widget):
+    """1, true or yes; 0, false or no; None for an empty cell."""
+
     def clean(self, value: Any, row: Any = None, **kwargs: Any) -> bool | None:
+        """The value. Raises ValueError for other words."""
         text = str(value).strip().lower()
         if not text:
             return None
@@ -59,11 +67,15 @@ class Boolean(widgets.Widget):
         return text in _TRUE
 
     def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
+        """1 or 0."""
         return "1" if value else "0"
 
 
 class Text(widgets.Widget):
+    """Text without blanks around it."""
+
     def clean(self, value: Any, row: Any = None, **kwargs: Any) -> str:
+        """The stripped text."""
         return str(value).strip()
 
 
@@ -108,6 +120,7 @@ class CityResource(resources.ModelResource):
         return super().import_data(dataset, dry_run=dry_run, **kwargs)
 
     def import_row(self, *args: Any, **kwargs: Any) -> Any:
+        """Imports a row, as long as there is time. Raises TooSlow."""
         if self._has_deadline and monotonic() > self._checks_until:
             raise TooSlow(
                 f"{self._checked:,} of {self._rows:,} rows were checked in the time that a browser waits: "
@@ -117,6 +130,7 @@ class CityResource(resources.ModelResource):
         return super().import_row(*args, **kwargs)
 
     def import_field(self, field: Any, instance: City, row: Any, is_m2m: bool = False, **kwargs: Any) -> None:
+        """Sets a field; without an order a new city comes last, and a known one keeps its own."""
         if field.attribute != "order" or row.get("order", "").strip():
             super().import_field(field, instance, row, is_m2m, **kwargs)
         elif instance.pk is None:
@@ -125,10 +139,12 @@ class CityResource(resources.ModelResource):
     def validate_instance(
         self, instance: City, import_validation_errors: Any = None, validate_unique: bool = False
     ) -> None:
+        """Runs the validators of the model."""
         # False by default, unlike the base class: get_instance has found out without a query whether the city exists.
         super().validate_instance(instance, import_validation_errors, validate_unique)
 
     def get_instance(self, instance_loader: Any, row: Any) -> City | None:
+        """A copy of the known city with the name and cell of the row, None if there is none."""
         try:
             cell = Cell.parse(row["latitude"].strip(), row["longitude"].strip())
         except InvalidPosition:
@@ -137,4 +153,5 @@ class CityResource(resources.ModelResource):
         return copy(self._known.get((cell.key, row["name"].strip())))
 
     def after_save_instance(self, instance: City, row: Any, **kwargs: Any) -> None:
+        """Makes the saved city known to the rows that follow."""
         self._known[instance.cell, instance.name] = instance

@@ -25,9 +25,11 @@ class ResultFilter(admin.SimpleListFilter):
     ends: Iterable[tuple[int, str]]
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """The results of the field, and the words for rows without one."""
         return [*((str(code), words) for code, words in self.ends), *((words, words) for words in UNENDED)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        """The rows with the chosen result; all for an unknown value."""
         value = self.value()
         if value in UNENDED:
             return queryset.filter(unended_as(value), **{f"{self.parameter_name}__isnull": True})
@@ -35,14 +37,20 @@ class ResultFilter(admin.SimpleListFilter):
 
 
 class RunResultFilter(ResultFilter):
+    """Filters runs by exit code."""
+
     parameter_name, ends = "exit_code", PrewarmRun.RESULTS
 
 
 class ImportResultFilter(ResultFilter):
+    """Filters imports by result."""
+
     parameter_name, ends = "result", CityImport.RESULTS
 
 
 class ByStaffFilter(admin.BooleanFieldListFilter):
+    """Filters runs by who started them."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.title = "staff"  # "By by staff" otherwise
@@ -54,21 +62,26 @@ class ReadOnlyAdmin(admin.ModelAdmin):
     list_per_page = 50
 
     def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody: prewarm deletes old rows."""
         return False
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """The list under the name of its model."""
         # Django's own says "Select ... to view", where nothing is to be selected.
         title = capfirst(str(self.opts.verbose_name_plural))
         return super().changelist_view(request, {"title": title, **(extra_context or {})})
 
     @admin.display(description="started (UTC)", ordering="started")
     def start(self, row: Any) -> str:
+        """The second in which the work began."""
         return f"{row.started:%Y-%m-%d %H:%M:%S}"
 
 
@@ -80,6 +93,8 @@ def result_badge(run: PrewarmRun) -> SafeString:
 
 @admin.register(PrewarmRun)
 class PrewarmRunAdmin(ReadOnlyAdmin):
+    """The runs of the last 30 days, the newest first."""
+
     list_display = ("start", "took", "result", *_COUNTS, "calls", "spent")
     list_filter = (RunResultFilter, "forced", ("by_staff", ByStaffFilter))
     fields = readonly_fields = (
@@ -97,24 +112,30 @@ class PrewarmRunAdmin(ReadOnlyAdmin):
 
     @admin.display(description="took", ordering="took_seconds")
     def took(self, run: PrewarmRun) -> str:
+        """The run time."""
         return format_run_time(run.took_seconds)
 
     @admin.display(description="result", ordering="exit_code")
     def result(self, run: PrewarmRun) -> SafeString:
+        """The result as a coloured badge."""
         return result_badge(run)
 
     @admin.display(description="budget spent", ordering="weight")
     def spent(self, run: PrewarmRun) -> str:
+        """The budget spent, in Open-Meteo's weight."""
         return f"{run.weight:,.1f}"
 
     @admin.display(description="failed cities")
     def names_of_failed(self, run: PrewarmRun) -> str:
+        """The cities whose refresh failed."""
         failed: str | Iterable[str] = run.failed_cities
         return failed if isinstance(failed, str) else ", ".join(failed) or "–"
 
 
 @admin.register(CityImport)
 class CityImportAdmin(ReadOnlyAdmin):
+    """The imports of cities, the newest first."""
+
     list_display = fields = readonly_fields = (
         "start",
         "state",
@@ -125,5 +146,6 @@ class CityImportAdmin(ReadOnlyAdmin):
 
     @admin.display(description="result", ordering="result")
     def state(self, imported: CityImport) -> SafeString:
+        """The result as a coloured badge."""
         css = {None: "unknown", 0: "fresh"}.get(imported.result, "wrong")
         return format_html('<span class="badge {}">{}</span>', css, imported.result_in_words)

@@ -31,11 +31,13 @@ def kept_degrees(text: str, parse: Callable[[str], int]) -> Decimal:
 
 
 def validate_country(code: str) -> None:
+    """Raises ValidationError unless `code` is a country's in ISO 3166, in either case."""
     if code.upper() not in countries.names():
         raise ValidationError("must be a country's two letters by ISO 3166, such as JP")
 
 
 def validate_timezone(name: str) -> None:
+    """Raises ValidationError unless `name` is an IANA zone."""
     if name not in _timezones():
         raise ValidationError("must be an IANA time zone, such as Asia/Tokyo")
 
@@ -45,10 +47,12 @@ _timezones = functools.cache(available_timezones)
 
 
 def validate_latitude(degrees: Decimal) -> None:
+    """Raises ValidationError for what the API refuses as a latitude."""
     _validate(latitude_tenths, degrees)
 
 
 def validate_longitude(degrees: Decimal) -> None:
+    """Raises ValidationError for what the API refuses as a longitude."""
     _validate(longitude_tenths, degrees)
 
 
@@ -64,6 +68,8 @@ def _validate(parse: Callable[[str], int], degrees: Decimal) -> None:
 
 
 class CityQuerySet(models.QuerySet["City"]):
+    """Cities, and the named selections of them."""
+
     def active(self) -> "CityQuerySet":
         """The cities that are shown and kept warm, in staff's order."""
         return self.filter(active=True).order_by(*City.STAFFS_ORDER)
@@ -114,6 +120,7 @@ class City(models.Model):
         return f"{self.name}, {self.country}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
+        """Saves the city with its position cut off to six decimals and the cell of that."""
         self._normalize()
         chosen = kwargs.get("update_fields")
         if chosen is not None and {"latitude", "longitude"} & set(chosen):
@@ -122,9 +129,11 @@ class City(models.Model):
 
     @property
     def as_cell(self) -> Cell:
+        """The cell as the value that the weather apps use."""
         return Cell.from_key(self.cell)
 
     def clean(self) -> None:
+        """Sets the cell before the constraints are checked."""
         # A position that its fields refuse has no cell; they report it.
         with suppress(InvalidPosition, AttributeError):
             self._normalize()
@@ -173,9 +182,11 @@ class CityImport(models.Model):
 
     @property
     def result_in_words(self) -> str:
+        """The result, or whether an import without one may still go on."""
         return self.get_result_display() or unended.in_words(self.started)
 
     def end(self, failure: str = "") -> None:
+        """Saves the end of the import: done, or with `failure` the reason why nothing was imported."""
         self.finished = clock.now()
         self.result, self.message = int(bool(failure)), failure
         self.save()

@@ -64,7 +64,10 @@ def _loaded() -> Listing:
 
 
 class CitiesViewSet(ApiViewSet):
+    """The list of active cities."""
+
     def look_up(self, request: Request) -> list[Command]:
+        """The commands for the round trip that the throttle and this view share."""
         self.search = search_in(request.query_params)
         return cities_cache().finding()
 

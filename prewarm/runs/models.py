@@ -9,7 +9,10 @@ from prewarm import unended
 
 
 class PrewarmRunQuerySet(models.QuerySet["PrewarmRun"]):
+    """Runs, and the named selections of them."""
+
     def older_than(self, moment: datetime) -> "PrewarmRunQuerySet":
+        """The runs that started before `moment`."""
         return self.filter(started__lt=moment)
 
 
@@ -48,4 +51,5 @@ class PrewarmRun(models.Model):
 
     @property
     def result_in_words(self) -> str:
+        """The result, or whether a run without one may still go on."""
         return self.get_exit_code_display() or unended.in_words(self.started)

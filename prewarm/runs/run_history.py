@@ -39,6 +39,7 @@ def end(row: PrewarmRun, tally: Tally) -> None:
 
 
 def clear() -> None:
+    """Deletes rows of runs and logins older than KEPT_DAYS."""
     oldest = timezone.now() - timedelta(days=KEPT_DAYS)
     PrewarmRun.objects.older_than(oldest).delete()
     if apps.is_installed("axes"):
@@ -47,12 +48,14 @@ def clear() -> None:
 
 
 def summary(row: PrewarmRun) -> dict[str, Any]:
+    """The values of a row as `manage.py prewarm` prints them."""
     names = ("refreshed", "rederived", "skipped", "failed", "calls", "weight", "took_seconds", "exit_code", "forced")
     values = {"started": row.started.isoformat(timespec="seconds")} | {name: getattr(row, name) for name in names}
     return values | {"failed_cities": row.failed_cities, "message": row.message}
 
 
 def one_line(error: Exception) -> str:
+    """The message of an error on one line of at most 300 characters."""
     return " ".join(str(error).split())[:300] or type(error).__name__
 
 

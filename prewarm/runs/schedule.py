@@ -31,6 +31,7 @@ def seconds_to_next_run() -> float:
 
 @without_redis(returns=None)
 def note_good_run() -> None:
+    """Notes that a run ended without failure just now."""
     redis.value(redis.ask(("SET", LAST_GOOD_KEY, f"{time():.0f}", "EX", LAST_GOOD_LIFE_SECONDS))[0])
 
 

@@ -37,6 +37,8 @@ class Chart:
 
 
 def chart(spending: Spending) -> Chart:
+    """The positions of everything in the chart of `spending`."""
+
     def y(weight: float) -> float:
         part = min(1.0, weight / spending.budget)
         return round(BOTTOM - (BOTTOM - TOP) * part, 1)

@@ -26,6 +26,7 @@ Point = tuple[float, float]
 
 
 def main() -> None:
+    """Reads the TopoJSON named on the command line, and writes static/world.svg."""
     topology = json.loads(Path(sys.argv[1]).read_text())
     rings = [simplified(ring) for ring in rings_of(topology)]
     path = "".join(drawn(ring) for ring in rings if len(ring) > 3 and area(ring) >= SMALLEST)
@@ -94,6 +95,7 @@ def off(point: Point, start: Point, end: Point) -> float:
 
 
 def area(ring: list[Point]) -> float:
+    """The area that the ring encloses, in units²."""
     return abs(sum(x0 * y1 - x1 * y0 for (x0, y0), (x1, y1) in pairwise(ring))) / 2
 
 

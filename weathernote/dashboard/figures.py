@@ -17,6 +17,8 @@ NOBODY_ASKED = "nobody asked"
 
 @dataclass(frozen=True, slots=True)
 class Figure:
+    """A figure with its scope, and `more` to say of it; `is_wrong` has it shown in red."""
+
     name: str
     scope: str
     value: str
@@ -25,6 +27,7 @@ class Figure:
 
 
 def figures(snapshot: RedisSnapshot, markers: Sequence[MapMarker]) -> Iterator[Figure]:
+    """All figures in the order in which they are shown."""
     counts = instance_counts.read()
     yield _hit_rate(counts.rates)
     yield _active(snapshot)

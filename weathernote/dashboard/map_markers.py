@@ -25,26 +25,32 @@ class MapMarker:
 
     @property
     def x(self) -> int:
+        """Units from the left of the map."""
         return worldmap.position(self.cell)[0]
 
     @property
     def y(self) -> int:
+        """Units from the top of the map."""
         return worldmap.position(self.cell)[1]
 
     @property
     def position(self) -> str:
+        """Latitude and longitude in degrees."""
         return f"{self.cell.latitude}, {self.cell.longitude}"
 
     @property
     def age(self) -> str:
+        """The age of the held forecast."""
         return format_duration(self.status.age_seconds)
 
     @property
     def rate(self) -> str:
+        """Requests per hour."""
         return format_rate(self.status.requests_per_hour)
 
     @property
     def title(self) -> str:
+        """The tooltip: name, state, age and rate."""
         parts = [self.name, self.status.state]
         if self.status.age_seconds is not None:
             parts.append(f"{self.age} old")

@@ -66,6 +66,7 @@ class RedisSnapshot:
 
     @property
     def is_redis_down(self) -> bool:
+        """Whether Redis did not answer at all."""
         return self.memory is None
 
 

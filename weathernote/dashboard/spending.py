@@ -24,10 +24,12 @@ class Spending:
 
     @property
     def on_new_places(self) -> int:
+        """The weight spent on cells of which nothing was held."""
         return max(0, self.spent - self.refreshed)
 
     @property
     def part_of_day(self) -> float:
+        """The part of the UTC day that has passed, from 0 to 1."""
         return self.now % DAY_SECONDS / DAY_SECONDS
 
     @property
@@ -39,6 +41,7 @@ class Spending:
 
     @property
     def pause_seconds(self) -> float:
+        """Seconds until Open-Meteo may be asked again, 0 if it may be now."""
         return max(0.0, max(self.closed_until, self.paused_until) - self.now)
 
     def line_at(self, part_of_day: float) -> float:

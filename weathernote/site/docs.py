@@ -29,6 +29,7 @@ class DocsView(SpectacularSwaggerView):
 
     @extend_schema(exclude=True)
     def get(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        """The page, with the limits and the address of this service filled in."""
         response = super().get(request, *args, **kwargs)
         base = base_url.base(request)
         response.data |= {
@@ -53,6 +54,7 @@ def _text(file: str) -> str:
 
 
 def schema(request: HttpRequest) -> HttpResponse:
+    """The OpenAPI schema as JSON."""
     return HttpResponse(_schema_text(), content_type="application/vnd.oai.openapi+json")
 
 

@@ -37,6 +37,7 @@ class EdgeAnswers(NamedTuple):
 
 
 def edge_counts(request: HttpRequest) -> HttpResponse:
+    """Counts a report once and answers 204; 404 to other networks, 400 if it cannot be read."""
     if not networks.asks_by_itself(request, settings.EDGE_ALLOWED_NETWORKS):
         return problems.not_found(request, Exception())
     if request.method != "POST":

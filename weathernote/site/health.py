@@ -28,6 +28,7 @@ class Cached(Generic[T]):
         self._checking = threading.Lock()
 
     def value(self) -> T:
+        """The cached value, or a new one."""
         asked_at = self.now()
         if (seen := self._since(asked_at)) is None:
             with self._checking:
@@ -42,6 +43,7 @@ class Cached(Generic[T]):
         return self._seen if self._seen and asked_at < self._seen[0] + CACHE_SECONDS else None
 
     def forget(self) -> None:
+        """Has the next call compute the value again."""
         self._seen = None
 
 
@@ -55,6 +57,7 @@ state = Cached(_check)
 
 
 def health(request: HttpRequest) -> JsonResponse:
+    """The state of the instance as JSON, never cached."""
     redis_is_down, upstream = state.value()
     status = "degraded" if redis_is_down or upstream != "ok" else "ok"
     stopping = (settings.INSTANCE.folder / STOPPING_FILE).exists()

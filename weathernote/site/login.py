@@ -20,6 +20,7 @@ _checked = AxesMiddleware(admin.site.login)
 
 
 def login(request: HttpRequest) -> HttpResponseBase:
+    """The login form, and its check in turn; 503 if too many wait."""
     if request.method != "POST":
         return admin.site.login(request)
     if not _queue.acquire(blocking=False):

@@ -46,6 +46,7 @@ FACTS = [
 
 
 def page(request: HttpRequest) -> HttpResponseBase:
+    """The HTML of the page, or 304."""
     text = _shell(base_url.base(request)).encode()
     headers = HEADERS | {"ETag": weak_etag(text)}
     if matches(request.META.get("HTTP_IF_NONE_MATCH"), headers["ETag"]):

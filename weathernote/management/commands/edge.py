@@ -15,9 +15,12 @@ _LETSENCRYPT = Path("/etc/letsencrypt/live")
 
 
 class Command(BaseCommand):
+    """Serves through nginx, or renders its configuration."""
+
     help = "Serves through nginx before two instances; --render only writes nginx's configuration."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declares the options."""
         parser.add_argument(
             "--render", type=Path, metavar="FOLDER", help="write the configuration there, start nothing"
         )
@@ -32,6 +35,7 @@ class Command(BaseCommand):
         parser.add_argument("--resolver", default="", help="a DNS server, if instances are given by name")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        """Renders and returns, or serves until a signal ends it."""
         try:
             if options["render"]:
                 self.say(f"Wrote {edge_configuration.render(_edge_of(options))}")
@@ -41,6 +45,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
 
     def say(self, line: str) -> None:
+        """Prints a line at once, also into a pipe."""
         self.stdout.write(line)
         self.stdout.flush()
 

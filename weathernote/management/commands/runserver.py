@@ -12,10 +12,13 @@ from weathernote.runtime import local_servers, serve
 
 
 class Command(RunserverCommand):
+    """Django's own command with the servers that it needs."""
+
     addr: str
     port: str
 
     def run(self, **options: Any) -> None:
+        """Starts the servers, then Django's development server."""
         # The autoreloader runs this command in a second process, which it restarts; the first one owns the servers.
         if os.environ.get(DJANGO_AUTORELOAD_ENV):
             local_servers.end_with_parent()

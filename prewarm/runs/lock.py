@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
 
-from prewarm.runs.retry import patiently
+from prewarm.runs.retry import with_retries
 from weathernote import redis
 from weathernote.redis import RedisDown, without_redis
 
@@ -41,7 +41,7 @@ class Lock:
     def take(self) -> bool:
         """Whether the lock was acquired; False while another run holds it. Raises RedisDown without Redis."""
         self._renewed = monotonic()
-        if not patiently(self._acquire, pauses_seconds=(0.1,)):
+        if not with_retries(self._acquire, pauses_seconds=(0.1,)):
             return False
         self._thread.start()
         return True

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from prewarm.cities.models import City
 from prewarm.runs.plan import Place
-from prewarm.runs.retry import patiently
+from prewarm.runs.retry import with_retries
 from weather.api.service import Service
 from weather.core.answers import Question
 from weather.core.cells import Cell
@@ -43,9 +43,9 @@ def survey(
     lives: dict[Question, float] = {}
     rates: dict[Cell, float] = {}
     for some in chunks(cells, _RECORDS):
-        fetched |= patiently(partial(service.store.fetched_at_of, some))
+        fetched |= with_retries(partial(service.store.fetched_at_of, some))
     for asked in chunks([question for cell in cells for question in questions(cell)], _SMALL_REPLIES):
-        lives |= patiently(partial(service.store.lives_of, asked))
+        lives |= with_retries(partial(service.store.lives_of, asked))
     for some in chunks(cells, _SMALL_REPLIES):
         rates |= service.popularity.rates(some)
     now = service.now()

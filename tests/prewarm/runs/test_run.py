@@ -196,7 +196,7 @@ def test_with_the_budget_spent_and_no_city_cold_the_reason_is_named_and_the_run_
 def test_a_budget_that_others_spend_in_mid_run_is_named_too(five, settings, forget, monkeypatch):
     settings.UPSTREAM_DAY_BUDGET = 5
     forget()
-    monkeypatch.setattr("prewarm.runs.work.Work.work_out_anew", lambda *_: service().fetcher.budget.charge(5, "cold"))
+    monkeypatch.setattr("prewarm.runs.work.Work.rederive", lambda *_: service().fetcher.budget.charge(5, "cold"))
     summary, code = prewarm("--force")
     assert (summary["refreshed"], summary["message"], code) == (0, "budget: day", 2)
 
@@ -209,7 +209,7 @@ def test_a_cell_that_another_process_has_just_fetched_is_not_counted_as_asked(fi
     assert simulator.state()["calls"] == 1
 
 
-# ── anew ──────────────────────────────────────────────────────────────────────────────────────────
+# ── re-derive ──────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_answers_that_would_go_cold_are_worked_out_anew_without_asking_anyone(five, simulator, valkey):
@@ -271,7 +271,7 @@ def test_2000_cells_are_worked_out_anew_in_one_run(five, simulator, valkey):
             one.popularity.saw(cell, 2)
     one.popularity.flush()
     summary, _ = prewarm()
-    print(f"4,000 answers of 2,000 cells worked out anew in {summary['took_seconds']:.1f} s")
+    print(f"4,000 answers of 2,000 cells re-derived in {summary['took_seconds']:.1f} s")
     assert (summary["rederived"], summary["calls"]) == (4000, 0)
 
 

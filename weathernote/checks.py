@@ -40,9 +40,19 @@ def hosts_that_are_none(app_configs: Sequence[Any] | None, **kwargs: Any) -> lis
 
 
 @register()
+def extra_variables_that_are_unknown(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    unknown = [name for name in settings.EXTRA_VARIABLES if name not in variables.EXTRA_NAMES]
+    if not unknown:
+        return []
+    known = ", ".join(variables.EXTRA_NAMES)
+    sentence = f"EXTRA_VARIABLES must be some of {known}, separated by commas, not {unknown[0]!r}."
+    return [Error(sentence, id="weathernote.E001")]
+
+
+@register()
 def what_further_variables_cost(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
     # Every command runs the checks, and cron would mail what one of them says every ten minutes.
-    if not settings.EXTRA_VARIABLES or sys.argv[1:2] != ["check"]:
+    if sys.argv[1:2] != ["check"] or not settings.EXTRA_VARIABLES or extra_variables_that_are_unknown(None):
         return []
     return [Info(cost_of(settings.EXTRA_VARIABLES, settings.UPSTREAM_DAY_BUDGET), id="weathernote.I001")]
 
@@ -58,11 +68,12 @@ def cost_of(names: Sequence[str], day_budget: int) -> str:
 
 
 def what_makes_no_sense() -> list[CheckMessage]:
-    """All of the above, for a server that is started without Django's commands."""
+    """What the checks above find wrong with the settings, for a server that starts without Django's commands."""
     return [
         *settings_that_make_no_sense(None),
         *a_redis_url_that_cannot_be_used(None),
         *hosts_that_are_none(None),
+        *extra_variables_that_are_unknown(None),
     ]
 
 

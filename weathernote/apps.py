@@ -2,6 +2,8 @@ from django.apps import AppConfig
 
 
 class WeatherNoteConfig(AppConfig):
+    """Registers the system checks, and has commands that Redis did not answer counted."""
+
     name = "weathernote"
 
     def ready(self) -> None:

@@ -16,11 +16,13 @@ from weather.upstream.client import exact_weight, series_of
 
 @register()
 def check_environment(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """weathernote.E001 for each value that a reader of the environment did not take."""
     return [Error(problem, id="weathernote.E001") for problem in settings.ENVIRONMENT.problems]
 
 
 @register()
 def check_redis_url(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """weathernote.E001 for a REDIS_URL that redis-py cannot use."""
     url = settings.REDIS_URL
     try:
         if url.startswith(("redis://", "rediss://")) and not re.fullmatch(r"/?\d*", urlsplit(url).path):
@@ -35,12 +37,14 @@ def check_redis_url(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Ch
 
 @register()
 def check_hosts(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """weathernote.E001 for an item of ALLOWED_HOSTS with a scheme, a port or a path."""
     odd = [host for host in settings.ALLOWED_HOSTS if not re.fullmatch(r"\*|\.?[\w.-]+|\[[0-9A-Fa-f:.]+\]", host)]
     return [Error(f"ALLOWED_HOSTS must hold host names alone, not {odd[0]!r}.", id="weathernote.E001")] if odd else []
 
 
 @register()
 def check_extra_variables(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """weathernote.E001 for a name in EXTRA_VARIABLES that is no variable."""
     unknown = [name for name in settings.EXTRA_VARIABLES if name not in variables.EXTRA_NAMES]
     if not unknown:
         return []
@@ -51,6 +55,7 @@ def check_extra_variables(app_configs: Sequence[Any] | None, **kwargs: Any) -> l
 
 @register()
 def report_cost_of_extra_variables(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """weathernote.I001, in `manage.py check` alone: what EXTRA_VARIABLES cost of the budget."""
     # Every command runs the checks, and cron would mail what one of them says every ten minutes.
     if sys.argv[1:2] != ["check"] or not settings.EXTRA_VARIABLES or check_extra_variables(None):
         return []
@@ -58,6 +63,7 @@ def report_cost_of_extra_variables(app_configs: Sequence[Any] | None, **kwargs: 
 
 
 def cost_of(names: Sequence[str], day_budget: int) -> str:
+    """A sentence: what a place weighs with these further variables, and how many refreshes a day's budget buys."""
     extras = variables.extras(names)
     weight = exact_weight(1, series_of(extras))
     return (
@@ -79,6 +85,7 @@ def settings_errors() -> list[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def check_deployment(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """weathernote.E002 and E003 in `check --deploy`: settings that real clients need and the environment lacks."""
     needed = {
         "SECRET_KEY": settings.SECRET_KEY_IS_GIVEN,
         "REDIS_URL": settings.REDIS_URL_IS_GIVEN,

@@ -28,9 +28,11 @@ class Environment:
         self.problems: list[str] = []
 
     def text(self, name: str, default: str = "") -> str:
+        """The variable as it is; the default where it is unset or empty."""
         return self.variables.get(name, "") or default
 
     def switch(self, name: str, default: bool = False) -> bool:
+        """True for 1, true, yes and on, False for 0, false, no and off, in any case; False for what is neither."""
         value = self.text(name, "1" if default else "0").lower()
         if value in ("1", "true", "yes", "on"):
             return True
@@ -39,9 +41,11 @@ class Environment:
         return False
 
     def whole(self, name: str, default: int, minimum: int, maximum: int = 10**9) -> int:
+        """A whole number from `minimum` to `maximum`, both included."""
         return int(self._number(name, default, minimum, maximum, r"-?[0-9]{1,12}", "a whole number"))
 
     def real(self, name: str, default: float, minimum: float, maximum: float = 10**9) -> float:
+        """A decimal number from `minimum` to `maximum`, both included; no exponent, nan or inf."""
         return self._number(name, default, minimum, maximum, r"-?[0-9]{1,12}(\.[0-9]{1,9})?", "a number")
 
     def items(self, name: str, default: tuple[str, ...] = ()) -> list[str]:
@@ -59,6 +63,7 @@ class Environment:
             return [ip_network(item) for item in default]
 
     def log_level(self, name: str, default: str) -> str:
+        """The name of one of logging's levels, in any case."""
         value = self.text(name, default).upper()
         if value in _LOG_LEVELS:
             return value
@@ -66,6 +71,7 @@ class Environment:
         return default
 
     def url(self, name: str, default: str, schemes: tuple[str, ...]) -> str:
+        """A URL of one of the schemes with a host, with a path where the scheme is unix or sqlite."""
         value = self.text(name, default)
         if not value:
             return value

@@ -238,7 +238,7 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXY_C
 # A page of ours that comes through the edge says https; that it is one of ours is all that matters.
 CSRF_TRUSTED_ORIGINS = [f"https://{'*' if host.startswith('.') else ''}{host}" for host in ALLOWED_HOSTS if host != "*"]
 SILENCED_SYSTEM_CHECKS = [
-    "axes.W002",  # its middleware stands around the login alone, in login.py
+    "axes.W002",  # its middleware stands around the login alone, in site/login.py
     # weathernote.http.middleware.MiddlewareByArea brings these where they belong
     *("security.W001", "security.W002", "security.W003", "admin.E408", "admin.E409", "admin.E410"),
     "security.W004",  # HSTS is the edge's to send
@@ -286,7 +286,7 @@ LOGGING = {
         # What a client did wrong is told to the client; the log is for what went wrong here.
         "django.request": {"handlers": ["console"], "level": "ERROR", "propagate": False},
         "django.security.DisallowedHost": {"handlers": ["console"], "level": "CRITICAL", "propagate": False},
-        # runserver's own line holds the query, and so a position; ours tells of the request already.
+        # runserver's own line holds the query, and so a position; the request log has the request already.
         "django.server": {"handlers": ["console"], "level": "CRITICAL", "propagate": False},
         "_granian": {"handlers": ["console"], "level": "ERROR", "propagate": False},
         "django.db.backends": {"level": "INFO"},  # at DEBUG it writes what queries ask for

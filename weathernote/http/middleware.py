@@ -1,4 +1,4 @@
-"""What every request passes through on its way in and out."""
+"""The middleware of every request: its ID and its record, and the further middleware of its area of the site."""
 
 import re
 import threading
@@ -73,7 +73,7 @@ def _comes_from_an_edge(request: HttpRequest) -> bool:
 
 
 class Common(CommonMiddleware):
-    """Django's own, but for the paths that answer whatever `Host` says, and answers that have no body."""
+    """Django's CommonMiddleware, but for HOST_FREE_PATHS' `Host`, and for the length of answers that have no body."""
 
     def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
         if request.path_info in HOST_FREE_PATHS:
@@ -81,15 +81,15 @@ class Common(CommonMiddleware):
         return super().process_request(request)
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        finished = super().process_response(request, response)
-        if finished.status_code in BODILESS:
+        answered = super().process_response(request, response)
+        if answered.status_code in BODILESS:
             # 0 would be the length of the answer that a 304 stands for, and a 204 must name none (RFC 9110, 8.6).
-            finished.headers.pop("Content-Length", None)
-        return finished
+            answered.headers.pop("Content-Length", None)
+        return answered
 
 
 class MiddlewareByArea:
-    """Three ways in: the API's own, short one; settings.PAGE_MIDDLEWARE for pages; STAFF_MIDDLEWARE too for the admin.
+    """Three chains by the area of a path: none for the API, PAGE_MIDDLEWARE for pages, and for the admin both lists.
 
     A cookie must not touch a public answer, nor cost it anything.
     """

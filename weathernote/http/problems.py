@@ -83,7 +83,7 @@ def invalid_parameters(errors: Sequence[tuple[str, str]]) -> Problem:
 
 
 def problem_details(request: HttpRequest, problem: Problem) -> dict[str, Any]:
-    """The problem's JSON, as the body of a response or where a place's answer would stand."""
+    """The members of the problem's JSON object, for a response's body or for one place of a call about several."""
     status, title = CODES[problem.code]
     body: dict[str, Any] = {
         "type": "about:blank",
@@ -99,7 +99,7 @@ def problem_details(request: HttpRequest, problem: Problem) -> dict[str, Any]:
 
 
 def respond(request: HttpRequest, problem: Problem) -> HttpResponse:
-    """The response for a problem; errors are never kept by a cache."""
+    """The response for a problem, which no cache may keep."""
     text = json.dumps(problem_details(request, problem), ensure_ascii=False)
     response = HttpResponse(text, status=CODES[problem.code][0], content_type=CONTENT_TYPE)
     response["Cache-Control"] = "no-store"
@@ -131,14 +131,16 @@ def from_exception(exception: Exception, context: dict[str, Any]) -> HttpRespons
 
 
 def no_such_path() -> Problem:
+    """A 404 for a path that nothing is served at."""
     return Problem("not_found", "There is nothing here. The API is described at /api/v1/docs.")
 
 
 def method_not_allowed(method: str | None) -> Problem:
-    return Problem("method_not_allowed", f"{_shown(method or '')} is not allowed here; GET, HEAD and OPTIONS are.")
+    """A 405 that names the method, where it is a plain word, and those that are allowed."""
+    return Problem("method_not_allowed", f"{_printable(method or '')} is not allowed here; GET, HEAD and OPTIONS are.")
 
 
-def _shown(text: str) -> str:
+def _printable(text: str) -> str:
     return text if text.isascii() and text.isalpha() and len(text) <= 16 else "This method"
 
 

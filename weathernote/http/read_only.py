@@ -15,7 +15,7 @@ View = Callable[..., HttpResponseBase]
 
 
 def read_only(view: View) -> View:
-    """`view` for GET and HEAD, and nothing for other methods."""
+    """Wraps `view`: GET and HEAD reach it, OPTIONS is told what is allowed, any other method gets a 405."""
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -31,7 +31,7 @@ def read_only(view: View) -> View:
 
 
 def options_response() -> HttpResponse:
-    """The answer to OPTIONS."""
+    """A 204 whose `Allow` names the methods."""
     response = HttpResponse(status=204, headers={"Allow": METHODS})
     del response["Content-Type"]
     return response

@@ -43,7 +43,7 @@ def serve(*, say: Callable[[str], None]) -> None:
         command = [found.binary, "-p", str(folder), "-c", str(configuration), "-g", "daemon off;"]
         running = stack.enter_context(local_servers.supervised(command, lock=lock, grace_seconds=_GRACE_SECONDS))
         local_servers.wait_until(
-            _answers, running, f"nginx did not start: its lines above and {folder / 'error.log'} say why."
+            _edge_answers, running, f"nginx did not start: its lines above and {folder / 'error.log'} say why."
         )
         _greet(folder, say)
         code = running.wait()
@@ -91,7 +91,7 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
 
 @contextmanager
 def _instances(folder: Path, lock: int, redis_url: str) -> Iterator[list[int]]:
-    """Instances on free ports, that run as long as the block; their lines go to a file each."""
+    """The ports of instances that run as long as the block; each writes its lines to a file of its own."""
     workers = os.environ.get("WORKERS") or str(max(1, settings.WORKERS // INSTANCES))
     variables = os.environ | {"REDIS_URL": redis_url, "HOST": "127.0.0.1", "WORKERS": workers}
     variables |= {"TRUSTED_PROXY_COUNT": "1", "MIGRATE": "0"}
@@ -117,7 +117,7 @@ def _instance(lock: int, log: Path, variables: dict[str, str]) -> Iterator[subpr
 
 
 def _free_ports(count: int) -> list[int]:
-    """Different ones: each is held until all are found."""
+    """Ports that nobody listens on; each is held until all are found, so that they differ."""
     with ExitStack() as stack:
         probes = [stack.enter_context(socket.socket()) for _ in range(count)]
         for probe in probes:
@@ -129,7 +129,7 @@ def _is_healthy(port: int) -> bool:
     return bool(requests.get(f"http://127.0.0.1:{port}/health", timeout=5).ok)
 
 
-def _answers() -> bool:
+def _edge_answers() -> bool:
     socket.create_connection((settings.HOST, settings.EDGE_PORT), timeout=1).close()
     return True
 

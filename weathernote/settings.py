@@ -119,7 +119,7 @@ METRICS_FOLDER = ENVIRONMENT.text(instance.METRICS_VARIABLE)
 # ── Django ───────────────────────────────────────────────────────────────────────────────────────
 DEBUG = ENVIRONMENT.switch("DEBUG")
 SECRET_KEY_IS_GIVEN = bool(ENVIRONMENT.text("SECRET_KEY"))
-SECRET_KEY = ENVIRONMENT.text("SECRET_KEY") or instance.kept_secret(RUN_DIR)
+SECRET_KEY = ENVIRONMENT.text("SECRET_KEY") or instance.stored_secret(RUN_DIR)
 # 10.0.2.2 is the Android emulator's name for the machine that it runs on.
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]", "10.0.2.2")
 ALLOWED_HOSTS = ENVIRONMENT.items("ALLOWED_HOSTS", LOOPBACK_HOSTS)

@@ -7,7 +7,7 @@ from django.contrib.staticfiles.management.commands.runserver import Command as 
 from django.core.management.base import CommandError
 from django.utils.autoreload import DJANGO_AUTORELOAD_ENV
 
-from weathernote.checks import what_makes_no_sense
+from weathernote.checks import settings_errors
 from weathernote.runtime import local_servers, serve
 
 
@@ -21,7 +21,7 @@ class Command(RunserverCommand):
             local_servers.end_with_parent()
             super().run(**options)
             return
-        if problems := what_makes_no_sense():
+        if problems := settings_errors():
             raise CommandError("\n".join(str(problem.msg) for problem in problems))
         try:
             local_servers.require_free_port(

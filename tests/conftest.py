@@ -14,7 +14,6 @@ from prewarm.cities import views as prewarm_views
 from tests.support import shuffling
 from tests.support.servers import Instance, Valkey
 from weather.api import service
-from weather.budget.popularity import Popularity
 from weather.simulator.server import OpenMeteoSimulator
 from weathernote import redis
 from weathernote.site import health
@@ -146,11 +145,23 @@ def api(
     settings.RATE_LIMIT_REQUESTS = settings.COLD_CELLS_PER_CLIENT_PER_HOUR = UNLIMITED
     settings.COLD_SHARE_PER_ADDRESS = 1
     settings.UPSTREAM_MINUTE_BUDGET = settings.UPSTREAM_HOUR_BUDGET = settings.UPSTREAM_DAY_BUDGET = UNLIMITED
-    # What the thread would send to Redis every few seconds would come in the way of tests that look at all keys.
-    monkeypatch.setattr(Popularity, "start", lambda self: None)
     forget()
     client.raise_request_exception = False
     return client
+
+
+@pytest.fixture
+def round_trips(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many commands went to Redis in each round trip since the test began."""
+    made: list[int] = []
+    ask = redis.ask
+
+    def counted(*commands: redis.Command) -> list[redis.Reply]:
+        made.append(len(commands))
+        return ask(*commands)
+
+    monkeypatch.setattr(redis, "ask", counted)
+    return made
 
 
 @pytest.fixture(scope="module")

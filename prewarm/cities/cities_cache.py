@@ -1,4 +1,7 @@
-"""`cities:active` in Redis: kept for ten minutes or until staff save, and what is served while Redis is gone."""
+"""The list of active cities in Redis, as `cities:active`, for ten minutes or until staff save.
+
+Without Redis the list that this process last saw is served, else the database is read.
+"""
 
 import threading
 import uuid
@@ -20,15 +23,15 @@ from weathernote.telemetry import metrics
 
 KEY = "cities:active"
 LIFE_SECONDS = 600
-#: How long a list is good that could not be read anew, and how long the database is left alone after that.
+#: The life of a list that could not be refreshed, and the pause before the database is tried again.
 STALE_LIFE_SECONDS = 60
 DATABASE_REST_SECONDS = 5
-#: Who has nothing to show waits so long for the one that reads, and so many may.
+#: A request without any list to serve waits so long for the thread that reads the database; so many may wait.
 WAIT_SECONDS = 2
 WAITERS = 2
 
-# Whoever is about to read the database leaves a mark under the name and writes only over its own: a list that was read
-# before staff saved cannot come to lie there after it.
+# A reader of the database first stores a mark of its own under the key, and stores the list only over that mark. Saving
+# deletes the key, so that a list read before staff saved is never stored after it.
 _MARK = b"being-read:"
 _MARK_SECONDS = 10
 _BEGIN = redis.script("""
@@ -45,7 +48,7 @@ return 1
 
 @dataclass(frozen=True, slots=True)
 class CachedListing:
-    """A list, when it ends (unix seconds), where it came from, and whether Redis keeps it now."""
+    """A list, when it expires (unix seconds), where it came from, and whether it is stored in Redis."""
 
     listing: Listing
     expires_at: int
@@ -54,7 +57,10 @@ class CachedListing:
 
 
 class CitiesCache:
-    """The list of active cities, from Redis, else from the database, else as this process last saw it."""
+    """The list of active cities: from Redis, else from the database, else as this process last saw it.
+
+    `load` composes the list from the database; `read` runs it, within the limits that all readers share.
+    """
 
     def __init__(
         self,
@@ -84,13 +90,14 @@ class CitiesCache:
                 return read
         except TooManyWait:
             if self._seen is None:
-                raise Problem("overloaded", "Too many wait for the cities.", retry_after_seconds=5) from None
+                raise Problem("overloaded", "Too many requests wait for the cities.", retry_after_seconds=5) from None
         if self._seen is None:
-            raise Problem("upstream_unavailable", "The cities cannot be read now.", retry_after_seconds=10)
+            raise Problem("upstream_unavailable", "The cities cannot be read at the moment.", retry_after_seconds=10)
         metrics.ANSWERED_FROM_MEMORY.inc()
         return CachedListing(self._seen.listing, int(self.now()) + STALE_LIFE_SECONDS, "stale", is_stored=False)
 
     def _from_memory(self) -> CachedListing | None:
+        """The list that this process last saw, for as long as Redis would have kept it; for use without Redis."""
         if self._seen is None or self._seen.expires_at <= self.now():
             return None
         metrics.ANSWERED_FROM_MEMORY.inc()
@@ -107,16 +114,16 @@ class CitiesCache:
         return self._seen
 
     def _read(self) -> CachedListing | None:
-        """The list from the database; None where it cannot be read now, TooManyWait where too many want it.
+        """The list from the database; None if it cannot be read. Raises TooManyWait past the bound of waiting requests.
 
-        One thread reads at a time, and few wait for it: the others serve weather.
+        One thread reads at a time, and few wait for it, so that the others stay free to serve weather.
         """
         seen = self._seen
         if self.now() < self._rests_until or not self._acquire_turn(can_wait=seen is None):
             return None
         try:
             if self._seen is not seen:
-                return self._seen  # it was read while we waited
+                return self._seen  # another thread read it while this one waited
             return None if self.now() < self._rests_until else self._load_and_store()
         except DatabaseGone:
             self._rests_until = self.now() + DATABASE_REST_SECONDS
@@ -145,7 +152,7 @@ class CitiesCache:
 
     @without_redis(returns=None)
     def _mark_reading(self) -> bytes | None:
-        """The mark of this reader; None if another one is at it."""
+        """Stores the mark of this reader; None if the key exists: another reader's mark, or a list."""
         mark = _MARK + uuid.uuid4().hex.encode()
         (is_ours,) = redis.execute(_BEGIN(KEY, mark, _MARK_SECONDS))
         return mark if is_ours else None
@@ -162,10 +169,10 @@ class CitiesCache:
         return bool(is_stored)
 
 
-def forget_after_commit(**_: object) -> None:
-    """Has the list worked out anew as soon as the database holds what changed."""
-    transaction.on_commit(_forget, robust=True)
+def invalidate_after_commit(**_: object) -> None:
+    """Invalidates the list once the transaction that changed a city is committed."""
+    transaction.on_commit(_delete, robust=True)
 
 
-def _forget() -> None:
+def _delete() -> None:
     redis.ask(("DEL", KEY))

@@ -1,4 +1,4 @@
-"""`/api/v1/cities`: the list that phones offer, found finished in Redis."""
+"""`/api/v1/cities`: the list of active cities, stored in Redis as finished JSON."""
 
 import functools
 from time import time
@@ -42,16 +42,16 @@ _EXAMPLE = {
 _ERRORS = {
     400: "`search` is empty, blank, repeated or too long",
     405: "GET, HEAD and OPTIONS only",
-    429: "Too many requests; Retry-After says when to come again",
+    429: "Too many requests; Retry-After says when to try again",
     500: "A fault of the service",
-    503: "The cities are neither kept nor can they be read now, or too many wait for them; "
-    "Retry-After says when to come again",
+    503: "The cities are not cached and cannot be read at the moment, or too many requests wait for them; "
+    "Retry-After says when to try again",
 }
 
 
 @functools.cache
 def cities_cache() -> CitiesCache:
-    """This process's view of the list."""
+    """The cache of this process."""
     return CitiesCache(_loaded, read=reader().read)
 
 
@@ -64,7 +64,10 @@ def _loaded() -> Listing:
 
 
 class CitiesViewSet(ApiViewSet[CachedListing | None]):
+    """The list of active cities."""
+
     def look_up(self, request: Request) -> list[Lookup[CachedListing | None]]:
+        """What the view wants from Redis, in the round trip that the throttle and this view share."""
         self.search = search_in(request.query_params)
         return [cities_cache().lookup()]
 
@@ -81,12 +84,12 @@ class CitiesViewSet(ApiViewSet[CachedListing | None]):
         examples=[OpenApiExample("Tokyo", value=_EXAMPLE, response_only=True, status_codes=["200"])],
         responses={200: CitiesSerializer, 304: None}
         | {
-            (status, problems.CONTENT_TYPE): OpenApiResponse(ProblemSerializer, description=said)
-            for status, said in _ERRORS.items()
+            (status, problems.CONTENT_TYPE): OpenApiResponse(ProblemSerializer, description=description)
+            for status, description in _ERRORS.items()
         },
     )
     def retrieve(self, request: Request) -> HttpResponse:
-        """Active cities in staff's order, all or those whose name has `search` in it."""
+        """The active cities in staff's order: all, or those whose name contains `search`."""
         found = cities_cache().answer(self.values[0])
         text = found.listing.text if self.search is None else found.listing.matching(self.search)
         headers = _headers(found, weak_etag(text), int(time()))
@@ -96,7 +99,7 @@ class CitiesViewSet(ApiViewSet[CachedListing | None]):
 
 
 def search_in(query: QueryDict) -> str | None:
-    """What is searched for, None if nothing; a 400 Problem where that makes no sense."""
+    """The value of `search`, None without one. Raises Problem (400) if it is empty, repeated or too long."""
     values = query.getlist("search")
     if not values:
         return None

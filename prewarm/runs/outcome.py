@@ -23,6 +23,7 @@ class RefreshOutcome:
 
     @property
     def is_complete(self) -> bool:
+        """Whether every cell was refreshed and nothing went wrong."""
         return self.refreshed == self.cells and not (self.failed or self.reasons or self.is_redis_down)
 
     @property

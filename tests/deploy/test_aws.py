@@ -18,9 +18,9 @@ from prewarm.admin import background_task
 from prewarm.admin.resources import SHOW_SECONDS
 from prewarm.runs.plan import PERIOD_SECONDS
 from tests.support.cloudformation import AWS, STACKS, imported, of_type, read, resources
-from tests.support.deploying import SETTINGS_READ
 from tests.support.odd_paths import ODD, PLAIN
 from tests.support.servers import TOP
+from tests.support.settings_names import SETTINGS_READ
 from weathernote.http import request_bodies
 from weathernote.http.database_reader import READERS
 
@@ -215,7 +215,8 @@ def test_health_decides_and_nobody_is_bound_to_a_task():
 def test_the_balancer_lets_go_of_an_idle_connection_before_the_instance_does():
     idle_seconds = int(balancer()["idle_timeout.timeout_seconds"])
     assert LONGEST_ANSWER_SECONDS < idle_seconds < HTTP1Settings().header_read_timeout / 1000
-    assert "header_read" not in (TOP / "weathernote" / "server.py").read_text()  # which would change granian's 30 s
+    # An option of this name would change granian's 30 s.
+    assert "header_read" not in (TOP / "weathernote" / "runtime" / "serve.py").read_text()
 
 
 def test_a_form_of_staff_is_answered_within_fifteen_seconds_of_its_first_byte():

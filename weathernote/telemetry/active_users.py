@@ -1,4 +1,4 @@
-"""How many clients there are: their hashes go into HyperLogLogs in Redis, which tell how many and never who."""
+"""Counts the clients of all instances: their hashes go into HyperLogLogs in Redis, which tell how many, never who."""
 
 import threading
 from collections.abc import Iterable
@@ -74,7 +74,7 @@ def read(*replies: Reply) -> Users | None:
 
 
 def _keys(now: float) -> tuple[list[str], list[str], list[str]]:
-    """The keys of the windows' minutes and hours, the present one first; in one slot, for one command asks all."""
+    """The keys of minutes, hours and hourly requests, the present first; of one hash tag, as one command reads many."""
     minute, hour = int(now // MINUTE_SECONDS), int(now // HOUR_SECONDS)
     return (
         [f"active:{{users}}:minute:{minute - back}" for back in range(MINUTES)],

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.support.servers import Valkey, eventually, listeners
+from tests.support.servers import Valkey, children_of, eventually, listeners
 from tests.support.tree import Served, alive, copy_of_the_code, run
 from weather.simulator.server import OpenMeteoSimulator
 from weathernote.runtime import database as database_module
@@ -61,7 +61,7 @@ def test_a_demo_that_is_killed_leaves_nothing_and_the_next_one_goes_on_where_it_
     # The simulator answers whatever OPEN_METEO_URL is, and the answers say so.
     first = Served(tree, "serve", "--demo", DATABASE_URL=database, OPEN_METEO_URL=CLOSED)
     assert first.get(WEATHER).json()["source"] == "simulator"
-    assert first.started(KEY_VALUE_SERVER) and first.started("openmeteo_simulator") and first.started("granian")
+    assert first.started(KEY_VALUE_SERVER) and first.started("weather.simulator") and first.started("granian")
     staff, *rest = eventually(lambda: len(first.lines()) == 4 and first.lines())
     assert re.fullmatch(r"Staff for /admin/: user demo, password \S{16}  \(made now, shown once\)", staff)
     assert rest == [
@@ -161,8 +161,13 @@ def test_connections_that_are_kept_open_keep_nobody_out(live: Served) -> None:
 
 
 def _workers(server: Served) -> list[int]:
-    """What was started last: the supervisor of granian was first, then granian, then its workers."""
-    return sorted(server.started("granian"))[2:]
+    """The children of granian: process numbers begin anew some day, so their order does not tell."""
+    supervisors = [
+        number for number, words in server.family().items() if "supervisor.py" in words and "granian" in words
+    ]
+    return [
+        worker for supervisor in supervisors for granian in children_of(supervisor) for worker in children_of(granian)
+    ]
 
 
 def test_two_at_once_do_not_disturb_each_other_and_each_second_terminal_finds_its_own(

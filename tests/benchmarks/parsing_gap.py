@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 
 from weather.core.cells import Cell
-from weather.core.forecast import Series
+from weather.core.series import Series
 from weather.simulator.call import Asked
 from weather.simulator.forecast import joined, place_texts
 from weather.upstream.client import OpenMeteo

@@ -13,7 +13,7 @@ from weather.budget.popularity import Popularity
 from weather.budget.price import Price
 from weather.core import answers, freshness, variables
 from weather.core.answers import Answer, Question
-from weather.core.forecast import Series
+from weather.core.series import Series
 from weather.fetching.admission import Asker, Waiting
 from weather.fetching.fetch_queue import Conversation
 from weather.fetching.store import LONGEST_PAST_SECONDS, Store

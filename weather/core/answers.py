@@ -17,7 +17,7 @@ from blake3 import blake3
 from weather.core import forecast
 from weather.core.answer_shape import zone_of_answer
 from weather.core.cells import Cell
-from weather.core.forecast import Series
+from weather.core.series import Series, next_midnight
 from weather.core.units import BY_NAME, Name
 from weather.core.variables import Variable
 
@@ -93,7 +93,7 @@ def derive(question: Question, series: Series, now: float, life_seconds: int, *,
     if question.days is None:
         parts = {"current": forecast.current(series, now, units)}
     else:
-        midnight = forecast.next_midnight(series.timezone, now)
+        midnight = next_midnight(series.timezone, now)
         expires_at = min(expires_at, midnight)
         parts = {
             "daily": forecast.daily(series, now, question.days, units),
@@ -185,4 +185,4 @@ def _unix(text: bytes) -> int:
 @lru_cache(maxsize=4096)
 def _midnight_after(zone: str, quarter: int) -> int:
     # All zones' midnights lie on quarters of an hour, so one look serves all answers of the quarter.
-    return forecast.next_midnight(zone, quarter * 900)
+    return next_midnight(zone, quarter * 900)

@@ -1,7 +1,7 @@
 """What freshness is worth: how far what was held had drifted from what Open-Meteo says now; pure."""
 
 from weather.core import forecast
-from weather.core.forecast import Series
+from weather.core.series import Series
 
 VARIABLES = ("temperature_2m", "precipitation", "weather_code")
 #: Up to which age in seconds, and its name.

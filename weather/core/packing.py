@@ -16,7 +16,7 @@ from operator import sub
 from typing import Any
 
 from weather.core import zones
-from weather.core.forecast import Series
+from weather.core.series import Series
 from weather.core.variables import HOUR_SECONDS, KNOWN, Variable
 
 #: 1: the first row lay where Open-Meteo labels it, which in zones of half an hour is not where it is.

@@ -9,8 +9,8 @@ from weather.budget.popularity import Popularity
 from weather.core import answers
 from weather.core.answers import Answer, Question
 from weather.core.cells import Cell
-from weather.core.forecast import Series
 from weather.core.packing import Unreadable, fetched_at, pack, unpack, version_of
+from weather.core.series import Series
 from weather.core.variables import HOURLY_NAMES, Variable
 from weather.upstream.answer_json import give_way
 from weather.upstream.validation import is_long_enough, is_near

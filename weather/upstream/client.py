@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from weather.core.cells import Cell
-from weather.core.forecast import Series
+from weather.core.series import Series
 from weather.core.variables import FORECAST_DAYS, HOURLY_NAMES, Variable
 from weather.core.windows import Window
 from weather.upstream.errors import (

@@ -6,7 +6,7 @@ from typing import Any
 
 from weather.core import zones
 from weather.core.cells import Cell
-from weather.core.forecast import Series
+from weather.core.series import Series
 from weather.core.variables import HOUR_SECONDS, HOURLY, Variable
 from weather.upstream import answer_json
 from weather.upstream.errors import NoWeatherHere, UnreadableHere, UpstreamError, UpstreamNonsense

@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import Any, Literal
 
 from weather.core.cells import Cell
-from weather.core.forecast import CURRENT_UNITS, DAILY_UNITS, HOURLY_UNITS, Series
+from weather.core.forecast import CURRENT_UNITS, DAILY_UNITS, HOURLY_UNITS
+from weather.core.series import Series
 from weather.core.variables import FORECAST_DAYS, HOUR_SECONDS, HOURLY_NAMES
 from weather.core.zones import label_error_seconds, zone_of
 from weather.upstream import comparison

@@ -17,8 +17,9 @@ from weather.budget.budget import Budget
 from weather.core import variables
 from weather.core.answers import Answer, Question, derive
 from weather.core.cells import Cell
-from weather.core.forecast import Series, current, daily, hourly
+from weather.core.forecast import current, daily, hourly
 from weather.core.packing import pack, unpack, version_of
+from weather.core.series import Series
 from weather.core.variables import EXTRA, HOURLY, HOURLY_NAMES, HOURS, KNOWN
 from weather.fetching.round import BudgetSpent, Caller
 from weather.upstream.client import OpenMeteo, UpstreamNonsense, weight

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weather.core.forecast import Series
 from weather.core.packing import Unreadable, fetched_at, pack, unpack
+from weather.core.series import Series
 from weather.core.variables import EXTRA, HOURLY
 
 pytestmark = pytest.mark.pure

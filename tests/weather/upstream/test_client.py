@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tests.support.staged_upstream import CELL, CELLS, MIDNIGHT, NOW, StagedUpstream, answer, http, place
 from weather.core.cells import Cell
-from weather.core.forecast import Series
+from weather.core.series import Series
 from weather.core.variables import HOUR_SECONDS, HOURLY, HOURLY_NAMES, HOURS
 from weather.upstream import answer_json
 from weather.upstream.client import (

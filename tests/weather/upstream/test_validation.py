@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from tests.support.staged_upstream import CELL, MIDNIGHT, NOW, place
 from weather.core.cells import Cell
-from weather.core.forecast import Series
 from weather.core.packing import pack, unpack
+from weather.core.series import Series
 from weather.core.variables import EXTRA, HOURLY, HOURS, Variable
 from weather.upstream.errors import UpstreamNonsense
 from weather.upstream.validation import great_circle_km, read_place

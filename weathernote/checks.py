@@ -10,8 +10,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Tags, register
 from redis.connection import ConnectionPool
 
-from weather.core import variables
-from weather.upstream.client import exact_weight, series_of
+from weather.core.datasets import WEATHER
 
 
 @register()
@@ -48,10 +47,10 @@ def what_further_variables_cost(app_configs: Sequence[Any] | None, **kwargs: Any
 
 
 def cost_of(names: Sequence[str], day_budget: int) -> str:
-    extras = variables.extras(names)
-    weight = exact_weight(1, series_of(extras))
+    dataset = WEATHER.with_extras(names)
+    weight = dataset.weight_of_a_place
     return (
-        f"EXTRA_VARIABLES ({', '.join(variable.name for variable in extras)}): a place weighs {weight:g} of "
+        f"EXTRA_VARIABLES ({', '.join(variable.name for variable in dataset.extras)}): a place weighs {weight:g} of "
         f"Open-Meteo's quota instead of 1, so a day's budget of {day_budget:,} "
         f"buys {int(day_budget / weight):,} refreshes."
     )

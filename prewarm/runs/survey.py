@@ -10,7 +10,7 @@ from prewarm.runs.retry import patiently
 from weather.api.service import Service
 from weather.core.answers import Question
 from weather.core.cells import Cell
-from weather.fetching.store import USUAL_DAYS
+from weather.core.datasets import USUAL_DAYS
 
 #: Whoever asked within these seconds, with prewarm every ten minutes, may well ask again before the next run.
 ASKED_WITHIN_SECONDS = 1800

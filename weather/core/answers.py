@@ -1,7 +1,7 @@
 """The finished answer: the JSON text that a phone gets and that Redis keeps, and how it is read back.
 
-Its first and last fields stand at fixed places, so that a hit needs no JSON decoding: the cell at the
-beginning proves whose answer it is, and what the headers need is read from the end.
+Its first and last fields have fixed positions: the cell at the beginning proves whose answer it is, and the values that
+HTTP headers need are read from the end.
 """
 
 import json

@@ -7,10 +7,10 @@ from typing import TypeVar
 from prewarm.cities.models import City
 from prewarm.runs.plan import Place
 from prewarm.runs.retry import with_retries
-from weather.api.answer_cache import USUAL_DAYS
 from weather.api.answering import Service
 from weather.core.answers import Question
 from weather.core.cells import Cell
+from weather.core.datasets import USUAL_DAYS
 
 #: A cell that was asked for within this time is likely to be asked for again before the next run.
 ASKED_WITHIN_SECONDS = 1800

@@ -13,7 +13,7 @@ from weather.budget.quota import Spender
 from weather.core import answers
 from weather.core.answers import Question
 from weather.core.cells import Cell
-from weather.core.forecast import Series
+from weather.core.series import Series
 from weather.fetching.payment import BudgetSpent
 from weather.fetching.round_result import Outcomes, RoundResult
 from weather.fetching.worker import POLL_SECONDS

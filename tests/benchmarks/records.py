@@ -46,9 +46,10 @@ def kept(cells: Sequence[Cell], *, life_seconds: int = LIFE_SECONDS) -> Iterator
     from weather.api.answer_cache import AnswerCache
     from weather.core import answers
     from weather.core.answers import Question
+    from weather.core.datasets import WEATHER
     from weather.fetching.store import Store
 
-    now, store, cache = time.time(), Store(hold_seconds=172_800), AnswerCache()
+    now, store, cache = time.time(), Store(WEATHER, hold_seconds=172_800), AnswerCache(WEATHER)
     for begin in range(0, len(cells), _AT_ONCE):
         fetched = _fetched(tuple(cells[begin : begin + _AT_ONCE]), int(now // 3600))
         store.hold(fetched)
@@ -67,12 +68,13 @@ def kept(cells: Sequence[Cell], *, life_seconds: int = LIFE_SECONDS) -> Iterator
 @lru_cache(maxsize=64)
 def _fetched(cells: tuple[Cell, ...], hour: int) -> dict:
     """What the simulator says of the cells, worked out once: it takes a millisecond for each."""
+    from weather.core.datasets import WEATHER
     from weather.simulator.call import Asked
     from weather.simulator.forecast import joined, place_texts
     from weather.upstream.client import OpenMeteo
     from weather.upstream.validation import read_answer
 
     now = time.time()
-    query = OpenMeteo("http://nowhere")._query(cells)
+    query = OpenMeteo("http://nowhere")._query(cells, WEATHER.sections)
     body = joined(place_texts(Asked.parse(query), now)).encode()
-    return read_answer(body, list(cells), now, "simulator")
+    return read_answer(body, list(cells), now, "simulator", WEATHER)

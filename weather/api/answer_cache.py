@@ -7,16 +7,12 @@ from typing import NamedTuple
 
 from weather.core import answers
 from weather.core.answers import Answer, Question
+from weather.core.datasets import Dataset
 from weather.core.decision import LONGEST_WITHOUT_REDIS_SECONDS
-from weather.core.variables import Variable
 from weathernote import redis
 from weathernote.redis import Command, Lookup
 from weathernote.redis.memory import Memory
 from weathernote.telemetry import metrics
-
-#: The days that phones ask for; other answers are worked out anew at no cost and would fill the memory.
-USUAL_DAYS = 7
-UNUSUAL_LIFE_SECONDS = 60
 
 #: What a process remembers of answers; about 3,000 cells.
 MEMORY_BYTES = 16_000_000
@@ -30,11 +26,11 @@ class Found(NamedTuple):
 
 
 class AnswerCache:
-    """Finished answers by question. `extras` are the variables beside the ten that answers have."""
+    """Finished answers about one dataset by question."""
 
-    def __init__(self, now: Callable[[], float] = time, *, extras: tuple[Variable, ...] = ()) -> None:
+    def __init__(self, dataset: Dataset, now: Callable[[], float] = time) -> None:
+        self.dataset = dataset
         self.now = now
-        self.extras = extras
         self._remembered: Memory[Answer] = Memory(most_entries=10_000, most_bytes=MEMORY_BYTES)
 
     def answer(self, question: Question) -> Lookup[Found]:
@@ -63,9 +59,7 @@ class AnswerCache:
         """Keeps answers as long as each lives, in one round trip, and gives how many. Raises RedisDown."""
         commands: list[Command] = []
         for question, answer in finished.items():
-            life_seconds = answer.expires_at - int(self.now())
-            if question.days not in (None, USUAL_DAYS):
-                life_seconds = min(life_seconds, UNUSUAL_LIFE_SECONDS)
+            life_seconds = question.kept_seconds(answer.expires_at - int(self.now()))
             if life_seconds >= 1:
                 self._remembered.put(question.key, answer.text, answer)
                 commands.append(("SET", question.key, answer.text, "EX", life_seconds))
@@ -85,7 +79,7 @@ class AnswerCache:
         known = self._remembered.same(key, text)
         if known is not None and now < min(known.expires_at, known.midnight or known.expires_at):
             return Found(known, is_redis_up=True)
-        answer = answers.read(question, text, now, self.extras)
+        answer = answers.read(question, text, now, self.dataset.extras)
         if answer is not None:
             self._remembered.put(key, text, answer)
         elif answers.read(question, text, now) is None:

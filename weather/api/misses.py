@@ -12,7 +12,7 @@ from weather.core import answers
 from weather.core.answers import Answer, Question
 from weather.core.cells import Cell
 from weather.core.decision import Decision, decide
-from weather.core.forecast import Series
+from weather.core.series import Series
 from weather.fetching.admission import ColdAdmission, Requester
 from weather.fetching.cell_state import CellState, states_of
 from weather.fetching.fetch_queue import FetchQueue

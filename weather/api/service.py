@@ -13,15 +13,15 @@ from weather.budget.allowance import Allowance
 from weather.budget.budget import Budget
 from weather.budget.popularity import Popularity
 from weather.budget.price import Price
-from weather.core import variables
 from weather.core.answers import Question
+from weather.core.datasets import WEATHER
 from weather.fetching.admission import ColdAdmission
 from weather.fetching.fetch_queue import FetchQueue
 from weather.fetching.payment import Payments
 from weather.fetching.round import Round
 from weather.fetching.store import Store
 from weather.fetching.worker import Workers
-from weather.upstream.client import OpenMeteo, exact_weight, series_of
+from weather.upstream.client import OpenMeteo
 
 #: All that a request may take, from its arrival to the last moment at which Open-Meteo may still answer.
 DEADLINE_SECONDS = 6.0
@@ -35,13 +35,12 @@ RECENT_HALF_LIFE_SECONDS = 1800
 
 def open_meteo() -> OpenMeteo:
     """A client of Open-Meteo by the settings."""
-    extras = variables.extras(settings.EXTRA_VARIABLES)
     return OpenMeteo(
         settings.OPEN_METEO_URL,
+        WEATHER.with_extras(settings.EXTRA_VARIABLES),
         api_key=settings.OPEN_METEO_API_KEY,
         timeout_seconds=settings.UPSTREAM_TIMEOUT_SECONDS,
         source=settings.SOURCE,
-        extras=extras,
     )
 
 
@@ -69,8 +68,8 @@ def _made_once() -> Service:
 
 
 def _from_settings() -> Service:
-    extras = variables.extras(settings.EXTRA_VARIABLES)
-    weight_of_a_cell = exact_weight(1, series_of(extras))
+    dataset = WEATHER.with_extras(settings.EXTRA_VARIABLES)
+    weight_of_a_cell = dataset.weight_of_a_place
     budget = Budget(
         minute=settings.UPSTREAM_MINUTE_BUDGET,
         hour=settings.UPSTREAM_HOUR_BUDGET,
@@ -79,7 +78,7 @@ def _from_settings() -> Service:
     )
     popularity = Popularity(recent=Popularity("popularity:now", half_life_seconds=RECENT_HALF_LIFE_SECONDS))
     price = Price(popularity, lambda: budget.refreshes_per_second() / weight_of_a_cell)
-    cache, store = AnswerCache(extras=extras), Store(settings.HOLD_SECONDS, extras=extras)
+    cache, store = AnswerCache(dataset), Store(dataset, settings.HOLD_SECONDS)
     queue = FetchQueue(settings.UPSTREAM_CONCURRENCY, BATCH_CELLS, settings.UPSTREAM_TIMEOUT_SECONDS)
     payments = Payments(budget, weight_of_a_cell)
     round_ = Round(open_meteo(), store, payments, queue, fresh_seconds=FRESH_SECONDS)
@@ -102,7 +101,7 @@ def _admission(workers: Workers, budget: Budget, weight_of_a_cell: float) -> Col
 
 
 def _life_seconds(question: Question) -> int:
-    seconds: int = settings.WEATHER_TTL_SECONDS if question.days is None else settings.FORECAST_TTL_SECONDS
+    seconds: int = getattr(settings, question.kind.life_setting)
     return seconds
 
 

@@ -12,7 +12,7 @@ from weather.budget.allowance import Allowance, Charge, Exceeded
 from weather.budget.budget import Budget
 from weather.budget.quota import Denied, Spender
 from weather.core.cells import Cell
-from weather.core.forecast import Series
+from weather.core.series import Series
 from weather.fetching.cell_state import CellState
 from weather.fetching.payment import BudgetSpent
 from weather.fetching.store import REJECTED_SECONDS

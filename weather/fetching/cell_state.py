@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from weather.budget.popularity import Popularity
 from weather.core.cells import Cell
-from weather.core.forecast import Series
+from weather.core.series import Series
 from weather.fetching.fetch_queue import FetchQueue
 from weather.fetching.store import Store
 from weathernote import redis

@@ -4,7 +4,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from weather.budget.quota import Spender
-from weather.core.forecast import Series
+from weather.core.series import Series
 
 #: A process that took a cell from the queue in vain also took it away from others; they queue it again so soon.
 REQUEUE_SECONDS = 0.25

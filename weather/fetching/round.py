@@ -11,7 +11,7 @@ from typing import Protocol
 
 from weather.core import drift
 from weather.core.cells import Cell
-from weather.core.forecast import Series
+from weather.core.series import Series
 from weather.fetching.fetch_queue import FetchQueue, Lease
 from weather.fetching.payment import BudgetSpent, Payments
 from weather.fetching.round_result import Outcomes, RoundResult

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from weather.core.cells import Cell
-from weather.core.forecast import Series
+from weather.core.series import Series
 from weather.fetching.payment import BudgetSpent
 from weather.upstream.errors import UpstreamError, UpstreamRefused
 

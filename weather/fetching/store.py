@@ -8,9 +8,9 @@ from time import time
 from typing import Any
 
 from weather.core.cells import Cell
-from weather.core.forecast import Series
+from weather.core.datasets import Dataset
 from weather.core.packing import Unreadable, fetched_at, pack, unpack, version_of
-from weather.core.variables import HOURLY_NAMES, Variable
+from weather.core.series import Series
 from weather.upstream.answer_json import give_way
 from weather.upstream.validation import is_long_enough, is_near
 from weathernote import redis
@@ -50,15 +50,14 @@ _NOTHING: Lookup[None] = Lookup(read=lambda: None)
 class Store:
     """Held records by cell, in Redis and, for the time when it is gone, in the memory of this process.
 
-    `extras` are the variables beside the ten that its records have.
+    They are those of one dataset.
     """
 
-    def __init__(
-        self, hold_seconds: int, now: Callable[[], float] = time, *, extras: tuple[Variable, ...] = ()
-    ) -> None:
+    def __init__(self, dataset: Dataset, hold_seconds: int, now: Callable[[], float] = time) -> None:
+        self.dataset = dataset
         self.hold_seconds = hold_seconds
-        self.version = version_of(extras)
-        self.names = frozenset((*HOURLY_NAMES, *(variable.name for variable in extras)))
+        self.version = version_of(dataset)
+        self.names = frozenset(variable.name for variable in dataset.asked)
         self.now = now
         self._unreadable: dict[Cell, float] = {}
         self._remembered: Memory[bytes] = Memory(most_entries=10_000, most_bytes=MEMORY_BYTES)
@@ -67,7 +66,7 @@ class Store:
 
     def record(self, cell: Cell) -> Command:
         """The command for what is held of a cell, packed."""
-        return ("HGET", f"upstream:{cell.key}", self.version)
+        return ("HGET", self.dataset.record_key_of(cell), self.version)
 
     def held(self, cell: Cell) -> Lookup[Series | None]:
         """What Open-Meteo last said about the cell; None if nothing is held, or nothing of use.
@@ -107,9 +106,9 @@ class Store:
         """
         holding = []
         for cell, series in fetched.items():
-            record = pack(series)
+            record = pack(series, self.dataset)
             self._remembered.put(cell.key, record, record)
-            holding.append(_HOLD(f"upstream:{cell.key}", self.version, record, self.hold_seconds))
+            holding.append(_HOLD(self.dataset.record_key_of(cell), self.version, record, self.hold_seconds))
             give_way()
         keys = [cell.key for cell in rejected]
         rejecting = [_REJECT(REJECTED_KEY, REJECTED_SECONDS, *keys)] if keys else []
@@ -132,12 +131,12 @@ class Store:
 
     def _unpacked(self, cell: Cell, packed: bytes) -> Series | None:
         try:
-            series = unpack(packed)
+            series = unpack(packed, self.dataset)
         except Unreadable:
             return None
         finally:
             give_way()
-        is_complete = self.names <= series.columns.keys() and is_long_enough(series)
+        is_complete = self.names <= series.columns.keys() and is_long_enough(series.hours, self.dataset)
         is_ours = is_complete and is_near(cell, series.latitude, series.longitude)
         return series if is_ours and self._is_in_hold(series.fetched_at, self.now()) else None
 

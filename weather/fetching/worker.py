@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from weather.budget.quota import Spender
 from weather.core.cells import Cell
-from weather.core.forecast import Series
+from weather.core.series import Series
 from weather.fetching.fetch_queue import REFRESH_WANTED_SECONDS, Lease
 from weather.fetching.pending_fetch import PendingFetch
 from weather.fetching.round import Round

@@ -7,6 +7,7 @@ from weather.api.answer_cache import AnswerCache
 from weather.core import answers
 from weather.core.answers import Question
 from weather.core.cells import Cell
+from weather.core.datasets import WEATHER as WEATHER_DATASET
 from weathernote import redis
 
 CELL = Cell(407, -740)
@@ -21,7 +22,7 @@ def clock():
 
 @pytest.fixture
 def cache(api, clock):
-    return AnswerCache(now=lambda: clock[0])
+    return AnswerCache(WEATHER_DATASET, now=lambda: clock[0])
 
 
 def derived(question, life_seconds=600):

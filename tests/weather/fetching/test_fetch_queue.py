@@ -10,6 +10,7 @@ from tests.support.servers import eventually
 from tests.weather.core.test_packing import a_series
 from weather.budget.budget import Budget
 from weather.core.cells import Cell
+from weather.core.datasets import WEATHER
 from weather.fetching.fetch_queue import FetchQueue, Lease
 from weather.fetching.payment import Payments
 from weather.fetching.round import Round
@@ -154,7 +155,8 @@ def two_processes(upstream, slots=1):
     def workers():
         budget = Budget(minute=600, hour=5000, day=10_000, fleet_processes=2)
         queue = FetchQueue(slots, batch=100, call_seconds=5)
-        return Workers(Round(upstream, Store(172_800), Payments(budget), queue, fresh_seconds=600), wait_seconds=5)
+        store = Store(WEATHER, 172_800)
+        return Workers(Round(upstream, store, Payments(budget), queue, fresh_seconds=600), wait_seconds=5)
 
     return workers(), workers()
 

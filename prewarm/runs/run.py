@@ -145,7 +145,7 @@ def _from_database() -> tuple[list[City], frozenset[str]]:
 def _both_steps(work: Work, options: Options, cities: list[City], suspects: frozenset[str], progress: Progress) -> None:
     try:
         # The row took its time where the database hangs.
-        if work.is_stopped():
+        if work.check_stop():
             return
         work.service.budget.look()
         with_retries(schedule.begin)

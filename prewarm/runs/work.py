@@ -19,9 +19,9 @@ from weather.fetching.round_result import Outcomes, RoundResult
 from weather.fetching.worker import POLL_SECONDS
 from weather.upstream.errors import UpstreamError, UpstreamRefused
 
-#: How often a signal is looked for while nothing is done.
+#: How often a resting run checks whether it is to stop.
 NAP_SECONDS = 0.1
-#: "Too many concurrent requests" and a short pause are waited out, so often in a run.
+#: A pause of at most so many seconds is waited out, at most so many times in a run.
 BRIEFLY_SECONDS, MOST_BRIEF_PAUSES = 5, 3
 MINUTE_SECONDS = 60
 
@@ -30,14 +30,14 @@ Advance = Callable[[int], object]
 
 @dataclass(slots=True)
 class Tally:
-    """What a run has done so far; `reasons` say why something was not."""
+    """What a run has done so far; `reasons` say why anything was left undone."""
 
     rederived: int = 0
     refreshed: int = 0
     #: Cities that needed no refresh.
     cities_in_order: int = 0
     skipped: int = 0
-    #: Cities' cells; of the others it is enough to know how many.
+    #: Cells of cities whose refresh failed; other cells are only counted.
     failed: list[Place] = field(default_factory=list)
     others_failed: int = 0
     #: Cities of which nothing is held, and for which the hour's or the day's budget had nothing.
@@ -45,13 +45,13 @@ class Tally:
     calls: int = 0
     weight: float = 0.0
     reasons: dict[str, None] = field(default_factory=dict)
-    #: It ended before its time: by a signal, say; or because Redis or the lock was gone.
+    #: Whether it stopped early, by a signal or after its time; and whether Redis or its lock was lost.
     was_cut_off: bool = False
     is_broken: bool = False
 
     @property
     def exit_code(self) -> int:
-        """0 where no city failed, 1 where some did, 2 where no city is in order, or nothing was done for cold ones."""
+        """0 if no city failed, 1 if some did, 2 if none is in order or the budget had nothing for cold ones."""
         if self.unpaid_cold_cities and not self.refreshed:
             return 2
         if self.failed or self.is_broken:
@@ -85,13 +85,13 @@ class Work:
         self.service = service
         self.pause_seconds = pause_seconds
         self.ends = ends
-        # Who forces asks again for what was just fetched.
+        # A forced run fetches again what was fetched a moment ago.
         self.fresh_seconds = 0 if force else FRESH_SECONDS
         self.tally = Tally()
         self._brief_pauses = 0
-        #: Spender → Open-Meteo's trouble, empty for a limit of ours: spenders that this run has stopped serving.
+        #: Spender → reason, for spenders that this run has stopped serving; empty if our own limits are the reason.
         self._over: dict[Spender, str] = {}
-        #: Of these, the spenders whose hour or day is spent, and which.
+        #: Spender → `hour` or `day`, for those that it has stopped serving because that window is spent.
         self._spent: dict[Spender, str] = {}
 
     # ── re-derive ─────────────────────────────────────────────────────────────────────────────────
@@ -102,7 +102,7 @@ class Work:
         Raises RedisDown without Redis.
         """
         for some in chunks(planned, CELLS_AT_ONCE):
-            if self.is_stopped():
+            if self.check_stop():
                 return
             held = self.service.store.held_of(one.cell for one in some)
             known = [(one, held[one.cell]) for one in some if one.cell in held]
@@ -122,22 +122,25 @@ class Work:
     # ── refresh ───────────────────────────────────────────────────────────────────────────────────
 
     def refresh(self, batches: Iterable[Batch], advance: Advance) -> None:
-        """One call after the other, each when the fleet's slot is free. RedisDown without Redis."""
+        """Fetches the cells of the batches, one round after another, and stores their answers.
+
+        Raises RedisDown if the answers cannot be stored.
+        """
         for batch in batches:
             waiting = {place.cell: place for place in batch.places}
-            while waiting and not self.is_stopped() and batch.spender not in self._over:
-                if result := self._round(batch, list(waiting)):
+            while (cells := list(waiting)) and not self.check_stop() and batch.spender not in self._over:
+                if result := self._round(batch, cells):
                     self._note(result, waiting, advance)
                     self.rest(result.cells * self.pause_seconds)
-                    self._heed(result.refusal, batch.spender)
+                    self._heed(result.refusal_of(cells), batch.spender)
                 else:
                     time.sleep(POLL_SECONDS)
             self._give_up(waiting.values(), batch.spender)
 
     def _round(self, batch: Batch, cells: Sequence[Cell]) -> RoundResult | None:
-        """A round about cells of the batch and the cold ones that requests wait for; None if it cannot be now.
+        """Runs a round for cells of the batch and the cold ones that requests wait for.
 
-        Another process has the lease, or Redis could not hold what comes.
+        None while another process has the lease, or Redis could not hold what comes.
         """
         queue = self.service.queue
         lease = queue.lease(batch.slot)
@@ -150,7 +153,7 @@ class Work:
     def _note(self, result: RoundResult, waiting: dict[Cell, Place], advance: Advance) -> None:
         """Stores the answers of what came, and takes what is settled out of `waiting`."""
         self.tally.calls += result.calls
-        self.tally.weight += result.weight
+        self.tally.weight = round(self.tally.weight + result.weight, 6)
         outcomes = {cell: result.outcomes[cell] for cell in waiting if cell in result.outcomes}
         self._store_answers(outcomes)
         for cell, outcome in outcomes.items():
@@ -175,7 +178,7 @@ class Work:
             self.tally.cities_in_order += bool(place.cities)
 
     def _heed(self, refusal: BudgetSpent | UpstreamRefused | None, spender: Spender) -> None:
-        """Where a call was refused or not paid for: waits if that is over soon, else nothing more is asked."""
+        """Waits if the refusal is over soon; else stops serving the spender, or both if it was Open-Meteo's."""
         if refusal is None:
             return
         seconds = refusal.retry_after_seconds or 0
@@ -209,10 +212,11 @@ class Work:
 
     def rest(self, seconds: float) -> None:
         until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0 and not self.is_stopped():
+        while (left := until - time.monotonic()) > 0 and not self.check_stop():
             time.sleep(min(left, NAP_SECONDS))
 
-    def is_stopped(self) -> bool:
+    def check_stop(self) -> bool:
+        """Whether the run is to stop now; the reason goes into the tally."""
         if reason := self.ends():
             self.tally.reasons[reason] = None
             self.tally.was_cut_off = True

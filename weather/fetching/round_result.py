@@ -1,5 +1,6 @@
 """What a round did: the outcome of each cell, and what it cost."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from weather.core.cells import Cell
@@ -34,8 +35,7 @@ class RoundResult:
         """What the calls weigh in Open-Meteo's quota."""
         return self.cells * self.weight_of_a_cell
 
-    @property
-    def refusal(self) -> BudgetSpent | UpstreamRefused | None:
-        """Why cells were not asked for: the budget or the pace had no room, or Open-Meteo said 429."""
-        refusals = (got for got in self.outcomes.values() if isinstance(got, BudgetSpent | UpstreamRefused))
-        return next(refusals, None)
+    def refusal_of(self, cells: Iterable[Cell]) -> BudgetSpent | UpstreamRefused | None:
+        """Why any of the cells were not fetched: the budget or the pace had no room, or Open-Meteo said 429."""
+        outcomes = map(self.outcomes.get, cells)
+        return next((got for got in outcomes if isinstance(got, BudgetSpent | UpstreamRefused)), None)

@@ -26,7 +26,7 @@ def test_it_asks_for_what_is_not_known_in_one_call_and_holds_it():
     assert upstream.calls == [CELLS[1:5]] and queue.released == [0]
     assert set(result.outcomes) == set(CELLS[:5]) == set(one.store.known)
     assert (result.called, result.calls, result.cells, result.weight) == (set(CELLS[1:5]), 1, 4, 4.0)
-    assert result.refusal is None
+    assert result.refusal_of(CELLS[:5]) is None
 
 
 def test_how_old_a_record_may_be_is_the_callers_to_say():
@@ -54,20 +54,22 @@ def test_each_spender_pays_for_its_own_cells():
 def test_cells_that_the_budget_has_no_room_for_beside_others_are_left_in_the_queue():
     one = Fetching(Upstream(), Purse(left=2))
     result = one.round.run(lease(cold=CELLS[:3]))
-    assert set(result.outcomes) == set(CELLS[:2]) and result.refusal is None
+    assert set(result.outcomes) == set(CELLS[:2]) and result.refusal_of(CELLS[:3]) is None
 
 
 def test_where_it_has_room_for_none_the_result_says_why():
     upstream = Upstream()
     result = Fetching(upstream, Purse(left=0)).round.run(lease(cold=CELLS[:3]))
-    assert isinstance(result.refusal, BudgetSpent) and result.refusal.reason == Denied("day", 77).reason
+    refusal = result.refusal_of(CELLS[:1])
+    assert isinstance(refusal, BudgetSpent) and refusal.reason == Denied("day", 77).reason
+    assert result.refusal_of(CELLS[5:]) is None  # whoever asks about others was not refused
     assert (result.calls, result.weight, upstream.calls) == (0, 0.0, [])
 
 
 def test_a_refusal_of_open_meteo_is_told_and_its_attempt_counted():
     upstream = Upstream(failing=UpstreamRefused("429", retry_after_seconds=9, window="hour"))
     result = Fetching(upstream).round.run(lease(cold=CELLS[:3]))
-    assert isinstance(result.refusal, UpstreamRefused) and (result.calls, result.cells) == (1, 3)
+    assert isinstance(result.refusal_of(CELLS[:3]), UpstreamRefused) and (result.calls, result.cells) == (1, 3)
 
 
 def test_a_search_for_a_bad_place_counts_every_call():

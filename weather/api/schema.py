@@ -1,4 +1,4 @@
-"""What the schema says of /weather and /forecast: their parameters, answers and errors."""
+"""The OpenAPI schema of /weather and /forecast: their parameters, answers and errors."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What the answers look like, for the schema alone: the answers themselves are finished text (answers.py)."""
+"""The shapes of answers, for the OpenAPI schema alone; weather.core.answers writes the answers themselves."""
 
 from typing import Any
 
@@ -171,7 +171,7 @@ class PlaceProblemSerializer(serializers.Serializer):
 
 
 def places_of(name: str, answer: Any, problem: Any) -> Any:
-    """Of several places, the answers of one kind or the problems."""
+    """A serializer of the answers to a call about several places, each an `answer` or a `problem`."""
     either = PolymorphicProxySerializer(
         component_name=f"{name}OrProblem", serializers=[answer, problem], resource_type_field_name=None, many=True
     )

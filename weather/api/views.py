@@ -1,4 +1,4 @@
-"""`/api/v1/weather` and `/api/v1/forecast`: from the query to finished bytes and honest headers."""
+"""`/api/v1/weather` and `/api/v1/forecast`: the query in, the finished text and its HTTP caching headers out."""
 
 import json
 from collections.abc import Sequence
@@ -41,13 +41,15 @@ _JSON = "application/json"
 
 
 class CellViewSet(ApiViewSet[Found]):
-    """What /weather and /forecast share: the question, and its answer with honest headers."""
+    """Reads the question of a request, or the questions of a call about several places, and answers it."""
 
+    #: The days of a forecast that names none; None for /weather.
     default_days: ClassVar[int | None] = None
-    #: Of a call about several places, the question about each or what is wrong with it.
+    #: The question about each place of a call about several, or what is wrong with it; empty for a call about one.
     asked: Sequence[Question | Problem] = ()
 
     def look_up(self, request: Request) -> list[Lookup[Found]]:
+        """The finished answers to the request's questions."""
         if plain := plain_question_in(request._request.META.get("QUERY_STRING", ""), self.default_days):
             self.question = plain
             return [service().lookup(plain)]
@@ -60,7 +62,7 @@ class CellViewSet(ApiViewSet[Found]):
         return [service().lookup(self.question)]
 
     def _look_up_several(self, request: Request) -> list[Lookup[Found]]:
-        # More than a client's whole limit would never pass.
+        # A call for more places than a client has requests could never pass.
         most = min(MOST_PLACES, settings.RATE_LIMIT_REQUESTS)
         self.asked = questions_in(request.query_params, self.default_days, most)
         self.counts_as = len(self.asked)
@@ -69,11 +71,12 @@ class CellViewSet(ApiViewSet[Found]):
         return [service().lookup(question) for question in self.questions]
 
     def respond(self, request: Request) -> HttpResponse:
+        """200 with the answer, or 304. Raises Problem (429, 503) if not one place can be answered."""
         if self.asked:
             return self._respond_to_several(request)
         cell = self.question.cell
         context = context_of(request._request)
-        context.answer = CellAnswer(cell, "none")  # if nothing better comes of it
+        context.answer = CellAnswer(cell, "none")  # what is recorded if no answer comes
         served = service().answer(self.question, self.values[0], _requester(request))
         now = time()
         context.answer = CellAnswer(cell, served.origin, now - served.answer.fetched_at)
@@ -104,7 +107,7 @@ class CellViewSet(ApiViewSet[Found]):
 
 
 def _text(request: Request, outcome: Outcome) -> bytes:
-    """A place's answer as its own call would get it, or what stands in its stead."""
+    """The body that a single call about the place would get, or `{"problem": …}`."""
     if isinstance(outcome, Served):
         return outcome.text
     problem = problems.problem_details(request._request, outcome)
@@ -165,7 +168,7 @@ def _headers_of_several(outcomes: Sequence[Outcome], now: int) -> dict[str, str]
 
 
 def _left_of_day(answer: Answer) -> int:
-    # Nobody is shown yesterday as today: what may be kept past its end ends with the cell's day.
+    # Nobody is shown yesterday as today: a cache may not keep an expired forecast past the cell's day.
     return 3600 if answer.midnight is None else min(3600, max(0, answer.midnight - answer.expires_at))
 
 

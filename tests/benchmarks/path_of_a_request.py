@@ -25,8 +25,6 @@ from tests.support.servers import Process, Valkey, eventually, free_port, listen
 
 PACKAGES = frozenset({"weathernote", "weather", "ratelimit", "prewarm"})
 DECIDING = ("weather.api", "weather.fetching")
-#: Loops that run whether or not a request comes.
-BACKGROUND_THREADS = frozenset({"popularity"})
 _QUIET_SECONDS = 0.5
 
 
@@ -61,7 +59,7 @@ _recorded: Passed | None = None
 
 
 def _profile(frame: FrameType, event: str, argument: Any) -> None:
-    if event == "call" and _recorded is not None and threading.current_thread().name not in BACKGROUND_THREADS:
+    if event == "call" and _recorded is not None:
         _recorded.note(frame)
 
 

@@ -11,6 +11,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "weather/budget/price.py": ("tests/weather/budget/test_price.py", "tests/weather/budget/test_popularity.py"),
     "ratelimit/throttling.py": ("tests/ratelimit/test_throttling.py", "-k", "not processes and not forwarded"),
     "weather/core/drift.py": ("tests/weather/core/test_drift.py",),
+    "weather/core/decision.py": ("tests/weather/core/test_decision.py",),
     "weather/core/cells.py": ("tests/weather/core/test_cells.py",),
     "weather/core/units.py": ("tests/weather/core/test_units.py",),
     "weather/core/sun.py": ("tests/weather/core/test_sun.py",),

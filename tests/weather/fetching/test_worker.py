@@ -217,7 +217,7 @@ def test_a_failing_upstream_fails_those_who_wait_and_is_told():
     assert purse.told == ["failed", "succeeded"]
 
 
-def test_the_fetcher_outlives_an_error_that_nobody_thought_of():
+def test_the_worker_outlives_an_error_that_nobody_foresaw():
     upstream = Upstream(failing=ZeroDivisionError("odd"))
     one = Fetching(upstream)
     with pytest.raises(UpstreamError):

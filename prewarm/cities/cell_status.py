@@ -37,8 +37,11 @@ def read(cells: Sequence[Cell]) -> dict[Cell, CellStatus]:
     """How each cell stands; unknown where Redis does not say."""
     popularity, price = service().popularity, service().price
     wanted = list(dict.fromkeys(cells))
-    said, *replies = redis.ask(price.finding(), *(part for cell in wanted for part in _commands(cell, popularity)))
-    fleets_price, now = price.read(said), time()
+    shared_price = price.shared()
+    said, *replies = redis.ask(
+        *shared_price.commands, *(part for cell in wanted for part in _commands(cell, popularity))
+    )
+    fleets_price, now = shared_price.value([said]), time()
     of_cells = zip(wanted, replies[::3], replies[1::3], replies[2::3], strict=True)
     return {
         cell: _read_one(record, life, popularity.rate(rating), fleets_price, now)

@@ -145,7 +145,7 @@ def _both_steps(work: Work, options: Options, cities: list[City], suspects: froz
         # The row took its time where the database hangs.
         if work.is_stopped():
             return
-        work.service.fetcher.budget.look()
+        work.service.fetcher.budget.synchronize()
         patiently(schedule.begin)
         planned = _planned(options, cities, suspects)
         work.tally.skipped += planned.past_limit

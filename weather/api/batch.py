@@ -25,7 +25,7 @@ def answers_to(
     outcomes: dict[Question, Outcome] = {}
     missed: dict[Question, Reply] = {}
     for question, reply in zip(questions, replies, strict=True):
-        service.popularity.saw(question.cell)
+        service.popularity.record(question.cell)
         if answer := service.store.found(question, reply):
             outcomes[question] = Served(answer, "found", kept=True)
         else:

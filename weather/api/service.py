@@ -75,7 +75,7 @@ class Service:
 
     def answer(self, question: Question, reply: Reply, asker: Asker) -> Served:
         """The answer, given Redis' reply to `finding`; Problem where there is none."""
-        self.popularity.saw(question.cell)
+        self.popularity.record(question.cell)
         if answer := self.store.found(question, reply):
             return Served(answer, "found", kept=True)
         held, rate = self.store.held_with(question.cell, self.popularity)
@@ -158,7 +158,6 @@ def _from_settings() -> Service:
     )
     popularity = Popularity(recent=Popularity("popularity:now", half_life_seconds=RECENT_HALF_LIFE_SECONDS))
     price = Price(popularity, lambda: budget.refreshes_per_second() / weight_of_a_cell)
-    popularity.beside += [price.agree, budget.look]
     conversation = Conversation(settings.UPSTREAM_CONCURRENCY, BATCH_CELLS, settings.UPSTREAM_TIMEOUT_SECONDS)
     fetcher = Fetcher(
         open_meteo(),

@@ -76,21 +76,21 @@ def glance(cells: Sequence[Cell]) -> Glance:
     """
     popularity, price = service().popularity, service().price
     cells, *further = _parts(list(dict.fromkeys(cells)))
-    active = active_users.finding()
+    active, shared_price = active_users.users(), price.shared()
     wanted: list[Command] = [
         ("TIME",),
-        price.finding(),
+        *shared_price.commands,
         ("HGETALL", BUDGET_KEY),
         ("INFO", "memory"),
         ("GET", schedule.LAST_GOOD_KEY),
         _ASKED(popularity.key, MOST_ASKED),
         _scores(popularity, cells),
-        *active,
+        *active.commands,
     ]
     replies = redis.ask(*wanted, *map(_life, cells))
     clock, said_price, budget, memory, last_good, asked, scores, *rest = replies
-    known_price, landmark = price.read(said_price), _landmark(scores)
-    cities = _cities(popularity, known_price, cells, scores, rest[len(active) :])
+    known_price, landmark = shared_price.value([said_price]), _landmark(scores)
+    cities = _cities(popularity, known_price, cells, scores, rest[len(active.commands) :])
     for part in further:
         of_part, *lives = redis.ask(_scores(popularity, part), *map(_life, part))
         cities |= _cities(popularity, known_price, part, of_part, lives)
@@ -98,7 +98,7 @@ def glance(cells: Sequence[Cell]) -> Glance:
         cities=cities,
         asked=_asked(asked, popularity, landmark, known_price),
         spending=_spending(clock, budget),
-        users=active_users.read(*rest[: len(active)]),
+        users=active.value(rest[: len(active.commands)]),
         memory=_memory(memory),
         last_good_run=_moment(last_good),
     )

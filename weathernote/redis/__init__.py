@@ -8,6 +8,7 @@ from weathernote.redis.client import (
     ask,
     each,
     execute,
+    info,
     is_down,
     on_lost,
     reset,
@@ -16,11 +17,13 @@ from weathernote.redis.client import (
     value,
     without_redis,
 )
+from weathernote.redis.clock import RedisClock
 from weathernote.redis.lookup import Lookup, Several, Sourced, commands_of, fetch, fetch_all, fetch_one, values_of
 
 __all__ = [
     "Command",
     "Lookup",
+    "RedisClock",
     "RedisDown",
     "Reply",
     "Script",
@@ -33,6 +36,7 @@ __all__ = [
     "fetch",
     "fetch_all",
     "fetch_one",
+    "info",
     "is_down",
     "on_lost",
     "reset",

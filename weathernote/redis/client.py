@@ -150,6 +150,15 @@ def states() -> list[tuple[str, bool]]:
     return [(node.name, node.breaker.is_open) for node in masters] or [("cluster", True)]
 
 
+def info() -> list[dict[str, str]]:
+    """What INFO says of each server (each master of a cluster) that answers: its fields and their values as text."""
+    return [_fields(reply) for reply in each("INFO").values() if isinstance(reply, bytes)]
+
+
+def _fields(said: bytes) -> dict[str, str]:
+    return dict(line.split(":", 1) for line in said.decode("utf-8", "replace").splitlines() if ":" in line)
+
+
 def is_down() -> bool:
     """Whether a server fails to answer a PING; its breaker makes that quick while it is known to be down."""
     replies = each("PING")

@@ -101,7 +101,7 @@ def count(answers: list[Told], clients: list[str]) -> None:
         api_requests += told.times if told.route in metrics.API_ROUTES else 0
         if told.cell and told.cache in _HELD:
             metrics.EDGE_ANSWERS.labels(told.route, told.cache.lower()).inc(told.times)
-            service().popularity.saw(told.cell, told.times)
+            service().popularity.record(told.cell, told.times)
         if told.status == 429:
             metrics.RATE_LIMIT_EXCEEDED.inc(told.times)
     active_users.record(clients, requests=api_requests)

@@ -15,12 +15,11 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
-from prewarm.runs.schedule import last_good_run_seconds_ago
+from prewarm.runs.schedule import last_good_run
 from weather.api.service import service
 from weathernote import redis
 from weathernote.http import networks, problems
 from weathernote.http.read_only import read_only
-from weathernote.redis import without_redis
 from weathernote.telemetry import active_users, metrics, request_events
 from weathernote.telemetry.metrics import when_asked, when_asked_by
 
@@ -124,36 +123,32 @@ def _started_at() -> float:
 
 def _open_meteo() -> Iterator[Metric]:
     budget = service().fetcher.budget
-    budget.look()
+    budget.synchronize()
     left = [(str(window), float(value)) for window, value in budget.remaining().items()]
     yield when_asked_by("weathernote_open_meteo_budget_remaining", "window", left)
 
 
 def _redis() -> Iterator[Metric]:
-    """Of all servers that answer together; nothing where none does."""
-    told = [_read(reply) for reply in redis.each("INFO").values() if isinstance(reply, bytes)]
+    """The sum over all servers that answer; nothing where none does."""
+    servers = redis.info()
     for name, field in _REDIS.items():
-        if told:
-            yield when_asked(name, sum(float(one.get(field, 0)) for one in told))
+        if servers:
+            yield when_asked(name, sum(float(server.get(field, 0)) for server in servers))
 
 
-def _read(info: bytes) -> dict[str, str]:
-    return dict(line.split(":", 1) for line in info.decode("utf-8", "replace").splitlines() if ":" in line)
-
-
-@without_redis(returns=())
-def _people() -> Iterable[Metric]:
+def _people() -> Iterator[Metric]:
     active_users.flush()
-    families: list[Metric] = []
-    if active := active_users.active():
-        windows = [("5m", float(active.five_minutes)), ("1d", float(active.day))]
-        each = active.requests_of_the_day / active.day if active.day else math.nan
-        families.append(when_asked_by("weathernote_active_users", "window", windows))
-        families.append(when_asked("weathernote_requests_per_user", each))
+    users, last_good = redis.fetch(active_users.users(), last_good_run())
+    if users:
+        yield when_asked_by(
+            "weathernote_active_users", "window", [("5m", float(users.five_minutes)), ("1d", float(users.day))]
+        )
+        yield when_asked(
+            "weathernote_requests_per_user", users.requests_of_the_day / users.day if users.day else math.nan
+        )
         popularity = service().popularity
         cells = popularity.most_popular(MOST_POPULAR).items()
         counts = [(cell.key, rate / popularity.rate_of_one) for cell, rate in cells]
-        families.append(when_asked_by("weathernote_popular_locations", "cell", counts))
-    if (seconds_ago := last_good_run_seconds_ago()) is not None:
-        families.append(when_asked("weathernote_prewarm_last_good_run_timestamp_seconds", time() - seconds_ago))
-    return families
+        yield when_asked_by("weathernote_popular_locations", "cell", counts)
+    if last_good is not None:
+        yield when_asked("weathernote_prewarm_last_good_run_timestamp_seconds", last_good)

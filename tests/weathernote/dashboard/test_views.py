@@ -15,7 +15,7 @@ from prewarm.cities.models import City
 from prewarm.runs.models import PrewarmRun
 from tests.support.redis_cluster import RedisCluster
 from weather.api.service import service
-from weather.budget import quota
+from weather.budget import day_line
 from weather.core.cells import Cell
 from weathernote import redis
 from weathernote.dashboard import budget_chart, spending, views, worldmap
@@ -49,7 +49,7 @@ def fetch(valkey, cell: Cell, *, hours_ago: float = 0) -> None:
 
 
 def ask_for(cell: Cell, times: int) -> None:
-    service().popularity.saw(cell, times)
+    service().popularity.record(cell, times)
     service().popularity.flush()
 
 
@@ -188,7 +188,7 @@ def test_in_a_cluster_every_master_says_its_part(editor, tmp_path, settings, for
         forget()
         asked = [Cell(450 + number, 90) for number in range(20)]
         for cell in asked:
-            service().popularity.saw(cell, 5)
+            service().popularity.record(cell, 5)
             redis.ask(("SET", f"upstream:{cell.key}", "held", "EX", service().store.hold_seconds))
         service().popularity.flush()
         page = editor.get(DASHBOARD)
@@ -235,7 +235,7 @@ def test_what_the_budget_counts_is_what_is_shown(editor, valkey):
 
 def test_the_line_is_the_one_that_refreshes_keep_to():
     shown = spent(900, 0)
-    assert shown.line_at(0.5) == 900 + 100 + 9100 * quota.line(0.5)
+    assert shown.line_at(0.5) == 900 + 100 + 9100 * day_line.line(0.5)
     assert spent(0, 0).line_at(0) == 100 and spent(0, 0).line_at(1) == 9900
 
 

@@ -5,12 +5,18 @@ them (weathernote.E001) instead of stopping at the first with a traceback.
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from urllib.parse import urlsplit
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 Network = IPv4Network | IPv6Network
+#: Of a database's address, what is Django's to read and not the driver's.
+_DJANGO_OPTIONS = frozenset(
+    {"ATOMIC_REQUESTS", "AUTOCOMMIT", "CONN_HEALTH_CHECKS", "CONN_MAX_AGE", "DISABLE_SERVER_SIDE_CURSORS"}
+)
+_WORDS = {"true": True, "false": False, "none": None}
 REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+cluster")
 
 
@@ -41,14 +47,6 @@ class Environment:
     def items(self, name: str, default: tuple[str, ...] = ()) -> list[str]:
         """The comma-separated items of a variable, blanks around them dropped."""
         return [item.strip() for item in self.text(name).split(",") if item.strip()] or list(default)
-
-    def words(self, name: str, known: Collection[str]) -> tuple[str, ...]:
-        """The same where each must be one of the known words; where one is not, none."""
-        given = self.items(name)
-        if unknown := [item for item in given if item not in known]:
-            self.problems.append(f"{name} must be some of {', '.join(known)}, separated by commas, not {unknown[0]!r}.")
-            return ()
-        return tuple(given)
 
     def networks(self, name: str, default: tuple[str, ...]) -> list[Network]:
         """The comma-separated networks of a variable; an address alone is the network of one."""
@@ -96,6 +94,36 @@ class Environment:
             return float(value)
         self.problems.append(f"{name} must be {what} from {minimum} to {maximum}, not {value!r}.")
         return default
+
+
+def database_config(url: str) -> dict[str, Any]:
+    """An entry of Django's DATABASES, by the address of the database.
+
+    `sqlite:///PATH` or `postgres://USER:PASSWORD@HOST:PORT/NAME?OPTION=VALUE`, each part percent-encoded where it has
+    to be; a folder in HOST's place (`%2Fvar%2Frun%2Fpostgresql`) is that of a Unix socket. An option is Django's own
+    (`conn_max_age=60`) or the driver's (`sslmode=require`).
+    """
+    parts = urlsplit(url)
+    login, _, address = parts.netloc.rpartition("@")
+    user, _, password = login.partition(":")
+    is_socket = address[:3].upper() == "%2F"
+    config: dict[str, Any] = {
+        "ENGINE": f"django.db.backends.{'sqlite3' if parts.scheme == 'sqlite' else 'postgresql'}",
+        "NAME": unquote(parts.path.removeprefix("/")),
+        "USER": unquote(user),
+        "PASSWORD": unquote(password),
+        # `hostname` is in lower case, which the path of a socket need not be.
+        "HOST": unquote(address.partition(":")[0]) if is_socket else parts.hostname or "",
+        "PORT": parts.port or "",
+        "OPTIONS": {},
+    }
+    for name, value in parse_qsl(parts.query):
+        typed = int(value) if value.isdecimal() else value
+        if name.upper() in _DJANGO_OPTIONS:
+            config[name.upper()] = _WORDS.get(value.lower(), typed)
+        else:
+            config["OPTIONS"][name] = typed
+    return config
 
 
 def _has_host(after_the_scheme: str) -> bool:

@@ -11,13 +11,13 @@ from django.conf import settings
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "weathernote.settings")
 django.setup(set_prefix=False)
 
-from weathernote.checks import what_makes_no_sense  # noqa: E402
+from weathernote.checks import settings_errors  # noqa: E402
 from weathernote.http.handler import Handler  # noqa: E402
 from weathernote.runtime import granian, loops  # noqa: E402 - needs the settings to be set up
 
 application = Handler()
 
-if _problems := what_makes_no_sense():
+if _problems := settings_errors():
     sys.exit("\n".join(str(problem.msg) for problem in _problems))
 
 import_module(settings.ROOT_URLCONF)  # all views: no request is to wait for them, nor each worker to have its own

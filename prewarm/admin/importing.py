@@ -15,7 +15,7 @@ from import_export.tmp_storages import BaseStorage
 from weathernote import redis
 
 LARGEST_BYTES = 2_000_000
-#: They are checked in some seconds (bodies.ANSWER_SECONDS at most), while a browser waits.
+#: They are checked in some seconds (request_bodies.ANSWER_SECONDS at most), while a browser waits.
 MOST_ROWS = 5_000
 #: The columns of a city, and what staff keep beside them.
 MOST_COLUMNS = 40

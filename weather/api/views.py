@@ -116,7 +116,7 @@ def _text(request: Request, outcome: Outcome) -> bytes:
     """A place's answer as its own call would get it, or what stands in its stead."""
     if isinstance(outcome, Served):
         return outcome.answer.fetched_text if outcome.origin == "fetched" else outcome.answer.text
-    problem = problems.described(request._request, outcome)
+    problem = problems.problem_details(request._request, outcome)
     if outcome.retry_after_seconds is not None:
         problem["retry_after_seconds"] = outcome.retry_after_seconds
     return json.dumps({"problem": problem}, ensure_ascii=False, separators=(",", ":")).encode()

@@ -27,57 +27,57 @@ class Handler(WSGIHandler):
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         if environ.get("PATH_INFO") not in SHORT_PATHS:
             try:
-                _look_at(environ)
+                _replace_body(environ)
             except Problem as problem:
-                return _refused(environ, problem, start_response)
+                return _refuse(environ, problem, start_response)
             return super().__call__(environ, start_response)
         request = self._request(environ)
         response: Any = self._middleware_chain(request)  # type: ignore[attr-defined] # Django's own
         if response.status_code >= 400:
             log_response("%s: %s", response.reason_phrase, request.path, response=response, request=request)
-        return _sent(response, start_response)
+        return _send(response, start_response)
 
     def _request(self, environ: dict[str, Any]) -> HttpRequest:
         if environ["REQUEST_METHOD"] == "GET":
             return BodilessRequest(environ)
-        environ["wsgi.input"] = request_bodies.nothing()
+        environ["wsgi.input"] = request_bodies.empty()
         return self.request_class(environ)
 
     def resolve_request(self, request: HttpRequest) -> ResolverMatch:
         if request.path_info not in SHORT_PATHS:
             return super().resolve_request(request)
-        request.resolver_match = match = _view_of(request.path_info)
+        request.resolver_match = match = _resolve(request.path_info)
         return match
 
 
-def _look_at(environ: dict[str, Any]) -> None:
+def _replace_body(environ: dict[str, Any]) -> None:
     """Puts the whole body, or none, in its stream's place; a Problem where the path or the body is refused."""
     path = environ.get("PATH_INFO", "")
     if not paths.is_plain(path):
-        raise problems.nothing_here()
+        raise problems.no_such_path()
     if environ["REQUEST_METHOD"] == "POST" and path == EDGE_COUNTS_PATH:
-        environ["wsgi.input"] = request_bodies.whole(environ, request_bodies.EDGE_COUNTS)
+        environ["wsgi.input"] = request_bodies.read_whole(environ, request_bodies.EDGE_COUNTS)
     elif environ["REQUEST_METHOD"] == "POST" and path.startswith(f"{STAFF_PATH}/"):
-        environ["wsgi.input"] = request_bodies.whole(environ, request_bodies.FORMS)
+        environ["wsgi.input"] = request_bodies.read_whole(environ, request_bodies.FORMS)
     else:
-        environ["wsgi.input"] = request_bodies.nothing()
+        environ["wsgi.input"] = request_bodies.empty()
 
 
-def _refused(environ: dict[str, Any], problem: Problem, start_response: Callable[..., Any]) -> list[bytes]:
+def _refuse(environ: dict[str, Any], problem: Problem, start_response: Callable[..., Any]) -> list[bytes]:
     """Answers past all middleware but the one that gives a request its ID and records it."""
 
     def respond(request: HttpRequest) -> HttpResponseBase:
         return problems.respond(request, problem)
 
-    return _sent(record_request(respond)(BodilessRequest(environ)), start_response)
+    return _send(record_request(respond)(BodilessRequest(environ)), start_response)
 
 
-def _sent(response: Any, start_response: Callable[..., Any]) -> list[bytes]:
+def _send(response: Any, start_response: Callable[..., Any]) -> list[bytes]:
     start_response(f"{response.status_code} {response.reason_phrase}", list(response.items()))
     # A list is written as it is; anything else would be asked for its parts one by one.
     return [response.content]
 
 
 @lru_cache
-def _view_of(path: str) -> ResolverMatch:
+def _resolve(path: str) -> ResolverMatch:
     return resolve(path)

@@ -69,7 +69,7 @@ def _event(request: HttpRequest, context: RequestContext, response: HttpResponse
 
 
 def _comes_from_an_edge(request: HttpRequest) -> bool:
-    return networks.has(settings.EDGE_ALLOWED_NETWORKS, request.META.get("REMOTE_ADDR", ""))
+    return networks.contain(settings.EDGE_ALLOWED_NETWORKS, request.META.get("REMOTE_ADDR", ""))
 
 
 class Common(CommonMiddleware):
@@ -96,11 +96,11 @@ class MiddlewareByArea:
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
-        self.before_view: list[Callable[..., Any]] = []
+        self.view_steps: list[Callable[..., Any]] = []
         self.staff = self._chain([*settings.PAGE_MIDDLEWARE, *settings.STAFF_MIDDLEWARE])
         self.pages = self._chain(settings.PAGE_MIDDLEWARE)
         # A database that hangs holds up whoever looks for a session: three of four threads never do.
-        self.staff_places = threading.BoundedSemaphore(max(2, settings.THREADS // 4))
+        self.staff_slots = threading.BoundedSemaphore(max(2, settings.THREADS // 4))
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if route_of(request.path_info) in API_ROUTES:
@@ -110,7 +110,7 @@ class MiddlewareByArea:
     def process_view(self, request: HttpRequest, *view: Any) -> Any:
         if not request.path_info.startswith(STAFF_PATH):
             return None
-        return next((answer for step in self.before_view if (answer := step(request, *view))), None)
+        return next((answer for step in self.view_steps if (answer := step(request, *view))), None)
 
     def _api(self, request: HttpRequest) -> HttpResponseBase:
         _require_a_host(request)
@@ -121,19 +121,19 @@ class MiddlewareByArea:
         return response
 
     def _staff(self, request: HttpRequest) -> HttpResponseBase:
-        if not self.staff_places.acquire(blocking=False):
+        if not self.staff_slots.acquire(blocking=False):
             return respond(request, Problem("overloaded", "Too many pages of staff at once.", retry_after_seconds=5))
         try:
             return self.staff(request)
         finally:
-            self.staff_places.release()
+            self.staff_slots.release()
 
     def _chain(self, names: list[str]) -> Handler:
         handler = self.get_response
         for name in reversed(names):
             middleware = import_string(name)(handler)
             if name in settings.STAFF_MIDDLEWARE and hasattr(middleware, "process_view"):
-                self.before_view.insert(0, middleware.process_view)
+                self.view_steps.insert(0, middleware.process_view)
             handler = cast(Handler, convert_exception_to_response(middleware))
         return handler
 

@@ -9,12 +9,14 @@ from django.http import HttpRequest
 _PASSED_ON = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_VIA")
 
 
-def asks_by_itself(request: HttpRequest, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
+def comes_directly_from(request: HttpRequest, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
     """Whether the request comes from one of the networks, and not through a proxy there."""
-    return not any(name in request.META for name in _PASSED_ON) and has(networks, request.META.get("REMOTE_ADDR", ""))
+    return not any(name in request.META for name in _PASSED_ON) and contain(
+        networks, request.META.get("REMOTE_ADDR", "")
+    )
 
 
-def has(networks: Iterable[IPv4Network | IPv6Network], text: str) -> bool:
+def contain(networks: Iterable[IPv4Network | IPv6Network], text: str) -> bool:
     """Whether the address lies in one of the networks; what is no address lies in none."""
     try:
         address = ip_address(text.partition("%")[0])

@@ -82,7 +82,7 @@ def invalid_parameters(errors: Sequence[tuple[str, str]]) -> Problem:
     return Problem("invalid_parameter", "; ".join(f"{name} {detail}" for name, detail in errors), errors=errors)
 
 
-def described(request: HttpRequest, problem: Problem) -> dict[str, Any]:
+def problem_details(request: HttpRequest, problem: Problem) -> dict[str, Any]:
     """The problem's JSON, as the body of a response or where a place's answer would stand."""
     status, title = CODES[problem.code]
     body: dict[str, Any] = {
@@ -100,7 +100,7 @@ def described(request: HttpRequest, problem: Problem) -> dict[str, Any]:
 
 def respond(request: HttpRequest, problem: Problem) -> HttpResponse:
     """The response for a problem; errors are never kept by a cache."""
-    text = json.dumps(described(request, problem), ensure_ascii=False)
+    text = json.dumps(problem_details(request, problem), ensure_ascii=False)
     response = HttpResponse(text, status=CODES[problem.code][0], content_type=CONTENT_TYPE)
     response["Cache-Control"] = "no-store"
     # A stated answer is no fault to be logged; what is one has been, with its traceback.
@@ -130,7 +130,7 @@ def from_exception(exception: Exception, context: dict[str, Any]) -> HttpRespons
     return _internal_error(request, exception)
 
 
-def nothing_here() -> Problem:
+def no_such_path() -> Problem:
     return Problem("not_found", "There is nothing here. The API is described at /api/v1/docs.")
 
 
@@ -158,7 +158,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return respond(request, nothing_here())
+    return respond(request, no_such_path())
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -22,7 +22,7 @@ def read_only(view: View) -> View:
         if request.method in ("GET", "HEAD"):
             return view(request, *args, **kwargs)
         if request.method == "OPTIONS":
-            return what_is_allowed()
+            return options_response()
         response = problems.respond(request, problems.method_not_allowed(request.method))
         response["Allow"] = METHODS
         return response
@@ -30,7 +30,7 @@ def read_only(view: View) -> View:
     return guarded
 
 
-def what_is_allowed() -> HttpResponse:
+def options_response() -> HttpResponse:
     """The answer to OPTIONS."""
     response = HttpResponse(status=204, headers={"Allow": METHODS})
     del response["Content-Type"]

@@ -43,17 +43,17 @@ FORMS = threading.BoundedSemaphore(max(1, min(8, settings.THREADS // 4)))
 EDGE_COUNTS = threading.BoundedSemaphore(max(1, min(4, settings.THREADS // 8)))
 
 
-def nothing() -> IO[bytes]:
+def empty() -> IO[bytes]:
     """The body of a request that may have none."""
     return BytesIO()
 
 
-def whole(environ: dict[str, Any], readers: threading.BoundedSemaphore) -> IO[bytes]:
+def read_whole(environ: dict[str, Any], readers: threading.BoundedSemaphore) -> IO[bytes]:
     """The request's body; a Problem where it is too long, is too slow, ends too soon, or too many are read at once."""
     environ[_BEGAN] = monotonic()
     length = _length(environ.get("CONTENT_LENGTH"))
     if not length:
-        return nothing()
+        return empty()
     if length > LARGEST_BYTES:
         raise _wrong(f"has more than {LARGEST_BYTES // 2**20} MB")
     if not readers.acquire(blocking=False):

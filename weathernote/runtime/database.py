@@ -27,10 +27,10 @@ def prepare(*, demo: bool, say: Say) -> None:
             # Two first starts at once would both create the tables, and the demo's user.
             fcntl.flock(lock, fcntl.LOCK_EX)
         call_command("migrate", interactive=False, verbosity=0)
-        _speak_of_staff(demo, say)
+        _ensure_staff(demo, say)
 
 
-def _speak_of_staff(demo: bool, say: Say) -> None:
+def _ensure_staff(demo: bool, say: Say) -> None:
     users: Any = get_user_model()._default_manager
     if users.filter(is_staff=True).exists():
         return

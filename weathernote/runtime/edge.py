@@ -33,7 +33,7 @@ def serve(*, say: Callable[[str], None]) -> None:
         signal.signal(number, serving.interrupt)
     found = nginx.find()
     with suppress(KeyboardInterrupt), ExitStack() as stack:
-        folder, lock = stack.enter_context(local_servers.held_folder(settings.RUN_DIR / f"edge-{settings.EDGE_PORT}"))
+        folder, lock = stack.enter_context(local_servers.locked_folder(settings.RUN_DIR / f"edge-{settings.EDGE_PORT}"))
         redis_url = settings.REDIS_URL
         if not settings.REDIS_URL_IS_GIVEN:
             redis_url = stack.enter_context(local_servers.redis_server(folder, lock))
@@ -141,7 +141,7 @@ def _base() -> str:
 
 def _greet(folder: Path, say: Callable[[str], None]) -> None:
     base = _base()
-    serving.speak_of_open_meteo(say)
+    serving.warn_if_unreachable(say)
     say(f"Serving on {base} (docs: {base}/api/v1/docs), with a certificate made here, before {INSTANCES} instances")
     say(f"Logs, cache and configuration: {folder}")
     say(f"Try: curl -ki '{base}/api/v1/weather?lat=40.7128&lon=-74.0060'")

@@ -34,7 +34,7 @@ class LocalServerError(Exception):
 
 
 @contextmanager
-def held_folder(folder: Path) -> Iterator[tuple[Path, int]]:
+def locked_folder(folder: Path) -> Iterator[tuple[Path, int]]:
     """`folder` for this instance alone, and its lock; a temporary one where `folder` cannot be written.
 
     The lock is also held by whoever inherits the descriptor: of an instance that was killed, until its last server

@@ -1,5 +1,6 @@
 """Everything that a serving process does behind its requests, in one list."""
 
+from weather.api.service import service
 from weathernote.telemetry import active_users, background, request_events, request_log, usage
 from weathernote.telemetry.background import Loop, every
 
@@ -18,8 +19,10 @@ def loops() -> list[Loop]:
 
     The request log's waits for whoever reads it.
     """
+    popularity, price, budget = service().popularity, service().price, service().fetcher.budget
     return [
         every(request_log.WRITE_SECONDS, request_log.write, at_the_end=[request_log.write]),
         every(request_events.COUNT_SECONDS, request_events.count, at_the_end=[request_events.count]),
         every(FLUSH_SECONDS, usage.measure, active_users.flush, at_the_end=[active_users.flush]),
+        every(FLUSH_SECONDS, popularity.flush, price.agree, budget.synchronize, at_the_end=[popularity.flush]),
     ]

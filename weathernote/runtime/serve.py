@@ -51,7 +51,7 @@ def servers_beside(name: str, *, demo: bool) -> Iterator[int]:
 
     Gives the lock of the instance's folder, for what else is to keep it until it is gone.
     """
-    with local_servers.held_folder(settings.RUN_DIR / name) as (folder, lock), ExitStack() as servers:
+    with local_servers.locked_folder(settings.RUN_DIR / name) as (folder, lock), ExitStack() as servers:
         redis_url = settings.REDIS_URL
         if not settings.REDIS_URL_IS_GIVEN:
             redis_url = servers.enter_context(local_servers.redis_server(folder, lock))
@@ -96,12 +96,12 @@ def _greet(demo: bool, say: Say) -> None:
     if demo:
         say("Weather from the built-in simulator: nothing here is real, and every answer says so.")
     else:
-        speak_of_open_meteo(say)
+        warn_if_unreachable(say)
     say(f"Serving on {base} (docs: {base}/api/v1/docs)")
     say(f"Try: curl '{base}/api/v1/weather?lat=40.7128&lon=-74.0060'")
 
 
-def speak_of_open_meteo(say: Say) -> None:
+def warn_if_unreachable(say: Say) -> None:
     """A line where it cannot be reached; a connection, no call."""
     if problem := _out_of_reach():
         say(f"Open-Meteo cannot be reached ({problem}): no weather will come; `make demo` runs without internet.")

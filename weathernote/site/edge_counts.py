@@ -37,7 +37,7 @@ class Told(NamedTuple):
 
 
 def edge_counts(request: HttpRequest) -> HttpResponse:
-    if not networks.asks_by_itself(request, settings.EDGE_ALLOWED_NETWORKS):
+    if not networks.comes_directly_from(request, settings.EDGE_ALLOWED_NETWORKS):
         return problems.not_found(request, Exception())
     if request.method != "POST":
         response = problems.respond(request, problems.Problem("method_not_allowed", "POST alone is allowed here."))

@@ -18,9 +18,9 @@ import redis
 
 from tests.support.servers import TOP, eventually
 from tests.support.tree import alive
-from weathernote.instance import INSTANCE_VARIABLE, STOPPING_FILE, Instance, is_held, kept_secret, make_folder
+from weathernote.instance import INSTANCE_VARIABLE, STOPPING_FILE, Instance, is_held, make_folder, stored_secret
 from weathernote.runtime import local_servers
-from weathernote.runtime.local_servers import LocalServerError, held_folder, redis_server, supervised
+from weathernote.runtime.local_servers import LocalServerError, locked_folder, redis_server, supervised
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +30,7 @@ def _no_trace_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def lock(tmp_path: Path) -> Iterator[int]:
-    with held_folder(tmp_path / "instance") as (_, lock):
+    with locked_folder(tmp_path / "instance") as (_, lock):
         yield lock
 
 
@@ -47,16 +47,16 @@ def not_a_folder(tmp_path: Path) -> Path:
 
 def test_the_secret_is_long_random_and_the_same_at_the_second_start(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
-    secret = kept_secret(tmp_path)
+    secret = stored_secret(tmp_path)
     assert len(secret) >= 50
-    assert kept_secret(tmp_path) == secret
-    assert kept_secret(tmp_path / "elsewhere") != secret
+    assert stored_secret(tmp_path) == secret
+    assert stored_secret(tmp_path / "elsewhere") != secret
 
 
 def test_the_secret_is_for_its_owner_s_eyes_alone(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        kept_secret(tmp_path)
+        stored_secret(tmp_path)
     finally:
         os.umask(before)
     assert [(file.name, stat.S_IMODE(file.stat().st_mode)) for file in tmp_path.iterdir()] == [("secret_key", 0o600)]
@@ -64,7 +64,7 @@ def test_the_secret_is_for_its_owner_s_eyes_alone(tmp_path: Path) -> None:
 
 def test_of_two_first_starts_at_once_the_second_waits_for_the_first_s_secret(tmp_path: Path) -> None:
     got: list[str] = []
-    second = threading.Thread(target=lambda: got.append(kept_secret(tmp_path)))
+    second = threading.Thread(target=lambda: got.append(stored_secret(tmp_path)))
     with (tmp_path / "secret_key").open("w") as first:
         flock(first, LOCK_EX)
         second.start()
@@ -76,7 +76,7 @@ def test_of_two_first_starts_at_once_the_second_waits_for_the_first_s_secret(tmp
 
 
 def test_where_nothing_can_be_kept_the_secret_is_still_random(not_a_folder: Path) -> None:
-    secrets = {kept_secret(make_folder(not_a_folder)) for _ in range(2)}
+    secrets = {stored_secret(make_folder(not_a_folder)) for _ in range(2)}
     assert len(secrets) == 2 and min(map(len, secrets)) >= 50
 
 
@@ -85,12 +85,12 @@ def test_where_nothing_can_be_kept_the_secret_is_still_random(not_a_folder: Path
 
 def test_a_folder_is_held_by_one_instance_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local_servers, "_LOCK_SECONDS", 0)
-    with held_folder(tmp_path / "run-8000"):
+    with locked_folder(tmp_path / "run-8000"):
         with pytest.raises(LocalServerError, match=r"^run-8000 is running already: .* another port\.$"):
-            held_folder(tmp_path / "run-8000").__enter__()
-        with held_folder(tmp_path / "run-8001"):
+            locked_folder(tmp_path / "run-8000").__enter__()
+        with locked_folder(tmp_path / "run-8001"):
             pass
-    with held_folder(tmp_path / "run-8000"):
+    with locked_folder(tmp_path / "run-8000"):
         pass
 
 
@@ -99,8 +99,8 @@ def test_a_folder_is_free_only_when_the_last_server_of_a_killed_instance_is_gone
     parent = f"""
 from pathlib import Path
 import sys
-from weathernote.runtime.local_servers import held_folder, supervised
-with held_folder(Path({str(tmp_path)!r})) as (folder, lock):
+from weathernote.runtime.local_servers import locked_folder, supervised
+with locked_folder(Path({str(tmp_path)!r})) as (folder, lock):
     with supervised([sys.executable, "-c", {stubborn!r}], lock=lock, grace_seconds=0.5) as process:
         process.wait()
 """
@@ -114,14 +114,14 @@ with held_folder(Path({str(tmp_path)!r})) as (folder, lock):
 
 
 def test_where_the_folder_cannot_be_written_a_temporary_one_serves(not_a_folder: Path) -> None:
-    with held_folder(not_a_folder) as (folder, _):
+    with locked_folder(not_a_folder) as (folder, _):
         (folder / "file").touch()
     assert not folder.exists()
 
 
 def test_an_instance_does_not_begin_as_a_stopping_one(tmp_path: Path) -> None:
     (tmp_path / STOPPING_FILE).touch()
-    with held_folder(tmp_path):
+    with locked_folder(tmp_path):
         assert not (tmp_path / STOPPING_FILE).exists()
 
 
@@ -132,7 +132,7 @@ def test_an_instance_does_not_begin_as_a_stopping_one(tmp_path: Path) -> None:
 def running(
     run_dir: Path, name: str, *, redis_url: str = "", simulator_url: str = "", age: int = 0
 ) -> Iterator[Instance]:
-    with held_folder(run_dir / name) as (folder, _):
+    with locked_folder(run_dir / name) as (folder, _):
         instance = Instance(folder, redis_url or f"unix:///{name}.sock", simulator_url)
         instance.announce()
         os.utime(folder / "instance.json", (1_000_000 - age, 1_000_000 - age))
@@ -187,7 +187,7 @@ def test_without_an_instance_redis_is_a_socket_where_nobody_listens(tmp_path: Pa
 @pytest.mark.parametrize("name", ["run-8000", "with a space, 100% and #", "x" * 110])
 def test_the_key_value_server_keeps_what_it_was_told_under_any_path(tmp_path: Path, name: str) -> None:
     for expected in (None, b"kept"):
-        with held_folder(tmp_path / name) as (folder, lock), redis_server(folder, lock) as url:
+        with locked_folder(tmp_path / name) as (folder, lock), redis_server(folder, lock) as url:
             client = redis.from_url(url)
             assert client.get("key") == expected
             client.set("key", "kept")

@@ -11,7 +11,6 @@ from weathernote.redis.client import (
     info,
     is_down,
     on_lost,
-    reset,
     script,
     states,
     value,
@@ -19,6 +18,7 @@ from weathernote.redis.client import (
 )
 from weathernote.redis.clock import RedisClock
 from weathernote.redis.lookup import Lookup, Several, Sourced, commands_of, fetch, fetch_all, fetch_one, values_of
+from weathernote.redis.servers import reset
 
 __all__ = [
     "Command",

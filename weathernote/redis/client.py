@@ -8,18 +8,15 @@ line above its name states what the method then returns. One server or a cluster
 import functools
 import hashlib
 import logging
-import os
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
-from django.core.cache import caches
 from redis import exceptions
 
-from weathernote.redis.cache_backend import Connections
 from weathernote.redis.cluster import Cluster
 from weathernote.redis.connection import Reply
 from weathernote.redis.node import Command, Node, RedisDown, note_lost, on_lost
+from weathernote.redis.servers import server
 
 __all__ = ["Command", "RedisDown", "Reply", "Script", "ask", "each", "on_lost", "script", "value", "without_redis"]
 
@@ -38,11 +35,11 @@ def ask(*commands: Command) -> list[Reply]:
     """
     if not commands:
         return []
-    server = _server or _connected()
-    replies = server.exchange(commands)
+    asked = server()
+    replies = asked.exchange(commands)
     for reply in replies:
         if isinstance(reply, exceptions.ResponseError):
-            return _settled(server, commands, replies)
+            return _settled(asked, commands, replies)
     return replies
 
 
@@ -53,7 +50,7 @@ def execute(*commands: Command) -> list[Reply]:
 
 def each(*command: str | bytes | int | float) -> dict[str, Reply]:
     """What each server (each master of a cluster) replies to one command, by the server's name."""
-    return (_server or _connected()).each(command)
+    return server().each(command)
 
 
 def value(reply: Reply) -> Reply:
@@ -106,7 +103,7 @@ def script(text: str) -> Script:
     return Script(text)
 
 
-def _settled(server: Node | Cluster, commands: Sequence[Command], replies: list[Reply]) -> list[Reply]:
+def _settled(asked: Node | Cluster, commands: Sequence[Command], replies: list[Reply]) -> list[Reply]:
     """The replies once more, after the scripts that a server did not know were sent to it in full."""
     unknown = [
         at
@@ -114,7 +111,7 @@ def _settled(server: Node | Cluster, commands: Sequence[Command], replies: list[
         if isinstance(reply, exceptions.NoScriptError) and commands[at][1] in _script_texts
     ]
     if unknown:
-        again = server.exchange([("EVAL", _script_texts[commands[at][1]], *commands[at][2:]) for at in unknown])
+        again = asked.exchange([("EVAL", _script_texts[commands[at][1]], *commands[at][2:]) for at in unknown])
         for at, reply in zip(unknown, again, strict=True):
             replies[at] = reply
     for reply in replies:
@@ -131,22 +128,10 @@ def _tell_once(kind: str) -> None:
 
 # ── servers ───────────────────────────────────────────────────────────────────────────────────────
 
-_server: Node | Cluster | None = None
-_making = threading.Lock()  # for assignments: a connection is made by the thread that will use it
-
-
-def _connected() -> Node | Cluster:
-    global _server
-    with _making:
-        if _server is None:
-            client: Any = caches["default"].client  # type: ignore[attr-defined]  # django-redis' own
-            _server = client.connection_factory.server(client._server[0])
-        return _server
-
 
 def states() -> list[tuple[str, bool]]:
     """The servers that keys are asked of, and whether the breaker of each is open."""
-    masters = (_server or _connected()).masters()
+    masters = server().masters()
     return [(node.name, node.breaker.is_open) for node in masters] or [("cluster", True)]
 
 
@@ -163,23 +148,3 @@ def is_down() -> bool:
     """Whether a server fails to answer a PING; its breaker makes that quick while it is known to be down."""
     replies = each("PING")
     return not replies or any(isinstance(reply, Exception) for reply in replies.values())
-
-
-def reset() -> None:
-    """Forgets the connections and breakers: for tests, which change servers."""
-    if _server is not None:
-        _server.close()
-    for cluster in Connections.clusters.values():
-        cluster.close()
-    _disown()
-
-
-def _disown() -> None:
-    global _server, _making
-    _making = threading.Lock()
-    _server = None
-    Connections.clusters.clear()
-
-
-# The connections of a process that forks are not its child's to use, nor to close, nor are its threads there.
-os.register_at_fork(after_in_child=_disown)

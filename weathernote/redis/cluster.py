@@ -20,7 +20,7 @@ from redis.retry import Retry
 
 from weathernote.redis.connection import Reply
 from weathernote.redis.node import BROKEN, Command, Node, RedisDown, note_lost
-from weathernote.redis.resolver import NamedConnection, Names
+from weathernote.redis.resolver import NamedConnection, Resolver
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class Cluster:
     def __init__(self, url: str, options: dict[str, Any]) -> None:
         self._hosts = list(hosts(url))
         self._options = options | credentials(url)
-        self._names = Names()
+        self._resolver = Resolver()
         self._redis_py: RedisCluster | None = None
         self._nodes: dict[str, Node] = {}
         self._lock = threading.Lock()  # for a few assignments, never while anyone is asked
@@ -107,8 +107,8 @@ class Cluster:
         # Whoever needs a handshake first comes last, so that the others have their commands meanwhile.
         order = sorted(jobs.items(), key=lambda job: not job[0].is_connected) if len(jobs) > 1 else jobs.items()
         sent = [(node, mine, node.send([command for _, command in mine])) for node, mine in order]
-        for node, mine, link in sent:
-            for (index, _), reply in zip(mine, node.receive(link, len(mine)), strict=True):
+        for node, mine, connection in sent:
+            for (index, _), reply in zip(mine, node.receive(connection, len(mine)), strict=True):
                 if index is not None:
                     replies[index] = reply
                 if isinstance(reply, exceptions.AskError) and not reply.host:
@@ -155,7 +155,7 @@ class Cluster:
 
     def _connection_to(self, name: str) -> Callable[[], NamedConnection]:
         host, _, port = name.rpartition(":")
-        return lambda: NamedConnection(names=self._names, host=host, port=int(port), **self._options)
+        return lambda: NamedConnection(resolver=self._resolver, host=host, port=int(port), **self._options)
 
     # ── the map ───────────────────────────────────────────────────────────────────────────────────
 
@@ -207,7 +207,7 @@ class Cluster:
         ends = monotonic() + _LOOKUP_SECONDS
         for host, port in self._hosts:
             with suppress(OSError):
-                for address in self._names.addresses(host, max(0.0, ends - monotonic())):
+                for address in self._resolver.addresses(host, max(0.0, ends - monotonic())):
                     yield address, port
 
 

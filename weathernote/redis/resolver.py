@@ -11,7 +11,7 @@ from redis.connection import Connection, SSLConnection
 _SHORTEST_SECONDS = 0.001
 
 
-class Names:
+class Resolver:
     """The addresses of hosts, as they were told last.
 
     A lookup has no timeout of its own, so it runs in a thread. Whoever connects waits for it for a moment; while it
@@ -77,18 +77,18 @@ def _is_address(host: str) -> bool:
 
 
 class NamedConnection(Connection):
-    """redis-py's connection, whose host is looked up by `names`; lookup and connection share its connect timeout."""
+    """redis-py's connection, whose host is looked up by `resolver`; lookup and connection share its connect timeout."""
 
-    def __init__(self, *, names: Names, **options: Any) -> None:
+    def __init__(self, *, resolver: Resolver, **options: Any) -> None:
         super().__init__(**options)
-        self._names = names
+        self._resolver = resolver
 
     def _connect(self) -> socket.socket:
         name, timeout_seconds = self.host, self.socket_connect_timeout or 0.1
         ends = monotonic() + timeout_seconds
         failure: OSError | None = None
         try:
-            addresses = self._names.addresses(name, timeout_seconds / 2)
+            addresses = self._resolver.addresses(name, timeout_seconds / 2)
             for tried, address in enumerate(addresses):
                 left_seconds = ends - monotonic()
                 if failure and left_seconds <= 0:

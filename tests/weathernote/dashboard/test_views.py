@@ -153,7 +153,7 @@ def test_a_position_has_its_place_on_the_map(position, expected):
 def test_a_load_takes_one_round_trip_and_the_same_queries_for_many_cities(editor, valkey, monkeypatch):
     editor.get(DASHBOARD)  # a server that does not know a script yet is told of it
     sent: list[int] = []
-    server: Any = redis.client._server
+    server: Any = redis.servers.server()
     exchange = server.exchange
 
     def counted(commands):

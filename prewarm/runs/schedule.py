@@ -1,4 +1,4 @@
-"""When prewarm runs: the next time, which tells what would go cold until then, and the last time that went well."""
+"""When prewarm runs next, which decides what would go cold until then, and when a run last went well."""
 
 from time import time
 

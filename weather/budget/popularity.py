@@ -32,7 +32,7 @@ _PAIRS_AT_ONCE = 500
 _MOST_PENDING = 200_000
 
 # Doubles end at 2^1023. Past 2^500 all scores are divided by as much; what becomes nothing by that was nothing. A
-# landmark far ahead of the clock was not set by it: what was counted from it tells nothing.
+# landmark far ahead of the clock was not set by it, and what was counted from it is void.
 _COUNT = redis.script(
     NOW_LUA
     + f"""

@@ -1,8 +1,8 @@
-"""Redis and what happens when it is gone: said here, and nowhere else.
+"""Commands to Redis, and what happens while it is gone.
 
-Callers hand commands to `ask` and get a reply for each: what Redis said, or the RedisDown that stands
-for it. A method that cannot go on without its reply lets RedisDown rise, and `without_redis` on the
-line above its name states what the method then returns. One server or a cluster: nobody above knows.
+`ask` gives a reply to each command: what Redis said, or a RedisDown in its place. `execute` gives what Redis said, or
+raises RedisDown; the decorator `without_redis`, above a method's name, states what the method returns then. Callers do
+not know whether it is one server or a cluster.
 """
 
 import functools
@@ -27,11 +27,10 @@ R = TypeVar("R")
 
 
 def ask(*commands: Command) -> list[Reply]:
-    """A reply for each command, in one round trip; RedisDown or a ResponseError stands where one failed.
+    """A reply to each command, in one round trip: bytes, int, a list of these, None, RedisDown or a ResponseError.
 
-    An outage raises nothing. What was sent once is not sent again, but for scripts that the server did
-    not know: those did not run, and run after the others. One timeout counts for all of the replies, so
-    a batch is a few hundred commands.
+    An outage raises nothing. No command is sent twice, except for scripts that the server did not know: those did not
+    run, and run after the others. One timeout covers all replies, so a batch is a few hundred commands at most.
     """
     if not commands:
         return []
@@ -39,7 +38,7 @@ def ask(*commands: Command) -> list[Reply]:
     replies = asked.exchange(commands)
     for reply in replies:
         if isinstance(reply, exceptions.ResponseError):
-            return _settled(asked, commands, replies)
+            return _complete(asked, commands, replies)
     return replies
 
 
@@ -49,12 +48,12 @@ def execute(*commands: Command) -> list[Reply]:
 
 
 def each(*command: str | bytes | int | float) -> dict[str, Reply]:
-    """What each server (each master of a cluster) replies to one command, by the server's name."""
+    """Server name → its reply to the command, for the one server or each master of a cluster."""
     return server().each(command)
 
 
 def value(reply: Reply) -> Reply:
-    """What Redis said; raises RedisDown where it said nothing or refused."""
+    """The reply as it is; raises RedisDown for one that is missing or a refusal."""
     if isinstance(reply, exceptions.ResponseError):
         raise RedisDown(str(reply)) from reply
     if isinstance(reply, RedisDown):
@@ -65,7 +64,7 @@ def value(reply: Reply) -> Reply:
 def without_redis(
     *, returns: Any = None, instead: Callable[..., Any] | None = None
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """States what happens while Redis is gone: the method `returns` a value, or `instead` is called like it."""
+    """Where the method raises RedisDown, it `returns` a value, or what `instead` gives for the same arguments."""
 
     def decorate(method: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(method)
@@ -103,8 +102,8 @@ def script(text: str) -> Script:
     return Script(text)
 
 
-def _settled(asked: Node | Cluster, commands: Sequence[Command], replies: list[Reply]) -> list[Reply]:
-    """The replies once more, after the scripts that a server did not know were sent to it in full."""
+def _complete(asked: Node | Cluster, commands: Sequence[Command], replies: list[Reply]) -> list[Reply]:
+    """The replies, after scripts that a server did not know were sent to it in full; counts and logs refusals."""
     unknown = [
         at
         for at, reply in enumerate(replies)
@@ -117,12 +116,12 @@ def _settled(asked: Node | Cluster, commands: Sequence[Command], replies: list[R
     for reply in replies:
         if isinstance(reply, exceptions.ResponseError):
             note_lost("refused", 1)
-            _tell_once(reply.status_code or str(reply).partition(" ")[0])
+            _warn_once(reply.status_code or str(reply).partition(" ")[0])
     return replies
 
 
 @functools.lru_cache(maxsize=64)
-def _tell_once(kind: str) -> None:
+def _warn_once(kind: str) -> None:
     log.warning("Redis refuses commands: %s", kind)
 
 
@@ -130,7 +129,7 @@ def _tell_once(kind: str) -> None:
 
 
 def states() -> list[tuple[str, bool]]:
-    """The servers that keys are asked of, and whether the breaker of each is open."""
+    """Pairs of a server's name and whether its breaker is open, for the one server or each master of a cluster."""
     masters = server().masters()
     return [(node.name, node.breaker.is_open) for node in masters] or [("cluster", True)]
 

@@ -28,7 +28,7 @@ class RedisClock:
         return self._machine_now() + self._ahead_seconds
 
     def synchronize(self, redis_now: float) -> None:
-        """Goes by the time that Redis has just told."""
+        """Goes by the time that Redis has just given, in unix seconds."""
         self._ahead_seconds = redis_now - self._machine_now()
 
     @property

@@ -1,7 +1,7 @@
 """Redis Cluster: redis-py's map of it, kept up in a thread of its own, and a Node for each master that is asked.
 
-A shard that is gone costs its own slots their replies and nobody else anything; the operator's part of
-that is `cluster-require-full-coverage no`. Only masters are asked: counts must be exact.
+A shard that is gone costs the replies of its own slots and no others, if the operator has set
+`cluster-require-full-coverage no`. Only masters are asked: counts must be exact.
 """
 
 import logging
@@ -31,9 +31,9 @@ DEFAULT_PORT = 6379
 _PAUSE_SECONDS = 0.5
 _FIRST_PAUSE_SECONDS = 0.1
 _FIRST_MAP_SECONDS = 1.0
-# For the operator's host names, all together: half of what the first requests wait.
+# For looking up all of the operator's host names: half of what the first requests wait.
 _LOOKUP_SECONDS = 0.5
-# Otherwise now and then, so that a fleet of nodes that were replaced one by one is never lost sight of.
+# While all is well, so that nodes that are replaced one by one are always known.
 _REST_SECONDS = 60
 # To a slot's new place, and once more where it moves at that moment.
 _REDIRECTS = 2
@@ -46,7 +46,7 @@ _Job = tuple[int | None, Command]
 
 
 class Cluster:
-    """Sends each command to the master of its first key; of many masters none waits for another."""
+    """Sends each command to the master of its first key, and to all masters before it waits for the first."""
 
     def __init__(self, url: str, options: dict[str, Any]) -> None:
         self._hosts = list(hosts(url))
@@ -89,7 +89,7 @@ class Cluster:
         return [self._node(master.name) for master in redis_py.get_primaries()] if redis_py else []
 
     def client(self) -> RedisCluster:
-        """redis-py's own client, the one of this process, for Django's cache and for a shell."""
+        """redis-py's own client of this cluster, for Django's cache and for a shell; ConnectionError without a map."""
         redis_py = self._map()
         if redis_py is None:
             raise exceptions.ConnectionError("no node of the cluster answers")
@@ -219,6 +219,7 @@ def hosts(url: str) -> Iterator[tuple[str, int]]:
 
 
 def credentials(url: str) -> dict[str, str]:
+    """`username` and `password` of the URL, unquoted; one that is not there is left out."""
     user, _, password = url.partition("://")[2].rpartition("@")[0].partition(":")
-    told = {"username": unquote(user), "password": unquote(password)}
-    return {name: word for name, word in told.items() if word}
+    given = {"username": unquote(user), "password": unquote(password)}
+    return {name: word for name, word in given.items() if word}

@@ -30,10 +30,11 @@ on_lost: list[Callable[[str, int], None]] = []
 
 
 class RedisDown(Exception):
-    """Redis gave no usable reply: gone, slow, full, read-only, garbled, or its breaker is open."""
+    """Redis gave no usable reply: it is gone, slow, full, read-only or garbled, or its breaker is open."""
 
 
 def note_lost(reason: str, commands: int) -> None:
+    """Calls each of `on_lost`."""
     for note in on_lost:
         note(reason, commands)
 
@@ -55,14 +56,15 @@ class Node:
         return self.receive(self.send(commands), len(commands))
 
     def each(self, command: Command) -> dict[str, Reply]:
-        """What every server that is asked for keys replies to one command: here there is one."""
+        """Server name → reply; a Cluster has several."""
         return {self.name: self.exchange([command])[0]}
 
     def masters(self) -> list["Node"]:
+        """This one; a Cluster has several."""
         return [self]
 
     def send(self, commands: Sequence[Command]) -> Connection | RedisDown:
-        """Sends, for `receive` to read from; between the two other nodes can be sent to."""
+        """Sends the commands and returns the connection for `receive`; other nodes can be sent to in between."""
         # What cannot be written as a command is a mistake of ours, and is raised before anything is sent.
         packed = b"".join(map(hiredis.pack_command, commands))
         if self.breaker.is_open:
@@ -76,7 +78,7 @@ class Node:
         return connection
 
     def receive(self, connection: Connection | RedisDown, count: int) -> list[Reply]:
-        """`count` replies; where one is missing none is of use, for whose it was is not certain."""
+        """`count` replies; if one is missing all are RedisDown, as nobody knows which commands the others answer."""
         if isinstance(connection, RedisDown):
             return [connection] * count
         try:
@@ -95,7 +97,7 @@ class Node:
         return getattr(self._mine, "connection", None) is not None
 
     def close(self) -> None:
-        """Ends the search for a server that nobody asks any more."""
+        """Ends the probes of a server that is not used any more."""
         self._closed.set()
 
     def _connected(self) -> Connection:

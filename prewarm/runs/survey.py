@@ -7,10 +7,10 @@ from typing import TypeVar
 from prewarm.cities.models import City
 from prewarm.runs.plan import Place
 from prewarm.runs.retry import patiently
-from weather.api.service import Service
+from weather.api.answer_cache import USUAL_DAYS
+from weather.api.answering import Service
 from weather.core.answers import Question
 from weather.core.cells import Cell
-from weather.fetching.store import USUAL_DAYS
 
 #: Whoever asked within these seconds, with prewarm every ten minutes, may well ask again before the next run.
 ASKED_WITHIN_SECONDS = 1800
@@ -42,7 +42,7 @@ def survey(
     for some in chunks(cells, _RECORDS):
         fetched |= patiently(partial(service.store.fetched_at_of, some))
     for asked in chunks([question for cell in cells for question in questions(cell)], _LOOKS):
-        lives |= patiently(partial(service.store.lives_of, asked))
+        lives |= patiently(partial(service.cache.lives_of, asked))
     for some in chunks(cells, _LOOKS):
         rates |= service.popularity.rates(some)
     now = service.now()

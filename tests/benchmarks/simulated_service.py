@@ -13,10 +13,10 @@ import numpy as np
 
 from tests import settings
 from tests.benchmarks.simulated_users import DAY, FORECAST, KINDS, UNUSUAL, WEATHER, Array, Whole, World
+from weather.api.answer_cache import UNUSUAL_LIFE_SECONDS
 from weather.budget.budget import Budget, Denied
 from weather.core import freshness
 from weather.core.answers import STALE_LIFE_SECONDS
-from weather.fetching.store import UNUSUAL_LIFE_SECONDS
 
 HOLD_SECONDS = settings.HOLD_SECONDS
 LIFE_SECONDS = {

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from weather.core.cells import Cell
 from weathernote import redis
-from weathernote.redis import Command, Lookup, RedisClock, Reply, without_redis
+from weathernote.redis import Lookup, RedisClock, without_redis
 from weathernote.redis.clock import NOW_LUA
 
 LANDMARK = "landmark"
@@ -97,15 +97,6 @@ class Popularity:
     def _read_rate(self, scores: list[bytes | None]) -> float:
         landmark, score = scores
         return 0.0 if landmark is None or score is None else self._rate(score, self._per_second(landmark))
-
-    def rating(self, cell: Cell) -> Command:
-        """The command whose reply `rate` reads, for whoever shares a round trip with it."""
-        return ("ZMSCORE", self.key, LANDMARK, cell.key)
-
-    @without_redis(returns=0.0)
-    def rate(self, reply: Reply) -> float:
-        """Requests per second for the cell of `rating`; 0 where nobody asked for long, or Redis does not say."""
-        return self._read_rate(redis.value(reply))
 
     # ── behind it ─────────────────────────────────────────────────────────────────────────────────
 

@@ -15,11 +15,11 @@ from weather.core.variables import FORECAST_DAYS, HOURLY_NAMES, Variable
 from weather.core.windows import Window
 from weather.upstream.errors import (
     CallRejected,
+    InvalidResponse,
     NoWeatherHere,
     PlaceRejected,
     UnreadableHere,
     UpstreamError,
-    UpstreamNonsense,
     UpstreamRefused,
     UpstreamUnavailable,
 )
@@ -28,12 +28,12 @@ from weather.upstream.validation import read_answer, read_documents, read_reason
 
 __all__ = [
     "CallRejected",
+    "InvalidResponse",
     "NoWeatherHere",
     "OpenMeteo",
     "PlaceRejected",
     "UnreadableHere",
     "UpstreamError",
-    "UpstreamNonsense",
     "UpstreamRefused",
     "UpstreamUnavailable",
     "exact_weight",
@@ -204,7 +204,7 @@ class OpenMeteo:
             return UpstreamUnavailable(f"a redirect ({said}), which is not followed")
         if reply.status == 400 and _ABOUT_A_PLACE.search(reason):
             return PlaceRejected(f"it rejected a place with {said}")
-        return UpstreamNonsense(f"it answered {said}")
+        return InvalidResponse(f"it answered {said}")
 
     def _clean(self, reason: str) -> str:
         """A stranger's text as one short printable line, without the key and without what looks like a query."""

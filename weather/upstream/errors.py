@@ -24,11 +24,11 @@ class UpstreamRefused(UpstreamError):
         self.window = window
 
 
-class UpstreamNonsense(UpstreamError):
+class InvalidResponse(UpstreamError):
     """It answered with something that is not weather."""
 
 
-class NoWeatherHere(UpstreamNonsense):
+class NoWeatherHere(InvalidResponse):
     """What it said about this one place is no weather: so it will be for a while, and other places may be well."""
 
 
@@ -36,7 +36,7 @@ class UnreadableHere(NoWeatherHere):
     """What it said about this one place this process cannot read: its zone data is older, or its clock is wrong."""
 
 
-class CallRejected(UpstreamNonsense):
+class CallRejected(InvalidResponse):
     """It said 400 about a place, again and again, and the calls that may look for that place are used up."""
 
 

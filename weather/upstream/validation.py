@@ -9,7 +9,7 @@ from weather.core.cells import Cell
 from weather.core.forecast import Series
 from weather.core.variables import HOUR_SECONDS, HOURLY, Variable
 from weather.upstream import answer_json
-from weather.upstream.errors import NoWeatherHere, UnreadableHere, UpstreamError, UpstreamNonsense
+from weather.upstream.errors import InvalidResponse, NoWeatherHere, UnreadableHere, UpstreamError
 
 DAY_SECONDS = 24 * HOUR_SECONDS
 #: Upstream's clock and ours may differ by so much at the first row.
@@ -33,14 +33,14 @@ def read_answer(
 
     It has the ten variables and the `extras`.
 
-    A bad place is a NoWeatherHere in its own stead. Raises UpstreamNonsense if the answer as a whole is no weather.
+    A bad place is a NoWeatherHere in its own stead. Raises InvalidResponse if the answer as a whole is no weather.
     """
     places = read_documents(body, len(cells))
     return {cell: _series_or_error(place, cell, now, source, extras) for cell, place in zip(cells, places, strict=True)}
 
 
 def read_documents(body: bytes | bytearray, count: int) -> list[Any]:
-    """The places of an answer as they came, with nothing checked but that they are `count`; raises UpstreamNonsense."""
+    """The places of an answer as they came, with nothing checked but that they are `count`; raises InvalidResponse."""
     return _places(_parsed(body), count)
 
 
@@ -48,7 +48,7 @@ def read_reason(body: bytes | bytearray) -> str | None:
     """The `reason` of an error of Open-Meteo's own making, None for anything else."""
     try:
         return _reason(_parsed(body))
-    except UpstreamNonsense:
+    except InvalidResponse:
         return None
 
 
@@ -56,7 +56,7 @@ def _parsed(body: bytes | bytearray) -> Any:
     try:
         return answer_json.parsed(body)
     except (ValueError, RecursionError):  # bad UTF-8, bad JSON, an integer of 5,000 digits, 100,000 brackets
-        raise UpstreamNonsense("the answer is not JSON") from None
+        raise InvalidResponse("the answer is not JSON") from None
 
 
 def _reason(answer: Any) -> str | None:
@@ -69,13 +69,13 @@ def _reason(answer: Any) -> str | None:
 def _places(answer: Any, count: int) -> list[Any]:
     """One place comes as an object, several as an array."""
     if _reason(answer) is not None:
-        raise UpstreamNonsense("the answer is an error under the status of a success")
+        raise InvalidResponse("the answer is an error under the status of a success")
     if count == 1:
         return [answer]
     if not isinstance(answer, list):
-        raise UpstreamNonsense(f"one answer to a question about {count} places")
+        raise InvalidResponse(f"one answer to a question about {count} places")
     if len(answer) != count:
-        raise UpstreamNonsense(f"{len(answer)} answers to a question about {count} places")
+        raise InvalidResponse(f"{len(answer)} answers to a question about {count} places")
     return answer
 
 
@@ -87,23 +87,23 @@ def _series_or_error(
         return read_place(place, cell, now, source, extras)
     except UnreadableHere as error:
         return error.with_traceback(None)
-    except UpstreamNonsense as error:
+    except InvalidResponse as error:
         return NoWeatherHere(str(error))
 
 
 def read_place(place: Any, cell: Cell, now: float, source: str, extras: Sequence[Variable] = ()) -> Series:
-    """The series of one place of an answer; UpstreamNonsense says what is wrong with it first."""
+    """The series of one place of an answer; InvalidResponse says what is wrong with it first."""
     if not isinstance(place, dict):
-        raise UpstreamNonsense("a place is not a JSON object")
+        raise InvalidResponse("a place is not a JSON object")
     # A grid that goes around the globe has points such as 180.1 and -180.02.
     latitude, longitude = _number(place, "latitude", 90), _in_range(_number(place, "longitude", 360))
     if not is_near(cell, latitude, longitude):
-        raise UpstreamNonsense("the answer is about another place, far away")
+        raise InvalidResponse("the answer is about another place, far away")
     hourly, units = place.get("hourly"), place.get("hourly_units")
     if not isinstance(hourly, dict) or not isinstance(units, dict):
-        raise UpstreamNonsense("a place without hourly values")
+        raise InvalidResponse("a place without hourly values")
     if units.get("time") != "unixtime":
-        raise UpstreamNonsense("the hours are not in unixtime")
+        raise InvalidResponse("the hours are not in unixtime")
     first_label, rows = _hours(hourly.get("time"), now)
     start = _true_start(first_label, place.get("utc_offset_seconds"))
     columns = {variable.name: _column(variable, hourly, units, rows) for variable in (*HOURLY, *extras)}
@@ -126,7 +126,7 @@ def _number(place: dict[str, Any], name: str, limit: int) -> float:
     value: Any = place.get(name)
     # Compared, not converted: NaN is outside of every range, and an integer of 400 digits is no float.
     if type(value) not in (int, float) or not -limit <= value <= limit:
-        raise UpstreamNonsense(f"a place without a {name} on Earth")
+        raise InvalidResponse(f"a place without a {name} on Earth")
     return float(value)
 
 
@@ -139,7 +139,7 @@ def _elevation(value: Any) -> float | None:
     if value is None or value != value:
         return None
     if type(value) not in (int, float) or not -12_000 <= value <= 12_000:
-        raise UpstreamNonsense("an elevation that is not on Earth")
+        raise InvalidResponse("an elevation that is not on Earth")
     return float(value)
 
 
@@ -170,10 +170,10 @@ def great_circle_km(lat: float, lon: float, other_lat: float, other_lon: float) 
 def _hours(times: Any, now: float) -> tuple[int, int]:
     """The first row's time and the number of rows, if these are consecutive hours around now."""
     if not isinstance(times, list) or not MIN_ROWS <= len(times) <= MAX_ROWS:
-        raise UpstreamNonsense(f"not between {MIN_ROWS} and {MAX_ROWS} hours")
+        raise InvalidResponse(f"not between {MIN_ROWS} and {MAX_ROWS} hours")
     start, rows = times[0], len(times)
     if set(map(type, times)) != {int} or times != list(range(start, start + rows * HOUR_SECONDS, HOUR_SECONDS)):
-        raise UpstreamNonsense("the hours do not follow each other")
+        raise InvalidResponse("the hours do not follow each other")
     if not now - OLDEST_START_SECONDS <= start <= now + CLOCK_SLACK_SECONDS:
         raise UnreadableHere("the hours do not begin today, by this machine's clock")
     if times[-1] < now + COVERED_SECONDS:
@@ -184,11 +184,11 @@ def _hours(times: Any, now: float) -> tuple[int, int]:
 def _true_start(first_label: int, utc_offset_seconds: Any) -> int:
     """When the first row is, which is at a full hour of UTC; a label that is one already is true."""
     if type(utc_offset_seconds) is not int or abs(utc_offset_seconds) >= DAY_SECONDS:
-        raise UpstreamNonsense("a place without its offset from UTC")
+        raise InvalidResponse("a place without its offset from UTC")
     if first_label % HOUR_SECONDS:
         first_label += zones.label_error_seconds(utc_offset_seconds)
     if first_label % HOUR_SECONDS:
-        raise UpstreamNonsense("the hours are not full hours of UTC")
+        raise InvalidResponse("the hours are not full hours of UTC")
     return first_label
 
 
@@ -198,16 +198,16 @@ def _column(variable: Variable, hourly: dict[str, Any], units: dict[str, Any], r
     A call brings 3,360 values a place, so they are looked at by set, min, max and sum, which run in C.
     """
     if units.get(variable.name) != variable.unit:
-        raise UpstreamNonsense(f"{variable.name} is not in {variable.unit or 'its unit'}")
+        raise InvalidResponse(f"{variable.name} is not in {variable.unit or 'its unit'}")
     column = hourly.get(variable.name)
     if not isinstance(column, list) or len(column) != rows:
-        raise UpstreamNonsense(f"{variable.name} has not one value for each hour")
+        raise InvalidResponse(f"{variable.name} has not one value for each hour")
     types = set(map(type, column))
     if not types <= {int, float, type(None)}:
-        raise UpstreamNonsense(f"{variable.name} has a value that is not a number")
+        raise InvalidResponse(f"{variable.name} has a value that is not a number")
     values = [value for value in column if value is not None] if type(None) in types else column
     if values and not (min(values) >= variable.minimum and max(values) <= variable.maximum and _no_nan(values)):
-        raise UpstreamNonsense(f"{variable.name} has a value that cannot be")
+        raise InvalidResponse(f"{variable.name} has a value that cannot be")
     return column
 
 
@@ -228,4 +228,4 @@ def _check_no_gap(columns: dict[str, list[float | None]], start: int, now: float
     first, last = (int((moment - start) // HOUR_SECONDS) for moment in (now, now + COVERED_SECONDS))
     for name in NEVER_NULL:
         if None in columns[name][max(first, 0) : last + 1]:
-            raise UpstreamNonsense(f"{name} has a gap in the coming seven days")
+            raise InvalidResponse(f"{name} has a gap in the coming seven days")

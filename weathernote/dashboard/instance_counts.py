@@ -9,7 +9,8 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.samples import Sample
 
-from weathernote.telemetry import metrics, request_events
+from weathernote.telemetry import request_events
+from weathernote.telemetry.origin import ORIGINS
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ def counted() -> Counted:
     """Of all workers of this instance together."""
     request_events.count()
     samples = list(_samples())
-    origins = {origin: _total(samples, "weathernote_recent_answers", origin=origin) for origin in metrics.ORIGINS}
+    origins = {origin: _total(samples, "weathernote_recent_answers", origin=origin) for origin in ORIGINS}
     recent = sum(origins.values())
     answers = _total(samples, "weathernote_forecast_age_seconds_count")
     ages = _total(samples, "weathernote_forecast_age_seconds_sum")

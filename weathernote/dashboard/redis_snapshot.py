@@ -144,7 +144,9 @@ def _rates(
     popularity: Popularity, landmark: bytes | None, scores: Reply, cells: Sequence[Cell]
 ) -> Mapping[Cell, float]:
     of_cells = zip(cells, redis.value(scores)[1:], strict=True)
-    return {cell: popularity.rate([landmark, score]) for cell, score in of_cells if score is not None}
+    return {
+        cell: popularity.request_rate(cell).value([[landmark, score]]) for cell, score in of_cells if score is not None
+    }
 
 
 @without_redis(returns={})
@@ -158,7 +160,8 @@ def _asked(reply: Reply, popularity: Popularity, landmark: bytes | None, price: 
     elsewhere = [cell for cell, _, life in ranked if life == _ELSEWHERE]
     late = dict(zip(elsewhere, redis.ask(*map(_life, elsewhere)), strict=True))
     return {
-        cell: _standing(late.get(cell, life), popularity.rate([landmark, score]), price) for cell, score, life in ranked
+        cell: _standing(late.get(cell, life), popularity.request_rate(cell).value([[landmark, score]]), price)
+        for cell, score, life in ranked
     }
 
 
@@ -173,7 +176,7 @@ def _spending(clock: Reply, budget: Reply) -> Spending | None:
     seconds, _ = redis.value(clock)
     flat = redis.value(budget)
     held = {name.decode(): _number(value) for name, value in zip(flat[::2], flat[1::2], strict=True)}
-    budgets: dict[BudgetWindow, int] = service().fetcher.budget.quota.budgets
+    budgets: dict[BudgetWindow, int] = service().budget.quota.budgets
     return spending.read(held, budgets, float(seconds))
 
 

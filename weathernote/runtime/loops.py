@@ -19,7 +19,7 @@ def loops() -> list[Loop]:
 
     The request log's waits for whoever reads it.
     """
-    popularity, price, budget = service().popularity, service().price, service().fetcher.budget
+    popularity, price, budget = service().popularity, service().price, service().budget
     return [
         every(request_log.WRITE_SECONDS, request_log.write, at_the_end=[request_log.write]),
         every(request_events.COUNT_SECONDS, request_events.count, at_the_end=[request_events.count]),

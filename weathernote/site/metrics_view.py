@@ -22,6 +22,7 @@ from weathernote.http import networks, problems
 from weathernote.http.read_only import read_only
 from weathernote.telemetry import active_users, metrics, request_events
 from weathernote.telemetry.metrics import when_asked, when_asked_by
+from weathernote.telemetry.origin import ORIGINS
 
 MOST_POPULAR = 20
 _STARTED_AT = time()
@@ -96,7 +97,7 @@ def _total(counted: Iterable[Metric], name: str, label: str = "", wanted: Iterab
 def _rates(counted: Iterable[Metric]) -> Iterator[Metric]:
     found, fetched, none, total = (
         _total(counted, "weathernote_recent_answers", "origin", origins)
-        for origins in (["found"], ["fetched"], ["none"], metrics.ORIGINS)
+        for origins in (["found"], ["fetched"], ["none"], ORIGINS)
     )
     # Of no answers there is no rate.
     of_total = 1 / total if total else math.nan
@@ -122,7 +123,7 @@ def _started_at() -> float:
 
 
 def _open_meteo() -> Iterator[Metric]:
-    budget = service().fetcher.budget
+    budget = service().budget
     budget.synchronize()
     left = [(str(window), float(value)) for window, value in budget.remaining().items()]
     yield when_asked_by("weathernote_open_meteo_budget_remaining", "window", left)

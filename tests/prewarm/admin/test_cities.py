@@ -61,7 +61,7 @@ def editor(api, monkeypatch) -> Client:
 
 def fetch(cell: Cell, *, hours_ago: float = 0) -> None:
     """Has the cell's forecast held, as if it had come so long ago."""
-    series = service().fetcher.want(cell).result(60)
+    series = service().workers.submit({cell: "cold"})[cell].future.result(60)
     service().store.hold({cell: replace(series, fetched_at=int(series.fetched_at - hours_ago * 3600))})
 
 

@@ -198,7 +198,7 @@ def test_with_the_budget_spent_and_no_city_cold_the_reason_is_named_and_the_run_
 def test_a_budget_that_others_spend_in_mid_run_is_named_too(five, settings, forget, monkeypatch):
     settings.UPSTREAM_DAY_BUDGET = 5
     forget()
-    monkeypatch.setattr("prewarm.runs.work.Work.work_out_anew", lambda *_: service().fetcher.budget.charge(5, "cold"))
+    monkeypatch.setattr("prewarm.runs.work.Work.work_out_anew", lambda *_: service().budget.charge(5, "cold"))
     summary, code = prewarm("--force")
     assert (summary["refreshed"], summary["message"], code) == (0, "budget: day", 2)
 
@@ -463,7 +463,7 @@ def test_a_slot_that_another_holds_is_waited_for(five, simulator, valkey, monkey
 
 
 def test_cold_cells_that_requests_wait_for_go_along_in_the_call(five, simulator, valkey):
-    service().fetcher.conversation.want([ASKED_FOR_CELL], 30, [])
+    service().queue.enqueue(0, [ASKED_FOR_CELL], 30)
     assert prewarm()[0]["refreshed"] == 5
     assert simulator.state()["cells_per_call"] == [6]
     assert valkey.exists("upstream:lat:60.1:lon:24.9") and not valkey.exists("wanted:{open-meteo}:0")

@@ -55,7 +55,7 @@ def test_who_asks_for_what_is_known_is_not_charged(charged, valkey):
 
 
 def test_who_joins_a_cell_that_is_wanted_already_is_not_charged(charged, valkey, monkeypatch):
-    monkeypatch.setattr(service().fetcher, "known_of", lambda cell: (0, True))
+    monkeypatch.setattr(service().workers, "wants", lambda cell: True)
     assert charged.get(cold(1)).status_code == 200
     assert not valkey.keys("cold:*")
 
@@ -139,8 +139,8 @@ def test_what_twenty_refused_places_gave_for_nothing_comes_back_at_once(
 ):
     settings.COLD_CELLS_PER_CLIENT_PER_HOUR, settings.UPSTREAM_HOUR_BUDGET = per_client, hour
     forget()
-    allowance = service().waiting.allowance
-    service().fetcher.budget.synchronize()
+    allowance = service().admission.allowance
+    service().budget.synchronize()
     trips.clear()
     outcomes = allowance.charge("phone", "street", 20)
     charges = [outcome for outcome in outcomes if isinstance(outcome, Charge)]
@@ -152,7 +152,7 @@ def test_what_twenty_refused_places_gave_for_nothing_comes_back_at_once(
 
 
 def test_no_more_comes_back_than_was_taken(charged, valkey):
-    allowance = service().waiting.allowance
+    allowance = service().admission.allowance
     charges = [one for one in allowance.charge("phone", "street") if isinstance(one, Charge)]
     allowance.give_back(charges * 5)
     assert valkey.get("cold:client:phone") == valkey.hget("cold:address:street", "spent:3600") == "0"
@@ -206,11 +206,11 @@ def test_of_several_places_in_an_empty_window_none_is_charged_or_asked_for(
 
 @pytest.mark.parametrize("path", [cold(1), "/api/v1/weather?lat=0.1,0.2&lon=7,7"])
 def test_who_stops_waiting_pays_for_what_comes_afterwards(charged, simulator, valkey, path):
-    service().waiting.wait_seconds = 0.1
+    service().admission.wait_seconds = 0.1
     simulator.settings(base_ms=800)
     assert charged.get(path, headers={"x-client-id": "phone"}).status_code == 503
     eventually(lambda: valkey.exists("upstream:lat:0.1:lon:7.0"))
-    eventually(lambda: not service().fetcher._wanted)
+    eventually(lambda: service().workers.is_idle)
     assert valkey.get(CLIENT) == str(path.count(",") // 2 + 1)
 
 
@@ -218,7 +218,7 @@ def test_who_stops_waiting_pays_for_what_comes_afterwards(charged, simulator, va
 def busy(charged, valkey):
     """Another process that has died has the slot for calls, and nobody waits long."""
     valkey.set("slot:{open-meteo}:0", "another", px=3000)
-    service().fetcher.wait_seconds = service().waiting.wait_seconds = 0.2
+    service().workers.wait_seconds = service().admission.wait_seconds = 0.2
     return charged
 
 
@@ -232,12 +232,12 @@ def test_who_stops_waiting_gets_back_what_nobody_asked_for(busy, simulator, valk
 def test_who_stops_waiting_pays_for_what_is_asked_for_later(busy, simulator, valkey):
     assert ask(busy, 1).status_code == 503
     valkey.delete("slot:{open-meteo}:0")
-    eventually(lambda: not service().fetcher._wanted)
+    eventually(lambda: service().workers.is_idle)
     assert valkey.get(CLIENT) == "1" and simulator.state()["cells"] == 1
 
 
 def test_who_stops_waiting_gets_back_what_nothing_comes_of(charged, simulator, valkey):
-    service().waiting.wait_seconds = 0.1
+    service().admission.wait_seconds = 0.1
     simulator.fault("hang", seconds=0.8)
     assert ask(charged, 1).status_code == 503
     assert valkey.get(CLIENT) == "1"
@@ -264,7 +264,7 @@ def test_a_place_that_is_refused_costs_its_charge_once(charged, simulator, valke
 
 
 def test_nonsense_that_another_process_was_told_meanwhile_is_paid_for(busy, valkey):
-    service().fetcher.wait_seconds = service().waiting.wait_seconds = 5
+    service().workers.wait_seconds = service().admission.wait_seconds = 5
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(ask, busy, 1)
         eventually(lambda: valkey.exists("wanted:{open-meteo}:0"))
@@ -304,7 +304,7 @@ def test_what_was_taken_of_an_hour_is_not_given_back_to_the_next(api, valkey):
 
 
 def test_what_redis_did_not_count_is_not_given_back(api, settings, forget, valkey):
-    allowance = service().waiting.allowance
+    allowance = service().admission.allowance
     allowance.charge("phone", "street")
     located = settings.CACHES["default"]["LOCATION"]
     settings.CACHES["default"]["LOCATION"] = ["redis://127.0.0.1:1/0"]
@@ -323,7 +323,7 @@ def test_whatever_one_address_does_it_has_paid_for_the_weight_that_was_spent(
     """Fault 37: ever new client ids, an upstream that is slow and partly nonsense, waiters that give up."""
     settings.UPSTREAM_MINUTE_BUDGET = 40
     forget()
-    service().waiting.wait_seconds = 0.2
+    service().admission.wait_seconds = 0.2
     simulator.settings(base_ms=150)
     simulator.fault("nulls", place="1.3,7.0")
 
@@ -333,7 +333,7 @@ def test_whatever_one_address_does_it_has_paid_for_the_weight_that_was_spent(
 
     with ThreadPoolExecutor(20) as pool:
         statuses = list(pool.map(ask_once, range(120)))
-    eventually(lambda: not service().fetcher._wanted)
+    eventually(lambda: service().workers.is_idle)
     [address] = valkey.keys("cold:address:*")
     weight = simulator.state()["weight"]
     assert set(statuses) <= {200, 429, 503} and 0 < weight <= 40

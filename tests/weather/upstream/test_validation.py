@@ -12,7 +12,7 @@ from weather.core.cells import Cell
 from weather.core.forecast import Series
 from weather.core.packing import pack, unpack
 from weather.core.variables import EXTRA, HOURLY, HOURS, Variable
-from weather.upstream.errors import UpstreamNonsense
+from weather.upstream.errors import InvalidResponse
 from weather.upstream.validation import great_circle_km, read_place
 
 pytestmark = pytest.mark.pure
@@ -23,7 +23,7 @@ DAY = 86_400
 def is_taken(document: Any, cell: Cell = CELL, now: float = NOW, extras: tuple[Variable, ...] = ()) -> bool:
     try:
         return isinstance(read_place(document, cell, now, "open-meteo", extras), Series)
-    except UpstreamNonsense:
+    except InvalidResponse:
         return False
 
 

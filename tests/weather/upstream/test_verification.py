@@ -367,7 +367,7 @@ def test_the_command_tells_what_was_found_and_spent(
 def test_the_command_asks_nothing_that_would_pass_the_budget(
     command: Callable[[], tuple[int, list[str]]], simulator: OpenMeteoSimulator
 ) -> None:
-    service().fetcher.budget.close("hour")
+    service().budget.close("hour")
     with pytest.raises(CommandError, match="must not be asked"):
         command()
     assert simulator.state()["calls"] == 0

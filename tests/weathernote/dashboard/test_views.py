@@ -44,7 +44,7 @@ def cell_of(name: str) -> Cell:
 
 def fetch(valkey, cell: Cell, *, hours_ago: float = 0) -> None:
     """Has the cell's forecast held, as if it had come so long ago."""
-    service().fetcher.want(cell).result(60)
+    service().workers.submit({cell: "cold"})[cell].future.result(60)
     valkey.expire(f"upstream:{cell.key}", int(service().store.hold_seconds - hours_ago * 3600))
 
 
@@ -226,11 +226,11 @@ def spent(total: int, refreshed: int, *, budget: int = 10_000, now: float = NOON
 
 
 def test_what_the_budget_counts_is_what_is_shown(editor, valkey):
-    service().fetcher.budget.charge(7, "cold")
-    service().fetcher.budget.charge(5, "refresh")
+    service().budget.charge(7, "cold")
+    service().budget.charge(5, "refresh")
     shown = editor.get(DASHBOARD).context
     assert (shown["spent"], shown["refreshed"], shown["on_new_places"]) == ("12", "5", "7")
-    assert shown["left"]["day"] == f"{service().fetcher.budget.remaining()['day']:,}"
+    assert shown["left"]["day"] == f"{service().budget.remaining()['day']:,}"
 
 
 def test_the_line_is_the_one_that_refreshes_keep_to():
@@ -253,10 +253,10 @@ def test_the_bars_stand_on_each_other_and_never_leave_the_drawing():
 
 
 def test_a_pause_and_a_failure_of_open_meteo_are_told(editor, valkey):
-    service().fetcher.budget.close("minute")
+    service().budget.close("minute")
     assert figure(editor.get(DASHBOARD), "Open-Meteo").value == "paused"
     for _ in range(3):
-        service().fetcher.budget.failed()
+        service().budget.failed()
     page = editor.get(DASHBOARD)
     assert figure(page, "Open-Meteo").value == "failing" and "Open-Meteo fails: 3 calls" in page.content.decode()
 

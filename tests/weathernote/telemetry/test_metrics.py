@@ -142,7 +142,7 @@ def test_a_refresh_tells_how_far_the_old_one_had_drifted(api: Client, scraped: C
     held = store.held_of([cell])[cell]
     before = scraped()
     store.hold({cell: replace(held, fetched_at=held.fetched_at - 7200)})
-    service().fetcher.refresh(cell).result(60)
+    service().workers.submit({cell: "refresh"})[cell].future.result(60)
     after = scraped()
     drifts = "weathernote_forecast_drift_count"
     assert moved(before, after, drifts, age="3h") == 3

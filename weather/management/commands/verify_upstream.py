@@ -25,7 +25,7 @@ class Command(BaseCommand):
             timeout_seconds=settings.UPSTREAM_TIMEOUT_SECONDS,
             extras=variables.extras(settings.EXTRA_VARIABLES)[:MOST_EXTRAS],
         )
-        refused = service().fetcher.budget.charge(MOST_WEIGHT, "cold")
+        refused = service().budget.charge(MOST_WEIGHT, "cold")
         if isinstance(refused, Denied):
             raise CommandError(f"Open-Meteo must not be asked for {refused.retry_after_seconds} s ({refused.reason}).")
         purse = Purse()

@@ -3,7 +3,7 @@
     python -m tests.benchmarks.path_of_a_request [--functions]
 
 In this process, before a real Redis and a simulated Open-Meteo in a process of its own. Lambdas, comprehensions and
-what dataclasses generate are not counted. The rooms of a request's decisions (weather.api, fetching and budget) are
+what dataclasses generate are not counted. The rooms of a request's decisions (weather.api and weather.fetching) are
 shown by themselves: the others are the ground below them, and pure functions that they call.
 """
 
@@ -24,7 +24,7 @@ from tests.benchmarks import records
 from tests.support.servers import Process, Valkey, eventually, free_port, listeners
 
 PACKAGES = frozenset({"weathernote", "weather", "ratelimit", "prewarm"})
-DECIDING = ("weather.api", "weather.fetching", "weather.budget")
+DECIDING = ("weather.api", "weather.fetching")
 #: Loops that run whether or not a request comes.
 BACKGROUND_THREADS = frozenset({"popularity"})
 _QUIET_SECONDS = 0.5
@@ -136,7 +136,7 @@ def main() -> None:
         )
     if options.functions:
         for name, passed in measured.items():
-            print(f"\n{name}")
+            print(f"\n{name}, in {', '.join(sorted(passed.threads))}")
             for module in sorted(passed.modules):
                 print(f"  {module}: {', '.join(sorted(name for at, name in passed.functions if at == module))}")
 

@@ -49,7 +49,7 @@ def kept(cells: Sequence[Cell], *, life_seconds: int = LIFE_SECONDS) -> Iterator
     from weather.core.datasets import WEATHER
     from weather.fetching.store import Store
 
-    now, store, cache = time.time(), Store(WEATHER, hold_seconds=172_800), AnswerCache()
+    now, store, cache = time.time(), Store(WEATHER, hold_seconds=172_800), AnswerCache(WEATHER)
     for begin in range(0, len(cells), _AT_ONCE):
         fetched = _fetched(tuple(cells[begin : begin + _AT_ONCE]), int(now // 3600))
         store.hold(fetched)

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from weather.core import answers
 from weather.core.answers import Answer, Question
+from weather.core.datasets import Dataset
 from weather.core.decision import LONGEST_WITHOUT_REDIS_SECONDS
-from weather.core.variables import Variable
 from weathernote import redis
 from weathernote.redis import Command, Lookup
 from weathernote.redis.memory import Memory
@@ -26,11 +26,11 @@ class Found(NamedTuple):
 
 
 class AnswerCache:
-    """Finished answers by question. `extras` are the variables beside the ten that answers have."""
+    """Finished answers about one dataset by question."""
 
-    def __init__(self, now: Callable[[], float] = time, *, extras: tuple[Variable, ...] = ()) -> None:
+    def __init__(self, dataset: Dataset, now: Callable[[], float] = time) -> None:
+        self.dataset = dataset
         self.now = now
-        self.extras = extras
         self._remembered: Memory[Answer] = Memory(most_entries=10_000, most_bytes=MEMORY_BYTES)
 
     def answer(self, question: Question) -> Lookup[Found]:
@@ -79,7 +79,7 @@ class AnswerCache:
         known = self._remembered.same(key, text)
         if known is not None and now < min(known.expires_at, known.midnight or known.expires_at):
             return Found(known, is_redis_up=True)
-        answer = answers.read(question, text, now, self.extras)
+        answer = answers.read(question, text, now, self.dataset.extras)
         if answer is not None:
             self._remembered.put(key, text, answer)
         elif answers.read(question, text, now) is None:

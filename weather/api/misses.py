@@ -46,14 +46,11 @@ class _Miss:
     """A question whose answer is not in the cache, and what is done for it."""
 
     question: Question
+    cell: Cell
     is_redis_up: bool
     state: CellState
     decision: Decision
     expired: Answer | None
-
-    @property
-    def cell(self) -> Cell:
-        return self.question.cell
 
     @property
     def refresh_spender(self) -> Spender:
@@ -107,7 +104,7 @@ class Misses:
             is_redis_up=found.is_redis_up,
             remembers_expired=expired is not None,
         )
-        return _Miss(question, found.is_redis_up, state, decision, expired)
+        return _Miss(question, question.cell, found.is_redis_up, state, decision, expired)
 
     def _fetched(self, misses: list[_Miss], requester: Requester) -> dict[Cell, Series | Problem]:
         """What comes of the cells that are waited for; refreshes that nobody waits for are queued."""

@@ -57,7 +57,9 @@ class ColdAdmission:
         value is the Problem that says so. Of `refreshes`, each paid by its spender, a record is held: a cell is left
         out where nothing comes of it.
         """
-        got = self._rejected(cold)
+        got: dict[Cell, Series | Problem] = {
+            cell: _no_weather(state.rejected_seconds) for cell, state in cold.items() if state.rejected_seconds > 0
+        }
         admitted = [cell for cell in cold if cell not in got]
         if self.budget.pause_seconds() > 0:
             return got | {cell: self._paused() for cell in admitted}
@@ -78,10 +80,6 @@ class ColdAdmission:
         return got | exceeded | {cell: one for cell, one in outcomes.items() if cell in cold or isinstance(one, Series)}
 
     # ── who may wait ──────────────────────────────────────────────────────────────────────────────
-
-    def _rejected(self, cold: Mapping[Cell, CellState]) -> dict[Cell, Series | Problem]:
-        seconds = {cell: state.rejected_seconds for cell, state in cold.items()}
-        return {cell: _no_weather(left) for cell, left in seconds.items() if left > 0}
 
     def _charge(
         self, cells: Collection[Cell], requester: Requester

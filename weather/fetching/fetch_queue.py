@@ -20,6 +20,9 @@ from weathernote.redis import Command, Lookup
 #: A refresh that nobody came to within this time leaves the queue; the next request for its cell queues it again.
 REFRESH_WANTED_SECONDS = 60
 
+# Of one hash tag, for a script touches both.
+_LEASE_KEY, _QUEUE_KEY = "slot:{{open-meteo}}:{}", "wanted:{{open-meteo}}:{}"
+
 # A queue is a sorted set of cells and of the time until which each is wanted, by Redis' own clock. Refreshes stand
 # behind all cold cells, for their scores lie a long way later. A cold cell's time replaces what stood there; a
 # refresh never pushes a cold cell back.
@@ -106,7 +109,7 @@ class FetchQueue:
         """
         token = secrets.token_hex(8)
         taking = Lookup(
-            _LEASE((_lease_key(slot), _queue_key(slot)), token, self.lease_milliseconds, self.batch),
+            _LEASE((_LEASE_KEY.format(slot), _QUEUE_KEY.format(slot)), token, self.lease_milliseconds, self.batch),
             read=partial(self._read_lease, slot, token),
             without=lambda: Lease(slot, "", [], []),
         )
@@ -115,7 +118,7 @@ class FetchQueue:
 
     def renew(self, lease: Lease) -> bool:
         """Keeps the lease for another call; False if it has expired and may be another process' by now."""
-        renewing = _RENEW(_lease_key(lease.slot), lease.token, self.lease_milliseconds)
+        renewing = _RENEW(_LEASE_KEY.format(lease.slot), lease.token, self.lease_milliseconds)
         return redis.fetch_one(Lookup(renewing, read=bool, without=lambda: True))
 
     def release(self, lease: Lease, done: Iterable[Cell] = ()) -> None:
@@ -125,12 +128,12 @@ class FetchQueue:
     def releasing(self, lease: Lease, done: Iterable[Cell]) -> Lookup[None]:
         """What `release` sends to Redis, for whoever shares a round trip with it."""
         keys = [cell.key for cell in done]
-        removing: list[Command] = [("ZREM", _queue_key(lease.slot), *keys)] if keys else []
-        return Lookup(*removing, _RELEASE(_lease_key(lease.slot), lease.token), read=_nothing, without=_nothing)
+        removing: list[Command] = [("ZREM", _QUEUE_KEY.format(lease.slot), *keys)] if keys else []
+        return Lookup(*removing, _RELEASE(_LEASE_KEY.format(lease.slot), lease.token), read=_nothing, without=_nothing)
 
     def is_queued(self, cell: Cell) -> Lookup[bool]:
         """Whether any process wants the cell; False without Redis."""
-        asking = ("ZSCORE", _queue_key(self.slot_of(cell)), cell.key)
+        asking = ("ZSCORE", _QUEUE_KEY.format(self.slot_of(cell)), cell.key)
         return Lookup(asking, read=lambda score: score is not None, without=lambda: False)
 
     def queued_of(self, cells: Iterable[Cell]) -> set[Cell]:
@@ -145,7 +148,7 @@ class FetchQueue:
         if not (cold or refresh):
             return Lookup(read=_nothing)
         keys = [cell.key for cell in (*cold, *refresh)]
-        enqueue = _ENQUEUE(_queue_key(slot), math.ceil(wait_seconds), REFRESH_WANTED_SECONDS, len(cold), *keys)
+        enqueue = _ENQUEUE(_QUEUE_KEY.format(slot), math.ceil(wait_seconds), REFRESH_WANTED_SECONDS, len(cold), *keys)
         return Lookup(enqueue, read=_nothing, without=_nothing)
 
     def _read_lease(self, slot: int, token: str, batches: list[list[bytes]] | None) -> Lease | None:
@@ -157,14 +160,6 @@ class FetchQueue:
 
 def _nothing(*replies: object) -> None:
     return None
-
-
-def _lease_key(slot: int) -> str:
-    return f"slot:{{open-meteo}}:{slot}"
-
-
-def _queue_key(slot: int) -> str:
-    return f"wanted:{{open-meteo}}:{slot}"
 
 
 def _cell(member: bytes) -> Cell | None:

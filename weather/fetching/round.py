@@ -58,14 +58,10 @@ class Round:
         self.store = store
         self.payments = payments
         self.budget = payments.budget
+        self.weight_of_a_cell = payments.weight_of_a_cell
         self.queue = queue
         self.fresh_seconds = fresh_seconds
         self.now = now
-
-    @property
-    def weight_of_a_cell(self) -> float:
-        """What a cell weighs in Open-Meteo's quota."""
-        return self.payments.weight_of_a_cell
 
     def run(self, lease: Lease, *, fresh_seconds: int | None = None) -> RoundResult:
         """Deals with the cells of a lease, in one call if all goes well, holds what comes and releases the lease.
@@ -76,13 +72,14 @@ class Round:
         fetched: dict[Cell, Series] = {}
         rejected: list[Cell] = []
         try:
-            held = self._read(lease.cells)
-            result.outcomes = self._known(held, self.fresh_seconds if fresh_seconds is None else fresh_seconds)
+            result.outcomes, held = self._known(
+                lease.cells, self.fresh_seconds if fresh_seconds is None else fresh_seconds
+            )
             if paid := self._paid(lease, result):
                 self._ask(lease, paid, result)
                 fetched = {cell: got for cell in paid if isinstance(got := result.outcomes.get(cell), Series)}
                 rejected = self._rejected({cell: result.outcomes[cell] for cell in paid if cell in result.outcomes})
-                self._note_drift({cell: held[cell][0] for cell in fetched}, fetched)
+                self._note_drift(held, fetched)
         finally:
             # Released behind the records: whoever still waits for one of these cells finds it.
             self.store.hold(fetched, rejected, also=self.queue.releasing(lease, result.outcomes))
@@ -90,30 +87,26 @@ class Round:
 
     def known(self, cells: Collection[Cell]) -> Outcomes:
         """What was fetched lately or is known to have no weather, of `cells`, without asking Open-Meteo."""
-        return self._known(self._read(cells), self.fresh_seconds)
+        return self._known(cells, self.fresh_seconds)[0]
 
-    # ── known ─────────────────────────────────────────────────────────────────────────────────────
-
-    def _read(self, cells: Collection[Cell]) -> dict[Cell, tuple[Series | None, int]]:
-        """Cell → its held record, however old, and for how many seconds it stays rejected."""
-        read: dict[Cell, tuple[Series | None, int]] = {}
-        wanted = list(cells)
+    def _known(self, cells: Collection[Cell], fresh_seconds: int) -> tuple[Outcomes, dict[Cell, Series]]:
+        """The outcomes that need no call, and the held record of each cell that has one, however old."""
+        known: Outcomes = {}
+        held: dict[Cell, Series] = {}
+        wanted, fresh_since = list(cells), self.now() - fresh_seconds
         for begin in range(0, len(wanted), RECORDS_AT_ONCE):
             some = wanted[begin : begin + RECORDS_AT_ONCE]
-            held = Several(map(self.store.held, some))
-            series, seconds = redis.fetch(held, Several(map(self.store.rejected_seconds, some)))
-            read |= zip(some, zip(series, seconds, strict=True), strict=True)
-        return read
-
-    def _known(self, read: Mapping[Cell, tuple[Series | None, int]], fresh_seconds: int) -> Outcomes:
-        fresh_since = self.now() - fresh_seconds
-        known: Outcomes = {}
-        for cell, (series, rejected_seconds) in read.items():
-            if series is not None and series.fetched_at > fresh_since:
-                known[cell] = series
-            elif rejected_seconds > 0:
-                known[cell] = NoWeatherHere("it had no weather for the place a while ago")
-        return known
+            records, rejected = redis.fetch(
+                Several(map(self.store.held, some)), Several(map(self.store.rejected_seconds, some))
+            )
+            for cell, series, rejected_seconds in zip(some, records, rejected, strict=True):
+                if series is not None:
+                    held[cell] = series
+                if series is not None and series.fetched_at > fresh_since:
+                    known[cell] = series
+                elif rejected_seconds > 0:
+                    known[cell] = NoWeatherHere("it had no weather for the place a while ago")
+        return known, held
 
     # ── pay and ask ───────────────────────────────────────────────────────────────────────────────
 
@@ -182,7 +175,11 @@ class Round:
         finally:
             result.calls += attempts
             result.cells += attempts * len(cells)
-            _count_calls(attempts, len(cells) * self.weight_of_a_cell, outcome)
+            if attempts:
+                # By what Open-Meteo counts, and not by what was paid.
+                metrics.OPEN_METEO_WEIGHT.inc(attempts * len(cells) * self.weight_of_a_cell)
+                metrics.OPEN_METEO_CALLS.labels("retried").inc(attempts - 1)
+                metrics.OPEN_METEO_CALLS.labels(outcome).inc()
 
     # ── hold ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -190,22 +187,15 @@ class Round:
         """The cells that Open-Meteo has no weather for; those that another machine may well read are noted here."""
         without = {cell: got for cell, got in outcomes.items() if isinstance(got, NoWeatherHere)}
         unreadable = [cell for cell, why in without.items() if isinstance(why, UnreadableHere)]
-        self.store.reject_here(unreadable)
+        if unreadable:
+            self.store.reject_here(unreadable)
         for why in dict.fromkeys(map(str, without.values())):
             log.warning("Open-Meteo has no weather for a place: %s", why)
         return [cell for cell in without if cell not in unreadable]
 
-    def _note_drift(self, held: Mapping[Cell, Series | None], fetched: Mapping[Cell, Series]) -> None:
+    def _note_drift(self, held: Mapping[Cell, Series], fetched: Mapping[Cell, Series]) -> None:
         now = self.now()
-        for cell, new in fetched.items():
-            if (old := held[cell]) is not None:
-                age = drift.age_of(old, now)
-                for variable, difference in drift.drift(old, new, now).items():
-                    metrics.FORECAST_DRIFT.labels(variable, age).observe(difference)
-
-
-def _count_calls(attempts: int, weight_of_one: float, outcome: str) -> None:
-    """Counts the attempts of a call, all but the last as retried, by what Open-Meteo counts and not what was paid."""
-    for at in range(1, attempts + 1):
-        metrics.OPEN_METEO_WEIGHT.inc(weight_of_one)
-        metrics.OPEN_METEO_CALLS.labels(outcome if at == attempts else "retried").inc()
+        for cell in held.keys() & fetched.keys():
+            age = drift.age_of(held[cell], now)
+            for variable, difference in drift.drift(held[cell], fetched[cell], now).items():
+                metrics.FORECAST_DRIFT.labels(variable, age).observe(difference)

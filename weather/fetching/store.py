@@ -104,18 +104,20 @@ class Store:
 
         `also` is looked up in the same round trip, behind them.
         """
-        holding, rejecting = self._holding(fetched), self._rejecting(rejected)
-        is_held, _, _ = redis.fetch(holding, rejecting, also)
-        return is_held
-
-    def _holding(self, fetched: Mapping[Cell, Series]) -> Lookup[bool]:
-        commands = []
+        holding = []
         for cell, series in fetched.items():
             record = pack(series, self.dataset)
             self._remembered.put(cell.key, record, record)
-            commands.append(_HOLD(self.dataset.record_key_of(cell), self.version, record, self.hold_seconds))
+            holding.append(_HOLD(self.dataset.record_key_of(cell), self.version, record, self.hold_seconds))
             give_way()
-        return Lookup(*commands, read=lambda *_: True, without=_count_lost_write)
+        keys = [cell.key for cell in rejected]
+        rejecting = [_REJECT(REJECTED_KEY, REJECTED_SECONDS, *keys)] if keys else []
+        is_held, _, _ = redis.fetch(
+            Lookup(*holding, read=lambda *_: True, without=_count_lost_write),
+            Lookup(*rejecting, read=lambda *_: None, without=lambda: None),
+            also,
+        )
+        return is_held
 
     def _read(self, cell: Cell, packed: bytes | None) -> Series | None:
         if packed is None:
@@ -150,19 +152,13 @@ class Store:
 
     def reject(self, cells: Collection[Cell]) -> None:
         """Remembers for ten minutes that Open-Meteo has no weather for these, so that they cost nothing meanwhile."""
-        redis.fetch_one(self._rejecting(cells))
+        self.hold({}, cells)
 
     def reject_here(self, cells: Collection[Cell]) -> None:
         """Remembers for ten minutes, in this process alone, the cells whose answers it cannot read and others may."""
         now = self.now()
         self._unreadable = {cell: until for cell, until in self._unreadable.items() if until > now}
         self._unreadable |= dict.fromkeys(cells, now + REJECTED_SECONDS)
-
-    def _rejecting(self, cells: Collection[Cell]) -> Lookup[None]:
-        if not cells:
-            return _NOTHING
-        command = _REJECT(REJECTED_KEY, REJECTED_SECONDS, *(cell.key for cell in cells))
-        return Lookup(command, read=lambda _: None, without=lambda: None)
 
     def _seconds_left(self, cell: Cell, until: bytes | None = None) -> int:
         """`until` is what Redis said; what this process cannot read it knows itself."""

@@ -84,9 +84,7 @@ class Worker:
     def submit(self, cells: Mapping[Cell, Spender], wait_seconds: float, *, has_waiters: bool) -> dict[Cell, Submitted]:
         """What `Workers.submit` does, for cells of this slot."""
         with self._changed:
-            submitted = {cell: self._join(cell, spender, wait_seconds) for cell, spender in cells.items()}
-            for cell in cells:
-                self._pending[cell].has_waiters |= has_waiters
+            submitted = {cell: self._join(cell, one, wait_seconds, has_waiters) for cell, one in cells.items()}
             late = self._not_queued(cells) if self._is_stepping else []
             self._start_once()
             self._changed.notify()
@@ -104,13 +102,14 @@ class Worker:
 
     # ── in the thread that submits ────────────────────────────────────────────────────────────────
 
-    def _join(self, cell: Cell, spender: Spender, wait_seconds: float) -> Submitted:
+    def _join(self, cell: Cell, spender: Spender, wait_seconds: float, has_waiters: bool) -> Submitted:
         deadline = monotonic() + (wait_seconds if spender == "cold" else REFRESH_WANTED_SECONDS)
         is_first = cell not in self._pending
         pending = self._pending.setdefault(cell, PendingFetch(spender, deadline))
+        pending.has_waiters |= has_waiters
         if spender == "cold":
             if pending.spender == "refresh":
-                pending.queued_at = None  # it goes before other refreshes now
+                pending.queued_at = None  # whoever waits takes it out of the refreshes
             pending.spender, pending.deadline = spender, deadline
         return Submitted(pending.future, is_first)
 
@@ -177,7 +176,7 @@ class Worker:
         due = {cell: one for cell, one in wanted.items() if one.should_queue(now)}
         cold = {cell: one.deadline - now for cell, one in due.items() if one.spender == "cold"}
         refresh = [cell for cell in due if cell not in cold]
-        lease = self.queue.lease(self.slot, cold, max(0.0, *cold.values(), 0.0), refresh)
+        lease = self.queue.lease(self.slot, cold, max(cold.values(), default=0.0), refresh)
         for one in due.values():
             one.queued_at = now
         if lease and not lease.token and not lease.cells:

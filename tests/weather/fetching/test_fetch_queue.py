@@ -1,5 +1,6 @@
 """Slots and the queue, in a real Redis."""
 
+import threading
 import time
 from dataclasses import replace
 
@@ -154,9 +155,8 @@ def two_processes(upstream, slots=1):
     def workers():
         budget = Budget(minute=600, hour=5000, day=10_000, fleet_processes=2)
         queue = FetchQueue(slots, batch=100, call_seconds=5)
-        return Workers(
-            Round(upstream, Store(WEATHER, 172_800), Payments(budget), queue, fresh_seconds=600), wait_seconds=5
-        )
+        store = Store(WEATHER, 172_800)
+        return Workers(Round(upstream, store, Payments(budget), queue, fresh_seconds=600), wait_seconds=5)
 
     return workers(), workers()
 
@@ -198,6 +198,7 @@ def test_a_refresh_whose_queue_redis_forgot_is_dropped_and_nobody_spins(api, val
     before = commands(valkey)
     eventually(lambda: second.is_idle)
     assert commands(valkey) - before < 500
+    eventually(lambda: first.is_idle)  # what it holds is not to lie in the next test's way
 
 
 def test_with_several_slots_a_cell_is_still_asked_for_once(api, valkey):
@@ -212,11 +213,20 @@ def test_with_several_slots_a_cell_is_still_asked_for_once(api, valkey):
     assert upstream.asked.count(cold) == 1
 
 
+class Meeting(Upstream):
+    """Answers a call when another one has come."""
+
+    def __init__(self):
+        super().__init__(seconds=0)
+        self.both = threading.Barrier(2, timeout=60)
+
+    def fetch(self, cells, before_attempt):
+        self.both.wait()
+        return super().fetch(cells, before_attempt)
+
+
 def test_the_cells_of_several_slots_are_asked_for_side_by_side(api, valkey):
-    upstream = Upstream(seconds=0.5)
-    first, _ = two_processes(upstream, slots=2)
-    in_slot = [next(cell for cell in CELLS if first.queue.slot_of(cell) == slot) for slot in (0, 1)]
-    began = time.monotonic()
-    submitted = first.submit(dict.fromkeys(in_slot, "cold"))
+    workers, _ = two_processes(Meeting(), slots=2)
+    in_slot = [next(cell for cell in CELLS if workers.queue.slot_of(cell) == slot) for slot in (0, 1)]
+    submitted = workers.submit(dict.fromkeys(in_slot, "cold"))
     assert all(one.future.result(60) for one in submitted.values())
-    assert len(upstream.asked) == 2 and time.monotonic() - began < 0.95

@@ -80,7 +80,7 @@ return {1, math.floor((now + window - full_at) / each + 0.001), math.ceil(full_a
 
 
 class ClientThrottle(PipelinedThrottle):
-    """What both throttles share: who is counted, under which name, and the headers that tell of it."""
+    """What both throttles share: which client is counted, under which key, and the headers about its limit."""
 
     script: ClassVar[redis.Script]
     script_of_several: ClassVar[redis.Script]

@@ -97,7 +97,6 @@ class CitiesCache:
         return CachedListing(self._seen.listing, int(self.now()) + STALE_LIFE_SECONDS, "stale", is_stored=False)
 
     def _from_memory(self) -> CachedListing | None:
-        """The list that this process last saw, for as long as Redis would have kept it; for use without Redis."""
         if self._seen is None or self._seen.expires_at <= self.now():
             return None
         metrics.ANSWERED_FROM_MEMORY.inc()

@@ -67,7 +67,7 @@ class CitiesViewSet(ApiViewSet[CachedListing | None]):
     """The list of active cities."""
 
     def look_up(self, request: Request) -> list[Lookup[CachedListing | None]]:
-        """What the view wants from Redis, in the round trip that the throttle and this view share."""
+        """The lookup for the round trip that the throttle and this view share."""
         self.search = search_in(request.query_params)
         return [cities_cache().lookup()]
 

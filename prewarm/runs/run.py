@@ -147,7 +147,7 @@ def _both_steps(work: Work, options: Options, cities: list[City], suspects: froz
         # The row took its time where the database hangs.
         if work.check_stop():
             return
-        work.service.budget.look()
+        work.service.budget.synchronize()
         with_retries(schedule.begin)
         planned = _planned(options, cities, suspects)
         work.tally.skipped += planned.past_limit

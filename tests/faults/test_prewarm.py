@@ -13,6 +13,7 @@ from prewarm.runs.lock import KEY
 from prewarm.runs.models import PrewarmRun
 from prewarm.runs.run import Options, run
 from tests.conftest import LIFTED
+from tests.support.clocks import ClockOf
 from tests.support.prewarm_command import Host, ended, migrated, summary
 from tests.support.servers import Valkey, eventually
 from weather.api.service import service
@@ -178,7 +179,7 @@ def test_prewarm_of_a_day_never_passes_the_days_budget(api, db, simulator, setti
     spent = []
     with time_machine.travel(midnight, tick=False) as clock:
         simulator.settings(clock_offset_seconds=datetime.now(UTC).timestamp() - simulator.now())
-        service().budget.redis_now = time.time  # Redis' own clock was not moved
+        service().budget.clock = ClockOf(time.time)  # Redis' own clock was not moved
         for number in range(144):
             clock.move_to(midnight + timedelta(seconds=number * plan.PERIOD_SECONDS + 5))
             outcome = run(Options(pause_seconds=0, force=number == 140))

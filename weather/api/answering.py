@@ -43,7 +43,7 @@ class Service:
 
     def answer(self, question: Question, found: Found, requester: Requester) -> Served:
         """The answer to a question, given what `lookup` found. Raises Problem if there is none."""
-        self.popularity.saw(question.cell)
+        self.popularity.record(question.cell)
         if found.answer is not None:
             return _hit(found.answer, found)
         outcome = self.misses.outcomes({question: found}, requester)[question]
@@ -54,7 +54,7 @@ class Service:
     def answers(self, found: Mapping[Question, Found], requester: Requester) -> dict[Question, Outcome]:
         """What becomes of each question about a cell of its own, in their order, given what `lookup` found of them."""
         for question in found:
-            self.popularity.saw(question.cell)
+            self.popularity.record(question.cell)
         missed = {question: one for question, one in found.items() if one.answer is None}
         outcomes = self.misses.outcomes(missed, requester) if missed else {}
         hits = {question: _hit(one.answer, one) for question, one in found.items() if one.answer is not None}

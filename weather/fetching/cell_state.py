@@ -9,7 +9,7 @@ from weather.core.series import Series
 from weather.fetching.fetch_queue import FetchQueue
 from weather.fetching.store import Store
 from weathernote import redis
-from weathernote.redis import Lookup, Several
+from weathernote.redis import Several
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ def states_of(
     """The state of each cell; without Redis as far as this process knows."""
     held, rates, rejected, queued = redis.fetch(
         Several(map(store.held, cells)),
-        Several(Lookup(popularity.rating(cell), read=popularity.rate, without=lambda: 0.0) for cell in cells),
+        Several(map(popularity.request_rate, cells)),
         Several(map(store.rejected_seconds, cells)),
         Several(map(queue.is_queued, cells)),
     )

@@ -1,6 +1,9 @@
 """The fields of `RateLimit-Policy` and `RateLimit`, as in the IETF's draft-ietf-httpapi-ratelimit-headers."""
 
+from functools import lru_cache
 
+
+@lru_cache(maxsize=64)
 def policy(name: str, quota: int, window_seconds: int) -> str:
     """A limit by its name: `"client";q=60;w=60` is 60 requests in 60 seconds."""
     return f'"{name}";q={quota};w={window_seconds}'

@@ -8,19 +8,23 @@ from weathernote.redis.client import (
     ask,
     each,
     execute,
+    info,
+    info_fields,
     is_down,
     on_lost,
-    reset,
     script,
     states,
     value,
     without_redis,
 )
+from weathernote.redis.clock import RedisClock
 from weathernote.redis.lookup import Lookup, Several, Sourced, commands_of, fetch, fetch_all, fetch_one, values_of
+from weathernote.redis.servers import reset
 
 __all__ = [
     "Command",
     "Lookup",
+    "RedisClock",
     "RedisDown",
     "Reply",
     "Script",
@@ -33,6 +37,8 @@ __all__ = [
     "fetch",
     "fetch_all",
     "fetch_one",
+    "info",
+    "info_fields",
     "is_down",
     "on_lost",
     "reset",

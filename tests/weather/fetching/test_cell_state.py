@@ -27,7 +27,7 @@ def test_each_cell_has_its_own(api):
     one, series = service(), replace(a_series(), fetched_at=int(time()))
     one.store.hold({NEW_YORK: series}, [ELSEWHERE])
     one.queue.enqueue(one.queue.slot_of(ELSEWHERE), [ELSEWHERE], 6)
-    one.popularity.saw(NEW_YORK, 3)
+    one.popularity.record(NEW_YORK, 3)
     one.popularity.flush()
     known, unknown = states().values()
     assert known.rate == pytest.approx(3 * one.popularity.rate_of_one, rel=0.01)

@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 
+from tests.support.clocks import SetClock
 from tests.support.staged_upstream import CELLS, NOW
 from weather.budget.budget import Budget
 from weather.core.cells import Cell
@@ -29,35 +30,35 @@ def test_what_is_paid_beyond_a_places_weight_goes_towards_the_next(valkey, api, 
 
 def test_what_is_paid_ahead_ends_with_its_minute(valkey, api, forget):
     """Ten are left of the next minute, which is enough for seven places of 1.3, whatever the last one was paid."""
-    now = [NOW - NOW % 60.0]
-    budget = Budget(minute=10, hour=1000, day=1000, fleet_processes=1, now=lambda: now[0], redis_now=lambda: now[0])
+    clock = SetClock(NOW - NOW % 60.0)
+    budget = Budget(minute=10, hour=1000, day=1000, fleet_processes=1, clock=clock)
     payments = Payments(budget, weight_of_a_cell=1.3)
     assert list(payments.pay(CELLS[:1], "cold")) == CELLS[:1]
-    now[0] += 60
+    clock.seconds += 60
     assert list(payments.pay([Cell(number, 0) for number in range(20)], "cold")) == [Cell(n, 0) for n in range(7)]
     assert budget.quota.spent == {"minute": 10, "hour": 12, "day": 12}
 
 
 def test_a_minute_that_ends_during_the_payment_brings_nothing_over(valkey, api, forget, monkeypatch):
     """This process still thinks that it is the old minute: 9 are charged, for six places of 1.3 and not seven."""
-    now = [NOW - NOW % 60.0]
-    budget = Budget(minute=100, hour=1000, day=1000, fleet_processes=1, now=lambda: now[0], redis_now=lambda: now[0])
+    clock = SetClock(NOW - NOW % 60.0)
+    budget = Budget(minute=100, hour=1000, day=1000, fleet_processes=1, clock=clock)
     payments = Payments(budget, weight_of_a_cell=1.3)
     payments.pay(CELLS[:1], "cold")
     old = budget.minute()
     monkeypatch.setattr(budget, "minute", lambda: old)
-    now[0] += 60
+    clock.seconds += 60
     seven = [Cell(number, 0) for number in range(7)]
     assert list(payments.pay(seven, "cold")) == seven[:6]
     assert budget.quota.spent["minute"] == 9
 
 
 def test_over_an_hour_no_minute_gets_more_weight_than_it_counts(valkey, api, forget):
-    now, asked, rolls = [float(NOW - NOW % 3600)], Counter[int](), random.Random(4)
-    budget = Budget(minute=10, hour=400, day=1000, fleet_processes=1, now=lambda: now[0], redis_now=lambda: now[0])
+    clock, asked, rolls = SetClock(NOW - NOW % 3600), Counter[int](), random.Random(4)
+    budget = Budget(minute=10, hour=400, day=1000, fleet_processes=1, clock=clock)
     payments = Payments(budget, weight_of_a_cell=1.3)
-    while now[0] < NOW - NOW % 3600 + 3600:
+    while clock.seconds < NOW - NOW % 3600 + 3600:
         got = payments.pay([Cell(number, 0) for number in range(rolls.randint(1, 9))], "cold")
-        asked[int(now[0] // 60)] += sum(denied is None for denied in got.values())
-        now[0] += rolls.uniform(1, 40)
+        asked[int(clock.seconds // 60)] += sum(denied is None for denied in got.values())
+        clock.seconds += rolls.uniform(1, 40)
     assert 1.3 * max(asked.values()) <= 10 and 1.3 * asked.total() <= budget.quota.spent["day"] <= 400

@@ -27,7 +27,7 @@ def test_the_list_of_steps_and_how_often_they_are_taken(own_service: Any) -> Non
         (0.25, (request_log.write,)),
         (0.25, (request_events.count,)),
         (5, (usage.measure, active_users.flush)),
-        (5, (popularity.flush, price.agree, budget.look)),
+        (5, (popularity.flush, price.agree, budget.synchronize)),
     ]
 
 

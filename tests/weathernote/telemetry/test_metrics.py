@@ -187,7 +187,7 @@ def test_users_are_counted_without_being_known(
 def test_the_most_popular_twenty_places(api: Client, scraped: Callable[[], Samples]) -> None:
     popularity = service().popularity
     for number in range(30):
-        popularity.saw(Cell(number, 0), times=number + 1)
+        popularity.record(Cell(number, 0), times=number + 1)
     popularity.flush()
     told = scraped()
     cells = {dict(labels)["cell"]: count for (name, labels), count in told.items() if name.endswith("_locations")}

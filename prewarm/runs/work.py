@@ -83,6 +83,8 @@ class Work:
         self, service: Service, *, force: bool = False, pause_seconds: float = 0.0, ends: Callable[[], str]
     ) -> None:
         self.service = service
+        self.store, self.cache = service.store, service.cache
+        self.queue, self.round = service.queue, service.round
         self.pause_seconds = pause_seconds
         self.ends = ends
         # A forced run fetches again what was fetched a moment ago.
@@ -104,7 +106,7 @@ class Work:
         for some in chunks(planned, CELLS_AT_ONCE):
             if self.check_stop():
                 return
-            held = self.service.store.held_of(one.cell for one in some)
+            held = self.store.held_of(one.cell for one in some)
             known = [(one, held[one.cell]) for one in some if one.cell in held]
             self.tally.rederived += self._finish(
                 (question, series, one.stale) for one, series in known for question in one.questions
@@ -117,7 +119,7 @@ class Work:
             question: answers.derive(question, series, now, life(question), stale=stale)
             for question, series, stale in wanted
         }
-        return with_retries(lambda: self.service.cache.store_answers(finished))
+        return with_retries(lambda: self.cache.store_answers(finished))
 
     # ── refresh ───────────────────────────────────────────────────────────────────────────────────
 
@@ -142,13 +144,10 @@ class Work:
 
         None while another process has the lease, or Redis could not hold what comes.
         """
-        queue = self.service.queue
-        lease = queue.lease(batch.slot)
+        lease = self.queue.lease(batch.slot)
         if lease is None or not lease.token:
             return None
-        return self.service.round.run(
-            lease.for_cells(cells, batch.spender, queue.batch), fresh_seconds=self.fresh_seconds
-        )
+        return self.round.run(lease.for_cells(cells, batch.spender, self.queue.batch), fresh_seconds=self.fresh_seconds)
 
     def _note(self, result: RoundResult, waiting: dict[Cell, Place], advance: Advance) -> None:
         """Stores the answers of what came, and takes what is settled out of `waiting`."""

@@ -100,7 +100,7 @@ class CellViewSet(ApiViewSet[Found]):
         if headers["Cache-Control"] != NO_STORE:
             texts = [one.answer.text for one in in_order if isinstance(one, Served)]
             headers["ETag"] = weak_etag(batch.envelope(texts))
-            if matches(request._request.META.get("HTTP_IF_NONE_MATCH"), headers["ETag"]):
+            if matches(request.META.get("HTTP_IF_NONE_MATCH"), headers["ETag"]):
                 return HttpResponseNotModified(headers=headers)
         text = batch.envelope(_text(request, one) for one in in_order)
         return PrerenderedResponse(text, headers)

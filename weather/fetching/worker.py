@@ -75,6 +75,7 @@ class Worker:
         self.slot = slot
         self.round = round_
         self.queue = round_.queue
+        self.budget = round_.budget
         self._calling_alone = calling_alone  # without Redis: one call at once in the process, whatever the slot
         self._pending: dict[Cell, PendingFetch] = {}
         self._changed = threading.Condition()
@@ -189,7 +190,7 @@ class Worker:
         """Runs a round for the lease and answers those who wait; False if no call can be made now."""
         if not lease.token and not self._calling_alone.acquire(blocking=False):
             return False
-        if self.round.budget.is_failing:
+        if self.budget.is_failing:
             # One cell finds out whether Open-Meteo answers again: what others weigh would be spent for nothing.
             lease = lease.first_cell_only()
         try:

@@ -3,7 +3,7 @@ IN_VENV := .venv/bin/python
 # Settings from a file, read as cron and systemd read it.
 WITH_ENVIRONMENT = $(if $(ENVIRONMENT_FILE),$(IN_VENV) deploy/with_environment.py '$(ENVIRONMENT_FILE)')
 
-.PHONY: help run demo edge test bench bench-quick mutants lint lock
+.PHONY: help run demo edge test bench bench-quick mutants lint docs lock
 
 help:
 	@echo "make run    serve with the live Open-Meteo on http://127.0.0.1:8000 (HOST, PORT)"
@@ -15,6 +15,7 @@ help:
 	@echo "make mutants   how many random changes of one operator the tests of each module notice"
 	@echo "               (ARGS=\"weather/budget/quota.py --number 25\": 25 changes of one module)"
 	@echo "make lint   ruff, format, types, import arrows, migrations, check --deploy"
+	@echo "make docs   the manual as a site in .run/manual; a dead link or a missing page fails"
 	@echo "run, demo and edge take ENVIRONMENT_FILE=/etc/weathernote/environment; it wins over variables of the command line"
 	@echo "make lock   resolve requirements.txt and requirements-dev.txt anew from pyproject.toml"
 
@@ -57,6 +58,10 @@ lint:
 	ALLOWED_HOSTS=weather.example REDIS_URL=redis://redis.example:6379/0 \
 	DATABASE_URL=postgres://weathernote@database.example/weathernote \
 	$(IN_VENV) manage.py check --deploy --fail-level WARNING
+
+docs:
+	@$(PYTHON) deploy/venv.py requirements-dev.txt
+	@exec .venv/bin/mkdocs build --quiet --strict
 
 lock:
 	@$(PYTHON) deploy/venv.py requirements-dev.txt

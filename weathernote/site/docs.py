@@ -25,7 +25,7 @@ class DocsView(SpectacularSwaggerView):
     """The guide, and Swagger UI over the schema; its files come from the sidecar package."""
 
     throttle_classes = ()
-    template_name = "weathernote/docs.html"
+    template_name = "docs/docs.html"
 
     @extend_schema(exclude=True)
     def get(self, request: Any, *args: Any, **kwargs: Any) -> Any:

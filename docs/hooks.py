@@ -17,7 +17,7 @@ sys.path.insert(0, str(TOP))
 
 from weathernote.telemetry import metrics  # noqa: E402 # the path above comes first
 
-_GUIDE = TOP / "weathernote" / "site" / "templates" / "weathernote" / "guide.html"
+_GUIDE = TOP / "weathernote" / "site" / "templates" / "docs" / "guide.html"
 #: What stands in the guide for the reader's own service: the defaults of RATE_LIMIT_REQUESTS and its window.
 _VALUES = {"base": "https://weather.example", "limit": "60", "window_seconds": "60"}
 _MARK = re.compile(r"^<!-- from the code: (\w+)(?: (\S+))? -->$", re.MULTILINE)

@@ -12,10 +12,12 @@ def draw() -> str:
     shapes = [svg.text(_LEFT, 30, "Phones → cells: the nearest tenth of a degree", "name", "start")]
     for row, tenths_lat in enumerate((408, 407)):
         for column, tenths_lon in enumerate((-741, -740, -739)):
-            x, y = _LEFT + column * _SIDE, _TOP + row * _SIDE
+            left, top = _LEFT + column * _SIDE, _TOP + row * _SIDE
             kind = "main" if (tenths_lat, tenths_lon) in _cells() else "box"
-            shapes.append(f'<rect class="{kind}" x="{x}" y="{y}" width="{_SIDE}" height="{_SIDE}"/>')
-            shapes.append(svg.text(x + 8, y + _SIDE - 8, f"{tenths_lat / 10}, {tenths_lon / 10}", "small", "start"))
+            shapes.append(f'<rect class="{kind}" x="{left}" y="{top}" width="{_SIDE}" height="{_SIDE}"/>')
+            shapes.append(
+                svg.text(left + 8, top + _SIDE - 8, f"{tenths_lat / 10}, {tenths_lon / 10}", "small", "start")
+            )
     for lat, lon in _PHONES:
         x = _LEFT + (lon + 74.15) * 10 * _SIDE
         y = _TOP + (40.85 - lat) * 10 * _SIDE

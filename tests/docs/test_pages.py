@@ -1,5 +1,6 @@
 """The README and the manual's pages as they lie: what they name is there, and each fact that the code has is right."""
 
+import json
 import re
 from pathlib import Path
 
@@ -61,6 +62,23 @@ def test_each_default_is_the_one_in_force():
 def test_each_further_variable_is_named():
     (row,) = re.findall(r"^\| `EXTRA_VARIABLES` .*$", SETTINGS_PAGE, re.MULTILINE)
     assert [name for name in EXTRA_NAMES if name not in row] == []
+
+
+def test_the_panels_that_the_runbook_names_are_on_a_dashboard():
+    titles = set()
+    for file in (TOP / "deploy" / "grafana" / "dashboards").glob("*.json"):
+        board = json.loads(file.read_text(encoding="utf-8"))
+        titles |= {board["title"]} | {panel["title"] for panel in board["panels"]}
+    runbook = (TOP / "docs" / "runbook.md").read_text(encoding="utf-8")
+    named = {" ".join(name.split()) for name in re.findall(r"(?<!\*)\*([^*]+)\*(?!\*)", runbook)} - {"All"}
+    assert len(named) > 10
+    assert [name for name in named if not any(title.startswith(name) for title in titles)] == []
+
+
+def test_the_changelog_has_the_form_of_keep_a_changelog():
+    heads = re.findall(r"^## (.+)$", (TOP / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert heads[0] == "[Unreleased]"
+    assert all(re.fullmatch(r"\[\d+\.\d+\.\d+\] - \d{4}-\d\d-\d\d", head) for head in heads[1:])
 
 
 @pytest.mark.parametrize("name", PICTURES)

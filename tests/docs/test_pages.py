@@ -11,6 +11,7 @@ from docs.pictures.house import ROLES, floors
 from tests.support.deploying import SETTINGS_READ
 from tests.support.servers import TOP
 from weather.core.variables import EXTRA_NAMES
+from weathernote.http.problems import CODES
 
 README = TOP / "README.md"
 PAGES = [README, *sorted((TOP / "docs").glob("*.md"))]
@@ -62,6 +63,12 @@ def test_each_default_is_the_one_in_force():
 def test_each_further_variable_is_named():
     (row,) = re.findall(r"^\| `EXTRA_VARIABLES` .*$", SETTINGS_PAGE, re.MULTILINE)
     assert [name for name in EXTRA_NAMES if name not in row] == []
+
+
+def test_the_api_page_has_every_code_of_an_error_with_its_status():
+    page = (TOP / "docs" / "api.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d{3}) \| `(\w+)` \|", page, re.MULTILINE)
+    assert {code: int(status) for status, code in rows} == {code: status for code, (status, _) in CODES.items()}
 
 
 def test_the_panels_that_the_runbook_names_are_on_a_dashboard():

@@ -105,6 +105,7 @@ def take(page: Page, name: str, height: int) -> None:
 
 
 def main() -> None:
+    """Writes both screenshots into this folder; SystemExit where there is no Chromium."""
     binary = shutil.which("chromium") or sys.exit("no chromium on the PATH")
     with tempfile.TemporaryDirectory() as folder, demo(Path(folder)) as (base, environment):
         place = fill(base, environment)

@@ -1,9 +1,10 @@
 PYTHON ?= python3
 IN_VENV := .venv/bin/python
+PACKAGES := weathernote weather ratelimit prewarm manage.py
 # Settings from a file, read as cron and systemd read it.
 WITH_ENVIRONMENT = $(if $(ENVIRONMENT_FILE),$(IN_VENV) deploy/with_environment.py '$(ENVIRONMENT_FILE)')
 
-.PHONY: help run demo edge test bench bench-quick mutants lint docs lock
+.PHONY: help run demo edge test bench bench-quick mutants lint audit docs lock
 
 help:
 	@echo "make run    serve with the live Open-Meteo on http://127.0.0.1:8000 (HOST, PORT)"
@@ -14,7 +15,8 @@ help:
 	@echo "make bench-quick   some of them in two minutes, compared with tests/benchmarks/baseline.json"
 	@echo "make mutants   how many random changes of one operator the tests of each module notice"
 	@echo "               (ARGS=\"weather/budget/quota.py --number 25\": 25 changes of one module)"
-	@echo "make lint   ruff, format, types, import arrows, migrations, check --deploy"
+	@echo "make lint   ruff, format, types, import arrows, docstrings, migrations, check --deploy"
+	@echo "make audit  a bill of materials in .run/sbom.json, and known vulnerabilities where their database can be reached"
 	@echo "make docs   the manual as a site in .run/manual; a dead link or a missing page fails"
 	@echo "run, demo and edge take ENVIRONMENT_FILE=/etc/weathernote/environment; it wins over variables of the command line"
 	@echo "make lock   resolve requirements.txt and requirements-dev.txt anew from pyproject.toml"
@@ -53,11 +55,17 @@ lint:
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy .
 	.venv/bin/lint-imports
+	.venv/bin/interrogate --quiet $(PACKAGES) || \
+		{ .venv/bin/interrogate -vv --omit-covered-files --no-color $(PACKAGES); exit 1; }
 	$(IN_VENV) manage.py makemigrations --check --dry-run
 	SECRET_KEY=$$($(IN_VENV) -c 'import secrets; print(secrets.token_urlsafe(60))') RATE_LIMIT_HASH_KEY=lint \
 	ALLOWED_HOSTS=weather.example REDIS_URL=redis://redis.example:6379/0 \
 	DATABASE_URL=postgres://weathernote@database.example/weathernote \
 	$(IN_VENV) manage.py check --deploy --fail-level WARNING
+
+audit:
+	@$(PYTHON) deploy/venv.py requirements-dev.txt
+	@exec $(IN_VENV) deploy/audit.py
 
 docs:
 	@$(PYTHON) deploy/venv.py requirements-dev.txt

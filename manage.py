@@ -6,6 +6,7 @@ import sys
 
 
 def main() -> None:
+    """Runs the command that the arguments name; DJANGO_SETTINGS_MODULE may name settings other than ours."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "weathernote.settings")
     from django.core.management import execute_from_command_line
 

@@ -23,6 +23,7 @@ MOST_THREADS, LEAST_THREADS, THREADS_OF_AN_INSTANCE = 128, 32, 1024
 
 
 def main(arguments: list[str]) -> None:
+    """Becomes `manage.py serve` on the port that the first argument names, if any."""
     fit(os.environ, cores=cores(), memory_bytes=memory_bytes())
     if arguments:
         # Above what a file for all instances says.

@@ -17,6 +17,7 @@ PYTHON = VENV / "bin" / "python"
 
 
 def main(requirements: Path) -> None:
+    """Makes `.venv` where it does not work yet, and installs the file unless just that was installed before."""
     if sys.version_info < OLDEST:
         sys.exit(
             f"WeatherNote needs Python 3.11 or newer; this is {sys.version.split()[0]}. Try: make PYTHON=python3.13 …"

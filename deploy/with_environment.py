@@ -29,6 +29,7 @@ class Unreadable(ValueError):
 
 
 def main(file: str, command: list[str]) -> None:
+    """Becomes the command; exits with one line where the file cannot be read or the command not be run."""
     try:
         os.environ.update(variables(Path(file).read_text(encoding="utf-8")))
     except Unreadable as error:

@@ -153,6 +153,20 @@ def api(
     return client
 
 
+@pytest.fixture
+def round_trips(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many commands went to Redis in each round trip since the test began."""
+    made: list[int] = []
+    ask = redis.ask
+
+    def counted(*commands: redis.Command) -> list[redis.Reply]:
+        made.append(len(commands))
+        return ask(*commands)
+
+    monkeypatch.setattr(redis, "ask", counted)
+    return made
+
+
 @pytest.fixture(scope="module")
 def instance(
     tmp_path_factory: pytest.TempPathFactory, valkey_server: Valkey, simulator_server: OpenMeteoSimulator

@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.support import own_servers
+from tests.support import bundled_servers
 
 OURS = [
     "SECRET_KEY",
@@ -59,7 +59,7 @@ _folder = Path(tempfile.mkdtemp(prefix="weathernote-tests-"))
 _servers = f'{{"redis_url": "unix://{_folder}/nothing-here.sock", "simulator_url": ""}}'
 (_folder / "instance.json").write_text(_servers)
 os.environ["WEATHERNOTE_INSTANCE"] = str(_folder)
-own_servers.put_on_path(_folder / "bin")
+bundled_servers.put_on_path(_folder / "bin")
 
 from weathernote.settings import *  # noqa: E402, F403 - the project's own, read after the environment is cleared
 

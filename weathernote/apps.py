@@ -1,10 +1,15 @@
+"""The project as a Django app: its commands, checks and static files."""
+
 from django.apps import AppConfig
 
 
 class WeatherNoteConfig(AppConfig):
+    """Registers the system checks, and counts the commands that Redis lost."""
+
     name = "weathernote"
 
     def ready(self) -> None:
+        """Imports what may only be imported once all apps are loaded."""
         from weathernote import checks, redis  # noqa: F401 - checks registers the system checks
         from weathernote.telemetry import metrics
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import environ
 
 from weather.core.variables import EXTRA_NAMES
-from weathernote import assets, instance
+from weathernote import __version__, assets, instance
 from weathernote.environment import REDIS_SCHEMES, Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -262,7 +262,7 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "WeatherNote",
-    "VERSION": "1.0.0",
+    "VERSION": __version__,
     "DESCRIPTION": (
         "Weather and forecast for mobile clients, by 0.1° cell.\n\n"
         "Weather data by [Open-Meteo.com](https://open-meteo.com/), CC BY 4.0."

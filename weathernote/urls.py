@@ -1,3 +1,5 @@
+"""Every path that the service answers; what is not here is 404 as problem+json."""
+
 from django.contrib import admin
 from django.urls import include, path, re_path
 

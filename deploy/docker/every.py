@@ -18,13 +18,14 @@ GOOD_RUN = Path(os.environ.get("GOOD_RUN", "/tmp/good-run"))  # noqa: S108 # a c
 
 
 class ToldToStop(Exception):
-    pass
+    """SIGTERM or SIGINT came; raised where the process waits, so that a child is always told."""
 
 
 _is_told = _is_waiting = False
 
 
 def main(period_seconds: float, command: list[str]) -> None:
+    """Runs the command at each full period, until told to stop."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
     with suppress(ToldToStop):

@@ -17,6 +17,7 @@ MAKE_USERS = HERE.parent / "redis" / "make_users.py"
 
 
 def main(folder: Path, hosts: str) -> None:
+    """Writes all of it into `folder`; exits with one line where there is an `.env` already."""
     if (folder / ".env").exists():
         sys.exit(f"{folder / '.env'} is there already: move it away first.")
     values = {

@@ -34,6 +34,7 @@ REPLICATION = ("ping", "psync", "replconf")
 
 
 def main(folder: Path, *, cluster: bool) -> None:
+    """Writes the files into `folder` and prints the passwords; exits with one line where a file is there already."""
     passwords = {name: secrets.token_urlsafe(32) for name in ("weathernote", "admin", "replica")}
     hashed = {name: hashlib.sha256(password.encode()).hexdigest() for name, password in passwords.items()}
     _write(folder / "users.acl", users(hashed, cluster=cluster))

@@ -15,6 +15,7 @@ _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what HOST may 
 
 
 def main(port: str) -> int:
+    """The exit code: 0 as soon as /health says 200, else 1."""
     host = os.environ.get("HOST") or "127.0.0.1"
     host = _ANYWHERE.get(host, host)
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}/health"

@@ -6,8 +6,6 @@ Over 2,000 cells and 100,000 clients, each of which may ask 60 times a minute. P
 each request of the server and of Redis, and ratios to the instance.
 """
 
-import argparse
-import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,7 +13,7 @@ from typing import NamedTuple
 
 import requests as http
 
-from tests.benchmarks import processes, records, things, traffic, wrk
+from tests.benchmarks import processes, records, standalone, things, traffic, wrk
 from tests.benchmarks.figures import Figure, Section, targets, told
 from tests.benchmarks.rounds import in_rounds, medians, ratio
 from tests.benchmarks.things import Setting, Thing
@@ -110,18 +108,13 @@ def section(route: str, measured: dict[str, list[Measured]]) -> Section:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = standalone.parser(__doc__, seconds=4)
     parser.add_argument("--route", choices=ROUTES, default="weather")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=int, default=4)
     parser.add_argument("--only", nargs="+", default=[OURS, *things.PEERS], help="instance, and peers by their names")
     options = parser.parse_args()
     wrk.require()
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        at = stack.enter_context(things.setting(folder))
-        records.set_up(at.valkey)
-        records.keep(traffic.cells(1))
+        at = stack.enter_context(standalone.filled_setting(1))
         running = [
             stack.enter_context(things.instance(at) if name == OURS else things.peer(at, name)) for name in options.only
         ]

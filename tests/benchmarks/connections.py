@@ -11,14 +11,12 @@ import argparse
 import asyncio
 import contextlib
 import resource
-import tempfile
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
-from tests.benchmarks import latency, processes, records, things, traffic
+from tests.benchmarks import latency, processes, standalone, things, traffic
 from tests.benchmarks.figures import Figure, Section, told
 from tests.benchmarks.things import Thing
 from tests.support.load import Load
@@ -140,9 +138,7 @@ def main() -> None:
     options = parser.parse_args()
     with ExitStack() as stack:
         stack.enter_context(many_files(options.connections))
-        at = stack.enter_context(things.setting(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
-        records.set_up(at.valkey)
-        records.keep(traffic.cells())
+        at = stack.enter_context(standalone.filled_setting())
         thing = stack.enter_context(things.instance(at))
         print(told(section(thing, count=options.connections, hold_seconds=options.hold_seconds)))
 

@@ -5,14 +5,11 @@
 The edge is the project's own, or the one at --url, whose nginx master is --pid.
 """
 
-import argparse
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.benchmarks import cached, records, things, traffic, wrk
+from tests.benchmarks import cached, standalone, things, wrk
 from tests.benchmarks.figures import Figure, Section
 from tests.benchmarks.peers.nginx_cell_cache import nginx_cell_cache
 from tests.benchmarks.rounds import ratio
@@ -68,18 +65,13 @@ def section(at: Setting, *, rounds: int, seconds: int) -> Section:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=int, default=4)
+    parser = standalone.parser(__doc__, seconds=4)
     parser.add_argument("--url", help="of an edge that runs")
     parser.add_argument("--pid", type=int, default=0, help="of its nginx master")
     options = parser.parse_args()
     wrk.require()
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        at = stack.enter_context(things.setting(folder))
-        records.set_up(at.valkey)
-        records.keep(traffic.cells())
+        at = stack.enter_context(standalone.filled_setting())
         instance = stack.enter_context(things.instance(at))
         ours = Thing(NAME, options.url, options.pid) if options.url else stack.enter_context(edge(at, instance))
         measured = compare(at, instance, ours, rounds=options.rounds, seconds=options.seconds)

@@ -6,17 +6,15 @@ Proportional set size of all its processes: what they share counts once. The dat
 start but the first.
 """
 
-import argparse
 import statistics
-import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.benchmarks import processes, records, things, traffic, wrk
+from tests.benchmarks import processes, standalone, things, traffic, wrk
 from tests.benchmarks.figures import Figure, Section, told
 from tests.benchmarks.rounds import in_rounds, ratio
 from tests.benchmarks.things import Setting, Thing
@@ -72,15 +70,9 @@ def section(at: Setting, *, rounds: int, seconds: int) -> Section:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=int, default=4, help="of load")
-    options = parser.parse_args()
+    options = standalone.parser(__doc__, seconds=4).parse_args()
     wrk.require()
-    with ExitStack() as stack:
-        at = stack.enter_context(things.setting(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
-        records.set_up(at.valkey)
-        records.keep(traffic.cells())
+    with standalone.filled_setting() as at:
         print(told(section(at, rounds=options.rounds, seconds=options.seconds)))
 
 

@@ -6,17 +6,14 @@ As on a paid plan: budgets and allowances are lifted. Prints distinct cells a se
 latency of cached answers alone and meanwhile; and a mix of 99 % cached and 1 % fresh against cached alone.
 """
 
-import argparse
 import itertools
 import statistics
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import contextmanager
 from typing import NamedTuple
 
-from tests.benchmarks import latency, processes, records, things, traffic, wrk
+from tests.benchmarks import latency, processes, standalone, things, traffic, wrk
 from tests.benchmarks.figures import Figure, Section, told
 from tests.benchmarks.rounds import in_rounds, ratio
 from tests.benchmarks.things import Setting, Thing
@@ -135,16 +132,9 @@ def _mixed_lines(seconds: int) -> list[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=int, default=6)
-    options = parser.parse_args()
+    options = standalone.parser(__doc__, seconds=6).parse_args()
     wrk.require()
-    with ExitStack() as stack:
-        at = stack.enter_context(things.setting(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
-        records.set_up(at.valkey)
-        records.keep(traffic.cells())
-        thing = stack.enter_context(instance(at))
+    with standalone.filled_setting() as at, instance(at) as thing:
         print(told(section(at, thing, rounds=options.rounds, seconds=options.seconds)))
         print(told(mix_section(at, thing, rounds=options.rounds, seconds=options.seconds)))
 

@@ -5,16 +5,13 @@
 In HDR histograms. The bare server answers in no time, so its row is what the generator itself adds.
 """
 
-import argparse
 import statistics
-import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
-from pathlib import Path
 
 from hdrh.histogram import HdrHistogram
 
-from tests.benchmarks import records, things, traffic
+from tests.benchmarks import standalone, things, traffic
 from tests.benchmarks.figures import Figure, Section, told
 from tests.benchmarks.rounds import in_rounds, ratio
 from tests.benchmarks.things import Thing
@@ -83,15 +80,11 @@ def _wrong(answers: Answers) -> int:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = standalone.parser(__doc__, seconds=8)
     parser.add_argument("--rate", type=int, default=RATE)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=int, default=8)
     options = parser.parse_args()
     with ExitStack() as stack:
-        at = stack.enter_context(things.setting(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
-        records.set_up(at.valkey)
-        records.keep(traffic.cells())
+        at = stack.enter_context(standalone.filled_setting())
         running = [stack.enter_context(things.instance(at))]
         running += [
             stack.enter_context(things.peer(at, name)) for name in ("FastAPI, usual", "FastAPI, tuned", "bare WSGI")

@@ -6,14 +6,11 @@ One worker of the instance's own server, with all below the layer and nothing ab
 above is the layer's own.
 """
 
-import argparse
 import statistics
-import tempfile
 from collections import Counter
 from contextlib import ExitStack
-from pathlib import Path
 
-from tests.benchmarks import processes, records, things, traffic, wrk
+from tests.benchmarks import processes, standalone, things, traffic, wrk
 from tests.benchmarks.figures import Figure, Section, told
 from tests.benchmarks.layered import BARE, LAYERS
 from tests.benchmarks.rounds import in_rounds, ratio
@@ -80,15 +77,9 @@ def _table(measured: dict[str, list[float]], wrong: Counter[str], rounds: int) -
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=int, default=3)
-    options = parser.parse_args()
+    options = standalone.parser(__doc__, seconds=3).parse_args()
     wrk.require()
-    with ExitStack() as stack:
-        at = stack.enter_context(things.setting(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
-        records.set_up(at.valkey)
-        records.keep(traffic.cells())
+    with standalone.filled_setting() as at:
         print(told(section(at, rounds=options.rounds, seconds=options.seconds)))
 
 

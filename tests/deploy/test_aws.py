@@ -18,9 +18,9 @@ from prewarm.admin import background_task
 from prewarm.admin.resources import SHOW_SECONDS
 from prewarm.runs.plan import PERIOD_SECONDS
 from tests.support.cloudformation import AWS, STACKS, imported, of_type, read, resources
-from tests.support.deploying import SETTINGS_READ
 from tests.support.odd_paths import ODD, PLAIN
 from tests.support.servers import TOP
+from tests.support.settings_names import SETTINGS_READ
 from weathernote.http import request_bodies
 from weathernote.http.database_reader import READERS
 

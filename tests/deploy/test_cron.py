@@ -17,7 +17,7 @@ from django.utils.module_loading import import_string
 
 from prewarm.runs.plan import PERIOD_SECONDS
 from tests.conftest import LIFTED
-from tests.support.prewarming import Host, migrated, summary
+from tests.support.prewarm_command import Host, migrated, summary
 from tests.support.servers import TOP, Process, eventually
 
 CRON_FILE = TOP / "deploy" / "cron" / "weathernote"

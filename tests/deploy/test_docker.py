@@ -27,9 +27,9 @@ import requests
 import yaml
 
 from prewarm.runs.plan import PERIOD_SECONDS
-from tests.support.deploying import SETTINGS_READ
 from tests.support.promql import needs_promtool, promtool
 from tests.support.servers import TOP, Process, eventually, free_port
+from tests.support.settings_names import SETTINGS_READ
 from tests.support.tree import alive
 from weathernote.runtime.local_servers import redis_binary
 

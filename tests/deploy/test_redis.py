@@ -12,7 +12,7 @@ from django.core.cache import cache
 
 from tests.conftest import LIFTED
 from tests.support.outage import all_down, is_open
-from tests.support.prewarming import Host, migrated, summary
+from tests.support.prewarm_command import Host, migrated, summary
 from tests.support.redis_deploy import FILES, Secured, SecuredCluster, make_users
 from tests.support.redis_fixtures import lost, use  # noqa: F401 - fixtures
 from tests.support.servers import TOP, Instance, eventually

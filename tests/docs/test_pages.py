@@ -8,8 +8,8 @@ import pytest
 
 from docs.pictures.__main__ import FOLDER, PICTURES
 from docs.pictures.house import ROLES, floors
-from tests.support.deploying import SETTINGS_READ
 from tests.support.servers import TOP
+from tests.support.settings_names import SETTINGS_READ
 from weather.core.variables import EXTRA_NAMES
 from weathernote.http.problems import CODES
 
@@ -35,7 +35,8 @@ def test_the_glossary_is_short():
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_what_a_page_links_to_is_there(page):
-    targets = re.findall(r"\]\(([^)#]+)(?:#[\w-]*)?\)", page.read_text(encoding="utf-8"))
+    text = page.read_text(encoding="utf-8")
+    targets = re.findall(r"\]\(([^)#]+)(?:#[\w-]*)?\)", text) + re.findall(r'src="([^"]+)"', text)
     missing = [one for one in targets if not one.startswith("http") and not (page.parent / one).exists()]
     assert missing == []
 

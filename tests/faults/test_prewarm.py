@@ -13,7 +13,7 @@ from prewarm.runs.lock import KEY
 from prewarm.runs.models import PrewarmRun
 from prewarm.runs.run import Options, run
 from tests.conftest import LIFTED
-from tests.support.prewarming import Host, ended, migrated, summary
+from tests.support.prewarm_command import Host, ended, migrated, summary
 from tests.support.servers import Valkey, eventually
 from weather.api.service import service
 from weather.budget.budget import Budget

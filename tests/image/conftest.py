@@ -14,8 +14,9 @@ from tests.image import debian
 from tests.image.machine import Machine
 from tests.image.podman import Podman
 from tests.image.project import Composed, Project, image_names
+from weathernote import __version__
 
-VERSION = "1.0.0"
+VERSION = __version__
 NEIGHBOURS = Path(__file__).parent / "neighbours"
 TOOLS = "unshare nsenter setpriv ip tar openssl debootstrap podman runc catatonit curl docker".split()
 OUT_OF_REACH = "an image is built of packages, and their registries cannot be reached"

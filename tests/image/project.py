@@ -81,7 +81,7 @@ class Project:
 
 def image_names(services: dict[str, dict[str, Any]], version: str) -> dict[str, str]:
     """Service → the name of its image in full, as Docker looks it up."""
-    short = {name: one["image"].replace("${VERSION:-1.0.0}", version) for name, one in services.items()}
+    short = {name: re.sub(r"\$\{VERSION:-[\d.]+\}", version, one["image"]) for name, one in services.items()}
     return {name: f"docker.io/{'' if '/' in image else 'library/'}{image}" for name, image in short.items()}
 
 

@@ -1,4 +1,4 @@
-"""CloudFormation's YAML, read far enough for tests: `!Sub x` becomes {"Fn::Sub": x}, as it has it itself."""
+"""Reads CloudFormation's YAML for tests: the short form `!Sub x` becomes the long one, {"Fn::Sub": x}."""
 
 from functools import cache
 from pathlib import Path
@@ -31,10 +31,12 @@ _Loader.add_multi_constructor("!", _short_form)
 
 @cache
 def read(file: Path) -> dict[str, Any]:
+    """The whole template, with every function in its long form."""
     return yaml.load(file.read_text(), _Loader)  # noqa: S506 # a SafeLoader with functions that are data
 
 
 def resources(stack: str) -> dict[str, dict[str, Any]]:
+    """The resources of `deploy/aws/<stack>.yaml` by their logical names."""
     return read(AWS / f"{stack}.yaml")["Resources"]
 
 

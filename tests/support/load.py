@@ -1,4 +1,4 @@
-"""Load at a fixed rate from several processes, whatever the answers do: an open loop, as many phones make it.
+"""An open loop: requests at a fixed rate from several processes, however slowly they are answered.
 
     python -m tests.support.load http://127.0.0.1:8000 '/api/v1/weather?lat=40.7&lon=-74.0' --rate 200 --seconds 10
 
@@ -26,7 +26,7 @@ Line = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Ask(NamedTuple):
-    """A request: its path, who it says it is, and a word by which its answers are told from others'."""
+    """A request: its path, its x-client-id (empty: none), and a label for `Answers.of`."""
 
     path: str
     client: str = ""

@@ -1,4 +1,4 @@
-"""PromQL as tests read it: which metrics an expression names, and what promtool thinks of it."""
+"""Which metrics and labels a PromQL expression names, and promtool's verdict on files."""
 
 import re
 import shutil
@@ -38,10 +38,12 @@ def matchers_in(expression: str) -> set[tuple[str, str, str, str]]:
 
 
 def rules(file: Path) -> list[dict[str, Any]]:
+    """The rules of all groups in a file of rules, recording and alerting ones alike."""
     return [rule for group in yaml.safe_load(file.read_text())["groups"] for rule in group["rules"]]
 
 
 def promtool(*arguments: str | Path, timeout: float = 110) -> subprocess.CompletedProcess[str]:
+    """Runs promtool to its end, whatever its exit code; `timeout` in seconds."""
     return subprocess.run(
         ["promtool", *map(str, arguments)], capture_output=True, text=True, check=False, timeout=timeout
     )

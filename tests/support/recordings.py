@@ -45,6 +45,7 @@ class Recording:
 
 @cache
 def recording(place: str) -> Recording:
+    """What was recorded for a place of places.csv; raises ValueError where there is none of that name."""
     (about,) = _rows("places", place)
     units: dict[str, dict[str, str]] = {}
     for row in _rows("units", place):

@@ -14,7 +14,7 @@ MASTERS = 3
 
 
 class RedisCluster:
-    """Three shards of two nodes. Which of the two is the master changes; `master_of` and `replica_of` know."""
+    """Three shards, each a master and a replica; after a failover `master_of` and `replica_of` tell which is which."""
 
     def __init__(self, folder: Path, *, node_timeout_ms: int = 2000) -> None:
         self.nodes: list[Valkey] = []
@@ -144,7 +144,7 @@ def role(node: Valkey) -> dict[str, Any]:
 
 
 def _view(node: Valkey) -> dict[str, tuple[str, str, str]]:
-    """What the node thinks of the others: empty while anyone is unknown or failing to it."""
+    """Node → (flags, its master, its slots), as this node sees them; empty while one is missing or failing."""
     nodes = command(node, "NODES").values()
     if any("fail" in each["flags"] or "handshake" in each["flags"] for each in nodes):
         return {}

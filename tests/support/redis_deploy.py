@@ -1,4 +1,4 @@
-"""Servers that run deploy/redis/'s own files, as an operator would fit them: with folders and ports of their own."""
+"""Redis servers started from the files of deploy/redis/, changed only in folders and ports."""
 
 import subprocess
 import sys
@@ -17,6 +17,7 @@ FILES = TOP / "deploy" / "redis"
 
 
 def make_users(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Runs deploy/redis/make_users.py to its end, whatever its exit code."""
     return subprocess.run(
         [sys.executable, str(FILES / "make_users.py"), str(folder), *options],
         capture_output=True,
@@ -26,7 +27,7 @@ def make_users(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 class Secured(Process):
-    """A server started with a file of deploy/redis/, and who may use it."""
+    """A server with access control, started from the file `name` of deploy/redis/; `users` is a folder with its ACL."""
 
     def __init__(self, folder: Path, name: str, *options: str, users: Path | None = None) -> None:
         self.folder, self.name, self.options = folder, name, options

@@ -1,4 +1,4 @@
-"""Real servers for the tests: each is started on a free port in a folder of its own, and stopped by who started it."""
+"""Real servers for the tests: each on a free port, with a folder of its own, stopped by whoever started it."""
 
 import os
 import random
@@ -27,6 +27,7 @@ _PORTS = range(10_000, 20_000)
 
 
 def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on, between 10,000 and 20,000; raises OSError where there is none."""
     for port in random.SystemRandom().sample(_PORTS, len(_PORTS)):
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
@@ -35,7 +36,10 @@ def free_port() -> int:
 
 
 def eventually(holds: Callable[[], Any], *, within_seconds: float = 30, every_seconds: float = 0.02) -> Any:
-    """What `holds` gives as soon as it gives something true; fails the test if it never does."""
+    """The first true value that `holds` returns; raises AssertionError when the time is over.
+
+    Meanwhile OSError and RedisError count as false.
+    """
     deadline = time.monotonic() + within_seconds
     while True:
         with suppress(OSError, redis.RedisError):
@@ -47,12 +51,13 @@ def eventually(holds: Callable[[], Any], *, within_seconds: float = 30, every_se
 
 
 def children_of(pid: int) -> list[int]:
-    """The processes that a process started and that still run."""
+    """The numbers of the running processes that `pid` started."""
     said = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False).stdout
     return [int(child) for child in said.split()]
 
 
 def command_of(pid: int) -> str:
+    """The command line of a process; empty where it does not run."""
     said = subprocess.run(["ps", "-ww", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return said.stdout.strip()
 

@@ -1,4 +1,4 @@
-"""`--shuffle=SEED`: files in an order by chance, each with its own tests in their order."""
+"""`--shuffle=SEED`: test files in random order, the tests of each file in theirs."""
 
 from collections.abc import Iterable
 from itertools import chain
@@ -8,11 +8,12 @@ import pytest
 
 
 def seed(text: str) -> int:
-    """A number as it stands, or a new one for `random`."""
+    """The number that the option names, or a random one for `random`; raises ValueError for anything else."""
     return SystemRandom().randrange(1_000_000) if text == "random" else int(text)
 
 
 def by_file(items: Iterable[pytest.Item], seed: int) -> list[pytest.Item]:
+    """The tests with their files shuffled: the same order for the same seed and files."""
     files: dict[object, list[pytest.Item]] = {}
     for item in items:
         files.setdefault(item.path, []).append(item)

@@ -18,7 +18,7 @@ Fault = Callable[[socket.socket, bytes], None]
 
 
 class TcpProxy:
-    """Passes bytes between its own `port` and `target`; ends with every thread and socket it made."""
+    """Passes bytes between its own `port` and the port `target`; `stop` ends every thread and socket that it made."""
 
     def __init__(self, target: int, *, tls: ssl.SSLContext | None = None) -> None:
         self.target = target
@@ -38,7 +38,7 @@ class TcpProxy:
         return f"{'rediss' if self.tls else 'redis'}://localhost:{self.port}/0"
 
     def push(self, data: bytes) -> None:
-        """Sends what nobody asked for to every client."""
+        """Sends `data` to every client, unasked."""
         for client in list(self._clients):
             client.sendall(data)
 
@@ -114,6 +114,8 @@ class TcpProxy:
 
 
 def later(seconds: float) -> Fault:
+    """A fault: every reply comes that much later."""
+
     def fault(client: socket.socket, data: bytes) -> None:
         time.sleep(seconds)
         client.sendall(data)
@@ -122,18 +124,22 @@ def later(seconds: float) -> Fault:
 
 
 def instead(said: bytes) -> Fault:
+    """A fault: `said` comes in place of every reply."""
     return lambda client, data: client.sendall(said)
 
 
 def lost(client: socket.socket, data: bytes) -> None:
-    """The server did what it was asked, and nobody hears of it."""
+    """A fault: the server did what it was asked, and its reply is dropped."""
 
 
 def only_first(count: int) -> Fault:
+    """A fault: of every reply only the first `count` bytes come."""
     return lambda client, data: client.sendall(data[:count])
 
 
 def reset_after(count: int) -> Fault:
+    """A fault: the connection is reset after the first `count` bytes of a reply."""
+
     def fault(client: socket.socket, data: bytes) -> None:
         client.sendall(data[:count])
         # Lingering for no time at all makes the close a reset.

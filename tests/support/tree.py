@@ -14,6 +14,7 @@ from tests.support.servers import TOP, Process, eventually, free_port
 
 
 def copy_of_the_code(folder: Path) -> Path:
+    """Copies every package and manage.py into `folder`, and returns it."""
     for package in (path.parent.name for path in TOP.glob("*/__init__.py")):
         # What is compiled comes along: each start would compile it anew.
         shutil.copytree(TOP / package, folder / package, ignore=shutil.ignore_patterns("*.pyc.*"))
@@ -22,7 +23,7 @@ def copy_of_the_code(folder: Path) -> Path:
 
 
 def environment(**variables: object) -> dict[str, str]:
-    """The shell's without any of ours, and then these."""
+    """The shell's environment without a variable of the service's, and with `variables`."""
     # pytest-django names the tests' own settings in the environment, and those take no variable.
     not_theirs = {*OURS, "DJANGO_SETTINGS_MODULE", "WEATHERNOTE_INSTANCE"}
     bare = {name: value for name, value in os.environ.items() if name not in not_theirs}
@@ -83,7 +84,7 @@ class Served(Process):
         return [line for line in self.said().splitlines() if line and not line.startswith("{")]
 
     def family(self) -> dict[int, str]:
-        """What it started, and what those started: the number and the words of each."""
+        """All descendants of this process → their command lines."""
         table = _processes()
         found: dict[int, str] = {}
         parents = {self.pid}
@@ -98,13 +99,13 @@ class Served(Process):
 
 
 def alive(numbers: dict[int, str]) -> dict[int, str]:
-    """Those of the processes that still run, with their words now."""
+    """The subset of `numbers` that still runs: process → its command line now."""
     table = _processes()
     return {number: table[number][1] for number in numbers if number in table}
 
 
 def _processes() -> dict[int, tuple[int, str]]:
-    """Every process that runs: its parent and its words."""
+    """Every running process → its parent and its command line."""
     if not Path("/proc/self/stat").exists():
         told = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,stat=,args="], capture_output=True, text=True, check=True)
         rows = [line.split(None, 3) for line in told.stdout.splitlines()]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.settings import OURS
-from tests.support.deploying import SETTINGS_READ
+from tests.support.settings_names import SETTINGS_READ
 from weathernote.environment import REDIS_SCHEMES, Environment
 
 pytestmark = pytest.mark.pure

@@ -25,6 +25,7 @@ from weather.upstream.errors import (
 )
 from weather.upstream.transport import Reply, Transport
 from weather.upstream.validation import read_answer, read_documents, read_reason
+from weathernote import __version__
 
 __all__ = [
     "CallRejected",
@@ -42,6 +43,7 @@ __all__ = [
 ]
 
 PATH = "/v1/forecast"
+USER_AGENT = f"WeatherNote/{__version__}"
 #: Of an answer's sections (hourly, daily, current) the names of the variables in each.
 Sections = Mapping[str, Sequence[str]]
 SERIES: Sections = {"hourly": HOURLY_NAMES}
@@ -165,7 +167,7 @@ class OpenMeteo:
         reply = self._transport.get(
             f"{self.url}?{self._query(cells, sections, timezone)}",
             # gzip alone, for what else the libraries of this machine could decode would depend on the machine.
-            headers={"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "WeatherNote"},
+            headers={"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": USER_AGENT},
             deadline=deadline,
             max_bytes=MAX_BYTES_PER_PLACE * (len(cells) + 1) * max(1, len(self.series["hourly"]) // len(HOURLY_NAMES)),
         )

@@ -14,7 +14,6 @@ from weather.budget.allowance import Allowance, Charge, Exceeded
 from weather.budget.budget import Budget
 from weather.budget.quota import Granted
 from weather.core.cells import Cell
-from weathernote import redis
 
 
 def cold(n: int) -> str:
@@ -123,20 +122,6 @@ def test_who_is_refused_by_the_address_is_not_charged_as_a_client(charged, setti
     statuses = [charged.get(cold(n), headers={"x-client-id": "phone"}).status_code for n in range(8)]
     passed = statuses.count(200)
     assert 0 < passed < 8 and valkey.get(f"cold:client:{hashed('phone')}") == str(passed)
-
-
-@pytest.fixture
-def round_trips(monkeypatch) -> list[int]:
-    """How many commands went to Redis in each."""
-    made: list[int] = []
-    ask = redis.ask
-
-    def counted(*commands: redis.Command) -> list[redis.Reply]:
-        made.append(len(commands))
-        return ask(*commands)
-
-    monkeypatch.setattr(redis, "ask", counted)
-    return made
 
 
 @pytest.mark.parametrize(("per_client", "hour"), [(3, 10_000), (30, 20)])

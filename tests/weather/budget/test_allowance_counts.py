@@ -29,13 +29,6 @@ class Reserve:
         return self.reserve
 
 
-@pytest.fixture
-def shared(valkey, valkey_server, settings, forget):
-    settings.CACHES["default"]["LOCATION"] = [valkey_server.url]
-    forget()
-    return valkey
-
-
 def allowance_of(hour=100.0, day=1_000.0, cells=30, share=0.1, weight=1.0, now=MIDNIGHT):
     reserve: Any = Reserve(hour, day)
     clock = [now]

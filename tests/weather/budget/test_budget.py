@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.servers import eventually
+from tests.weather.budget.conftest import MIDNIGHT
 from weather.budget.budget import KEY, Budget, Denied, Granted
 from weather.budget.quota import Quota, line
 from weather.core.windows import BudgetWindow
@@ -20,29 +21,6 @@ from weathernote import redis
 from weathernote.redis import RedisDown
 
 DAY = 86_400
-#: A midnight of UTC.
-MIDNIGHT = 1_800_000_000 // DAY * DAY
-
-
-class Clock:
-    def __init__(self, now=MIDNIGHT):
-        self.now = now
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture
-def shared(valkey, valkey_server, settings, forget):
-    """A real, empty server, before which the project's connection stands."""
-    settings.CACHES["default"]["LOCATION"] = [valkey_server.url]
-    forget()
-    return valkey
 
 
 @pytest.fixture

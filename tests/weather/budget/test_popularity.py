@@ -20,26 +20,6 @@ HALF_LIFE = 12 * HOUR
 PARIS, OSLO, NOWHERE = Cell(489, 24), Cell(599, 108), Cell(0, -1800)
 
 
-class Clock:
-    now = 1_800_000_000.0
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture
-def shared(valkey, valkey_server, settings, forget):
-    """A real, empty server, before which the project's connection stands."""
-    settings.CACHES["default"]["LOCATION"] = [valkey_server.url]
-    forget()
-    return valkey
-
-
 @pytest.fixture
 def popular(shared, clock, monkeypatch):
     """Makes the popularity of one more process, on the test's clock, without its thread."""

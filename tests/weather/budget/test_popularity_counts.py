@@ -9,27 +9,14 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from tests.weather.budget.conftest import MIDNIGHT
 from weather.budget import popularity
 from weather.budget.popularity import Popularity
 from weather.core.cells import Cell
 from weathernote import redis
 
 HALF_LIFE = 12 * 3600
-START = 1_800_000_000.0
-
 of_one_server = hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-
-
-class Clock:
-    now = START
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
 
 
 @pytest.fixture
@@ -48,7 +35,7 @@ requests = st.lists(st.tuples(st.integers(0, 6 * 3600), cells, st.integers(1, 50
 @given(requests)
 def test_each_request_counts_half_for_every_half_life_since(seen, valkey, clock, requests):
     valkey.flushall()
-    clock.now = START
+    clock.now = MIDNIGHT
     asked: dict[Cell, list[float]] = defaultdict(list)
     for seconds, cell, times in requests:
         clock.now += seconds
@@ -71,7 +58,7 @@ def test_each_request_counts_half_for_every_half_life_since(seen, valkey, clock,
 @given(st.lists(st.integers(1, 400), min_size=1, max_size=40))
 def test_the_census_counts_every_cell_asked_for_twice_at_nearly_its_rate(seen, valkey, clock, times):
     valkey.flushall()
-    clock.now = START
+    clock.now = MIDNIGHT
     for number, asked in enumerate(times):
         seen.saw(Cell(0, number), asked)
     seen.flush()
@@ -88,7 +75,7 @@ def test_the_census_counts_every_cell_asked_for_twice_at_nearly_its_rate(seen, v
 @given(st.floats(0.01, 48), st.integers(1, 5))
 def test_a_cell_was_asked_for_within_so_many_hours_or_it_was_not(seen, valkey, clock, hours, others):
     valkey.flushall()
-    clock.now = START
+    clock.now = MIDNIGHT
     seen.saw(Cell(1, 1))
     seen.flush()
     clock.now += hours * 3600

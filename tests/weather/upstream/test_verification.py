@@ -12,6 +12,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from tests.settings import OURS
+from tests.support.clock import Clock
 from tests.support.servers import TOP
 from tests.support.staged_upstream import StagedUpstream, http
 from weather.api.service import service
@@ -35,17 +36,9 @@ NOW = datetime(2026, 11, 24, 10, 20, tzinfo=UTC).timestamp()
 NAMES = [place.name for place in PLACES]
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture(scope="module")
 def started() -> Iterator[tuple[OpenMeteoSimulator, Clock]]:
-    clock = Clock()
+    clock = Clock(NOW)
     with OpenMeteoSimulator(base_ms=0, per_place_ms=0, unlimited=True, clock=clock) as simulator:
         yield simulator, clock
 

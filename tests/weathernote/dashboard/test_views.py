@@ -305,20 +305,6 @@ def test_without_a_city_and_a_request_the_page_says_so(editor):
 # ── many cities ───────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.fixture
-def round_trips(api, monkeypatch) -> list[int]:
-    """How many commands went to Redis in each."""
-    made: list[int] = []
-    ask = redis.ask
-
-    def counted(*commands: redis.Command) -> list[redis.Reply]:
-        made.append(len(commands))
-        return ask(*commands)
-
-    monkeypatch.setattr(redis, "ask", counted)
-    return made
-
-
 def many(count: int) -> list[Cell]:
     return [Cell(number // 3600 * 10 - 800, number % 3600 - 1800) for number in range(count)]
 

@@ -2,16 +2,10 @@ import threading
 
 import pytest
 
+from tests.support.clock import Clock
 from weathernote.redis.breaker import Breaker
 
 pytestmark = pytest.mark.pure
-
-
-class Clock:
-    seconds = 0.0
-
-    def __call__(self) -> float:
-        return self.seconds
 
 
 @pytest.fixture
@@ -43,34 +37,34 @@ def test_only_the_failure_that_opens_it_says_so(clock):
 
 def test_an_open_breaker_refuses_until_its_pause_is_over(opened, clock):
     assert not opened.allows()
-    clock.seconds = 0.99
+    clock.now = 0.99
     assert not opened.allows()
 
 
 def test_one_probe_is_let_through_in_each_pause(opened, clock):
-    clock.seconds = 1
+    clock.now = 1
     assert [opened.allows() for _ in range(3)] == [True, False, False]
-    clock.seconds = 2
+    clock.now = 2
     assert [opened.allows() for _ in range(3)] == [True, False, False]
 
 
 def test_a_probe_that_succeeds_closes_it(opened, clock):
-    clock.seconds = 1
+    clock.now = 1
     opened.allows()
     opened.succeeded()
     assert not opened.is_open and opened.allows()
 
 
 def test_a_probe_that_fails_starts_the_pause_anew(opened, clock):
-    clock.seconds = 1
+    clock.now = 1
     opened.allows()
     opened.failed()
-    clock.seconds = 1.9
+    clock.now = 1.9
     assert not opened.allows()
 
 
 def test_of_many_threads_one_gets_the_probe(opened, clock):
-    clock.seconds = 1
+    clock.now = 1
     barrier = threading.Barrier(20)
     granted = []
 

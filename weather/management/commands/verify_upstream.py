@@ -15,9 +15,12 @@ from weather.upstream.verification import MOST_EXTRAS, MOST_WEIGHT, Purse, verif
 
 
 class Command(BaseCommand):
+    """Prints a line for each comparison; exits with 1 where one differs."""
+
     help = "Compares what Open-Meteo says about two places with what this service makes of it, for 9.4 of its weight."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        """Charges the shared budget first; raises CommandError where the budget or Open-Meteo refuses."""
         # The live one, even beside a demo that runs in the same folder.
         upstream = OpenMeteo(
             settings.LIVE_OPEN_METEO_URL,

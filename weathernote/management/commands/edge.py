@@ -15,9 +15,12 @@ _LIVE = Path("/etc/letsencrypt/live")
 
 
 class Command(BaseCommand):
+    """Serves behind nginx until Ctrl-C; with `--render` only writes nginx's configuration."""
+
     help = "Serves through nginx before two instances; --render writes nginx's configuration for machines of their own."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        """Adds `--render` and what nginx's configuration needs to know of machines other than this one."""
         parser.add_argument(
             "--render", type=Path, metavar="FOLDER", help="write the configuration there, start nothing"
         )
@@ -30,6 +33,7 @@ class Command(BaseCommand):
         parser.add_argument("--resolver", default="", help="where instances are named and not numbered")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        """Renders or serves; raises CommandError with one line where a server cannot be started."""
         try:
             if options["render"]:
                 self.say(f"Wrote {edge_configuration.render(_edge_of(options))}")
@@ -39,6 +43,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
 
     def say(self, line: str) -> None:
+        """Writes the line at once, also where the output is a file."""
         self.stdout.write(line)
         self.stdout.flush()
 

@@ -12,10 +12,13 @@ from weathernote.runtime import local_servers, serve
 
 
 class Command(RunserverCommand):
+    """Django's development server, with a key-value server that ends with it where REDIS_URL is not set."""
+
     addr: str
     port: str
 
     def run(self, **options: Any) -> None:
+        """Serves until Ctrl-C; raises CommandError with a line for each setting or port that prevents it."""
         # The autoreloader runs this command twice: the first process outlives every reload.
         if os.environ.get(DJANGO_AUTORELOAD_ENV):
             local_servers.end_with_parent()

@@ -13,12 +13,16 @@ from weathernote.runtime.local_servers import LocalServerError
 
 
 class Command(BaseCommand):
+    """Prepares the database and becomes the server, which keeps this process's number."""
+
     help = "Serves WeatherNote; starts a key-value server where REDIS_URL is not set, and stops it again."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        """Adds `--demo`."""
         parser.add_argument("--demo", action="store_true", help="ask the built-in Open-Meteo simulator")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        """Replaces this process by the server; raises CommandError with one line where the port is taken."""
         # As the workers are: a relative path in a setting means one file to all.
         os.chdir(settings.BASE_DIR)
         try:
@@ -33,5 +37,6 @@ class Command(BaseCommand):
         os.execv(sys.executable, [sys.executable, "-m", "weathernote.runtime.serve", *demo])  # noqa: S606 - our own words
 
     def say(self, line: str) -> None:
+        """Writes the line at once, also where the output is a file."""
         self.stdout.write(line)
         self.stdout.flush()

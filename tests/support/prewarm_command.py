@@ -19,13 +19,14 @@ from tests.support.tree import environment, run
 
 @dataclass
 class Host:
-    """A machine with the code, a database and where the servers are."""
+    """What cron has on one machine: the code, a database in `folder`, and the variables that name the servers."""
 
     folder: Path
     variables: dict[str, object]
 
     @classmethod
     def made(cls, folder: Path, database: Path, **variables: object) -> "Host":
+        """A host with a copy of the database, which `migrated` makes."""
         folder.mkdir(exist_ok=True)
         shutil.copy(database, folder / "db.sqlite3")
         own = {"DATABASE_URL": f"sqlite:///{folder / 'db.sqlite3'}", "SECRET_KEY": "x" * 50, **variables}
@@ -36,11 +37,11 @@ class Host:
         return environment(**self.variables)
 
     def prewarm(self, *arguments: str, **variables: object) -> subprocess.CompletedProcess[str]:
-        """A run, to its end."""
+        """Runs the command to its end, with further environment variables."""
         return run(TOP, "manage.py", "prewarm", *arguments, **{**self.variables, **variables})
 
     def begin(self, *arguments: str) -> Process:
-        """A run, to be disturbed."""
+        """Starts a run that the test may signal or kill."""
         log = self.folder / f"prewarm-{len(list(self.folder.glob('prewarm-*')))}.log"
         return Process([sys.executable, "manage.py", "prewarm", *arguments], log, self.environment)
 
@@ -84,5 +85,5 @@ def summary(said: str) -> dict[str, Any]:
 
 
 def ended(process: Process, within_seconds: float) -> int:
-    """The exit code of a run that ends in time."""
+    """The exit code; raises TimeoutExpired where the run takes longer."""
     return process.popen.wait(within_seconds)

@@ -1,4 +1,4 @@
-"""The servers that the project installs stand before those of the machine: what else the PATH has is chance."""
+"""Puts the project's own Redis and nginx first on the PATH, so that tests run on the same servers everywhere."""
 
 import os
 from contextlib import suppress
@@ -9,7 +9,7 @@ from weathernote.runtime.local_servers import LocalServerError, bundled_redis_bi
 
 
 def put_on_path(folder: Path) -> None:
-    """Under the names that the service looks for, for this process and all that it starts."""
+    """Links the bundled servers into `folder`, which must not exist, and puts it first on the PATH of this process."""
     folder.mkdir()
     for name, binary in (("redis-server", bundled_redis_binary), ("nginx", lambda: nginx.bundled().binary)):
         with suppress(LocalServerError):  # there is none for this machine: its own is used

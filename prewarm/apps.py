@@ -3,12 +3,15 @@ from django.db.models.signals import post_delete, post_save
 
 
 class PrewarmConfig(AppConfig):
+    """The app of staff's cities and of the runs that keep them warm."""
+
     name = "prewarm"
     verbose_name = "Prewarming"
 
     def ready(self) -> None:
-        from prewarm.cities.cities_cache import forget_after_commit
+        """Has each change of a city invalidate the cached list."""
+        from prewarm.cities.cities_cache import invalidate_after_commit
         from prewarm.cities.models import City
 
         for signal in (post_save, post_delete):
-            signal.connect(forget_after_commit, sender=City, dispatch_uid="cities:active")
+            signal.connect(invalidate_after_commit, sender=City, dispatch_uid="cities:active")

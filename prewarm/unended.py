@@ -1,23 +1,22 @@
-"""Rows about work that may still go on, or that was killed before it could write its end."""
+"""Rows without an end: their work still goes on, or it was killed before it could save one."""
 
 from datetime import datetime, timedelta
 
 from django.db import models
 from django.utils import timezone as clock
 
-#: Nothing goes on for so long: whatever has no end then was killed.
+#: No work takes so long: a row without an end that is older belongs to work that was killed.
 _LONGEST = timedelta(minutes=15)
 
-
-#: What is said of it until then and from then on.
-UNENDED = ("running", "not ended")
+RUNNING, KILLED = UNENDED = ("running", "not ended")
 
 
 def in_words(started: datetime) -> str:
-    return UNENDED[clock.now() - started >= _LONGEST]
+    """`RUNNING` or `KILLED`, for a row without an end."""
+    return KILLED if clock.now() - started >= _LONGEST else RUNNING
 
 
 def unended_as(words: str) -> models.Q:
-    """Of the rows without an end those of which this is said."""
-    is_late = models.Q(started__lte=clock.now() - _LONGEST)
-    return is_late if words == UNENDED[1] else ~is_late
+    """Selects the rows for which `in_words` gives `words`, among those without an end."""
+    is_old = models.Q(started__lte=clock.now() - _LONGEST)
+    return is_old if words == KILLED else ~is_old

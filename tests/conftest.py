@@ -115,7 +115,7 @@ def forget() -> Iterator[Callable[[], None]]:
     def forgotten() -> None:
         redis.reset()
         service.forget_service()
-        prewarm_views.record.cache_clear()
+        prewarm_views.cities_cache.cache_clear()
         health.state.forget()
         with suppress(AttributeError):
             del caches["default"]

@@ -1,4 +1,4 @@
-"""What staff begin and no browser should wait for: it goes on in a thread behind their request, one at a time."""
+"""Long work of staff, such as an import: a thread goes on with it after their request was answered, one at a time."""
 
 import logging
 import threading
@@ -7,9 +7,14 @@ from concurrent.futures import Future
 from functools import partial
 from typing import TypeVar
 
+from django.contrib import messages
 from django.db import connections
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 
 from prewarm.admin.importing import UploadGone
+from weathernote.http import request_bodies
 from weathernote.redis import RedisDown
 from weathernote.telemetry import request_events
 
@@ -17,52 +22,64 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-#: A balancer gives up on a request after 20 s; what is done by then is told at once.
+#: A load balancer gives up on a request after 20 s. Work that ends within this time is reported in its own answer.
 WAIT_SECONDS = 8.0
-#: How long a process that ends waits for the work to hear of it and to write down how far it came.
+#: How long a process that ends waits for the work to notice `is_ending` and to save how far it came.
 END_SECONDS = 5.0
+BUSY = "Another import or prewarm of staff is under way: try again when it is done."
 
-#: Staff are told of these in words.
-TOLD = (RedisDown, UploadGone)
+#: Errors that the caller turns into a message for staff; others are faults and go to the log.
+EXPECTED = (RedisDown, UploadGone)
 
 is_ending = threading.Event()
-_alone = threading.Lock()
+_lock = threading.Lock()
 _registered = threading.Event()
 
 
 def begin(work: Callable[[], T]) -> "Future[T] | None":
-    """Runs `work` in a thread; None where this process has such work under way."""
-    if not _alone.acquire(blocking=False):
+    """Runs `work` in a thread; None if this process has other work of staff under way, or no thread to spare."""
+    if not _lock.acquire(blocking=False):
         return None
     if not _registered.is_set():
         _registered.set()
         request_events.at_the_end(_end)
-    outcome: Future[T] = Future()
+    future: Future[T] = Future()
     try:
-        threading.Thread(target=_run, args=(work, outcome), name="behind", daemon=True).start()
-    except RuntimeError:  # no thread to be had
-        _alone.release()
+        threading.Thread(target=_run, args=(work, future), name="background-task", daemon=True).start()
+    except RuntimeError:  # the process cannot start a thread
+        _lock.release()
         return None
-    return outcome
+    return future
 
 
-def _run(work: Callable[[], T], outcome: "Future[T]") -> None:
-    tell: Callable[[], None]
+def wait_seconds(request: HttpRequest) -> float:
+    """How long this request may still wait for its work: less where its body took long to arrive."""
+    return min(WAIT_SECONDS, request_bodies.seconds_left(request.META))
+
+
+def say_it_goes_on(request: HttpRequest, what: str, changelist: str, title: str) -> None:
+    """Tells staff that the work continues after this answer, with a link to the list that shows its result."""
+    text = '{} goes on without you: its result will be listed under <a href="{}">{}</a>.'
+    messages.info(request, format_html(text, what, reverse(changelist), title))
+
+
+def _run(work: Callable[[], T], future: "Future[T]") -> None:
+    deliver: Callable[[], None]
     try:
-        tell = partial(outcome.set_result, work())
-    except BaseException as error:  # it is raised again where somebody still waits for it
-        tell = partial(outcome.set_exception, error)
-        if not isinstance(error, TOLD):
+        deliver = partial(future.set_result, work())
+    except BaseException as error:  # raised again by `result`, if the request still waits for it
+        deliver = partial(future.set_exception, error)
+        if not isinstance(error, EXPECTED):
             log.exception("What staff began behind a request failed.")
     try:
         connections.close_all()
     except Exception:
         log.exception("A connection to the database cannot be closed.")
     finally:
-        _alone.release()
-        tell()
+        _lock.release()
+        deliver()
 
 
 def _end() -> None:
     is_ending.set()
-    _alone.acquire(timeout=END_SECONDS)
+    _lock.acquire(timeout=END_SECONDS)

@@ -1,4 +1,4 @@
-"""The city list of the admin, with how each city of the page stands."""
+"""The admin's list of cities, which reads the status of all cities of a page from Redis at once."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from prewarm.cities import cell_status
-from prewarm.cities.cell_status import Live
+from prewarm.cities.cell_status import CellStatus
 
-_MEANS = {
+_MEANINGS = {
     "fresh": "Held and not due for a refresh",
     "stale": "Held and due for a refresh: served at once, refreshed behind the request",
     "cold": "Nothing is held: the next request waits for Open-Meteo",
@@ -18,27 +18,18 @@ _MEANS = {
 }
 
 
-class LiveChangeList(ChangeList):
+class CellStatusChangeList(ChangeList):
+    """A page of cities, each with the CellStatus of its cell as `status`."""
+
     def get_results(self, request: HttpRequest) -> None:
+        """Reads the statuses of the page with one round trip to Redis."""
         super().get_results(request)
         cities: Any = list(self.result_list)
-        looked = cell_status.look([city.as_cell for city in cities])
+        statuses = cell_status.read([city.as_cell for city in cities])
         for city in cities:
-            city.live = looked[city.as_cell]
+            city.status = statuses[city.as_cell]
 
 
-def badge(of: Live) -> SafeString:
-    return format_html('<span class="live {}" title="{}">{}</span>', of.state, _MEANS[of.state], of.state)
-
-
-def spoken(seconds: float | None) -> str:
-    """A span of time as people say it: 42 s, 9 min, 3 h 05 min, 1 d 4 h."""
-    if seconds is None:
-        return "–"
-    if seconds < 60:
-        return f"{int(seconds)} s"
-    minutes = int(seconds // 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} min" if hours < 24 else f"{hours // 24} d {hours % 24} h"
+def badge(status: CellStatus) -> SafeString:
+    """The state in a colour of its own, and what it means as a tooltip."""
+    return format_html('<span class="badge {0}" title="{1}">{0}</span>', status.state, _MEANINGS[status.state])

@@ -1,4 +1,4 @@
-"""The forms of a city, whose position is read by the rules of the API."""
+"""The admin's forms of a city, which read positions by the rules of the API."""
 
 from decimal import Decimal
 from typing import Any
@@ -10,22 +10,25 @@ from weather.core.cells import InvalidPosition, latitude_tenths, longitude_tenth
 
 
 class DegreesField(forms.CharField):
-    """A position as typed or pasted, by the rules of the API; decimals beyond the sixth are cut off."""
+    """Degrees as typed or pasted, read by the rules of the API and cut off after the sixth decimal."""
 
     def __init__(self, *, parse: Any, **options: Any) -> None:
         super().__init__(widget=forms.TextInput(attrs={"inputmode": "decimal", "size": 14}), **options)
         self.parse = parse
 
     def clean(self, value: Any) -> Decimal:
+        """The degrees as the table holds them; a ValidationError in the words of the API otherwise."""
         try:
             return kept_degrees(super().clean(value), self.parse)
         except InvalidPosition as invalid:
             raise forms.ValidationError(invalid.detail) from None
 
     def prepare_value(self, value: Any) -> Any:
+        """Degrees without trailing zeros."""
         return format(value.normalize(), "f") if isinstance(value, Decimal) else value
 
     def has_changed(self, initial: Any, data: Any) -> bool:
+        """Compares degrees, so that 40.70 is no change of 40.7."""
         try:
             return initial != kept_degrees(str(data).strip(), self.parse)
         except InvalidPosition:
@@ -33,6 +36,8 @@ class DegreesField(forms.CharField):
 
 
 class CityForm(forms.ModelForm):
+    """A city, with positions read by the rules of the API."""
+
     latitude = DegreesField(parse=latitude_tenths, help_text="Degrees north, such as 40.7128.")
     longitude = DegreesField(parse=longitude_tenths, help_text="Degrees east, such as -74.0060.")
 
@@ -42,11 +47,12 @@ class CityForm(forms.ModelForm):
         widgets = {"notes": forms.Textarea(attrs={"rows": 3})}
 
     def clean_country(self) -> str:
+        """The country code in capitals, so that the validator accepts small letters too."""
         return str(self.cleaned_data["country"]).upper()
 
 
 class CityRowForm(forms.ModelForm):
-    """A city in the list, where no label has room: its fields tell a screen reader whose they are."""
+    """The editable fields of a city in the list, which has no room for labels: `aria-label` names the city instead."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""Cities as CSV: the columns that staff import and export."""
+"""The columns of cities in files that staff import and export."""
 
 import math
 from collections.abc import Callable
@@ -12,35 +12,40 @@ from import_export import fields, resources, widgets
 from prewarm.cities.models import City, kept_degrees
 from weather.core.cells import Cell, InvalidPosition, latitude_tenths, longitude_tenths
 
-#: A file is checked while its sender waits, and then shown: all but this of the request's time is the check's. What is
-#: confirmed goes on behind the request.
+#: A preview checks the file and renders the result within one request: this is the part of its time for rendering. A
+#: confirmed import runs in the background, without that limit.
 SHOW_SECONDS = 3.0
-#: Between the orders of two cities, so that staff can put one between them.
+#: The distance between the orders of two cities, so that staff can put others between them.
 ORDER_STEP = 10
 
 _TRUE, _FALSE = ("1", "true", "yes"), ("0", "false", "no")
 
 
 class TooSlow(Exception):
-    """To check the file takes longer than its sender should wait; the text tells staff how far the check came."""
+    """The check takes longer than a browser should wait; the message tells staff how far it came."""
 
 
 class Degrees(widgets.Widget):
-    """A position by the rules of the API, so that a decimal comma or a word is refused with the same sentence."""
+    """Degrees by the rules of the API, so that a decimal comma is refused with the same message."""
 
     def __init__(self, parse: Callable[[str], int]) -> None:
         super().__init__()
         self.parse = parse
 
     def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Decimal:
+        """The degrees as the table holds them. Raises InvalidPosition, a ValueError."""
         return kept_degrees(str(value).strip(), self.parse)
 
     def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
+        """Degrees without trailing zeros, empty for None."""
         return "" if value is None else format(Decimal(value).normalize(), "f")
 
 
-class Whole(widgets.Widget):
+class WholeNumber(widgets.Widget):
+    """A whole number of 0 or more, None for an empty cell."""
+
     def clean(self, value: Any, row: Any = None, **kwargs: Any) -> int | None:
+        """The number. Raises ValueError for anything else; digits past the twentieth are cut off."""
         text = str(value).strip()
         if not text:
             return None
@@ -49,8 +54,11 @@ class Whole(widgets.Widget):
         return int(text[:20])
 
 
-class YesOrNo(widgets.Widget):
+class Boolean(widgets.Widget):
+    """1, true or yes; 0, false or no; None for an empty cell."""
+
     def clean(self, value: Any, row: Any = None, **kwargs: Any) -> bool | None:
+        """The value. Raises ValueError for other words."""
         text = str(value).strip().lower()
         if not text:
             return None
@@ -59,11 +67,15 @@ class YesOrNo(widgets.Widget):
         return text in _TRUE
 
     def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
+        """1 or 0."""
         return "1" if value else "0"
 
 
-class Words(widgets.Widget):
+class Text(widgets.Widget):
+    """Text without blanks around it."""
+
     def clean(self, value: Any, row: Any = None, **kwargs: Any) -> str:
+        """The stripped text."""
         return str(value).strip()
 
 
@@ -72,17 +84,17 @@ def _field(name: str, widget: widgets.Widget, **options: Any) -> fields.Field:
 
 
 class CityResource(resources.ModelResource):
-    """A row is the city of its name in its cell; where there is none yet, a new one."""
+    """A row changes the city with its name in its cell, or adds it if there is none."""
 
-    name = _field("name", Words())
-    country = _field("country", Words())
+    name = _field("name", Text())
+    country = _field("country", Text())
     latitude = _field("latitude", Degrees(latitude_tenths))
     longitude = _field("longitude", Degrees(longitude_tenths))
-    timezone = _field("timezone", Words())
-    population = _field("population", Whole(), default=0)
-    order = _field("order", Whole())
-    active = _field("active", YesOrNo(), default=True)
-    notes = _field("notes", Words())
+    timezone = _field("timezone", Text())
+    population = _field("population", WholeNumber(), default=0)
+    order = _field("order", WholeNumber())
+    active = _field("active", Boolean(), default=True)
+    notes = _field("notes", Text())
 
     class Meta:
         model = City
@@ -95,20 +107,21 @@ class CityResource(resources.ModelResource):
         use_transactions = True
 
     def __init__(self, seconds_left: float = math.inf, **kwargs: Any) -> None:
-        """So long the sender of a file still waits."""
+        """`seconds_left` is how long the request may still take."""
         super().__init__(**kwargs)
         self._checks_until = monotonic() + seconds_left - SHOW_SECONDS
 
     def import_data(self, dataset: Any, dry_run: bool = False, **kwargs: Any) -> Any:
-        """TooSlow where a dry run, whose sender waits for it, takes too long."""
-        self._is_awaited, self._checked, self._rows = dry_run, 0, len(dataset)
-        # One query, and not one for each row.
+        """Raises TooSlow if a dry run, for which a browser waits, takes too long."""
+        self._has_deadline, self._checked, self._rows = dry_run, 0, len(dataset)
+        # One query in place of one for each row.
         self._known = {(city.cell, city.name): city for city in self.get_queryset()}
         self._last_order = max((city.order for city in self._known.values()), default=0) + ORDER_STEP
         return super().import_data(dataset, dry_run=dry_run, **kwargs)
 
     def import_row(self, *args: Any, **kwargs: Any) -> Any:
-        if self._is_awaited and monotonic() > self._checks_until:
+        """Imports a row, as long as there is time. Raises TooSlow."""
+        if self._has_deadline and monotonic() > self._checks_until:
             raise TooSlow(
                 f"{self._checked:,} of {self._rows:,} rows were checked in the time that a browser waits: "
                 "import the file in smaller parts."
@@ -117,24 +130,28 @@ class CityResource(resources.ModelResource):
         return super().import_row(*args, **kwargs)
 
     def import_field(self, field: Any, instance: City, row: Any, is_m2m: bool = False, **kwargs: Any) -> None:
+        """Sets a field; without an order a new city comes last, and a known one keeps its own."""
         if field.attribute != "order" or row.get("order", "").strip():
             super().import_field(field, instance, row, is_m2m, **kwargs)
         elif instance.pk is None:
-            instance.order = self._last_order  # one that is there keeps its own
+            instance.order = self._last_order  # a city that exists keeps its own
 
     def validate_instance(
         self, instance: City, import_validation_errors: Any = None, validate_unique: bool = False
     ) -> None:
-        # A row that is in no known city is a new one: that needs no query either.
+        """Runs the validators of the model."""
+        # False by default, unlike the base class: get_instance has found out without a query whether the city exists.
         super().validate_instance(instance, import_validation_errors, validate_unique)
 
     def get_instance(self, instance_loader: Any, row: Any) -> City | None:
+        """A copy of the known city with the name and cell of the row, None if there is none."""
         try:
             cell = Cell.parse(row["latitude"].strip(), row["longitude"].strip())
         except InvalidPosition:
-            return None  # the fields say what is wrong
-        # A copy: what a row that is refused has changed in it is nobody else's.
+            return None  # the fields report what is wrong
+        # A copy, so that a row that is refused leaves the known city unchanged.
         return copy(self._known.get((cell.key, row["name"].strip())))
 
     def after_save_instance(self, instance: City, row: Any, **kwargs: Any) -> None:
+        """Makes the saved city known to the rows that follow."""
         self._known[instance.cell, instance.name] = instance

@@ -1,4 +1,4 @@
-"""How cities stand in Redis just now, for the list that staff see: one look for a whole page."""
+"""Whether the forecasts of cells are held in Redis and due, read in one round trip for a whole page of staff's list."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,8 +21,11 @@ State = Literal["fresh", "stale", "cold", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
-class Live:
-    """A cell's forecast, its finished answer of /weather and how often it is asked for; None where there is none."""
+class CellStatus:
+    """The state of a cell's held forecast and of its finished answer of /weather, and how often it is asked for.
+
+    None stands for what is not there, or what Redis does not say.
+    """
 
     state: State
     age_seconds: float | None = None
@@ -30,39 +33,47 @@ class Live:
     requests_per_hour: float | None = None
 
 
-UNKNOWN = Live("unknown")
+UNKNOWN = CellStatus("unknown")
 
 
-def look(cells: Sequence[Cell]) -> dict[Cell, Live]:
-    """How each cell stands; unknown where Redis does not say."""
+def read(cells: Sequence[Cell]) -> dict[Cell, CellStatus]:
+    """The status of each cell; `UNKNOWN` where Redis does not answer."""
     popularity, price = service().popularity, service().price
     wanted = list(dict.fromkeys(cells))
-    said, *replies = redis.ask(price.finding(), *(part for cell in wanted for part in _about(cell, popularity)))
-    fleets_price, now = price.read(said), time()
+    price_reply, *replies = redis.ask(
+        price.finding(), *(part for cell in wanted for part in _commands(cell, popularity))
+    )
+    fleets_price, now = price.read(price_reply), time()
     of_cells = zip(wanted, replies[::3], replies[1::3], replies[2::3], strict=True)
     return {
-        cell: _live(record, life, popularity.rate(rating), fleets_price, now) for cell, record, life, rating in of_cells
+        cell: _read_one(record, life, popularity.rate(rating), fleets_price, now)
+        for cell, record, life, rating in of_cells
     }
 
 
-def _about(cell: Cell, popularity: Popularity) -> tuple[Command, Command, Command]:
+def _commands(cell: Cell, popularity: Popularity) -> tuple[Command, Command, Command]:
     return service().store.record(cell), ("TTL", Question(cell).key), popularity.rating(cell)
 
 
 @without_redis(returns=UNKNOWN)
-def _live(record: Reply, answer_life: Reply, rate: float, fleets_price: float, now: float) -> Live:
-    answer_ends_in_seconds = max(0, redis.value(answer_life)) or None  # below 0 is Redis' word for "there is none"
+def _read_one(record: Reply, answer_life: Reply, rate: float, fleets_price: float, now: float) -> CellStatus:
+    answer_ends_in_seconds = max(0, redis.value(answer_life)) or None  # TTL is negative if there is no key
     try:
         packed = redis.value(record)
         age_seconds = None if packed is None else now - fetched_at(packed)
     except Unreadable:
         age_seconds = None
-    return standing(age_seconds, rate, fleets_price, answer_ends_in_seconds)
+    return status_of(age_seconds, rate, fleets_price, answer_ends_in_seconds)
 
 
-def standing(age_seconds: float | None, rate: float, price: float, answer_ends_in_seconds: int | None = None) -> Live:
-    """How a cell stands, given the age of what is held of it and how often a second it is asked for."""
+def status_of(
+    age_seconds: float | None, rate: float, price: float, answer_ends_in_seconds: int | None = None
+) -> CellStatus:
+    """The status of a cell whose held forecast has this age (None if there is none).
+
+    `rate` is its requests per second, `price` the price of freshness that sets its refresh interval.
+    """
     if age_seconds is None or age_seconds >= settings.HOLD_SECONDS:
-        return Live("cold", None, answer_ends_in_seconds, rate * 3600)
+        return CellStatus("cold", None, answer_ends_in_seconds, rate * 3600)
     is_due = freshness.is_due(age_seconds, freshness.interval_seconds(rate, price))
-    return Live("stale" if is_due else "fresh", max(0.0, age_seconds), answer_ends_in_seconds, rate * 3600)
+    return CellStatus("stale" if is_due else "fresh", max(0.0, age_seconds), answer_ends_in_seconds, rate * 3600)

@@ -1,4 +1,7 @@
-"""`cities:active` in Redis: kept for ten minutes or until staff save, and what is served while Redis is gone."""
+"""The list of active cities in Redis, as `cities:active`, for ten minutes or until staff save.
+
+Without Redis the list that this process last saw is served, else the database is read.
+"""
 
 import threading
 import uuid
@@ -20,15 +23,15 @@ from weathernote.telemetry import metrics
 
 KEY = "cities:active"
 LIFE_SECONDS = 600
-#: How long a list is good that could not be read anew, and how long the database is left alone after that.
+#: The life of a list that could not be refreshed, and the pause before the database is tried again.
 STALE_LIFE_SECONDS = 60
 DATABASE_REST_SECONDS = 5
-#: Who has nothing to show waits so long for the one that reads, and so many may.
+#: A request without any list to serve waits so long for the thread that reads the database; so many may wait.
 WAIT_SECONDS = 2
 WAITERS = 2
 
-# Whoever is about to read the database leaves a mark under the name and writes only over its own: a list that was read
-# before staff saved cannot come to lie there after it.
+# A reader of the database first stores a mark of its own under the key, and stores the list only over that mark. Saving
+# deletes the key, so that a list read before staff saved is never stored after it.
 _MARK = b"being-read:"
 _MARK_SECONDS = 10
 _BEGIN = redis.script("""
@@ -44,17 +47,20 @@ return 1
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A list, when it ends (unix seconds), where it came from, and whether Redis keeps it now."""
+class CachedListing:
+    """A list, when it expires (unix seconds), where it came from, and whether it is stored in Redis."""
 
     listing: Listing
     expires_at: int
     origin: Literal["found", "read", "stale"]
-    kept: bool
+    is_stored: bool
 
 
-class Record:
-    """The list of active cities, from Redis, else from the database, else as this process last saw it."""
+class CitiesCache:
+    """The list of active cities: from Redis, else from the database, else as this process last saw it.
+
+    `load` composes the list from the database; `read` runs it, within the limits that all readers share.
+    """
 
     def __init__(
         self,
@@ -66,39 +72,39 @@ class Record:
         self.load = load
         self.now = now
         self.read = read
-        self._seen: Found | None = None
+        self._seen: CachedListing | None = None
         self._rests_until = 0.0
         self._reading = threading.Lock()
         self._waiting = threading.BoundedSemaphore(WAITERS)
 
     def finding(self) -> list[Command]:
-        """The commands whose replies `answer` wants, for whoever shares a round trip with them."""
+        """The commands whose replies `answer` takes, to be sent in a round trip with others."""
         return [("GET", KEY), ("TTL", KEY)]
 
-    def answer(self, text: Reply, life: Reply) -> Found:
-        """The list, given Redis' replies to `finding`; Problem where there is none."""
-        if found := self._found(text, life):
+    def answer(self, text: Reply, life: Reply) -> CachedListing:
+        """The list, from Redis' replies to `finding`. Raises Problem (503) if it is to be had nowhere."""
+        if found := self._from_redis(text, life):
             return found
         try:
             if read := self._read():
                 return read
         except TooManyWait:
             if self._seen is None:
-                raise Problem("overloaded", "Too many wait for the cities.", retry_after_seconds=5) from None
+                raise Problem("overloaded", "Too many requests wait for the cities.", retry_after_seconds=5) from None
         if self._seen is None:
-            raise Problem("upstream_unavailable", "The cities cannot be read now.", retry_after_seconds=10)
+            raise Problem("upstream_unavailable", "The cities cannot be read at the moment.", retry_after_seconds=10)
         metrics.ANSWERED_FROM_MEMORY.inc()
-        return Found(self._seen.listing, int(self.now()) + STALE_LIFE_SECONDS, "stale", kept=False)
+        return CachedListing(self._seen.listing, int(self.now()) + STALE_LIFE_SECONDS, "stale", is_stored=False)
 
-    def _seen_lately(self, text: Reply, life: Reply) -> Found | None:
-        """Without Redis: what this process saw, for as long as it would have been kept there."""
+    def _from_memory(self, text: Reply, life: Reply) -> CachedListing | None:
+        """The list that this process last saw, for as long as Redis would have kept it; for use without Redis."""
         if self._seen is None or self._seen.expires_at <= self.now():
             return None
         metrics.ANSWERED_FROM_MEMORY.inc()
         return self._seen
 
-    @without_redis(instead=_seen_lately)
-    def _found(self, text: Reply, life: Reply) -> Found | None:
+    @without_redis(instead=_from_memory)
+    def _from_redis(self, text: Reply, life: Reply) -> CachedListing | None:
         text, life_seconds = redis.value(text), redis.value(life)
         if text is None or text.startswith(_MARK):
             return None
@@ -106,28 +112,28 @@ class Record:
         if listed is None:
             redis.ask(("DEL", KEY))
             return None
-        self._seen = Found(listed, int(self.now()) + max(0, life_seconds), "found", kept=True)
+        self._seen = CachedListing(listed, int(self.now()) + max(0, life_seconds), "found", is_stored=True)
         return self._seen
 
-    def _read(self) -> Found | None:
-        """The list from the database; None where it cannot be read now, TooManyWait where too many want it.
+    def _read(self) -> CachedListing | None:
+        """The list from the database; None if it cannot be read. Raises TooManyWait past the bound of waiting requests.
 
-        One thread reads at a time, and few wait for it: the others serve weather.
+        One thread reads at a time, and few wait for it, so that the others stay free to serve weather.
         """
         seen = self._seen
-        if self.now() < self._rests_until or not self._took_turn(can_wait=seen is None):
+        if self.now() < self._rests_until or not self._acquire_turn(can_wait=seen is None):
             return None
         try:
             if self._seen is not seen:
-                return self._seen  # it was read while we waited
-            return None if self.now() < self._rests_until else self._loaded()
+                return self._seen  # another thread read it while this one waited
+            return None if self.now() < self._rests_until else self._load_and_store()
         except DatabaseGone:
             self._rests_until = self.now() + DATABASE_REST_SECONDS
             return None
         finally:
             self._reading.release()
 
-    def _took_turn(self, *, can_wait: bool) -> bool:
+    def _acquire_turn(self, *, can_wait: bool) -> bool:
         if self._reading.acquire(blocking=False):
             return True
         if not can_wait:
@@ -139,34 +145,34 @@ class Record:
         finally:
             self._waiting.release()
 
-    def _loaded(self) -> Found:
-        mark = self._begun()
+    def _load_and_store(self) -> CachedListing:
+        mark = self._mark_reading()
         listed = self.read(self.load)
         expires_at = int(self.now()) + LIFE_SECONDS
-        self._seen = Found(listed, expires_at, "found", kept=False)
-        return Found(listed, expires_at, "read", kept=self._kept(mark, listed))
+        self._seen = CachedListing(listed, expires_at, "found", is_stored=False)
+        return CachedListing(listed, expires_at, "read", is_stored=self._store(mark, listed))
 
     @without_redis(returns=None)
-    def _begun(self) -> bytes | None:
-        """The mark of this reader; None if another one is at it."""
+    def _mark_reading(self) -> bytes | None:
+        """Stores the mark of this reader; None if the key exists: another reader's mark, or a list."""
         mark = _MARK + uuid.uuid4().hex.encode()
         return mark if redis.value(redis.ask(_BEGIN(KEY, mark, _MARK_SECONDS))[0]) else None
 
-    def lost(self, *args: object) -> bool:
+    def _count_lost_write(self, *args: object) -> bool:
         metrics.REDIS_LOST_WRITES.inc()
         return False
 
-    @without_redis(instead=lost)
-    def _kept(self, mark: bytes | None, listed: Listing) -> bool:
+    @without_redis(instead=_count_lost_write)
+    def _store(self, mark: bytes | None, listed: Listing) -> bool:
         if mark is None:
             return False
         return bool(redis.value(redis.ask(_KEEP(KEY, mark, listed.text, LIFE_SECONDS))[0]))
 
 
-def forget_after_commit(**_: object) -> None:
-    """Has the list worked out anew as soon as the database holds what changed."""
-    transaction.on_commit(_forget, robust=True)
+def invalidate_after_commit(**_: object) -> None:
+    """Invalidates the list once the transaction that changed a city is committed."""
+    transaction.on_commit(_delete, robust=True)
 
 
-def _forget() -> None:
+def _delete() -> None:
     redis.ask(("DEL", KEY))

@@ -1,4 +1,4 @@
-"""The list of cities as clients get it: finished JSON text, and what a search finds in it; pure."""
+"""The list of cities as the JSON text that clients get, and its search by name; pure."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -14,25 +14,25 @@ _HEAD = b'{"cities":['
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """`text` is UTF-8 JSON; `places` are its cities, each by its folded name and as JSON text."""
+    """`text` is the whole list as UTF-8 JSON; `places` has the search key and the JSON of each of its cities."""
 
     text: bytes
     places: tuple[tuple[str, bytes], ...]
 
     def matching(self, search: str) -> bytes:
-        """The same for the cities whose name has `search` in it, whatever case and accents either is written with."""
-        folded = fold(search)
-        return _joined(place for name, place in self.places if folded and folded in name)
+        """UTF-8 JSON like `text`, of the cities whose name contains `search`, regardless of case and accents."""
+        key = fold(search)
+        return _joined(place for name, place in self.places if key and key in name)
 
 
 def compose(cities: Iterable[Mapping[str, Any]]) -> Listing:
-    """The list of these cities, in their order."""
+    """The list of `cities`, in their order; each has the fields of CitySerializer."""
     places = tuple((fold(city["name"]), json_of(city)) for city in cities)
     return Listing(_joined(place for _, place in places), places)
 
 
 def read(text: bytes) -> Listing | None:
-    """The list in `text` as Redis kept it; None where it is none."""
+    """The list in `text`, as it was stored in Redis; None if `text` is not such a list."""
     if not (text.startswith(_HEAD) and text.endswith(_TAIL)):
         return None
     try:

@@ -1,4 +1,4 @@
-"""The cities that staff keep warm, and what became of the files of cities that they imported."""
+"""The tables of the cities that staff keep warm, and of their imports."""
 
 import functools
 from collections.abc import Callable, Collection
@@ -20,9 +20,10 @@ _POSITION_STEP = Decimal("0.000001")
 
 
 def kept_degrees(text: str, parse: Callable[[str], int]) -> Decimal:
-    """The degrees in `text` as they are kept; InvalidPosition, by latitude_tenths or longitude_tenths, for others.
+    """The degrees in `text` with the six decimals that the table holds.
 
-    Further decimals are cut off, not rounded: that never moves a position into another cell.
+    `parse` is latitude_tenths or longitude_tenths, and raises InvalidPosition. Further decimals are cut off, not
+    rounded: that never moves a position into another cell.
     """
     parse(text)
     # Adding zero turns -0.000000 into 0.
@@ -30,24 +31,28 @@ def kept_degrees(text: str, parse: Callable[[str], int]) -> Decimal:
 
 
 def validate_country(code: str) -> None:
+    """Raises ValidationError unless `code` is a country's in ISO 3166, in either case."""
     if code.upper() not in countries.names():
         raise ValidationError("must be a country's two letters by ISO 3166, such as JP")
 
 
 def validate_timezone(name: str) -> None:
+    """Raises ValidationError unless `name` is an IANA zone."""
     if name not in _timezones():
         raise ValidationError("must be an IANA time zone, such as Asia/Tokyo")
 
 
-# To look for them in the file system takes as long as to import a city.
+# Without a cache this lookup in the file system takes as long as importing a city.
 _timezones = functools.cache(available_timezones)
 
 
 def validate_latitude(degrees: Decimal) -> None:
+    """Raises ValidationError for what the API refuses as a latitude."""
     _validate(latitude_tenths, degrees)
 
 
 def validate_longitude(degrees: Decimal) -> None:
+    """Raises ValidationError for what the API refuses as a longitude."""
     _validate(longitude_tenths, degrees)
 
 
@@ -63,19 +68,21 @@ def _validate(parse: Callable[[str], int], degrees: Decimal) -> None:
 
 
 class CityQuerySet(models.QuerySet["City"]):
+    """Cities, and the named selections of them."""
+
     def active(self) -> "CityQuerySet":
         """The cities that are shown and kept warm, in staff's order."""
         return self.filter(active=True).order_by(*City.STAFFS_ORDER)
 
     def update(self, **changes: Any) -> int:
-        """Django's own, which tells no signal: the list that clients get is worked out anew after this too."""
+        """Also invalidates the cached list, for which Django's own `update` sends no signal."""
         changed = super().update(**changes)
-        cities_cache.forget_after_commit()
+        cities_cache.invalidate_after_commit()
         return changed
 
 
 class City(models.Model):
-    """A place whose weather is kept ready, whoever asks for it."""
+    """A place whose weather prewarm keeps ready."""
 
     STAFFS_ORDER = ("order", "-population", "name", "pk")
 
@@ -113,7 +120,8 @@ class City(models.Model):
         return f"{self.name}, {self.country}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        self._work_out()
+        """Saves the city with its position cut off to six decimals and the cell of that."""
+        self._normalize()
         chosen = kwargs.get("update_fields")
         if chosen is not None and {"latitude", "longitude"} & set(chosen):
             kwargs["update_fields"] = {*chosen, "cell"}
@@ -121,15 +129,17 @@ class City(models.Model):
 
     @property
     def as_cell(self) -> Cell:
+        """The cell as the value that the weather apps use."""
         return Cell.from_key(self.cell)
 
     def clean(self) -> None:
-        # What the position's own fields refuse has no cell.
+        """Sets the cell before the constraints are checked."""
+        # A position that its fields refuse has no cell; they report it.
         with suppress(InvalidPosition, AttributeError):
-            self._work_out()
+            self._normalize()
 
     def validate_unique(self, exclude: Collection[str] | None = None) -> None:
-        """In words of staff that the city is there already; the cell is no field of a form, so Django says nothing."""
+        """Names a city that exists already at its field: Django checks no constraint on `cell`, which is in no form."""
         super().validate_unique(exclude)
         if {"name", "latitude", "longitude"} & set(exclude or ()):
             return
@@ -137,9 +147,9 @@ class City(models.Model):
             raise ValidationError({"name": f"{self.name} is in this cell already."})
 
     def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
-        """Nothing more: the one constraint is what validate_unique has looked for, in its own query."""
+        """Does nothing: `validate_unique` has checked the only constraint, with a query of its own."""
 
-    def _work_out(self) -> None:
+    def _normalize(self) -> None:
         self.country = self.country.upper()
         self.latitude = kept_degrees(_text(self.latitude), latitude_tenths)
         self.longitude = kept_degrees(_text(self.longitude), longitude_tenths)
@@ -147,9 +157,9 @@ class City(models.Model):
 
 
 class CityImport(models.Model):
-    """What became of a file of cities that staff confirmed."""
+    """The result of one file of cities that staff confirmed."""
 
-    #: None while it goes on, and for ever where it was killed: nothing was imported then.
+    #: Null while the import goes on, and for good if it was killed: then nothing was imported.
     RESULTS = ((0, "done"), (1, "failed"))
 
     started = models.DateTimeField(default=clock.now, db_index=True)
@@ -172,9 +182,11 @@ class CityImport(models.Model):
 
     @property
     def result_in_words(self) -> str:
+        """The result, or whether an import without one may still go on."""
         return self.get_result_display() or unended.in_words(self.started)
 
     def end(self, failure: str = "") -> None:
+        """Saves the end of the import: done, or with `failure` the reason why nothing was imported."""
         self.finished = clock.now()
         self.result, self.message = int(bool(failure)), failure
         self.save()

@@ -1,4 +1,4 @@
-"""What a list of cities looks like, for the schema alone: the answers are finished text (listing.py)."""
+"""The shape of a list of cities, for the OpenAPI schema alone: listing.py writes the answers."""
 
 from rest_framework import serializers
 
@@ -11,7 +11,7 @@ class CitySerializer(serializers.Serializer):
     latitude = serializers.FloatField(help_text="Degrees north")
     longitude = serializers.FloatField(help_text="Degrees east")
     timezone = serializers.CharField(help_text="IANA time zone")
-    population = serializers.IntegerField(help_text="Inhabitants; 0 where nobody has told")
+    population = serializers.IntegerField(help_text="Inhabitants; 0 where it is not known")
 
 
 class CitiesSerializer(serializers.Serializer):

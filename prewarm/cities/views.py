@@ -1,4 +1,4 @@
-"""`/api/v1/cities`: the list that phones offer, found finished in Redis."""
+"""`/api/v1/cities`: the list of active cities, stored in Redis as finished JSON."""
 
 import functools
 from time import time
@@ -8,7 +8,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from rest_framework.request import Request
 
 from prewarm.cities import listing
-from prewarm.cities.cities_cache import Found, Record
+from prewarm.cities.cities_cache import CachedListing, CitiesCache
 from prewarm.cities.listing import Listing
 from prewarm.cities.models import City
 from prewarm.cities.serializers import CitiesSerializer
@@ -42,17 +42,17 @@ _EXAMPLE = {
 _ERRORS = {
     400: "`search` is empty, blank, repeated or too long",
     405: "GET, HEAD and OPTIONS only",
-    429: "Too many requests; Retry-After says when to come again",
+    429: "Too many requests; Retry-After says when to try again",
     500: "A fault of the service",
-    503: "The cities are neither kept nor can they be read now, or too many wait for them; "
-    "Retry-After says when to come again",
+    503: "The cities are not cached and cannot be read at the moment, or too many requests wait for them; "
+    "Retry-After says when to try again",
 }
 
 
 @functools.cache
-def record() -> Record:
-    """This process's view of the list."""
-    return Record(_loaded, read=reader().read)
+def cities_cache() -> CitiesCache:
+    """The cache of this process."""
+    return CitiesCache(_loaded, read=reader().read)
 
 
 def _loaded() -> Listing:
@@ -64,9 +64,12 @@ def _loaded() -> Listing:
 
 
 class CitiesViewSet(ApiViewSet):
+    """The list of active cities."""
+
     def look_up(self, request: Request) -> list[Command]:
+        """The commands for the round trip that the throttle and this view share."""
         self.search = search_in(request.query_params)
-        return record().finding()
+        return cities_cache().finding()
 
     @extend_schema(
         operation_id="cities",
@@ -81,13 +84,13 @@ class CitiesViewSet(ApiViewSet):
         examples=[OpenApiExample("Tokyo", value=_EXAMPLE, response_only=True, status_codes=["200"])],
         responses={200: CitiesSerializer, 304: None}
         | {
-            (status, problems.CONTENT_TYPE): OpenApiResponse(ProblemSerializer, description=said)
-            for status, said in _ERRORS.items()
+            (status, problems.CONTENT_TYPE): OpenApiResponse(ProblemSerializer, description=description)
+            for status, description in _ERRORS.items()
         },
     )
     def retrieve(self, request: Request) -> HttpResponse:
-        """Active cities in staff's order, all or those whose name has `search` in it."""
-        found = record().answer(*self.replies)
+        """The active cities in staff's order: all, or those whose name contains `search`."""
+        found = cities_cache().answer(*self.replies)
         text = found.listing.text if self.search is None else found.listing.matching(self.search)
         headers = _headers(found, weak_etag(text), int(time()))
         if matches(request.META.get("HTTP_IF_NONE_MATCH"), headers["ETag"]):
@@ -96,7 +99,7 @@ class CitiesViewSet(ApiViewSet):
 
 
 def search_in(query: QueryDict) -> str | None:
-    """What is searched for, None if nothing; a 400 Problem where that makes no sense."""
+    """The value of `search`, None without one. Raises Problem (400) if it is empty, repeated or too long."""
     values = query.getlist("search")
     if not values:
         return None
@@ -105,10 +108,12 @@ def search_in(query: QueryDict) -> str | None:
     return values[0]
 
 
-def _headers(found: Found, etag: str, now: int) -> dict[str, str]:
+def _headers(found: CachedListing, etag: str, now: int) -> dict[str, str]:
     life_seconds = max(0, found.expires_at - now)
     return {
         "Cache-Control": f"public, max-age={life_seconds}, stale-while-revalidate=60, stale-if-error=3600",
         "ETag": etag,
-        "Cache-Status": _CACHE_STATUS[found.origin].format(ttl=life_seconds, stored="; stored" if found.kept else ""),
+        "Cache-Status": _CACHE_STATUS[found.origin].format(
+            ttl=life_seconds, stored="; stored" if found.is_stored else ""
+        ),
     }

@@ -1,4 +1,4 @@
-"""The lock that lets one prewarm run at a time, over all instances."""
+"""The lock in Redis by which only one prewarm runs at a time, across all instances."""
 
 import secrets
 import threading
@@ -6,18 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
 
-from prewarm.runs.retry import patiently
+from prewarm.runs.retry import with_retries
 from weathernote import redis
 from weathernote.redis import RedisDown, without_redis
 
 KEY = "prewarm:lock"
-#: A run that is killed blocks the next for no longer than this.
+#: The life of the lock: a run that was killed blocks the next for no longer.
 LIFE_SECONDS = 30
-#: A run that hangs, in the database say, blocks the others for no longer than this and the lock's life.
+#: The longest that a lock is renewed: a run that hangs, say in the database, blocks others no longer than this and
+#: the life of the lock.
 MOST_SECONDS = 900
 
-# Taken and kept in the same way, so that either may be repeated: if nobody else has it, one that Redis forgot too.
-_KEEP = redis.script("""
+# Acquires and renews: both may be repeated, and renewing takes back a lock that Redis has lost if nobody else has it.
+_ACQUIRE = redis.script("""
 local owner = redis.call('GET', KEYS[1])
 if owner and owner ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
@@ -27,7 +28,7 @@ _RELEASE = redis.script("if redis.call('GET', KEYS[1]) == ARGV[1] then return re
 
 
 class Lock:
-    """A lock that is ours; a thread renews it. `is_lost` once it may be another's."""
+    """A lock that a thread renews once `take` succeeded; `is_lost` as soon as another run may hold it."""
 
     def __init__(self, life_seconds: float) -> None:
         self.life_seconds = life_seconds
@@ -38,19 +39,19 @@ class Lock:
         self._thread = threading.Thread(target=self._renew, name="prewarm-lock", daemon=True)
 
     def take(self) -> bool:
-        """False while another run has it. RedisDown without Redis."""
+        """Whether the lock was acquired; False while another run holds it. Raises RedisDown without Redis."""
         self._renewed = monotonic()
-        if not patiently(self._keep, pauses_seconds=(0.1,)):
+        if not with_retries(self._acquire, pauses_seconds=(0.1,)):
             return False
         self._thread.start()
         return True
 
-    def _keep(self) -> bool:
-        return bool(redis.value(redis.ask(_KEEP(KEY, self.token, int(self.life_seconds * 1000)))[0]))
+    def _acquire(self) -> bool:
+        return bool(redis.value(redis.ask(_ACQUIRE(KEY, self.token, int(self.life_seconds * 1000)))[0]))
 
     @without_redis(returns=None)
-    def give_back(self) -> None:
-        """Without Redis it ends by itself."""
+    def release(self) -> None:
+        """Releases the lock; without Redis it expires by itself."""
         self._ended.set()
         self._thread.join()
         redis.value(redis.ask(_RELEASE(KEY, self.token))[0])
@@ -60,7 +61,7 @@ class Lock:
         while not self.is_lost and monotonic() - began < MOST_SECONDS and not self._ended.wait(self.life_seconds / 3):
             now = monotonic()
             try:
-                if self._keep():
+                if self._acquire():
                     self._renewed = now
                 else:
                     self.is_lost = True
@@ -71,7 +72,7 @@ class Lock:
 
 @contextmanager
 def held(life_seconds: float = LIFE_SECONDS) -> Iterator[Lock | None]:
-    """The lock for as long as the block runs; None while another run has it. RedisDown without Redis."""
+    """Holds the lock while the block runs; None if another run holds it. Raises RedisDown without Redis."""
     lock = Lock(life_seconds)
     if not lock.take():
         yield None
@@ -79,4 +80,4 @@ def held(life_seconds: float = LIFE_SECONDS) -> Iterator[Lock | None]:
     try:
         yield lock
     finally:
-        lock.give_back()
+        lock.release()

@@ -1,4 +1,4 @@
-"""What each run of prewarm did."""
+"""The table of prewarm's runs."""
 
 from datetime import datetime
 
@@ -9,22 +9,25 @@ from prewarm import unended
 
 
 class PrewarmRunQuerySet(models.QuerySet["PrewarmRun"]):
+    """Runs, and the named selections of them."""
+
     def older_than(self, moment: datetime) -> "PrewarmRunQuerySet":
+        """The runs that started before `moment`."""
         return self.filter(started__lt=moment)
 
 
 class PrewarmRun(models.Model):
-    """What one `manage.py prewarm` did, or a "prewarm now" of staff, which may go on beside the command."""
+    """One run of `manage.py prewarm`, or one "prewarm now" of staff, which may overlap with the command's."""
 
-    #: By exit code; none yet while it runs, and for ever where it was killed.
+    #: By exit code, which is null while the run goes on, and stays null if it was killed.
     RESULTS = ((0, "good"), (1, "some failed"), (2, "none done"))
 
     started = models.DateTimeField(default=clock.now, db_index=True)
     finished = models.DateTimeField(null=True, blank=True)
     took_seconds = models.FloatField(null=True, blank=True)
-    refreshed = models.PositiveIntegerField(default=0, help_text="Cells that Open-Meteo was asked for.")
+    refreshed = models.PositiveIntegerField(default=0, help_text="Cells fetched from Open-Meteo.")
     rederived = models.PositiveIntegerField(
-        "worked out anew", default=0, help_text="Answers worked out from what was held."
+        "re-derived", default=0, help_text="Answers derived again from a held forecast, without a call."
     )
     skipped = models.PositiveIntegerField(default=0)
     failed = models.PositiveIntegerField(default=0)
@@ -32,7 +35,7 @@ class PrewarmRun(models.Model):
     weight = models.FloatField("budget spent", default=0, help_text="In Open-Meteo's own weight.")
     exit_code = models.PositiveSmallIntegerField("result", choices=RESULTS, null=True, blank=True)
     forced = models.BooleanField(default=False)
-    # The database has the default too: while a release rolls out, the one before writes rows as well.
+    # A default in the database too: during a rollout the release before, which has no such column, writes rows as well.
     by_staff = models.BooleanField("by staff", default=False, db_default=False)
     failed_cities = models.JSONField(default=list, blank=True)
     message = models.TextField(blank=True)
@@ -48,4 +51,5 @@ class PrewarmRun(models.Model):
 
     @property
     def result_in_words(self) -> str:
+        """The result, or whether a run without one may still go on."""
         return self.get_exit_code_display() or unended.in_words(self.started)

@@ -1,4 +1,4 @@
-"""Which answers a run of prewarm is to work out anew, and which cells to refresh, in which order; pure."""
+"""The plan of a run of prewarm: which answers to re-derive and which cells to refresh, in which order; pure."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -9,51 +9,55 @@ from weather.core.answers import STALE_LIFE_SECONDS, Question
 from weather.core.cells import Cell
 from weather.core.freshness import Rates
 
-#: cron runs prewarm so often; deploy/cron and deploy/systemd say the same.
+#: The interval of prewarm's runs, as in deploy/cron and deploy/systemd.
 PERIOD_SECONDS = 600
-#: A city counts as asked for at least as often as prewarm looks at it.
+#: The least rate of a city, in requests per second: one in each interval of prewarm.
 CITY_RATE = 1 / PERIOD_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A cell that people ask for, or staff's city (or cities) with its names, and what is there of it."""
+    """A cell that prewarm may serve: of one or several cities, or asked for lately, with what Redis holds of it."""
 
     cell: Cell
-    #: The seconds for which each finished answer lives on; 0 for one that is not there.
+    #: The rest of the life of each cached answer in seconds, 0 for one that is not cached.
     lives: Mapping[Question, float]
-    #: None where nothing is held.
+    #: The age of the held forecast, None without one.
     age_seconds: float | None
     #: Requests per second over the last day.
     rate: float = 0.0
     cities: tuple[str, ...] = ()
-    #: Its last refresh failed where others' went well: it would spoil their call.
+    #: Its last refresh failed while others succeeded: in a call with others it may spoil theirs.
     is_suspect: bool = False
 
     @property
     def is_missing(self) -> bool:
+        """Whether one of its answers is not cached."""
         return any(life <= 0 for life in self.lives.values())
 
     @property
     def is_cold_city(self) -> bool:
+        """Whether it is a city of which nothing is held."""
         return bool(self.cities) and self.age_seconds is None
 
     @property
     def name(self) -> str:
+        """The names of its cities, else the key of the cell."""
         return " / ".join(self.cities) or self.cell.key
 
     def interval_seconds(self, price: float) -> float:
+        """The refresh interval at this price of freshness."""
         rate = max(self.rate, CITY_RATE) if self.cities else self.rate
         return freshness.interval_seconds(rate, price)
 
     def lateness(self, price: float) -> float:
-        """Its age in intervals: from 1 on it is due; endless where nothing is held."""
+        """The age in refresh intervals: due from 1 on, infinite if nothing is held."""
         return float("inf") if self.age_seconds is None else self.age_seconds / self.interval_seconds(price)
 
 
 @dataclass(frozen=True, slots=True)
-class Anew:
-    """Answers to work out from what is held of their cell; stale ones where it is due."""
+class Rederivation:
+    """Answers of a cell to derive again from its held forecast; `stale` if that is due for a refresh."""
 
     cell: Cell
     questions: tuple[Question, ...]
@@ -62,23 +66,27 @@ class Anew:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do, in this order. Due were also so many past the limit, and `unpaid`, for which there is no budget."""
+    """Rederivations, then refreshes, in this order.
 
-    anew: list[Anew] = field(default_factory=list)
+    `past_limit` counts due cells beyond the limit; for those in `unpaid` there is no budget.
+    """
+
+    rederivations: list[Rederivation] = field(default_factory=list)
     refresh: list[Place] = field(default_factory=list)
     past_limit: int = 0
     unpaid: list[Place] = field(default_factory=list)
-    #: Cities that need no refresh.
+    #: How many cells of cities need no refresh.
     cities_in_order: int = 0
 
     @property
     def left_out(self) -> int:
+        """How many due cells are not refreshed."""
         return self.past_limit + len(self.unpaid)
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Cells for one call."""
+    """The cells of one call, whose weight is charged to `spender`."""
 
     slot: int
     spender: Spender
@@ -86,7 +94,7 @@ class Batch:
 
 
 def common_price(census: Rates, cities: int, refreshes_per_second: float) -> float:
-    """The price of freshness as the fleet works it out, with the cities among those who ask."""
+    """The fleet's price of freshness, with each of `cities` counted as asked for at CITY_RATE."""
     return freshness.price_of([*census, (CITY_RATE, cities)], refreshes_per_second)
 
 
@@ -99,16 +107,17 @@ def plan(
     limit: int | None = None,
     budget_left: int | None = None,
 ) -> Plan:
-    """Places come with the most asked-for first, cities in staff's order.
+    """The plan for `places`, which come with cities in staff's order and others by popularity.
 
-    Refreshed are cities first, those of which nothing is held before the most overdue, then other cells as they came.
+    Cities are refreshed first: those of which nothing is held, then the most overdue. Other cells follow as they came.
+    `limit` and `budget_left` bound the refreshes, in cells.
     """
     places = list(places)
-    anew = [one for place in places if (one := _anew(place, price, seconds_to_next_run))]
+    rederivations = [one for place in places if (one := _rederivation(place, price, seconds_to_next_run))]
     lives = {place.cell: min(place.lives.values(), default=0) for place in places if not place.is_missing}
     cities = {place.cell for place in places if place.cities}
-    # What is missing already stands last: the others end one by one meanwhile, in the order in which they were written.
-    anew.sort(key=lambda one: (one.cell not in cities, lives.get(one.cell, float("inf"))))
+    # Answers that still live come first, in the order in which they expire; those that are gone already come last.
+    rederivations.sort(key=lambda one: (one.cell not in cities, lives.get(one.cell, float("inf"))))
     due = sorted(
         (place for place in places if place.cities and (force or place.lateness(price) >= 1)),
         key=lambda place: (place.is_suspect, -place.lateness(price)),
@@ -117,26 +126,26 @@ def plan(
     due += [place for place in places if not place.cities and _is_due(place, price)]
     wanted = due[:limit]
     paid = len(wanted) if budget_left is None else budget_left
-    return Plan(anew, wanted[:paid], len(due) - len(wanted), wanted[paid:], len(cities) - cities_due)
+    return Plan(rederivations, wanted[:paid], len(due) - len(wanted), wanted[paid:], len(cities) - cities_due)
 
 
 def _is_due(place: Place, price: float) -> bool:
-    # A cell of which nothing is held waits for its next request: only a city is fetched though nobody asks.
+    # A cell of which nothing is held waits for its next request; only cities are fetched without one.
     return place.age_seconds is not None and place.lateness(price) >= 1
 
 
-def _anew(place: Place, price: float, seconds_to_next_run: float) -> Anew | None:
+def _rederivation(place: Place, price: float, seconds_to_next_run: float) -> Rederivation | None:
     if place.age_seconds is None:
         return None
     stale = place.lateness(price) >= 1
-    # A stale answer bridges the minute until the refresh; it must not take the place of one that lives longer.
+    # A stale answer only bridges the minute until the refresh, and must not replace one that lives longer.
     enough_seconds = STALE_LIFE_SECONDS if stale else seconds_to_next_run
     questions = tuple(question for question, life in place.lives.items() if life < enough_seconds)
-    return Anew(place.cell, questions, stale) if questions else None
+    return Rederivation(place.cell, questions, stale) if questions else None
 
 
 def batches(refresh: Iterable[Place], size: int, slot_of: Callable[[Cell], int], *, force: bool) -> Iterator[Batch]:
-    """Places of one slot and spender together, in about their order; suspects alone, and last."""
+    """Batches of up to `size` places with the same slot and spender, in about their order; suspects alone, and last."""
     waiting: dict[tuple[int, Spender], list[Place]] = {}
     alone = []
     for place in refresh:

@@ -1,4 +1,4 @@
-"""A job has more time than a request: where Redis did not answer in time, it asks again."""
+"""Retries of Redis commands: a job has more time than a request."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -6,14 +6,14 @@ from typing import TypeVar
 
 from weathernote.redis import RedisDown
 
-#: Redis' breaker tries again after half a second.
+#: The breaker stays open for half a second: the later pauses outlast it.
 PAUSES_SECONDS = (0.1, 0.6, 0.6)
 
 T = TypeVar("T")
 
 
-def patiently(ask: Callable[[], T], pauses_seconds: Iterable[float] = PAUSES_SECONDS) -> T:
-    """What `ask` gives; RedisDown if it has nothing after the last pause. For what may be done twice."""
+def with_retries(ask: Callable[[], T], pauses_seconds: Iterable[float] = PAUSES_SECONDS) -> T:
+    """The result of `ask`, which is repeated on RedisDown and must be safe to repeat. Raises RedisDown in the end."""
     for pause in pauses_seconds:
         try:
             return ask()

@@ -1,4 +1,4 @@
-"""A run of prewarm: what `manage.py prewarm` and staff's "prewarm now" call."""
+"""A whole run of prewarm, for `manage.py prewarm`, and a refresh of chosen cities, for the admin."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -11,8 +11,9 @@ import django.db
 from prewarm.cities.models import City
 from prewarm.runs import lock, plan, run_history, schedule
 from prewarm.runs.models import PrewarmRun
+from prewarm.runs.outcome import NO_REDIS, RefreshOutcome
 from prewarm.runs.plan import Plan
-from prewarm.runs.retry import patiently
+from prewarm.runs.retry import with_retries
 from prewarm.runs.survey import asked_for_of_late, survey
 from prewarm.runs.work import Advance, Tally, Work
 from weather.api.service import BATCH_CELLS, service
@@ -21,24 +22,25 @@ from weathernote.redis import RedisDown
 
 __all__ = ["CannotRun", "Options", "Outcome", "refresh_now", "run"]
 
-#: What is left then is the next run's, which begins a minute later.
+#: A run stops then, a minute before the next one begins.
 MOST_SECONDS = plan.PERIOD_SECONDS - 60
-#: What staff ask for goes on behind their request, a hundred cities at most.
+#: A refresh by staff, of a hundred cities at most, stops then.
 MOST_SECONDS_NOW = 120
-NO_REDIS = "Redis does not answer, so nothing can be kept warm"
 ANOTHER = "another prewarm is running: nothing to do here"
 STOPPED = "stopped by a signal"
 
-#: Called with what is done and how much of it there is; the block's function is told of each piece that is done.
+#: Called with the name and the size of a step; its context gives a function to call with the number of cells done.
 Progress = Callable[[str, int], AbstractContextManager[Advance]]
 
 
 class CannotRun(Exception):
-    """Nothing could be done; the text is one line that says why."""
+    """Nothing could be done; the message says why, in one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
+    """The options of `manage.py prewarm`."""
+
     dry_run: bool = False
     force: bool = False
     limit: int | None = None
@@ -48,7 +50,7 @@ class Options:
 
 @dataclass(slots=True)
 class Outcome:
-    """What a run did, or with `dry_run` would do, as the summary tells it."""
+    """The exit code and the summary of a run, or with `dry_run` of what it would do."""
 
     exit_code: int
     summary: dict[str, Any] = field(default_factory=dict)
@@ -61,7 +63,7 @@ def run(
     progress: Progress = lambda what, total: nullcontext(lambda done: None),
     lock_seconds: float = lock.LIFE_SECONDS,
 ) -> Outcome:
-    """One run, unless another is at it. CannotRun where the database or Redis is gone from the start."""
+    """Runs once, unless another run holds the lock. Raises CannotRun if the database or Redis is down at the start."""
     cities, suspects = _from_database()
     if is_told_to_stop():
         raise CannotRun(f"{STOPPED} before anything was done.")
@@ -91,8 +93,8 @@ def run(
     return Outcome(work.tally.exit_code, run_history.summary(row))
 
 
-def refresh_now(cities: Iterable[City], *, is_told_to_stop: Callable[[], bool] = lambda: False) -> str:
-    """Asks Open-Meteo for these cities at once, whatever their interval and the pace, and says how that went.
+def refresh_now(cities: Iterable[City], *, is_told_to_stop: Callable[[], bool] = lambda: False) -> RefreshOutcome:
+    """Asks Open-Meteo for these cities at once, whatever their interval and the pace.
 
     It leaves a row like any run, which is there while it goes on. It takes no lock: cron's run would give way to it,
     and leave all the other cities out until the next.
@@ -105,26 +107,28 @@ def refresh_now(cities: Iterable[City], *, is_told_to_stop: Callable[[], bool] =
         force=True,
         ends=lambda: STOPPED if is_told_to_stop() else _too_long(began, MOST_SECONDS_NOW),
     )
+    is_redis_down = False
     try:
         named = survey(work.service, cities)
         slot_of = work.service.fetcher.conversation.slot_of
         work.refresh(plan.batches(named, BATCH_CELLS, slot_of, force=True), lambda done: None)
     except RedisDown:
+        is_redis_down = work.tally.is_broken = True
         work.tally.reasons[NO_REDIS] = None
-        work.tally.is_broken = True
-        return f"{NO_REDIS}."
     except Exception as error:
         work.tally.reasons[f"a fault: {type(error).__name__}"] = None
         work.tally.is_broken = True
         raise
     finally:
         run_history.end(row, work.tally)
-    tally = work.tally
-    words = [f"{tally.refreshed} of {len(named)} cells refreshed in {tally.calls} call{'s' * (tally.calls != 1)}"]
-    if tally.failed:
-        words.append(f"{len(tally.failed)} failed: {', '.join(place.name for place in tally.failed)}")
-    words += tally.reasons
-    return f"{'; '.join(words)}."
+    return RefreshOutcome(
+        refreshed=work.tally.refreshed,
+        cells=len({city.cell for city in cities}),
+        calls=work.tally.calls,
+        failed=tuple(place.name for place in work.tally.failed),
+        reasons=tuple(work.tally.reasons),
+        is_redis_down=is_redis_down,
+    )
 
 
 def _from_database() -> tuple[list[City], frozenset[str]]:
@@ -144,13 +148,13 @@ def _both_steps(work: Work, options: Options, cities: list[City], suspects: froz
         if work.is_stopped():
             return
         work.service.fetcher.budget.look()
-        patiently(schedule.begin)
+        with_retries(schedule.begin)
         planned = _planned(options, cities, suspects)
         work.tally.skipped += planned.past_limit
         work.tally.leave_unpaid(planned.unpaid, _tightest(work.service.fetcher.budget.remaining()))
         work.tally.cities_in_order = planned.cities_in_order
-        with progress("worked out anew", len(planned.anew)) as advance:
-            work.work_out_anew(planned.anew, advance)
+        with progress("re-derived", len(planned.rederivations)) as advance:
+            work.rederive(planned.rederivations, advance)
         size, slot_of = min(options.batch_size, BATCH_CELLS), work.service.fetcher.conversation.slot_of
         with progress("refreshed", len(planned.refresh)) as advance:
             work.refresh(plan.batches(planned.refresh, size, slot_of, force=options.force), advance)
@@ -166,8 +170,8 @@ def _planned(options: Options, cities: list[City], suspects: frozenset[str]) -> 
     refreshes_per_second = budget.refreshes_per_second() / weight_of_a_cell
     return plan.plan(
         survey(one, cities, asked_for_of_late(one), suspects),
-        price=plan.common_price(patiently(one.popularity.census), len(cities), refreshes_per_second),
-        seconds_to_next_run=patiently(schedule.seconds_to_next_run),
+        price=plan.common_price(with_retries(one.popularity.census), len(cities), refreshes_per_second),
+        seconds_to_next_run=with_retries(schedule.seconds_to_next_run),
         force=options.force,
         limit=options.limit,
         budget_left=int(left[_tightest(left)] / weight_of_a_cell),
@@ -182,7 +186,7 @@ def _tightest(left: dict[BudgetWindow, int]) -> BudgetWindow:
 def _foreseen(planned: Plan) -> dict[str, Any]:
     return {
         "dry_run": True,
-        "would_work_out_anew": sum(len(one.questions) for one in planned.anew),
+        "would_work_out_anew": sum(len(one.questions) for one in planned.rederivations),
         "would_refresh": [place.name for place in planned.refresh],
         "would_skip": planned.left_out,
     }

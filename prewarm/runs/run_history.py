@@ -1,4 +1,4 @@
-"""What runs leave in the database, and for how long."""
+"""Rows about runs in the database: written at begin and end, and deleted after 30 days."""
 
 import logging
 from collections.abc import Callable
@@ -15,30 +15,31 @@ from prewarm.runs.work import Tally
 log = logging.getLogger(__name__)
 
 KEPT_DAYS = 30
-#: django-axes notes every login; what is older than a run's row is of no more use.
+#: Tables of django-axes, which records every login; their rows are deleted with those of runs.
 AXES_MODELS = ("AccessAttempt", "AccessLog", "AccessFailureLog")
 
 
 def begin(*, forced: bool, by_staff: bool = False) -> PrewarmRun:
-    """A row that stays without an end if the run is killed."""
+    """Saves and returns a row, which has no end if the run is killed."""
     row = PrewarmRun(forced=forced, by_staff=by_staff)
-    or_say(row.save)
+    write_or_log(row.save)
     return row
 
 
 def end(row: PrewarmRun, tally: Tally) -> None:
-    """Completes the row and clears old ones; a database that is gone by now costs the row, not the run."""
+    """Completes the row and deletes old ones. A database that does not answer costs the row, not the run."""
     row.finished = timezone.now()
     row.took_seconds = round((row.finished - row.started).total_seconds(), 3)
     row.refreshed, row.rederived, row.skipped = tally.refreshed, tally.rederived, tally.skipped
     row.failed, row.failed_cities = len(tally.failed), [name for place in tally.failed for name in place.cities]
     row.calls, row.weight = tally.calls, tally.weight
     row.exit_code, row.message = tally.exit_code, tally.message
-    if or_say(row.save):
-        or_say(clear)
+    if write_or_log(row.save):
+        write_or_log(clear)
 
 
 def clear() -> None:
+    """Deletes rows of runs and logins older than KEPT_DAYS."""
     oldest = timezone.now() - timedelta(days=KEPT_DAYS)
     PrewarmRun.objects.older_than(oldest).delete()
     if apps.is_installed("axes"):
@@ -47,17 +48,19 @@ def clear() -> None:
 
 
 def summary(row: PrewarmRun) -> dict[str, Any]:
+    """The values of a row as `manage.py prewarm` prints them."""
     names = ("refreshed", "rederived", "skipped", "failed", "calls", "weight", "took_seconds", "exit_code", "forced")
-    told = {"started": row.started.isoformat(timespec="seconds")} | {name: getattr(row, name) for name in names}
-    return told | {"failed_cities": row.failed_cities, "message": row.message}
+    values = {"started": row.started.isoformat(timespec="seconds")} | {name: getattr(row, name) for name in names}
+    return values | {"failed_cities": row.failed_cities, "message": row.message}
 
 
 def one_line(error: Exception) -> str:
+    """The message of an error on one line of at most 300 characters."""
     return " ".join(str(error).split())[:300] or type(error).__name__
 
 
-def or_say(write: Callable[[], object]) -> bool:
-    """Whether the database took it; one that is gone is told of in the log alone."""
+def write_or_log(write: Callable[[], object]) -> bool:
+    """Whether `write` succeeded; a database error is only logged."""
     try:
         write()
     except django.db.Error as error:

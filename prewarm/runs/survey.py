@@ -1,4 +1,4 @@
-"""What is there of the cells that prewarm is for: staff's active cities, and the cells that people ask for now."""
+"""What Redis holds for the cells that prewarm serves: those of active cities, and those asked for lately."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import partial
@@ -6,24 +6,24 @@ from typing import TypeVar
 
 from prewarm.cities.models import City
 from prewarm.runs.plan import Place
-from prewarm.runs.retry import patiently
+from prewarm.runs.retry import with_retries
 from weather.api.service import Service
 from weather.core.answers import Question
 from weather.core.cells import Cell
 from weather.fetching.store import USUAL_DAYS
 
-#: Whoever asked within these seconds, with prewarm every ten minutes, may well ask again before the next run.
+#: A cell that was asked for within this time is likely to be asked for again before the next run.
 ASKED_WITHIN_SECONDS = 1800
 MOST_CELLS = 10_000
 
-#: One timeout of 80 ms covers a round trip: so many small replies, or held records, or cells' finished answers.
-_LOOKS, _RECORDS, CELLS_AT_ONCE = 400, 100, 25
+#: Sizes of one round trip within its timeout of 80 ms: small replies, held records, cells whose answers are written.
+_SMALL_REPLIES, _RECORDS, CELLS_AT_ONCE = 400, 100, 25
 
 T = TypeVar("T")
 
 
 def asked_for_of_late(service: Service) -> list[Cell]:
-    """The most popular first."""
+    """The cells asked for within ASKED_WITHIN_SECONDS, the most popular first."""
     recent = service.popularity.recent
     return recent.asked_for_within(ASKED_WITHIN_SECONDS, MOST_CELLS) if recent else []
 
@@ -31,7 +31,10 @@ def asked_for_of_late(service: Service) -> list[Cell]:
 def survey(
     service: Service, cities: Iterable[City], others: Iterable[Cell] = (), suspects: Collection[str] = ()
 ) -> list[Place]:
-    """A place for each cell of the cities, in staff's order, then for each of the others. RedisDown without Redis."""
+    """One Place for each cell of the cities, in staff's order, then for each of `others`.
+
+    `suspects` are names of cities whose last refresh failed. Raises RedisDown without Redis.
+    """
     names: dict[Cell, list[str]] = {}
     for city in cities:
         names.setdefault(city.as_cell, []).append(city.name)
@@ -40,10 +43,10 @@ def survey(
     lives: dict[Question, float] = {}
     rates: dict[Cell, float] = {}
     for some in chunks(cells, _RECORDS):
-        fetched |= patiently(partial(service.store.fetched_at_of, some))
-    for asked in chunks([question for cell in cells for question in questions(cell)], _LOOKS):
-        lives |= patiently(partial(service.store.lives_of, asked))
-    for some in chunks(cells, _LOOKS):
+        fetched |= with_retries(partial(service.store.fetched_at_of, some))
+    for asked in chunks([question for cell in cells for question in questions(cell)], _SMALL_REPLIES):
+        lives |= with_retries(partial(service.store.lives_of, asked))
+    for some in chunks(cells, _SMALL_REPLIES):
         rates |= service.popularity.rates(some)
     now = service.now()
     return [
@@ -60,9 +63,10 @@ def survey(
 
 
 def questions(cell: Cell) -> tuple[Question, Question]:
-    """What phones ask for, and what is kept for ten minutes."""
+    """The two answers of a cell that prewarm keeps: /weather, and /forecast with the usual number of days."""
     return Question(cell), Question(cell, USUAL_DAYS)
 
 
 def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """`items` in slices of at most `size`."""
     return (items[start : start + size] for start in range(0, len(items), size))

@@ -1,11 +1,11 @@
-"""The two steps of a run: answers worked out anew from what is held, and what is due asked of Open-Meteo."""
+"""The two steps of a run: answers re-derived from held forecasts, and due cells fetched from Open-Meteo."""
 
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from prewarm.runs.plan import Anew, Batch, Place
-from prewarm.runs.retry import patiently
+from prewarm.runs.plan import Batch, Place, Rederivation
+from prewarm.runs.retry import with_retries
 from prewarm.runs.survey import CELLS_AT_ONCE, chunks, questions
 from weather.api.service import DEADLINE_SECONDS, FRESH_SECONDS, Service, open_meteo
 from weather.budget.quota import Spender
@@ -124,10 +124,13 @@ class Work:
         #: Of these, the spenders whose hour or day is spent, and which.
         self._spent: dict[Spender, str] = {}
 
-    # ── anew ──────────────────────────────────────────────────────────────────────────────────────
+    # ── re-derive ─────────────────────────────────────────────────────────────────────────────────
 
-    def work_out_anew(self, planned: Sequence[Anew], advance: Advance) -> None:
-        """From what is held, in small parts: hardly anything is fetched meanwhile. RedisDown without Redis."""
+    def rederive(self, planned: Sequence[Rederivation], advance: Advance) -> None:
+        """Derives answers from held forecasts, in parts so small that few records change meanwhile.
+
+        Raises RedisDown without Redis.
+        """
         for some in chunks(planned, CELLS_AT_ONCE):
             if self.is_stopped():
                 return
@@ -144,7 +147,7 @@ class Work:
             question: answers.derive(question, series, now, life(question), stale=stale)
             for question, series, stale in wanted
         }
-        return patiently(lambda: self.service.store.finish_all(finished))
+        return with_retries(lambda: self.service.store.finish_all(finished))
 
     # ── refresh ───────────────────────────────────────────────────────────────────────────────────
 

@@ -96,7 +96,7 @@ class Kept(SimulatedService):
             seconds_to_next_run=plan.PERIOD_SECONDS,
             budget_left=min(left["day"], left["hour"]),
         )
-        for one in planned.anew:
+        for one in planned.rederivations:
             for question in one.questions:
                 self._keep(self.index[one.cell], WEATHER if question.days is None else FORECAST, now, stale=one.stale)
                 self.rederived += 1
@@ -162,7 +162,7 @@ def report(name: str, service: Kept, size: int) -> str:
         f"no call {1 - (seen.called + seen.refused) / seen.requests:8.4%}  "
         f"cities: no call {1 - service.city_calls / service.city_requests:8.4%}  "
         f"mean age {seen.mean / 3600:.2f} h  503: {seen.refused}  stale {seen.stale / seen.requests:.2%}  "
-        f"worked out anew {service.rederived:,}{runs}  overspent: {', '.join(passed) or 'never'}"
+        f"re-derived {service.rederived:,}{runs}  overspent: {', '.join(passed) or 'never'}"
     )
 
 

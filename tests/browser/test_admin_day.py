@@ -93,7 +93,7 @@ def row(page: Page, name: str):
 
 
 def marks(dashboard: Page, state: str):
-    return dashboard.locator(f".spots use.{state}")
+    return dashboard.locator(f".markers use.{state}")
 
 
 def test_an_editors_day(desk: Page, staffed: Instance, watch: Watch, tmp_path: Path):

@@ -243,10 +243,12 @@ def address(service: str, network: str) -> str:
     return SERVICES[service]["networks"][network]["ipv4_address"]
 
 
-def test_only_the_edge_hands_counts_and_only_prometheus_reads_metrics():
+def test_only_the_edge_hands_counts_and_only_prometheus_and_the_edge_read_metrics():
     environment = SERVICES["instance-1"]["environment"]
     assert environment["EDGE_ALLOWED_NETWORKS"] == f"{address('edge', 'service')}/32"
-    assert environment["METRICS_ALLOWED_NETWORKS"] == f"{address('prometheus', 'metrics')}/32"
+    # Staff read /metrics through the edge.
+    metrics_readers = (address("prometheus", "metrics"), address("edge", "service"))
+    assert environment["METRICS_ALLOWED_NETWORKS"] == ",".join(f"{reader}/32" for reader in metrics_readers)
 
 
 def test_addresses_that_stay_lie_where_none_is_given_out():

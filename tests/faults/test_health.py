@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from weathernote.site.health import Remembered
+from weathernote.site.health import Cached
 
 pytest_plugins = ["tests.support.redis_fixtures"]
 
@@ -53,7 +53,7 @@ def test_of_many_at_once_one_asks_redis(valkey):
         go.wait(10)
         return "ok"
 
-    state = Remembered(look)
+    state = Cached(look)
     with ThreadPoolExecutor(20) as pool:
         asked = [pool.submit(state.value) for _ in range(20)]
         time.sleep(0.1)
@@ -63,7 +63,7 @@ def test_of_many_at_once_one_asks_redis(valkey):
 
 def test_what_was_seen_is_seen_anew_after_a_second():
     now, looks = [0.0], iter("abc")
-    state = Remembered(lambda: next(looks), lambda: now[0])
+    state = Cached(lambda: next(looks), lambda: now[0])
     seen = [(state.value(), now.__setitem__(0, at))[0] for at in (0.9, 1.0, 1.9, 2.1)]
     assert seen == ["a", "a", "b", "b"] and state.value() == "c"
 

@@ -76,7 +76,7 @@ def test_a_row_of_failures_pauses_and_it_recovers(api, simulator):
 
 
 def test_health_tells_what_another_process_met(api, monkeypatch):
-    monkeypatch.setattr("weathernote.site.health.LOOK_SECONDS", 0)
+    monkeypatch.setattr("weathernote.site.health.CACHE_SECONDS", 0)
     other = Budget(minute=600, hour=5000, day=10_000, fleet_processes=2)
     assert api.get("/health").json()["upstream"] == "ok"
     other.close("hour")

@@ -171,7 +171,7 @@ def test_redis_is_used_again_when_it_comes_back(api, breakable, simulator):
 
 def test_health_is_degraded_and_quick(api, breakable, monkeypatch):
     """Fault 61."""
-    monkeypatch.setattr("weathernote.site.health.LOOK_SECONDS", 0)
+    monkeypatch.setattr("weathernote.site.health.CACHE_SECONDS", 0)
     assert api.get("/health").json() == {"status": "ok", "redis": "ok", "upstream": "ok"}
     breakable.kill()
     response = api.get("/health")

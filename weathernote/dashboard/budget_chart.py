@@ -1,4 +1,4 @@
-"""The day's budget as a small drawing: the line that refreshes keep to, and what is spent by now; pure."""
+"""The chart of the day's budget: the line that refreshes keep to, and what is spent by now; pure."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ BAR = 9
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A column that stands on the axis or on the one below it."""
+    """A bar of the stack: `y` is its upper edge."""
 
     y: float
     height: float
@@ -20,7 +20,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Units of the drawing; `now` is the middle of the bars."""
+    """Positions in units of the SVG; `now` is the horizontal middle of the bars."""
 
     line: str
     now: float
@@ -37,18 +37,20 @@ class Chart:
 
 
 def chart(spending: Spending) -> Chart:
+    """The positions of everything in the chart of `spending`."""
+
     def y(weight: float) -> float:
         part = min(1.0, weight / spending.budget)
         return round(BOTTOM - (BOTTOM - TOP) * part, 1)
 
     points = [f"{_x(step / STEPS)},{y(spending.line_at(step / STEPS))}" for step in range(STEPS + 1)]
-    others, all_spent, floor = y(spending.on_new_places), y(spending.spent), y(0)
+    new_places_top, spent_top, axis = y(spending.on_new_places), y(spending.spent), y(0)
     now = _x(spending.part_of_day)
     return Chart(
         line=" ".join(points),
         now=now,
-        new_places=Bar(others, round(floor - others, 1)),
-        refreshes=Bar(all_spent, round(others - all_spent, 1)),
+        new_places=Bar(new_places_top, round(axis - new_places_top, 1)),
+        refreshes=Bar(spent_top, round(new_places_top - spent_top, 1)),
         hours=[(_x(hour / 24), f"{hour}:00") for hour in (0, 6, 12, 18, 24)],
         amounts=[(y(spending.budget * part), f"{spending.budget * part:,.0f}") for part in (0, 0.5, 1)],
         bar_x=now - BAR / 2,

@@ -1,10 +1,10 @@
-"""Writes static/world.svg anew: the land of the world as one path of some 40 kB.
+"""Rewrites static/world.svg: the land of the world as one path of some 40 kB.
 
     npm pack world-atlas && tar xzf world-atlas-*.tgz
     python weathernote/dashboard/build_worldmap.py package/land-50m.json
 
 The coastline is Natural Earth's (https://www.naturalearthdata.com/), in the public domain, as TopoJSON by world-atlas.
-The projection is the plainest, as in worldmap.py beside this: a degree is ten units, from 180° west and 84° north on.
+The projection is that of worldmap.py: equirectangular, ten units to a degree, from 180° west and 84° north on.
 """
 
 import json
@@ -19,13 +19,14 @@ sys.path.insert(0, str(TOP))
 
 from weathernote.dashboard.worldmap import HEIGHT, NORTH, SOUTH, UNITS_PER_DEGREE, WEST, WIDTH  # noqa: E402 - run by its path
 
-#: What a point may lie beside the line that goes on without it, and how small an island may be, in units and units².
+#: How far a line may move when a point is left out, in units, and the least area of an island, in units².
 TOLERANCE, SMALLEST = 1.1, 8.0
 
 Point = tuple[float, float]
 
 
 def main() -> None:
+    """Reads the TopoJSON named on the command line, and writes static/world.svg."""
     topology = json.loads(Path(sys.argv[1]).read_text())
     rings = [simplified(ring) for ring in rings_of(topology)]
     path = "".join(drawn(ring) for ring in rings if len(ring) > 3 and area(ring) >= SMALLEST)
@@ -71,7 +72,7 @@ def positions(arc: list[list[int]], transform: dict[str, list[float]]) -> list[P
 
 
 def simplified(line: list[Point]) -> list[Point]:
-    """The line without the points that hardly bend it (Douglas and Peucker's way)."""
+    """The line without the points that hardly bend it, by the algorithm of Douglas and Peucker."""
     kept = {0, len(line) - 1}
     spans = [(0, len(line) - 1)]
     while spans:
@@ -85,7 +86,7 @@ def simplified(line: list[Point]) -> list[Point]:
 
 
 def off(point: Point, start: Point, end: Point) -> float:
-    """How far a point lies from the line between two others."""
+    """The distance of `point` from the line through `start` and `end`, in units."""
     (x, y), (x0, y0), (x1, y1) = point, start, end
     length: float = ((x1 - x0) ** 2 + (y1 - y0) ** 2) ** 0.5
     if not length:
@@ -94,6 +95,7 @@ def off(point: Point, start: Point, end: Point) -> float:
 
 
 def area(ring: list[Point]) -> float:
+    """The area that the ring encloses, in units²."""
     return abs(sum(x0 * y1 - x1 * y0 for (x0, y0), (x1, y1) in pairwise(ring))) / 2
 
 

@@ -1,21 +1,24 @@
-"""The dashboard's figures, each with whose it is: of all instances, from Redis, or of this one alone."""
+"""The figures of the dashboard, each with its scope: all instances, by Redis, or this instance or process alone."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from prewarm.admin.changelist import spoken
+from prewarm.cities.formatting import NONE, format_duration
 from weathernote import redis
 from weathernote.dashboard import instance_counts
-from weathernote.dashboard.map_markers import Spot, ages
-from weathernote.dashboard.redis_snapshot import Glance, Memory
+from weathernote.dashboard.map_markers import MapMarker, ages
+from weathernote.dashboard.redis_snapshot import Memory, RedisSnapshot
 from weathernote.dashboard.spending import Spending
+from weathernote.telemetry.instance_metrics import AnswerRates
 
 ALL, ONE = "all instances", "this instance"
-_UNSAID = "–"
+NOBODY_ASKED = "nobody asked"
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
+    """A figure with its scope, and `more` to say of it; `is_wrong` has it shown in red."""
+
     name: str
     scope: str
     value: str
@@ -23,47 +26,52 @@ class Figure:
     is_wrong: bool = False
 
 
-def figures(seen: Glance, shown: Sequence[Spot]) -> Iterator[Figure]:
-    counted = instance_counts.counted()
-    yield Figure(
-        "Hit rate",
-        f"{ONE}, five minutes",
-        _percent(counted.hit_rate),
-        "nobody asked" if counted.hit_rate is None else f"{_percent(counted.without_upstream)} waited for no call",
-    )
-    yield _active(seen)
-    yield Figure("Refused with 429", f"{ONE}, since its start", f"{counted.refused:,}")
-    yield _forecast_age(shown)
+def figures(snapshot: RedisSnapshot, markers: Sequence[MapMarker]) -> Iterator[Figure]:
+    """All figures in the order in which they are shown."""
+    counts = instance_counts.read()
+    yield _hit_rate(counts.rates)
+    yield _active(snapshot)
+    yield Figure("Refused with 429", f"{ONE}, since its start", f"{counts.refused:,}")
+    yield _forecast_age(markers)
     yield Figure(
         "Forecast age in answers",
         f"{ONE}, since its start",
-        spoken(counted.mean_age_seconds),
-        f"mean of {counted.answers:,} answers" if counted.answers else "nobody asked",
+        format_duration(counts.mean_age_seconds),
+        f"mean of {counts.answers:,} answers" if counts.answers else NOBODY_ASKED,
     )
-    yield _open_meteo(seen.spending)
-    yield _memory(seen.memory)
+    yield _open_meteo(snapshot.spending)
+    yield _memory(snapshot.memory)
     yield _breaker()
 
 
-def _active(seen: Glance) -> Figure:
-    if seen.users is None:
-        return Figure("Active users", ALL, _UNSAID)
-    day = f"in five minutes; {seen.users.day:,} in a day with {seen.users.requests_of_the_day:,} requests"
-    return Figure("Active users", ALL, f"{seen.users.five_minutes:,}", day)
+def _hit_rate(rates: AnswerRates | None) -> Figure:
+    scope = f"{ONE}, five minutes"
+    if rates is None:
+        return Figure("Hit rate", scope, NONE, NOBODY_ASKED)
+    return Figure("Hit rate", scope, _percent(rates.hit), f"{_percent(rates.without_upstream)} waited for no call")
 
 
-def _forecast_age(shown: Sequence[Spot]) -> Figure:
-    known = ages(shown)
+def _active(snapshot: RedisSnapshot) -> Figure:
+    if snapshot.users is None:
+        return Figure("Active users", ALL, NONE)
+    day = f"in five minutes; {snapshot.users.day:,} in a day with {snapshot.users.requests_of_the_day:,} requests"
+    return Figure("Active users", ALL, f"{snapshot.users.five_minutes:,}", day)
+
+
+def _forecast_age(markers: Sequence[MapMarker]) -> Figure:
+    known = ages(markers)
     if known is None:
-        is_known = any(spot.live.state != "unknown" for spot in shown)
-        return Figure("Forecast age on the map", ALL, _UNSAID, "nothing is held" if is_known else "")
-    return Figure("Forecast age on the map", ALL, spoken(known[0]), f"median; the oldest {spoken(known[1])}")
+        is_known = any(marker.status.state != "unknown" for marker in markers)
+        return Figure("Forecast age on the map", ALL, NONE, "nothing is held" if is_known else "")
+    return Figure(
+        "Forecast age on the map", ALL, format_duration(known[0]), f"median; the oldest {format_duration(known[1])}"
+    )
 
 
 def _open_meteo(spending: Spending | None) -> Figure:
     if spending is None:
-        return Figure("Open-Meteo", ALL, _UNSAID)
-    pause = f"asked again in {spoken(spending.pause_seconds)}" if spending.pause_seconds else ""
+        return Figure("Open-Meteo", ALL, NONE)
+    pause = f"asked again in {format_duration(spending.pause_seconds)}" if spending.pause_seconds else ""
     return Figure("Open-Meteo", ALL, spending.open_meteo, pause, is_wrong=spending.open_meteo != "ok")
 
 
@@ -79,16 +87,16 @@ def _memory(memory: Memory | None) -> Figure:
 
 
 def _breaker() -> Figure:
-    """Whether this process goes without a server, as `without_redis` has it do."""
+    """Whether the breaker of this process is open, so that it answers without a Redis server."""
     states = redis.states()
     is_open = [name for name, is_open in states if is_open]
     if is_open:
-        return Figure("Redis breaker", "this process", "open", f"goes without {', '.join(is_open)}", is_wrong=True)
+        return Figure("Redis breaker", "this process", "open", f"does without {', '.join(is_open)}", is_wrong=True)
     return Figure("Redis breaker", "this process", "closed", f"{len(states)} server{'s' if len(states) > 1 else ''}")
 
 
-def _percent(rate: float | None) -> str:
-    return _UNSAID if rate is None else f"{rate * 100:.1f} %"
+def _percent(rate: float) -> str:
+    return f"{rate * 100:.1f} %"
 
 
 def _megabytes(number: int) -> str:

@@ -1,74 +1,81 @@
-"""The cells that the dashboard shows: those of cities, and those that people ask for most."""
+"""The cells on the dashboard's map: those of active cities, and those that people ask for most."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import median
 
-from prewarm.admin.changelist import spoken
-from prewarm.cities.cell_status import Live, State
+from prewarm.cities.cell_status import CellStatus, State
+from prewarm.cities.formatting import NONE, format_duration, format_rate
 from weather.core.cells import Cell
 from weathernote.dashboard import worldmap
 
-#: What wants to be seen comes last: later spots lie above earlier ones, and it stands first in the table.
+#: The order of drawing: later markers cover earlier ones. The table has them the other way round.
 STATES: tuple[State, ...] = ("fresh", "unknown", "stale", "cold")
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
-    """A cell as it stands; `is_asked` for those that people ask for most."""
+class MapMarker:
+    """A cell on the map with its status; `is_popular` if it is among those that people ask for most."""
 
     name: str
     cell: Cell
-    live: Live
-    is_asked: bool
+    status: CellStatus
+    is_popular: bool
 
     @property
     def x(self) -> int:
+        """Units from the left of the map."""
         return worldmap.position(self.cell)[0]
 
     @property
     def y(self) -> int:
+        """Units from the top of the map."""
         return worldmap.position(self.cell)[1]
 
     @property
     def position(self) -> str:
+        """Latitude and longitude in degrees."""
         return f"{self.cell.latitude}, {self.cell.longitude}"
 
     @property
     def age(self) -> str:
-        return spoken(self.live.age_seconds)
+        """The age of the held forecast."""
+        return format_duration(self.status.age_seconds)
 
     @property
     def rate(self) -> str:
-        per_hour = self.live.requests_per_hour
-        return "–" if not per_hour or per_hour < 0.05 else f"{per_hour:,.0f}" if per_hour >= 10 else f"{per_hour:.1f}"
+        """Requests per hour."""
+        return format_rate(self.status.requests_per_hour)
 
     @property
     def title(self) -> str:
-        said = [self.name, self.live.state]
-        if self.live.age_seconds is not None:
-            said.append(f"{self.age} old")
-        if self.rate != "–":
-            said.append(f"asked {self.rate} times an hour")
-        return " · ".join(said)
+        """The tooltip: name, state, age and rate."""
+        parts = [self.name, self.status.state]
+        if self.status.age_seconds is not None:
+            parts.append(f"{self.age} old")
+        if self.rate != NONE:
+            parts.append(f"asked {self.rate} times an hour")
+        return " · ".join(parts)
 
 
-def spots(names: Mapping[Cell, str], cities: Mapping[Cell, Live], asked: Mapping[Cell, Live]) -> list[Spot]:
-    """A spot for each cell of either, in the order in which they are drawn."""
-    of_cities = [Spot(name, cell, cities[cell], cell in asked) for cell, name in names.items()]
-    others = {cell: live for cell, live in asked.items() if cell not in names}
-    of_others = [Spot(f"{cell.latitude}, {cell.longitude}", cell, live, True) for cell, live in others.items()]
-    return sorted(of_cities + of_others, key=lambda spot: STATES.index(spot.live.state))
+def map_markers(
+    names: Mapping[Cell, str], cities: Mapping[Cell, CellStatus], popular: Mapping[Cell, CellStatus]
+) -> list[MapMarker]:
+    """One marker for each cell of `cities` and `popular`, in the order of drawing; `names` are those of the cities."""
+    of_cities = [MapMarker(name, cell, cities[cell], cell in popular) for cell, name in names.items()]
+    others = {cell: status for cell, status in popular.items() if cell not in names}
+    of_others = [MapMarker(f"{cell.latitude}, {cell.longitude}", cell, status, True) for cell, status in others.items()]
+    return sorted(of_cities + of_others, key=lambda marker: STATES.index(marker.status.state))
 
 
-def counts(shown: Iterable[Spot]) -> dict[State, int]:
-    """How many stand how."""
-    counted = Counter(spot.live.state for spot in shown)
+def counts(markers: Iterable[MapMarker]) -> dict[State, int]:
+    """How many markers have each state."""
+    counted = Counter(marker.status.state for marker in markers)
     return {state: counted[state] for state in ("fresh", "stale", "cold", "unknown")}
 
 
-def ages(shown: Iterable[Spot]) -> tuple[float, float] | None:
+def ages(markers: Iterable[MapMarker]) -> tuple[float, float] | None:
     """The median age and the oldest, in seconds; None where nothing is held."""
-    known = [spot.live.age_seconds for spot in shown if spot.live.age_seconds is not None]
+    known = [marker.status.age_seconds for marker in markers if marker.status.age_seconds is not None]
     return (median(known), max(known)) if known else None

@@ -1,4 +1,4 @@
-"""What the dashboard shows of Redis: all of it in one look."""
+"""All that the dashboard shows from Redis, read in one round trip."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 
 from prewarm.cities import cell_status
-from prewarm.cities.cell_status import UNKNOWN, Live
+from prewarm.cities.cell_status import UNKNOWN, CellStatus
 from prewarm.runs import schedule
 from weather.api.service import service
 from weather.budget.budget import KEY as BUDGET_KEY
@@ -18,16 +18,16 @@ from weather.core.windows import BudgetWindow
 from weathernote import redis
 from weathernote.dashboard import spending
 from weathernote.dashboard.spending import Spending
-from weathernote.redis import Command, Reply, without_redis
+from weathernote.redis import Command, Reply, info, without_redis
 from weathernote.telemetry import active_users
 from weathernote.telemetry.active_users import Users
 
-#: So many of the cells that people ask for stand on the map beside the cities.
-MOST_ASKED = 50
+#: So many of the cells that people ask for are shown on the map beside the cities.
+MOST_POPULAR = 50
 
-# Which cells these are is known only when Redis has said so; their lives come in the same breath. In a cluster other
-# masters have most of them (-3, where Redis itself says -2 for what is not there), and are asked in a second look.
-_ASKED = redis.script("""
+# Only Redis knows which cells these are, so that a script reads their lives with them. In a cluster most of them are on
+# other masters (-3 here; Redis' own -2 means that there is no such key), which a second round trip asks.
+_POPULAR = redis.script("""
 local cells = redis.call('ZREVRANGEBYSCORE', KEYS[1], '+inf', '(0', 'WITHSCORES', 'LIMIT', 0, ARGV[1])
 local lives = {}
 for at = 1, #cells, 2 do
@@ -37,42 +37,43 @@ end
 return {cells, lives}
 """)
 _ELSEWHERE = -3
-#: So many cities are asked about in the same breath as all else. More than that no single timeout is made for, so they
-#: are asked about in parts.
+#: The statuses of so many cities are read together with all else. One timeout does not cover more, so that beyond this
+#: number they are read in parts, each in a round trip of its own.
 MOST_AT_ONCE = 5_000
 PART = 1_000
-#: Beyond any amount, and any moment that a calendar knows.
+#: Above any amount, and above any moment that `datetime` can hold.
 _MOST = 1e11
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Bytes of the server that was asked, of a cluster one master; `most` is 0 where it is not bounded."""
+    """Bytes of the server that was asked, in a cluster of one master; `most` is 0 where there is no limit."""
 
     used: int
     most: int
 
 
 @dataclass(frozen=True, slots=True)
-class Glance:
-    """None or unknown stands for what Redis does not say."""
+class RedisSnapshot:
+    """What Redis says at one moment: None, an empty mapping or the state `unknown` where it does not answer."""
 
-    cities: dict[Cell, Live]
-    asked: dict[Cell, Live] = field(default_factory=dict)
+    cities: dict[Cell, CellStatus]
+    popular: dict[Cell, CellStatus] = field(default_factory=dict)
     spending: Spending | None = None
     users: Users | None = None
     memory: Memory | None = None
     last_good_run: float | None = None
 
     @property
-    def is_redis_gone(self) -> bool:
+    def is_redis_down(self) -> bool:
+        """Whether Redis did not answer at all."""
         return self.memory is None
 
 
-def glance(cells: Sequence[Cell]) -> Glance:
-    """How the cells stand, what people ask for and what is spent: in one round trip, in a cluster two.
+def take_snapshot(cells: Sequence[Cell]) -> RedisSnapshot:
+    """The status of `cells` and of the most popular ones, the budget, the users and the memory.
 
-    Beyond `MOST_AT_ONCE` cells it is one more for each further `PART` of them.
+    It takes one round trip, in a cluster two, and beyond `MOST_AT_ONCE` cells one more for each `PART` of them.
     """
     popularity, price = service().popularity, service().price
     cells, *further = _parts(list(dict.fromkeys(cells)))
@@ -83,20 +84,20 @@ def glance(cells: Sequence[Cell]) -> Glance:
         ("HGETALL", BUDGET_KEY),
         ("INFO", "memory"),
         ("GET", schedule.LAST_GOOD_KEY),
-        _ASKED(popularity.key, MOST_ASKED),
+        _POPULAR(popularity.key, MOST_POPULAR),
         _scores(popularity, cells),
         *active,
     ]
     replies = redis.ask(*wanted, *map(_life, cells))
-    clock, said_price, budget, memory, last_good, asked, scores, *rest = replies
-    known_price, landmark = price.read(said_price), _landmark(scores)
+    clock, price_reply, budget, memory, last_good, popular, scores, *rest = replies
+    known_price, landmark = price.read(price_reply), _landmark(scores)
     cities = _cities(popularity, known_price, cells, scores, rest[len(active) :])
     for part in further:
         of_part, *lives = redis.ask(_scores(popularity, part), *map(_life, part))
         cities |= _cities(popularity, known_price, part, of_part, lives)
-    return Glance(
+    return RedisSnapshot(
         cities=cities,
-        asked=_asked(asked, popularity, landmark, known_price),
+        popular=_popular(popular, popularity, landmark, known_price),
         spending=_spending(clock, budget),
         users=active_users.read(*rest[: len(active)]),
         memory=_memory(memory),
@@ -116,21 +117,21 @@ def _scores(popularity: Popularity, cells: Sequence[Cell]) -> Command:
 
 def _cities(
     popularity: Popularity, price: float, cells: Sequence[Cell], scores: Reply, lives: Sequence[Reply]
-) -> dict[Cell, Live]:
+) -> dict[Cell, CellStatus]:
     rates = _rates(popularity, _landmark(scores), scores, cells)
-    return {cell: _standing(life, rates.get(cell, 0.0), price) for cell, life in zip(cells, lives, strict=True)}
+    return {cell: _status(life, rates.get(cell, 0.0), price) for cell, life in zip(cells, lives, strict=True)}
 
 
 def _life(cell: Cell) -> Command:
-    # A record is held for HOLD_SECONDS from the moment that it comes: what is left tells its age, in a few bytes.
+    # A record is held for HOLD_SECONDS from its arrival: the life that is left gives its age without reading it.
     return ("TTL", f"upstream:{cell.key}")
 
 
 @without_redis(returns=UNKNOWN)
-def _standing(life: Reply, rate: float, price: float) -> Live:
+def _status(life: Reply, rate: float, price: float) -> CellStatus:
     life_seconds = redis.value(life)
     age_seconds = None if life_seconds < 0 else max(0, settings.HOLD_SECONDS - life_seconds)
-    return cell_status.standing(age_seconds, rate, price)
+    return cell_status.status_of(age_seconds, rate, price)
 
 
 @without_redis(returns=None)
@@ -148,17 +149,17 @@ def _rates(
 
 
 @without_redis(returns={})
-def _asked(reply: Reply, popularity: Popularity, landmark: bytes | None, price: float) -> dict[Cell, Live]:
+def _popular(reply: Reply, popularity: Popularity, landmark: bytes | None, price: float) -> dict[Cell, CellStatus]:
     """The most popular first."""
-    said, lives = redis.value(reply)
-    names, scores = said[::2], said[1::2]
+    cells_and_scores, lives = redis.value(reply)
+    names, scores = cells_and_scores[::2], cells_and_scores[1::2]
     ranked = [
         (cell, score, life) for name, score, life in zip(names, scores, lives, strict=True) if (cell := _cell(name))
     ]
     elsewhere = [cell for cell, _, life in ranked if life == _ELSEWHERE]
     late = dict(zip(elsewhere, redis.ask(*map(_life, elsewhere)), strict=True))
     return {
-        cell: _standing(late.get(cell, life), popularity.rate([landmark, score]), price) for cell, score, life in ranked
+        cell: _status(late.get(cell, life), popularity.rate([landmark, score]), price) for cell, score, life in ranked
     }
 
 
@@ -179,19 +180,18 @@ def _spending(clock: Reply, budget: Reply) -> Spending | None:
 
 @without_redis(returns=None)
 def _memory(reply: Reply) -> Memory | None:
-    lines = redis.value(reply).decode("utf-8", "replace").splitlines()
-    told = dict(line.split(":", 1) for line in lines if ":" in line)
-    return Memory(int(told.get("used_memory", 0)), int(told.get("maxmemory", 0)))
+    fields = info.fields(redis.value(reply))
+    return Memory(int(fields.get("used_memory", 0)), int(fields.get("maxmemory", 0)))
 
 
 @without_redis(returns=None)
 def _moment(reply: Reply) -> float | None:
-    """Unix seconds; None where nothing of that kind is there."""
+    """Unix seconds; None where the reply is no moment."""
     return _number(redis.value(reply)) or None
 
 
 def _number(value: Any) -> float:
-    """Of a moment or an amount; 0 for what is neither, for anyone can write to Redis."""
+    """A moment or an amount as a number; 0 for anything else, for anyone can write to Redis."""
     try:
         number = float(value)
     except (TypeError, ValueError):

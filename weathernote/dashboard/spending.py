@@ -1,4 +1,4 @@
-"""What is spent of Open-Meteo's quota today, beside the line that refreshes keep to; pure."""
+"""Today's spending of Open-Meteo's quota, and the line that refreshes keep to; pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ DAY_SECONDS = WINDOW_SECONDS["day"]
 
 @dataclass(frozen=True, slots=True)
 class Spending:
-    """In Open-Meteo's weight; moments are unix seconds of the clock that the fleet shares, 0 for none."""
+    """Amounts in Open-Meteo's weight; moments in unix seconds of Redis' clock, 0 for none."""
 
     budget: int
     spent: int
@@ -24,32 +24,35 @@ class Spending:
 
     @property
     def on_new_places(self) -> int:
+        """The weight spent on cells of which nothing was held."""
         return max(0, self.spent - self.refreshed)
 
     @property
     def part_of_day(self) -> float:
+        """The part of the UTC day that has passed, from 0 to 1."""
         return self.now % DAY_SECONDS / DAY_SECONDS
 
     @property
     def open_meteo(self) -> str:
-        """ok, paused while it wants to be left alone, or failing."""
+        """`ok`; `paused` until it may be asked again; `failing` if the last calls brought nothing."""
         if self.failures:
             return "failing"
         return "paused" if max(self.closed_until, self.paused_until) > self.now else "ok"
 
     @property
     def pause_seconds(self) -> float:
+        """Seconds until Open-Meteo may be asked again, 0 if it may be now."""
         return max(0.0, max(self.closed_until, self.paused_until) - self.now)
 
     def line_at(self, part_of_day: float) -> float:
-        """What may be spent by a part of the day (0 to 1) when refreshes go as far as the pace lets them."""
+        """The most that may be spent by this part of the day (0 to 1), with as many refreshes as the pace allows."""
         small = max(1.0, self.budget / 100)
         shared_out = max(1, self.budget - self.on_new_places)
         return min(self.on_new_places + small + shared_out * line(part_of_day), self.budget - small)
 
 
 def read(held: Mapping[str, float], budgets: Mapping[BudgetWindow, int], now: float) -> Spending:
-    """From the budget's hash in Redis (weather/budget/scripts.py); a window that is over is not spent yet."""
+    """Reads the budget's hash in Redis (weather/budget/scripts.py); a window that is over counts as unspent."""
     spent = {window: _spent(held, window, now) for window in WINDOW_SECONDS}
     return Spending(
         budget=budgets["day"],

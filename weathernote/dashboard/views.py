@@ -1,4 +1,4 @@
-"""`/admin/weather/`: what staff look at to see how the service stands."""
+"""`/admin/weather/`, the dashboard of staff: map, budget, figures and runs of the whole service."""
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -12,18 +12,20 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 
+from prewarm.admin.runs import result_badge
+from prewarm.cities.formatting import format_run_time
 from prewarm.cities.models import City
 from prewarm.runs.models import PrewarmRun
 from weather.core.cells import Cell
 from weathernote.dashboard import budget_chart, worldmap
 from weathernote.dashboard.figures import figures
-from weathernote.dashboard.map_markers import STATES, Spot, counts, spots
-from weathernote.dashboard.redis_snapshot import Glance, glance
+from weathernote.dashboard.map_markers import STATES, MapMarker, counts, map_markers
+from weathernote.dashboard.redis_snapshot import RedisSnapshot, take_snapshot
 
 RUNS = 5
-#: The table names so many; the list of cities has them all.
+#: So many rows has the table; the list of cities has them all.
 ROWS = 100
-#: Beyond so many the marks on the map are small.
+#: With more markers than this they are drawn smaller.
 MANY = 400
 SLOW_SECONDS = 1.0
 CONTENT_SECURITY_POLICY = (
@@ -32,40 +34,42 @@ CONTENT_SECURITY_POLICY = (
 )
 NO_REDIS = (
     "Redis does not answer. Phones are still served, from what each process remembers and by calls within its share; "
-    "how the cells stand, what is spent and who is active cannot be told."
+    "the status of the cells, the budget and the active users are not known."
 )
-NO_DATABASE = "The database does not answer: the cities and the runs cannot be shown. Weather and forecast go on."
+NO_DATABASE = (
+    "The database does not answer: the cities and the runs cannot be shown. Weather and forecast are still served."
+)
 
 T = TypeVar("T")
 
 
 @admin.site.admin_view
 def dashboard(request: HttpRequest) -> HttpResponseBase:
-    """The whole page, or with `?parts` what changes of it."""
+    """The whole page, or with `?parts` only what the page replaces every 15 seconds."""
     if not request.user.has_perm("prewarm.view_city"):
         raise PermissionDenied
-    shown = admin.site.each_context(request) | {"title": "Weather"} | _everything(request)
+    context = admin.site.each_context(request) | {"title": "Weather"} | _context(request)
     template = "admin/weather/parts.html" if "parts" in request.GET else "admin/weather/index.html"
-    response = TemplateResponse(request, template, shown)
+    response = TemplateResponse(request, template, context)
     response["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
     return response
 
 
-def _everything(request: HttpRequest) -> dict[str, Any]:
+def _context(request: HttpRequest) -> dict[str, Any]:
     began = monotonic()
     names = _from_database(_names)
     runs = _from_database(_runs) if request.user.has_perm("prewarm.view_prewarmrun") else ()
     database_seconds = monotonic() - began
-    seen = glance(list(names or ()))
-    shown = spots(names or {}, seen.cities, seen.asked)
+    snapshot = take_snapshot(list(names or ()))
+    markers = map_markers(names or {}, snapshot.cities, snapshot.popular)
     return {
-        "warnings": list(_warnings(seen, names is None or runs is None, database_seconds)),
+        "warnings": list(_warnings(snapshot, names is None or runs is None, database_seconds)),
         "updated": datetime.now(UTC),
-        **_map(shown),
-        **_budget(seen),
-        "figures": list(figures(seen, shown)),
-        "last_good_run": _clock(seen.last_good_run),
-        "runs": runs,
+        **_map(markers),
+        **_budget(snapshot),
+        "figures": list(figures(snapshot, markers)),
+        "last_good_run": _clock(snapshot.last_good_run),
+        "runs": runs and [_run_row(run) for run in runs],
         "may_see_runs": request.user.has_perm("prewarm.view_prewarmrun"),
     }
 
@@ -90,35 +94,39 @@ def _runs() -> list[PrewarmRun]:
     return list(PrewarmRun.objects.all()[:RUNS])
 
 
-def _warnings(seen: Glance, is_database_gone: bool, database_seconds: float) -> Iterable[str]:
-    if seen.is_redis_gone:
+def _run_row(run: PrewarmRun) -> dict[str, Any]:
+    return {"run": run, "took": format_run_time(run.took_seconds), "result": result_badge(run)}
+
+
+def _warnings(snapshot: RedisSnapshot, is_database_gone: bool, database_seconds: float) -> Iterable[str]:
+    if snapshot.is_redis_down:
         yield NO_REDIS
     if is_database_gone:
         yield NO_DATABASE
     elif database_seconds >= SLOW_SECONDS:
-        yield f"The database is slow: it took {database_seconds:.1f} s to name the cities and the runs."
-    if seen.spending and seen.spending.open_meteo == "failing":
-        yield f"Open-Meteo fails: {seen.spending.failures} calls in a row brought nothing. What is held is served."
+        yield f"The database is slow: reading the cities and the runs took {database_seconds:.1f} s."
+    if snapshot.spending and snapshot.spending.open_meteo == "failing":
+        yield f"Open-Meteo fails: {snapshot.spending.failures} calls in a row failed. Held forecasts are served."
 
 
-def _map(shown: list[Spot]) -> dict[str, Any]:
-    states = counts(shown)
+def _map(markers: list[MapMarker]) -> dict[str, Any]:
+    states = counts(markers)
     return {
         "width": worldmap.WIDTH,
         "height": worldmap.HEIGHT,
-        "spots": shown,
-        "is_dense": len(shown) > MANY,
-        "total": f"{len(shown):,}",
-        "marks": (*STATES, "asked"),
+        "markers": markers,
+        "is_dense": len(markers) > MANY,
+        "total": f"{len(markers):,}",
+        "shapes": (*STATES, "popular"),
         "states": {state: f"{number:,}" for state, number in states.items()},
         "unknown": states["unknown"],
-        "rows": shown[::-1][:ROWS],
-        "more_rows": f"{len(shown) - ROWS:,}" if len(shown) > ROWS else "",
+        "rows": markers[::-1][:ROWS],
+        "more_rows": f"{len(markers) - ROWS:,}" if len(markers) > ROWS else "",
     }
 
 
-def _budget(seen: Glance) -> dict[str, Any]:
-    spending = seen.spending
+def _budget(snapshot: RedisSnapshot) -> dict[str, Any]:
+    spending = snapshot.spending
     if spending is None:
         return {"spending": None}
     return {

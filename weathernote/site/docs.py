@@ -1,4 +1,4 @@
-"""`/api/v1/schema` and `/api/v1/docs`: the API described by its own code and a guide, with no asset from elsewhere."""
+"""`/api/v1/schema`, the OpenAPI schema, and `/api/v1/docs`, a guide and Swagger UI without outside assets."""
 
 import functools
 import json
@@ -15,9 +15,9 @@ from drf_spectacular.views import SpectacularSwaggerView
 from weathernote.site import base_url
 
 GUIDE = Path(__file__).parent / "guide"
-#: A whole client in each language, in the order in which they are shown.
+#: The file of a complete client for each language, in the order in which they are shown.
 EXAMPLES = {"Dart": "weather.dart", "Kotlin": "weather.kt", "Swift": "weather.swift", "curl": "weather.sh"}
-#: What stands in the examples for the address that the reader came by.
+#: The address in the example files, which is replaced by that of this service.
 PLACEHOLDER = "https://weather.example"
 
 
@@ -29,6 +29,7 @@ class DocsView(SpectacularSwaggerView):
 
     @extend_schema(exclude=True)
     def get(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        """The page, with the limits and the address of this service filled in."""
         response = super().get(request, *args, **kwargs)
         base = base_url.base(request)
         response.data |= {
@@ -53,17 +54,18 @@ def _text(file: str) -> str:
 
 
 def schema(request: HttpRequest) -> HttpResponse:
+    """The OpenAPI schema as JSON."""
     return HttpResponse(_schema_text(), content_type="application/vnd.oai.openapi+json")
 
 
 @functools.cache
 def _schema_text() -> str:
-    # The schema changes with the code and the settings alone, and working it out costs more than a hundred answers.
-    described = SchemaGenerator().get_schema(request=None, public=True)
-    described["info"] = {
+    # Cached, for it changes only with code and settings, and generating it takes as long as a hundred answers.
+    document = SchemaGenerator().get_schema(request=None, public=True)
+    document["info"] = {
         "title": spectacular_settings.TITLE,
         "version": spectacular_settings.VERSION,
         "description": spectacular_settings.DESCRIPTION,
     }
-    described["paths"] = {path.rstrip("/"): item for path, item in described["paths"].items()}
-    return json.dumps(described, ensure_ascii=False)
+    document["paths"] = {path.rstrip("/"): item for path, item in document["paths"].items()}
+    return json.dumps(document, ensure_ascii=False)

@@ -1,6 +1,6 @@
-"""`/internal/edge-counts`: an edge hands over what it answered by itself, so that all traffic is counted.
+"""`/internal/edge-counts`: an edge reports the answers that it gave from its cache, so that all traffic is counted.
 
-It is open to EDGE_ALLOWED_NETWORKS, by the address at the other end of the socket; the edge passes nobody there.
+It is open to EDGE_ALLOWED_NETWORKS, by the address of the socket's peer; the edge itself forwards nobody to it.
 """
 
 import json
@@ -18,15 +18,15 @@ from weathernote.redis import without_redis
 from weathernote.telemetry import active_users, metrics
 
 LARGEST_BYTES = 4_000_000
-#: After so long an edge no longer tells of it again.
-_TOLD_SECONDS = 86_400
+#: An edge repeats a report that was not acknowledged, for less than this.
+_REPORT_SECONDS = 86_400
 _DIGEST = re.compile(r"[A-Za-z0-9_-]{8,43}")
-#: What an edge's cache says of an answer; NONE is what it refused by itself.
+#: nginx' cache statuses of an answer from the cache. All else is counted as NONE: a request that the edge refused.
 _HELD = frozenset({"HIT", "STALE", "UPDATING"})
 
 
-class Told(NamedTuple):
-    """How often an edge gave one kind of answer since it last told."""
+class EdgeAnswers(NamedTuple):
+    """How often an edge gave one kind of answer since its last report."""
 
     route: str
     method: str
@@ -37,6 +37,7 @@ class Told(NamedTuple):
 
 
 def edge_counts(request: HttpRequest) -> HttpResponse:
+    """Counts a report once and answers 204; 404 to other networks, 400 if it cannot be read."""
     if not networks.asks_by_itself(request, settings.EDGE_ALLOWED_NETWORKS):
         return problems.not_found(request, Exception())
     if request.method != "POST":
@@ -47,34 +48,35 @@ def edge_counts(request: HttpRequest) -> HttpResponse:
         name, answers, clients = read(request.read(LARGEST_BYTES))
     except (ValueError, KeyError, TypeError, RecursionError) as wrong:
         return problems.respond(request, problems.invalid_parameters([("body", f"cannot be read: {wrong}")]))
-    if _is_heard_first(name):
+    if _is_new(name):
         count(answers, clients)
     return HttpResponse(status=204)
 
 
 @without_redis(returns=True)
-def _is_heard_first(name: str) -> bool:
-    """An edge tells again what it does not know to be heard, and another instance may have heard it."""
-    (reply,) = redis.ask(("SET", f"active:{{users}}:told:{name}", 1, "NX", "EX", _TOLD_SECONDS))
+def _is_new(name: str) -> bool:
+    """False if an instance has counted the report already: an edge repeats what was not acknowledged."""
+    (reply,) = redis.ask(("SET", f"active:{{users}}:told:{name}", 1, "NX", "EX", _REPORT_SECONDS))
     return redis.value(reply) is not None
 
 
-def read(body: bytes) -> tuple[str, list[Told], list[str]]:
-    """What an edge tells, by its name: answers, and the digests of clients. ValueError and the like for anything else.
+def read(body: bytes) -> tuple[str, list[EdgeAnswers], list[str]]:
+    """The name of a report, its answers, and the digests of its clients.
 
-    What cannot be in one entry is left out: it must not cost the others.
+    An entry that makes no sense is left out and spoils no other. Raises ValueError, KeyError, TypeError or
+    RecursionError if `body` is no report.
     """
-    told = json.loads(body)
-    if not _DIGEST.fullmatch(told["name"]):
-        raise ValueError("a name that is none")
-    answers = [one for key, times in told["answers"] if (one := _answer(str(key), times))]
-    return told["name"], answers, [str(client) for client, _ in told["clients"] if _DIGEST.fullmatch(str(client))]
+    report = json.loads(body)
+    if not _DIGEST.fullmatch(report["name"]):
+        raise ValueError("the name is no digest")
+    answers = [one for key, times in report["answers"] if (one := _answer(str(key), times))]
+    return report["name"], answers, [str(client) for client, _ in report["clients"] if _DIGEST.fullmatch(str(client))]
 
 
-def _answer(key: str, times: object) -> Told | None:
+def _answer(key: str, times: object) -> EdgeAnswers | None:
     try:
         route, method, status, cache, cell = key.split(" ")
-        return Told(
+        return EdgeAnswers(
             route if route in metrics.API_ROUTES else "other",
             method if method in metrics.METHODS else "OTHER",
             _whole(status, 599),
@@ -90,18 +92,18 @@ def _whole(given: object, most: int) -> int:
     number = int(str(given))
     if 0 < number <= most:
         return number
-    raise ValueError("a number that cannot be")
+    raise ValueError("a number is out of range")
 
 
-def count(answers: list[Told], clients: list[str]) -> None:
-    """Lets popularity, the users and the metrics see what was answered without an instance."""
+def count(answers: list[EdgeAnswers], clients: list[str]) -> None:
+    """Adds a report to popularity, active users and metrics."""
     api_requests = 0
-    for told in answers:
-        metrics.REQUESTS.labels(told.route, told.method, told.status).inc(told.times)
-        api_requests += told.times if told.route in metrics.API_ROUTES else 0
-        if told.cell and told.cache in _HELD:
-            metrics.EDGE_ANSWERS.labels(told.route, told.cache.lower()).inc(told.times)
-            service().popularity.saw(told.cell, told.times)
-        if told.status == 429:
-            metrics.RATE_LIMIT_EXCEEDED.inc(told.times)
+    for given in answers:
+        metrics.REQUESTS.labels(given.route, given.method, given.status).inc(given.times)
+        api_requests += given.times if given.route in metrics.API_ROUTES else 0
+        if given.cell and given.cache in _HELD:
+            metrics.EDGE_ANSWERS.labels(given.route, given.cache.lower()).inc(given.times)
+            service().popularity.saw(given.cell, given.times)
+        if given.status == 429:
+            metrics.RATE_LIMIT_EXCEEDED.inc(given.times)
     active_users.saw(clients, requests=api_requests)

@@ -1,4 +1,4 @@
-"""`/health`, for the balancer: 200 while users can be answered, 503 once this instance is about to stop."""
+"""`/health`, for the load balancer: 200 while this instance serves users, 503 once it is about to stop."""
 
 import threading
 from collections.abc import Callable
@@ -12,49 +12,52 @@ from weather.api import service
 from weathernote import redis
 from weathernote.instance import STOPPING_FILE
 
-#: No limit counts /health, so Redis is asked once in so long, however often /health is.
-LOOK_SECONDS = 1.0
+#: The state is cached for so long, since nothing limits requests for /health, and each look asks Redis.
+CACHE_SECONDS = 1.0
 
 T = TypeVar("T")
 
 
-class Remembered(Generic[T]):
-    """What `look` gave less than LOOK_SECONDS ago; of threads that want a new look at once, one takes it for all."""
+class Cached(Generic[T]):
+    """The value of `check`, at most CACHE_SECONDS old; one thread computes a new one for all that wait for it."""
 
-    def __init__(self, look: Callable[[], T], now: Callable[[], float] = monotonic) -> None:
-        self.look = look
+    def __init__(self, check: Callable[[], T], now: Callable[[], float] = monotonic) -> None:
+        self.check = check
         self.now = now
         self._seen: tuple[float, T] | None = None
-        self._looking = threading.Lock()
+        self._checking = threading.Lock()
 
     def value(self) -> T:
+        """The cached value, or a new one."""
         asked_at = self.now()
         if (seen := self._since(asked_at)) is None:
-            with self._looking:
-                # Who waited for another's look has it now.
+            with self._checking:
+                # Another thread may have computed it while this one waited.
                 seen = self._since(asked_at)
                 if seen is None:
-                    found = self.look()
+                    found = self.check()
                     seen = self._seen = self.now(), found
         return seen[1]
 
     def _since(self, asked_at: float) -> tuple[float, T] | None:
-        return self._seen if self._seen and asked_at < self._seen[0] + LOOK_SECONDS else None
+        return self._seen if self._seen and asked_at < self._seen[0] + CACHE_SECONDS else None
 
     def forget(self) -> None:
+        """Has the next call compute the value again."""
         self._seen = None
 
 
-def _look() -> tuple[bool, str]:
-    """Whether Redis is down, and the state of Open-Meteo."""
+def _check() -> tuple[bool, str]:
+    """Whether Redis is down, and the state of Open-Meteo: ok, paused or down."""
     redis_is_down = redis.is_down()
     return redis_is_down, service.upstream_state(ask_redis=not redis_is_down)
 
 
-state = Remembered(_look)
+state = Cached(_check)
 
 
 def health(request: HttpRequest) -> JsonResponse:
+    """The state of the instance as JSON, never cached."""
     redis_is_down, upstream = state.value()
     status = "degraded" if redis_is_down or upstream != "ok" else "ok"
     stopping = (settings.INSTANCE.folder / STOPPING_FILE).exists()
@@ -67,5 +70,5 @@ def health(request: HttpRequest) -> JsonResponse:
         status=503 if stopping else 200,
         headers={"Cache-Control": "no-store"},
     )
-    response._has_been_logged = True  # type: ignore[attr-defined] # a 503 here is meant, not a fault
+    response._has_been_logged = True  # type: ignore[attr-defined] # Django would log a 503 as an error
     return response

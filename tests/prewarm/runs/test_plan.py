@@ -29,35 +29,35 @@ def refreshed(*places, **options):
     return [place.cell.tenths_lat for place in planned(*places, **options).refresh]
 
 
-def anew(*places, **options):
-    return [one.cell.tenths_lat for one in planned(*places, **options).anew]
+def rederived(*places, **options):
+    return [one.cell.tenths_lat for one in planned(*places, **options).rederivations]
 
 
 def test_an_answer_that_would_end_before_the_next_run_is_worked_out_anew():
-    assert anew(place(1, life=599), place(2, life=600), place(3, life=0)) == [1, 3]
+    assert rederived(place(1, life=599), place(2, life=600), place(3, life=0)) == [1, 3]
 
 
 def test_only_the_answers_that_would_end_are_worked_out():
     cell = Cell(1, 1)
     one = Place(cell, {Question(cell): 700, Question(cell, 7): 5}, 0.0)
-    assert planned(one).anew[0].questions == (Question(cell, 7),)
+    assert planned(one).rederivations[0].questions == (Question(cell, 7),)
 
 
 def test_soon_after_a_run_there_is_nothing_to_work_out():
-    assert anew(place(1, life=590), seconds_to_next_run=580) == []
+    assert rederived(place(1, life=590), seconds_to_next_run=580) == []
 
 
 def test_of_what_is_not_held_nothing_is_worked_out():
-    assert anew(place(1, life=0, age=None, city="Oslo")) == []
+    assert rederived(place(1, life=0, age=None, city="Oslo")) == []
 
 
 def test_cities_come_first_then_what_ends_soonest_and_what_is_missing_last():
-    order = anew(place(1, life=0), place(2, life=50), place(3, life=10), place(4, life=90, city="Oslo"))
+    order = rederived(place(1, life=0), place(2, life=50), place(3, life=10), place(4, life=90, city="Oslo"))
     assert order == [4, 3, 2, 1]
 
 
 def test_a_due_cell_gets_a_stale_answer_only_where_none_would_bridge_the_minute():
-    due = planned(place(1, age=601, life=59), place(2, age=601, life=61)).anew
+    due = planned(place(1, age=601, life=59), place(2, age=601, life=61)).rederivations
     assert [(one.cell.tenths_lat, one.stale) for one in due] == [(1, True)]
 
 

@@ -206,7 +206,7 @@ def test_with_the_budget_spent_and_no_city_cold_the_reason_is_named_and_the_run_
 def test_a_budget_that_others_spend_in_mid_run_is_named_too(five, settings, forget, monkeypatch):
     settings.UPSTREAM_DAY_BUDGET = 5
     forget()
-    monkeypatch.setattr("prewarm.runs.work.Work.work_out_anew", lambda *_: service().fetcher.budget.charge(5, "cold"))
+    monkeypatch.setattr("prewarm.runs.work.Work.rederive", lambda *_: service().fetcher.budget.charge(5, "cold"))
     summary, code = prewarm("--force")
     assert (summary["refreshed"], summary["message"], code) == (0, "budget: day", 2)
 
@@ -219,7 +219,7 @@ def test_a_cell_that_another_process_has_just_fetched_is_not_counted_as_asked(fi
     assert simulator.state()["calls"] == 1
 
 
-# ── anew ──────────────────────────────────────────────────────────────────────────────────────────
+# ── re-derive ──────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_answers_that_would_go_cold_are_worked_out_anew_without_asking_anyone(five, simulator, valkey):
@@ -283,7 +283,7 @@ def test_2000_cells_are_worked_out_anew_in_one_run(five, simulator, valkey):
             one.popularity.saw(cell, 2)
     one.popularity.flush()
     summary, _ = prewarm()
-    print(f"4,000 answers of 2,000 cells worked out anew in {summary['took_seconds']:.1f} s")
+    print(f"4,000 answers of 2,000 cells re-derived in {summary['took_seconds']:.1f} s")
     assert (summary["rederived"], summary["calls"]) == (4000, 0)
 
 
@@ -484,8 +484,8 @@ def test_cold_cells_that_requests_wait_for_go_along_in_the_call(five, simulator,
 
 def test_staff_refresh_cities_at_once(five, simulator):
     prewarm()
-    told = refresh_now(City.objects.filter(name__in=["Berlin", "Lima"]))
-    assert told == "2 of 2 cells refreshed in 1 call."
+    outcome = refresh_now(City.objects.filter(name__in=["Berlin", "Lima"]))
+    assert outcome.text == "2 of 2 cells refreshed in 1 call."
     assert simulator.state()["cells_per_call"] == [5, 2]
 
 
@@ -502,20 +502,20 @@ def test_a_prewarm_of_staff_leaves_known_what_spoiled_a_call_of_cron(five, simul
 def test_staff_never_pass_the_wall(five, simulator, settings, forget):
     settings.UPSTREAM_DAY_BUDGET = 1
     forget()
-    told = refresh_now(City.objects.active())
-    assert told.startswith("1 of 5 cells refreshed in 1 call; budget: ")
+    outcome = refresh_now(City.objects.active())
+    assert outcome.text.startswith("1 of 5 cells refreshed in 1 call; budget: ")
     assert simulator.state()["weight"] == 1
 
 
 def test_staff_are_told_what_failed(five, simulator):
     simulator.fault("one_bad_place", place="52.5,13.4")
-    assert "1 failed: Berlin" in refresh_now(City.objects.active())
+    assert refresh_now(City.objects.active()).failed == ("Berlin",)
 
 
 def test_staff_do_not_wait_for_ever(five, valkey, monkeypatch):
     monkeypatch.setattr("prewarm.runs.run.MOST_SECONDS_NOW", 0.5)
     valkey.set("slot:{open-meteo}:0", "another", ex=1000)
-    assert "0 of 5 cells refreshed" in refresh_now(City.objects.active())
+    assert "0 of 5 cells refreshed" in refresh_now(City.objects.active()).text
 
 
 def test_a_run_ends_when_it_is_told_to(five, simulator):

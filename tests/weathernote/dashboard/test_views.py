@@ -19,7 +19,7 @@ from weather.budget import quota
 from weather.core.cells import Cell
 from weathernote import redis
 from weathernote.dashboard import budget_chart, spending, views, worldmap
-from weathernote.dashboard.redis_snapshot import glance
+from weathernote.dashboard.redis_snapshot import take_snapshot
 from weathernote.dashboard.spending import Spending
 
 DASHBOARD = "/admin/weather/"
@@ -54,7 +54,7 @@ def ask_for(cell: Cell, times: int) -> None:
 
 
 def states(page) -> dict[str, str]:
-    return {spot.name: spot.live.state for spot in page.context["spots"]}
+    return {marker.name: marker.status.state for marker in page.context["markers"]}
 
 
 def figure(page, name: str):
@@ -104,9 +104,9 @@ def test_what_people_ask_for_most_is_ringed_and_shown_where_no_city_is(editor, v
     ask_for(cell_of("Tokyo"), 20)
     fetch(valkey, elsewhere)
     page = editor.get(DASHBOARD)
-    ringed = {spot.name: spot.live.state for spot in page.context["spots"] if spot.is_asked}
+    ringed = {marker.name: marker.status.state for marker in page.context["markers"] if marker.is_popular}
     assert ringed == {"-17.7, 178.0": "fresh", "Tokyo, JP": "cold"}
-    assert page.content.decode().count('<use class="asked"') == 2
+    assert page.content.decode().count('<use class="popular"') == 2
 
 
 def test_a_city_that_is_not_active_is_not_on_the_map(editor):
@@ -130,7 +130,7 @@ def test_a_name_is_shown_as_it_is_written(editor):
 
 def test_the_table_says_the_same_in_words_with_what_is_cold_first(editor, valkey):
     fetch(valkey, cell_of("Tokyo"))
-    rows = [row.live.state for row in editor.get(DASHBOARD).context["rows"]]
+    rows = [row.status.state for row in editor.get(DASHBOARD).context["rows"]]
     assert rows == ["cold"] * 99 + ["fresh"]
 
 
@@ -186,8 +186,8 @@ def test_in_a_cluster_every_master_says_its_part(editor, tmp_path, settings, for
     with RedisCluster(tmp_path) as cluster:
         settings.CACHES["default"]["LOCATION"] = [cluster.url]
         forget()
-        asked = [Cell(450 + number, 90) for number in range(20)]
-        for cell in asked:
+        popular = [Cell(450 + number, 90) for number in range(20)]
+        for cell in popular:
             service().popularity.saw(cell, 5)
             redis.ask(("SET", f"upstream:{cell.key}", "held", "EX", service().store.hold_seconds))
         service().popularity.flush()
@@ -201,7 +201,7 @@ def test_what_is_no_cell_among_the_popular_is_left_out(editor, valkey, member):
     ask_for(cell_of("Tokyo"), 5)
     valkey.zadd("popularity:cells", {member: 9})
     page = editor.get(DASHBOARD)
-    assert [spot.name for spot in page.context["spots"] if spot.is_asked] == ["Tokyo, JP"]
+    assert [marker.name for marker in page.context["markers"] if marker.is_popular] == ["Tokyo, JP"]
 
 
 def test_the_parts_are_what_changes_of_the_page(editor):
@@ -293,13 +293,13 @@ def test_the_last_runs_stand_there_the_newest_first(editor):
 
 
 def test_without_a_run_the_page_says_so(editor):
-    assert "None has run yet" in editor.get(DASHBOARD).content.decode()
+    assert "No run yet" in editor.get(DASHBOARD).content.decode()
 
 
 def test_without_a_city_and_a_request_the_page_says_so(editor):
     City.objects.all().delete()
     page = editor.get(DASHBOARD)
-    assert page.context["spots"] == [] and "There is no cell to show" in page.content.decode()
+    assert page.context["markers"] == [] and "There is no cell to show" in page.content.decode()
 
 
 # ── many cities ───────────────────────────────────────────────────────────────────────────────────
@@ -313,7 +313,7 @@ def test_five_thousand_cities_are_looked_at_in_one_round_trip(round_trips):
     cells = many(5_000)
     service()
     round_trips.clear()
-    assert len(glance(cells).cities) == 5_000
+    assert len(take_snapshot(cells).cities) == 5_000
     assert [commands for commands in round_trips if commands] == [max(round_trips)] and max(round_trips) > 5_000
 
 
@@ -323,11 +323,11 @@ def test_of_more_cities_no_part_is_large_and_none_is_unknown(round_trips, valkey
     fetch(valkey, cells[-1], hours_ago=5)
     ask_for(cells[-1], 300)
     round_trips.clear()
-    seen = glance(cells)
-    assert list(seen.cities) == cells and not seen.is_redis_gone
-    told = [seen.cities[cell].state for cell in cells]
+    snapshot = take_snapshot(cells)
+    assert list(snapshot.cities) == cells and not snapshot.is_redis_down
+    told = [snapshot.cities[cell].state for cell in cells]
     assert (told[0], told[-1], set(told[1:-1])) == ("fresh", "stale", {"cold"})
-    assert (seen.cities[cells[-1]].requests_per_hour or 0) > 0
+    assert (snapshot.cities[cells[-1]].requests_per_hour or 0) > 0
     assert len([commands for commands in round_trips if commands > 100]) == 34 and max(round_trips) < 1_020
 
 
@@ -367,4 +367,4 @@ def test_a_slow_database_is_told(editor, monkeypatch):
 
     monkeypatch.setattr(views, "SLOW_SECONDS", 0.05)
     monkeypatch.setattr(views, "_runs", slow)
-    assert "The database is slow: it took 0." in editor.get(DASHBOARD).content.decode()
+    assert "The database is slow: reading the cities and the runs took 0." in editor.get(DASHBOARD).content.decode()

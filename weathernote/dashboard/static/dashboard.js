@@ -2,7 +2,7 @@
 // changed. Without this script the page shows how things stood when it was loaded.
 
 const EVERY_MS = 15_000;
-const PATIENCE_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 
 let timer = 0;
 let askedAt = Date.now();
@@ -19,7 +19,7 @@ async function refresh() {
   isAsking = true;
   askedAt = Date.now();
   try {
-    const response = await fetch("?parts", { signal: AbortSignal.timeout(PATIENCE_MS) });
+    const response = await fetch("?parts", { signal: AbortSignal.timeout(TIMEOUT_MS) });
     if (response.redirected || response.status === 403) return say("You are logged out: reload the page to go on.");
     if (!response.ok) throw new Error(String(response.status));
     show(new DOMParser().parseFromString(await response.text(), "text/html"));

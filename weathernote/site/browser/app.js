@@ -67,7 +67,7 @@ function follow() {
   if (asked && !asked.cell) return refuse();
   // A link holds less than what was known when it was made.
   if (asked) return go([sane(history.state), last].find((known) => isSame(known, asked)) ?? asked, { focus: false, remember: false });
-  // Whoever looked from where they were may be elsewhere by now.
+  // A position may have changed since.
   const once = last?.here ? { ...last, here: false, name: "Your last position" } : last;
   if (last?.cell && !location.hash) return go(once, { focus: false, remember: false });
   welcome();
@@ -99,7 +99,7 @@ async function welcome() {
   }
 }
 
-// Whatever is chosen meanwhile stands.
+// A choice made meanwhile stands.
 function forgetPosition() {
   locating++;
   $("locate").classList.remove("busy");
@@ -120,7 +120,7 @@ function locate() {
 function noPosition({ code }) {
   $("locate").classList.remove("busy");
   const words = {
-    0: "Browsers tell a position only to pages that came over https, and this one did not. Search a city instead.",
+    0: "Browsers give a position to https pages only, and this one came over http. Search a city instead.",
     1: "Your position was not shared. You can allow it in the browser's settings for this site, or search a city instead.",
     2: "Your device could not tell where it is. Search a city instead.",
     3: "It took too long to find your position. Try again, or search a city instead.",
@@ -138,17 +138,17 @@ function stop() {
   timers.count = 0;
 }
 
-async function load({ anew = false } = {}) {
+async function load({ force = false } = {}) {
   stop();
   const [urls, key] = [[weatherUrl(place.cell, units), forecastUrl(place.cell, units)], `${place.cell.lat},${place.cell.lon},${units}`];
   const before = urls.map(keptAnswer);
-  if (!anew && before.every((answer) => isFresh(answer))) return arrived(key, before);
+  if (!force && before.every((answer) => isFresh(answer))) return arrived(key, before);
   if (before.every(Boolean)) show(key, before);
   else if (shown?.key !== key) begin();
   asking = new AbortController();
   const { signal } = asking;
   $("refresh").classList.add("busy");
-  const needed = (index) => anew || !isFresh(before[index]);
+  const needed = (index) => force || !isFresh(before[index]);
   const results = await Promise.allSettled(urls.map((url, index) => (needed(index) ? ask(url, signal) : before[index])));
   if (signal.aborted) return;
   $("refresh").classList.remove("busy");
@@ -252,15 +252,15 @@ function watchTheme() {
   const button = $("theme");
   const system = matchMedia("(prefers-color-scheme: dark)");
   const isDark = () => (document.documentElement.dataset.theme ?? (system.matches ? "dark" : "light")) === "dark";
-  const tell = () => button.setAttribute("aria-pressed", String(isDark()));
+  const showDark = () => button.setAttribute("aria-pressed", String(isDark()));
   button.addEventListener("click", () => {
     const theme = isDark() ? "light" : "dark";
     document.documentElement.dataset.theme = theme;
     store.set("theme", theme);
-    tell();
+    showDark();
   });
-  system.addEventListener("change", tell);
-  tell();
+  system.addEventListener("change", showDark);
+  showDark();
 }
 
 function watchWorld() {
@@ -282,7 +282,7 @@ function watchButtons() {
     event.preventDefault(); // the hash is the place's
     $("weather").focus();
   });
-  $("refresh").addEventListener("click", () => load({ anew: true }));
+  $("refresh").addEventListener("click", () => load({ force: true }));
   $("again").addEventListener("click", () => (place ? load() : follow()));
   $("elsewhere").addEventListener("click", () => $("search").focus());
   $("position-notice").querySelector("button").addEventListener("click", () => {

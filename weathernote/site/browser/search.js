@@ -74,9 +74,9 @@ export function watchSearch(choose) {
     // A single letter begins thousands of names, a single character of many scripts is one.
     if (text.length < 2 && /^[\u0000-\u024f]*$/.test(text)) return close();
     const own = (asking = { text, stop: new AbortController() });
-    return (own.done = look(text, own.stop.signal));
+    return (own.done = find(text, own.stop.signal));
   };
-  const look = async (text, signal) => {
+  const find = async (text, signal) => {
     try {
       const places = known.get(text) ?? (await found(text, signal));
       known.set(text, places);

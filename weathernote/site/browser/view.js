@@ -253,7 +253,7 @@ async function copy(button, line) {
 
 const TROUBLES = {
   offline: ["offline", "You are offline", "As soon as there is a connection again, this page looks by itself."],
-  unreachable: ["offline", "The service cannot be reached", "There was no answer. It may be starting anew, or something stands between."],
+  unreachable: ["offline", "The service cannot be reached", "There was no answer. It may be restarting, or the connection broke."],
   invalid: ["lost", "This is not a place on Earth", "A position needs a latitude from −90 to 90 and a longitude from −180 to 180 degrees."],
   missing: ["lost", "There is nothing here", "This service does not know the address that was asked for."],
   limited: ["wait", "That was a lot at once", "Every client has its allowance, so that there is enough for all."],

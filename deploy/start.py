@@ -16,7 +16,7 @@ MEGABYTE = 1_000_000
 #: A worker of 128 threads after 12,000 requests for 5,600 cells takes 145 MB, some of it shared with the others;
 #: what it remembers grows by some 30 MB.
 WORKER_BYTES = 200 * MEGABYTE
-#: What stands above the workers: serve, its keeper, and granian but for what the workers share with it.
+#: What stands above the workers: serve, its supervisor, and granian but for what the workers share with it.
 BESIDE_BYTES = 40 * MEGABYTE
 #: Each thread has its connection to Redis, which takes 10,000 for twenty instances with prewarm and people.
 MOST_THREADS, LEAST_THREADS, THREADS_OF_AN_INSTANCE = 128, 32, 1024

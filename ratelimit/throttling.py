@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from ratelimit.identity import identify
 from weathernote import redis
 from weathernote.http.pipelined_throttle import RoundTripThrottle
+from weathernote.http.request_context import context_of
 from weathernote.redis import Command, Reply, without_redis
 from weathernote.telemetry import metrics
 
@@ -83,8 +84,9 @@ class ClientThrottle(RoundTripThrottle):
     script_of_several: redis.Script
 
     def command(self, request: Request) -> Command:
-        # Whoever needs to know the client later reads it here.
-        request._request.client = client = identify(request._request)  # type: ignore[attr-defined]
+        client = identify(request._request)
+        context = context_of(request._request)
+        context.client_hash, context.address_hash = client
         self.limit, self.window_seconds = settings.RATE_LIMIT_REQUESTS, settings.RATE_LIMIT_WINDOW_SECONDS
         key, window_milliseconds = f"rate_limit:hash:{client.hash}", self.window_seconds * 1000
         if self.counts_as > 1:

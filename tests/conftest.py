@@ -14,7 +14,6 @@ from prewarm.cities import views as prewarm_views
 from tests.support import shuffling
 from tests.support.servers import Instance, Valkey
 from weather.api import service
-from weather.budget.popularity import Popularity
 from weather.simulator.server import OpenMeteoSimulator
 from weathernote import redis
 from weathernote.site import health
@@ -146,8 +145,6 @@ def api(
     settings.RATE_LIMIT_REQUESTS = settings.COLD_CELLS_PER_CLIENT_PER_HOUR = UNLIMITED
     settings.COLD_SHARE_PER_ADDRESS = 1
     settings.UPSTREAM_MINUTE_BUDGET = settings.UPSTREAM_HOUR_BUDGET = settings.UPSTREAM_DAY_BUDGET = UNLIMITED
-    # What the thread would send to Redis every few seconds would come in the way of tests that look at all keys.
-    monkeypatch.setattr(Popularity, "start", lambda self: None)
     forget()
     client.raise_request_exception = False
     return client

@@ -15,12 +15,14 @@ from weather.upstream.client import exact_weight, series_of
 
 
 @register()
-def settings_that_make_no_sense(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+def check_environment(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """weathernote.E001 for each value that a reader of the environment did not take."""
     return [Error(problem, id="weathernote.E001") for problem in settings.ENVIRONMENT.problems]
 
 
 @register()
-def a_redis_url_that_cannot_be_used(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+def check_redis_url(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """weathernote.E001 for a REDIS_URL that redis-py cannot use."""
     url = settings.REDIS_URL
     try:
         if url.startswith(("redis://", "rediss://")) and not re.fullmatch(r"/?\d*", urlsplit(url).path):
@@ -34,20 +36,34 @@ def a_redis_url_that_cannot_be_used(app_configs: Sequence[Any] | None, **kwargs:
 
 
 @register()
-def hosts_that_are_none(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+def check_hosts(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """weathernote.E001 for an item of ALLOWED_HOSTS with a scheme, a port or a path."""
     odd = [host for host in settings.ALLOWED_HOSTS if not re.fullmatch(r"\*|\.?[\w.-]+|\[[0-9A-Fa-f:.]+\]", host)]
     return [Error(f"ALLOWED_HOSTS must hold host names alone, not {odd[0]!r}.", id="weathernote.E001")] if odd else []
 
 
 @register()
-def what_further_variables_cost(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+def check_extra_variables(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """weathernote.E001 for a name in EXTRA_VARIABLES that is no variable."""
+    unknown = [name for name in settings.EXTRA_VARIABLES if name not in variables.EXTRA_NAMES]
+    if not unknown:
+        return []
+    known = ", ".join(variables.EXTRA_NAMES)
+    sentence = f"EXTRA_VARIABLES must be some of {known}, separated by commas, not {unknown[0]!r}."
+    return [Error(sentence, id="weathernote.E001")]
+
+
+@register()
+def report_cost_of_extra_variables(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """weathernote.I001, in `manage.py check` alone: what EXTRA_VARIABLES cost of the budget."""
     # Every command runs the checks, and cron would mail what one of them says every ten minutes.
-    if not settings.EXTRA_VARIABLES or sys.argv[1:2] != ["check"]:
+    if sys.argv[1:2] != ["check"] or not settings.EXTRA_VARIABLES or check_extra_variables(None):
         return []
     return [Info(cost_of(settings.EXTRA_VARIABLES, settings.UPSTREAM_DAY_BUDGET), id="weathernote.I001")]
 
 
 def cost_of(names: Sequence[str], day_budget: int) -> str:
+    """A sentence: what a place weighs with these further variables, and how many refreshes a day's budget buys."""
     extras = variables.extras(names)
     weight = exact_weight(1, series_of(extras))
     return (
@@ -57,17 +73,19 @@ def cost_of(names: Sequence[str], day_budget: int) -> str:
     )
 
 
-def what_makes_no_sense() -> list[CheckMessage]:
-    """All of the above, for a server that is started without Django's commands."""
+def settings_errors() -> list[CheckMessage]:
+    """What the checks above find wrong with the settings, for a server that starts without Django's commands."""
     return [
-        *settings_that_make_no_sense(None),
-        *a_redis_url_that_cannot_be_used(None),
-        *hosts_that_are_none(None),
+        *check_environment(None),
+        *check_redis_url(None),
+        *check_hosts(None),
+        *check_extra_variables(None),
     ]
 
 
 @register(Tags.security, deploy=True)
-def what_a_deploy_must_name(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+def check_deployment(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """weathernote.E002 and E003 in `check --deploy`: settings that real clients need and the environment lacks."""
     needed = {
         "SECRET_KEY": settings.SECRET_KEY_IS_GIVEN,
         "REDIS_URL": settings.REDIS_URL_IS_GIVEN,

@@ -5,12 +5,18 @@ them (weathernote.E001) instead of stopping at the first with a traceback.
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from urllib.parse import urlsplit
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 Network = IPv4Network | IPv6Network
+#: Of a database's address, what is Django's to read and not the driver's.
+_DJANGO_OPTIONS = frozenset(
+    {"ATOMIC_REQUESTS", "AUTOCOMMIT", "CONN_HEALTH_CHECKS", "CONN_MAX_AGE", "DISABLE_SERVER_SIDE_CURSORS"}
+)
+_WORDS = {"true": True, "false": False, "none": None}
 REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+cluster")
 
 
@@ -22,9 +28,11 @@ class Environment:
         self.problems: list[str] = []
 
     def text(self, name: str, default: str = "") -> str:
+        """The variable as it is; the default where it is unset or empty."""
         return self.variables.get(name, "") or default
 
     def switch(self, name: str, default: bool = False) -> bool:
+        """True for 1, true, yes and on, False for 0, false, no and off, in any case; False for what is neither."""
         value = self.text(name, "1" if default else "0").lower()
         if value in ("1", "true", "yes", "on"):
             return True
@@ -33,22 +41,16 @@ class Environment:
         return False
 
     def whole(self, name: str, default: int, minimum: int, maximum: int = 10**9) -> int:
+        """A whole number from `minimum` to `maximum`, both included."""
         return int(self._number(name, default, minimum, maximum, r"-?[0-9]{1,12}", "a whole number"))
 
     def real(self, name: str, default: float, minimum: float, maximum: float = 10**9) -> float:
+        """A decimal number from `minimum` to `maximum`, both included; no exponent, nan or inf."""
         return self._number(name, default, minimum, maximum, r"-?[0-9]{1,12}(\.[0-9]{1,9})?", "a number")
 
     def items(self, name: str, default: tuple[str, ...] = ()) -> list[str]:
         """The comma-separated items of a variable, blanks around them dropped."""
         return [item.strip() for item in self.text(name).split(",") if item.strip()] or list(default)
-
-    def words(self, name: str, known: Collection[str]) -> tuple[str, ...]:
-        """The same where each must be one of the known words; where one is not, none."""
-        given = self.items(name)
-        if unknown := [item for item in given if item not in known]:
-            self.problems.append(f"{name} must be some of {', '.join(known)}, separated by commas, not {unknown[0]!r}.")
-            return ()
-        return tuple(given)
 
     def networks(self, name: str, default: tuple[str, ...]) -> list[Network]:
         """The comma-separated networks of a variable; an address alone is the network of one."""
@@ -61,6 +63,7 @@ class Environment:
             return [ip_network(item) for item in default]
 
     def log_level(self, name: str, default: str) -> str:
+        """The name of one of logging's levels, in any case."""
         value = self.text(name, default).upper()
         if value in _LOG_LEVELS:
             return value
@@ -68,6 +71,7 @@ class Environment:
         return default
 
     def url(self, name: str, default: str, schemes: tuple[str, ...]) -> str:
+        """A URL of one of the schemes with a host, with a path where the scheme is unix or sqlite."""
         value = self.text(name, default)
         if not value:
             return value
@@ -96,6 +100,36 @@ class Environment:
             return float(value)
         self.problems.append(f"{name} must be {what} from {minimum} to {maximum}, not {value!r}.")
         return default
+
+
+def database_config(url: str) -> dict[str, Any]:
+    """An entry of Django's DATABASES, by the address of the database.
+
+    `sqlite:///PATH` or `postgres://USER:PASSWORD@HOST:PORT/NAME?OPTION=VALUE`, each part percent-encoded where it has
+    to be; a folder in HOST's place (`%2Fvar%2Frun%2Fpostgresql`) is that of a Unix socket. An option is Django's own
+    (`conn_max_age=60`) or the driver's (`sslmode=require`).
+    """
+    parts = urlsplit(url)
+    login, _, address = parts.netloc.rpartition("@")
+    user, _, password = login.partition(":")
+    is_socket = address[:3].upper() == "%2F"
+    config: dict[str, Any] = {
+        "ENGINE": f"django.db.backends.{'sqlite3' if parts.scheme == 'sqlite' else 'postgresql'}",
+        "NAME": unquote(parts.path.removeprefix("/")),
+        "USER": unquote(user),
+        "PASSWORD": unquote(password),
+        # `hostname` is in lower case, which the path of a socket need not be.
+        "HOST": unquote(address.partition(":")[0]) if is_socket else parts.hostname or "",
+        "PORT": parts.port or "",
+        "OPTIONS": {},
+    }
+    for name, value in parse_qsl(parts.query):
+        typed = int(value) if value.isdecimal() else value
+        if name.upper() in _DJANGO_OPTIONS:
+            config[name.upper()] = _WORDS.get(value.lower(), typed)
+        else:
+            config["OPTIONS"][name] = typed
+    return config
 
 
 def _has_host(after_the_scheme: str) -> bool:

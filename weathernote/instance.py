@@ -107,7 +107,7 @@ def is_held(folder: Path) -> bool:
         os.close(lock)
 
 
-def kept_secret(run_dir: Path) -> str:
+def stored_secret(run_dir: Path) -> str:
     """A random secret, made at the first start and kept for its owner's eyes alone."""
     file = run_dir / "secret_key"
     fresh = secrets.token_urlsafe(50)

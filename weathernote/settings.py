@@ -9,11 +9,8 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-import environ
-
-from weather.core.variables import EXTRA_NAMES
 from weathernote import __version__, assets, instance
-from weathernote.environment import REDIS_SCHEMES, Environment
+from weathernote.environment import REDIS_SCHEMES, Environment, database_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 RUN_DIR = BASE_DIR / ".run"
@@ -45,8 +42,8 @@ _OPEN_METEO_HOST = "customer-api.open-meteo.com" if OPEN_METEO_API_KEY else "api
 LIVE_OPEN_METEO_URL = ENVIRONMENT.url("OPEN_METEO_URL", f"https://{_OPEN_METEO_HOST}/v1/forecast", ("https", "http"))
 OPEN_METEO_URL = INSTANCE.simulator_url or LIVE_OPEN_METEO_URL
 SOURCE = "simulator" if INSTANCE.simulator_url else "open-meteo"
-# Variables beside the ten; each makes every refresh a tenth dearer.
-EXTRA_VARIABLES = ENVIRONMENT.words("EXTRA_VARIABLES", EXTRA_NAMES)
+# Variables beside the ten; each makes every refresh a tenth dearer. checks.py knows which there are.
+EXTRA_VARIABLES = tuple(ENVIRONMENT.items("EXTRA_VARIABLES"))
 UPSTREAM_TIMEOUT_SECONDS = ENVIRONMENT.real("UPSTREAM_TIMEOUT_SECONDS", 5, 0.1, 60)
 # The free service's own limits; each binds by itself, in any order of size.
 UPSTREAM_MINUTE_BUDGET = ENVIRONMENT.whole("UPSTREAM_MINUTE_BUDGET", 600, 1)
@@ -122,7 +119,7 @@ METRICS_FOLDER = ENVIRONMENT.text(instance.METRICS_VARIABLE)
 # ── Django ───────────────────────────────────────────────────────────────────────────────────────
 DEBUG = ENVIRONMENT.switch("DEBUG")
 SECRET_KEY_IS_GIVEN = bool(ENVIRONMENT.text("SECRET_KEY"))
-SECRET_KEY = ENVIRONMENT.text("SECRET_KEY") or instance.kept_secret(RUN_DIR)
+SECRET_KEY = ENVIRONMENT.text("SECRET_KEY") or instance.stored_secret(RUN_DIR)
 # 10.0.2.2 is the Android emulator's name for the machine that it runs on.
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]", "10.0.2.2")
 ALLOWED_HOSTS = ENVIRONMENT.items("ALLOWED_HOSTS", LOOPBACK_HOSTS)
@@ -146,7 +143,7 @@ INSTALLED_APPS = [
     "import_export",
     "axes",
 ]
-MIDDLEWARE = ["weathernote.http.middleware.request_id", "weathernote.http.middleware.Apart"]
+MIDDLEWARE = ["weathernote.http.middleware.record_request", "weathernote.http.middleware.MiddlewareByArea"]
 # The API's answers pass by these, for they need none of them; the admin's come through both lists.
 PAGE_MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -184,17 +181,17 @@ _DATABASE_URL = ENVIRONMENT.url(
     f"sqlite:///{RUN_DIR / 'db.sqlite3'}",
     ("sqlite", "postgres", "postgresql"),
 )
-DATABASES = {"default": environ.Env.db_url_config(_DATABASE_URL)}
+DATABASES = {"default": database_config(_DATABASE_URL)}
 # Django's own engines with counters of queries and errors; weather and forecast never come past them.
 _ENGINE = DATABASES["default"]["ENGINE"].rpartition(".")[2]
 DATABASES["default"]["ENGINE"] = f"django_prometheus.db.backends.{_ENGINE}"
 if _DATABASE_URL.startswith("sqlite"):
     # A transaction that begins by reading and then writes would fail at once where another one writes.
-    DATABASES["default"].setdefault("OPTIONS", {}).update(transaction_mode="IMMEDIATE", timeout=20)
+    DATABASES["default"]["OPTIONS"].update(transaction_mode="IMMEDIATE", timeout=20)
 else:
     # A server that takes connections and says nothing, or whose machine is gone, would hold whoever asks it for long.
     # On Linux a connection is given up 8 s after its last sign of life; libpq leaves out what another system lacks.
-    DATABASES["default"].setdefault("OPTIONS", {}).update(
+    DATABASES["default"]["OPTIONS"].update(
         connect_timeout=3,
         keepalives=1,
         keepalives_idle=3,
@@ -241,8 +238,8 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXY_C
 # A page of ours that comes through the edge says https; that it is one of ours is all that matters.
 CSRF_TRUSTED_ORIGINS = [f"https://{'*' if host.startswith('.') else ''}{host}" for host in ALLOWED_HOSTS if host != "*"]
 SILENCED_SYSTEM_CHECKS = [
-    "axes.W002",  # its middleware stands around the login alone, in login.py
-    # weathernote.http.middleware.Apart brings these where they belong
+    "axes.W002",  # its middleware stands around the login alone, in site/login.py
+    # weathernote.http.middleware.MiddlewareByArea brings these where they belong
     *("security.W001", "security.W002", "security.W003", "admin.E408", "admin.E409", "admin.E410"),
     "security.W004",  # HSTS is the edge's to send
     "security.W008",  # TLS ends at the edge, Django never redirects to https
@@ -289,7 +286,7 @@ LOGGING = {
         # What a client did wrong is told to the client; the log is for what went wrong here.
         "django.request": {"handlers": ["console"], "level": "ERROR", "propagate": False},
         "django.security.DisallowedHost": {"handlers": ["console"], "level": "CRITICAL", "propagate": False},
-        # runserver's own line holds the query, and so a position; ours tells of the request already.
+        # runserver's own line holds the query, and so a position; the request log has the request already.
         "django.server": {"handlers": ["console"], "level": "CRITICAL", "propagate": False},
         "_granian": {"handlers": ["console"], "level": "ERROR", "propagate": False},
         "django.db.backends": {"level": "INFO"},  # at DEBUG it writes what queries ask for

@@ -11,18 +11,17 @@ from django.conf import settings
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "weathernote.settings")
 django.setup(set_prefix=False)
 
-from weathernote.checks import what_makes_no_sense  # noqa: E402
+from weathernote.checks import settings_errors  # noqa: E402
 from weathernote.http.handler import Handler  # noqa: E402
-from weathernote.runtime import granian  # noqa: E402 - needs the settings to be set up
-from weathernote.telemetry import request_events  # noqa: E402
+from weathernote.runtime import granian, loops  # noqa: E402 - needs the settings to be set up
 
 application = Handler()
 
-if _problems := what_makes_no_sense():
+if _problems := settings_errors():
     sys.exit("\n".join(str(problem.msg) for problem in _problems))
 
 import_module(settings.ROOT_URLCONF)  # all views: no request is to wait for them, nor each worker to have its own
-granian.in_each_worker(request_events.start)
+granian.in_each_worker(loops.start)
 # What was made so far stays: each full collection would look at all of it again, for a tenth of a second.
 gc.collect()
 gc.freeze()

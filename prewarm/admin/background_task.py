@@ -16,7 +16,7 @@ from django.utils.html import format_html
 from prewarm.admin.importing import UploadGone
 from weathernote.http import request_bodies
 from weathernote.redis import RedisDown
-from weathernote.telemetry import request_events
+from weathernote.telemetry import background
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def begin(work: Callable[[], T]) -> "Future[T] | None":
         return None
     if not _registered.is_set():
         _registered.set()
-        request_events.at_the_end(_end)
+        background.when_the_process_ends(_end)
     future: Future[T] = Future()
     try:
         threading.Thread(target=_run, args=(work, future), name="background-task", daemon=True).start()

@@ -41,13 +41,13 @@ def remembered(exchange: Callable[..., Any]) -> Callable[..., Any]:
 
 def _take_away_metrics_and_log() -> None:
     from weathernote.http import middleware
-    from weathernote.telemetry import request_events, request_log
+    from weathernote.telemetry import request_events, request_log, usage
 
     if not stays("log"):
-        request_log.start = nothing
+        request_log.open_queue = nothing
     if not stays("metrics"):
-        request_events.start = request_events.saw = nothing
-        middleware._seen = nothing  # type: ignore[assignment]
+        request_events.count = request_events.record = usage.measure = nothing
+        middleware._event = nothing  # type: ignore[assignment]
 
 
 def _take_away_redis() -> None:

@@ -22,11 +22,11 @@ from weather.simulator.server import OpenMeteoSimulator
 LIFTED = {"RATE_LIMIT_REQUESTS": 1_000_000}
 PATH = "/api/v1/weather?lat=40.7128&lon=-74.0060"
 WITHOUT = """
-from weathernote.telemetry import request_events
-request_events.start = lambda: None
-request_events.saw = lambda seen: None
+from weathernote.telemetry import request_events, usage
+request_events.count = usage.measure = lambda: None
+request_events.record = lambda event: None
 import weathernote.http.middleware
-weathernote.http.middleware._seen = lambda *told: None
+weathernote.http.middleware._event = lambda *anything: None
 from weathernote.wsgi import application
 """
 

@@ -23,6 +23,7 @@ from tests.benchmarks import (
     layered,
     processes,
     records,
+    short_path,
     things,
     traffic,
     wrk,
@@ -144,6 +145,19 @@ def test_what_redis_said_once_is_remembered_whoever_asks():
     again(None, [("PING",)])
     again(None, [("PING",)])
     assert len(asked) == 3
+
+
+def test_every_way_of_the_short_path_gives_the_same_answer(api):
+    ways = short_path.ways()
+    ways[0].answer(0)
+    answers = {}
+    for way in ways:
+        with way.in_place():
+            answers[way.name] = way.answer(0)
+    status, body, headers = answers["as it is"]
+    assert status == "200 OK" and all((one[0], one[1]) == (status, body) for one in answers.values())
+    assert all(set(one[2]) == set(headers) for one in answers.values())
+    assert set(short_path.measure(rounds=1, requests=1)) == set(answers)
 
 
 def test_the_bare_peers_run_on_the_instances_own_server():

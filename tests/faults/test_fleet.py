@@ -102,8 +102,8 @@ def _status(instance, path):
 
 def _kill_the_workers(instance):
     """All four at once, in the middle of the call; the server replaces them."""
-    keepers = [pid for pid in children_of(instance.pid) if "granian" in command_of(pid)]
-    servers = [pid for keeper in keepers for pid in children_of(keeper)]
+    supervisors = [pid for pid in children_of(instance.pid) if "granian" in command_of(pid)]
+    servers = [pid for supervisor in supervisors for pid in children_of(supervisor)]
     workers = [pid for server in servers for pid in children_of(server)]
     assert len(workers) == 4
     for pid in workers:

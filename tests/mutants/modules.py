@@ -98,7 +98,6 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "if hypot(east, north)": "winds of tenths of a km/h cancel out to far less, or leave far more",
     },
     "weather/budget/popularity.py": {
-        "FLUSH_SECONDS = [": "how often Redis is told changes no count",
         "tonumber(time[1]) [+ → -] tonumber(time[2]) / 1e6": "less than two seconds of a half-life",
         "if half_lives [> → <=] 500": "divided every time, the counts are worth the same",
         "if half_lives > [500 →": "one half-life sooner or later, the counts are worth the same",

@@ -8,7 +8,7 @@ import pytest
 
 from tests.settings import OURS
 from tests.support.settings_names import SETTINGS_READ
-from weathernote.environment import REDIS_SCHEMES, Environment
+from weathernote.environment import REDIS_SCHEMES, Environment, database_config
 
 pytestmark = pytest.mark.pure
 
@@ -125,6 +125,39 @@ def test_items_lose_their_blanks_and_empty_ones_are_dropped() -> None:
 
 def test_no_items_are_the_default() -> None:
     assert Environment({"X": " , "}).items("X", ("localhost",)) == ["localhost"]
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("sqlite:////var/lib/weather%20note.sqlite3", {"NAME": "/var/lib/weather note.sqlite3", "HOST": ""}),
+        ("sqlite:///db.sqlite3?timeout=5", {"NAME": "db.sqlite3", "OPTIONS": {"timeout": 5}}),
+        (
+            "postgres://weathernote:pa,ss@database.example:5433/weathernote",
+            {"USER": "weathernote", "PASSWORD": "pa,ss", "HOST": "database.example", "PORT": 5433},
+        ),
+        ("postgresql://me:p%40s%2Fs%3A%25+@db/n%23", {"PASSWORD": "p@s/s:%+", "HOST": "db", "NAME": "n#", "PORT": ""}),
+        ("postgres://me:p@ss@db/n", {"USER": "me", "PASSWORD": "p@ss", "HOST": "db"}),
+        ("postgres://db/n", {"USER": "", "PASSWORD": "", "HOST": "db"}),
+        ("postgres://me:pw@[2001:db8::1]:5433/n", {"HOST": "2001:db8::1", "PORT": 5433}),
+        ("postgres://one,two/n", {"HOST": "one,two", "PORT": ""}),
+        ("postgres://me:pw@%2Fvar%2FRun%2Fpg/n", {"HOST": "/var/Run/pg", "PORT": "", "NAME": "n"}),
+        ("postgres://%2Fvar%2Frun:5433/n", {"HOST": "/var/run", "PORT": 5433}),
+        (
+            "postgres://me:pw@db/n?sslmode=verify-full&sslrootcert=/srv/ca/rds.pem&prepare_threshold=0",
+            {"OPTIONS": {"sslmode": "verify-full", "sslrootcert": "/srv/ca/rds.pem", "prepare_threshold": 0}},
+        ),
+        (
+            "postgres://db/n?conn_max_age=60&CONN_HEALTH_CHECKS=true",
+            {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True, "OPTIONS": {}},
+        ),
+        ("postgres://db/n?conn_max_age=None", {"CONN_MAX_AGE": None}),
+    ],
+)
+def test_a_database_is_described_as_django_wants_it(url: str, expected: dict[str, object]) -> None:
+    config = database_config(url)
+    assert {name: config[name] for name in expected} == expected
+    assert config["ENGINE"] == f"django.db.backends.{'sqlite3' if url.startswith('sqlite') else 'postgresql'}"
 
 
 def test_no_setting_of_the_developer_s_shell_reaches_a_test():

@@ -101,3 +101,22 @@ def test_what_the_database_s_url_asks_for_reaches_the_driver(tree: Path) -> None
         DATABASE_URL="postgres://me:pw@db.example/x?sslmode=verify-full&sslrootcert=/srv/weathernote/ca/rds.pem",
     )
     assert "'sslmode': 'verify-full'" in told.stdout and "'sslrootcert': '/srv/weathernote/ca/rds.pem'" in told.stdout
+
+
+def test_the_settings_import_no_room_above_them(tree: Path) -> None:
+    program = """
+import sys, weathernote.settings
+ground = {"weathernote", *(f"weathernote.{name}" for name in ("settings", "environment", "instance", "assets"))}
+ours = {name for name in sys.modules if name.partition(".")[0] in ("weathernote", "weather", "prewarm", "ratelimit")}
+print(*sorted(ours - ground))
+"""
+    told = run(tree, "-c", program)
+    assert (told.returncode, told.stdout) == (0, "\n")
+
+
+def test_an_extra_variable_that_is_unknown_stops_every_way_to_start(tree: Path) -> None:
+    for arguments in (["manage.py", "serve"], ["manage.py", "runserver", "1"], ["-c", "import weathernote.wsgi"]):
+        told = run(tree, *arguments, EXTRA_VARIABLES="uv_index,moon_phase")
+        lines = [line for line in told.stderr.splitlines() if "EXTRA_VARIABLES" in line]
+        assert told.returncode == 1 and "Traceback" not in told.stderr
+        assert len(lines) == 1 and lines[0].endswith("separated by commas, not 'moon_phase'.")

@@ -158,7 +158,6 @@ def _from_settings() -> Service:
     )
     popularity = Popularity(recent=Popularity("popularity:now", half_life_seconds=RECENT_HALF_LIFE_SECONDS))
     price = Price(popularity, lambda: budget.refreshes_per_second() / weight_of_a_cell)
-    popularity.beside += [price.agree, budget.look]
     conversation = Conversation(settings.UPSTREAM_CONCURRENCY, BATCH_CELLS, settings.UPSTREAM_TIMEOUT_SECONDS)
     fetcher = Fetcher(
         open_meteo(),

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from functools import lru_cache
 from time import time
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.conf import settings
 from django.http import HttpResponse, HttpResponseNotModified
@@ -20,10 +20,11 @@ from weather.fetching.admission import Asker
 from weathernote.http import problems
 from weathernote.http.api_view import ApiViewSet
 from weathernote.http.conditional import matches, weak_etag
-from weathernote.http.prerendered import FinishedResponse
+from weathernote.http.prerendered import PrerenderedResponse
 from weathernote.http.problems import Problem
+from weathernote.http.request_context import context_of
 from weathernote.redis import Command, Reply
-from weathernote.telemetry.request_events import Place
+from weathernote.telemetry.request_event import CellAnswer
 
 _CACHE_STATUS: dict[Origin, str] = {
     "found": "weathernote; hit; ttl={ttl}",
@@ -68,22 +69,23 @@ class CellViewSet(ApiViewSet):
         if self.asked:
             return self._respond_to_several(request)
         cell, reply = self.question.cell, self.replies[0]
-        # What is told of the request, if nothing better comes of it.
-        request._request.place = (cell, "none", None)  # type: ignore[attr-defined]
+        context = context_of(request._request)
+        context.answer = CellAnswer(cell, "none")  # if nothing better comes of it
         served = service().answer(self.question, reply, _asker(request))
         now = time()
         origin = "memory" if served.origin == "found" and isinstance(reply, Exception) else served.origin
-        request._request.place = (cell, origin, now - served.answer.fetched_at)  # type: ignore[attr-defined]
+        context.answer = CellAnswer(cell, origin, now - served.answer.fetched_at)
         headers = _headers(served, int(now))
         if matches(request._request.META.get("HTTP_IF_NONE_MATCH"), headers["ETag"]):
             return HttpResponseNotModified(headers=headers)
         text = served.answer.fetched_text if served.origin == "fetched" else served.answer.text
-        return FinishedResponse(text, headers)
+        return PrerenderedResponse(text, headers)
 
     def _respond_to_several(self, request: Request) -> HttpResponse:
         outcomes = batch.answers_to(service(), self.questions, self.replies, _asker(request))
         now = time()
-        request._request.place = _account(outcomes, self.replies, now)  # type: ignore[attr-defined]
+        context = context_of(request._request)
+        context.answer, context.batch = _recorded(outcomes, self.replies, now)
         in_order: list[Outcome] = [one if isinstance(one, Problem) else outcomes[one] for one in self.asked]
         if not any(isinstance(one, Served) for one in in_order):
             raise batch.soonest(outcomes.values())
@@ -94,35 +96,37 @@ class CellViewSet(ApiViewSet):
             if matches(request._request.META.get("HTTP_IF_NONE_MATCH"), headers["ETag"]):
                 return HttpResponseNotModified(headers=headers)
         text = batch.envelope(_text(request, one) for one in in_order)
-        return FinishedResponse(text, headers)
+        return PrerenderedResponse(text, headers)
 
 
 def _text(request: Request, outcome: Outcome) -> bytes:
     """A place's answer as its own call would get it, or what stands in its stead."""
     if isinstance(outcome, Served):
         return outcome.answer.fetched_text if outcome.origin == "fetched" else outcome.answer.text
-    problem = problems.described(request._request, outcome)
+    problem = problems.problem_details(request._request, outcome)
     if outcome.retry_after_seconds is not None:
         problem["retry_after_seconds"] = outcome.retry_after_seconds
     return json.dumps({"problem": problem}, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _account(outcomes: dict[Question, Outcome], replies: Sequence[Reply], now: float) -> Any:
-    """What is told of a call about several places: the first one's cell, the worst origin, and each of them."""
-    places: list[Place] = []
+def _recorded(
+    outcomes: dict[Question, Outcome], replies: Sequence[Reply], now: float
+) -> tuple[CellAnswer, tuple[CellAnswer, ...]]:
+    """Of a call about several cells: the first one with the worst origin of all, and each cell's answer."""
+    answers: list[CellAnswer] = []
     for (question, outcome), reply in zip(outcomes.items(), replies, strict=True):
         if isinstance(outcome, Problem):
-            places.append((question.cell, "none", None))
+            answers.append(CellAnswer(question.cell, "none"))
             continue
         origin = "memory" if outcome.origin == "found" and isinstance(reply, Exception) else outcome.origin
-        places.append((question.cell, origin, now - outcome.answer.fetched_at))
-    worst = min((origin for _, origin, _ in places), key=_WORST_FIRST.index)
-    return places[0][0], worst, None, tuple(places)
+        answers.append(CellAnswer(question.cell, origin, now - outcome.answer.fetched_at))
+    worst = min((answer.origin for answer in answers), key=_WORST_FIRST.index)
+    return CellAnswer(answers[0].cell, worst), tuple(answers)
 
 
 def _asker(request: Request) -> Asker:
-    client: Any = getattr(request._request, "client", None)  # put there by the throttle that identified it
-    return Asker(client.hash, client.address_hash) if client else NOBODY
+    context = context_of(request._request)
+    return Asker(context.client_hash, context.address_hash) if context.client_hash else NOBODY
 
 
 class WeatherViewSet(CellViewSet):

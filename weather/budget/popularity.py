@@ -5,9 +5,7 @@ A request counts half after one half-life. Rather than shrink all counts as time
 negative score.
 """
 
-import logging
 import math
-import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -18,13 +16,9 @@ from weather.core.cells import Cell
 from weathernote import redis
 from weathernote.redis import Command, Reply, without_redis
 
-log = logging.getLogger(__name__)
-
 LANDMARK = "landmark"
 #: Beyond so many cells the least popular are forgotten.
 MOST_CELLS = 50_000
-#: In rates a minute is noise, and so are the requests that a process loses when it ends.
-FLUSH_SECONDS = 5
 #: What is left of two requests half a day apart.
 ASKED_TWICE = 1.5
 #: The census tells rates in one octave apart four times.
@@ -72,10 +66,10 @@ return string.format('%.3f', now)
 
 
 class Popularity:
-    """Requests per second and cell. `saw` is all that a request does; a thread of its own tells Redis of it.
+    """Requests per second and cell. `saw` is all that a request does; `flush` sends what was gathered to Redis.
 
-    `recent` is told the same, and has a shorter half-life. What is in `beside` is called in that thread too, every few
-    seconds. `redis_now` stands in for Redis' own clock.
+    A server calls `flush` every few seconds behind its requests. `recent` counts the same requests with a shorter
+    half-life. `redis_now` stands in for Redis' own clock.
     """
 
     def __init__(
@@ -90,23 +84,17 @@ class Popularity:
         self.key = key
         self.recent = recent
         self.half_life_seconds = half_life_seconds
-        self.beside: list[Callable[[], object]] = []
         self.now = now
         self.redis_now = redis_now
         self._ahead_seconds = 0.0  # how far Redis' clock is ahead of this machine's
         # Appending and taking are atomic each, so that no request ever waits for a lock.
         self._waiting: deque[tuple[Cell, int]] = deque(maxlen=_MOST_WAITING)
-        self._thread: threading.Thread | None = None
-        self._starting = threading.Lock()
-        self._ended = threading.Event()
 
     # ── on the path of a request ──────────────────────────────────────────────────────────────────
 
     def saw(self, cell: Cell, times: int = 1) -> None:
         """Notes a request for the cell, or as many as a cache further out answered."""
         self._waiting.append((cell, times))
-        if self._thread is None:
-            self.start()
 
     def rating(self, cell: Cell) -> Command:
         """The command whose reply `rate` reads, for whoever shares a round trip with it."""
@@ -152,7 +140,7 @@ class Popularity:
         return [cell for cell, rate in self.most_popular(most).items() if rate >= least]
 
     def flush(self) -> None:
-        """Tells Redis what was seen since the last time; what Redis does not take is lost."""
+        """Adds to Redis' counts what `saw` gathered since the last call; what Redis does not take is lost."""
         counts: Counter[str] = Counter()
         for _ in range(len(self._waiting)):
             cell, times = self._waiting.popleft()
@@ -215,26 +203,3 @@ class Popularity:
     def _rate(score: bytes, per_second: float) -> float:
         rate = float(score) * per_second
         return rate if 0 <= rate < math.inf else 0.0
-
-    # ── the thread ────────────────────────────────────────────────────────────────────────────────
-
-    def start(self) -> None:
-        """Starts the thread, if nobody has. Not when the object is made: a server forks after that."""
-        with self._starting:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._tell, name="popularity", daemon=True)
-                self._thread.start()
-
-    def stop(self) -> None:
-        """Ends the thread, once it has done what it is at."""
-        self._ended.set()
-        if self._thread:
-            self._thread.join()
-
-    def _tell(self) -> None:
-        while not self._ended.wait(FLUSH_SECONDS):
-            for step in (self.flush, *self.beside):
-                try:
-                    step()
-                except Exception:  # the thread must outlive whatever happens to one step
-                    log.exception("Popularity was not told.")

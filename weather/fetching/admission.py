@@ -122,7 +122,7 @@ class Waiting:
     def _wait(self, futures: Iterable[Future[Series]]) -> None:
         began = monotonic()
         wait(futures, self.wait_seconds)
-        request_events.waited(monotonic() - began)
+        request_events.note_upstream_wait(monotonic() - began)
 
     def _got(self, future: Future[Series]) -> Series | Problem:
         try:
@@ -137,7 +137,7 @@ class Waiting:
         try:
             return future.result(self.wait_seconds)
         finally:
-            request_events.waited(monotonic() - began)
+            request_events.note_upstream_wait(monotonic() - began)
 
     def _charged(self, cell: Cell, asker: Asker, *, is_charged: bool) -> Series:
         charge = self.allowance.charge(asker.client, asker.address)[0] if is_charged else None

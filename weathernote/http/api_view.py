@@ -11,7 +11,7 @@ from rest_framework.viewsets import ViewSet
 from weathernote import redis
 from weathernote.http.pipelined_throttle import RoundTripThrottle
 from weathernote.http.problems import Problem
-from weathernote.http.read_only import what_is_allowed
+from weathernote.http.read_only import options_response
 from weathernote.redis import Command
 
 _JSON, _NEGOTIATION = JSONRenderer(), DefaultContentNegotiation()  # made once, where DRF would for each request
@@ -91,7 +91,7 @@ class ApiViewSet(ViewSet):
         return self.throttles
 
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        return what_is_allowed()
+        return options_response()
 
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
         finished = super().finalize_response(request, response, *args, **kwargs)

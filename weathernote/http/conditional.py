@@ -5,6 +5,7 @@ from django.utils.http import parse_etags
 
 
 def weak_etag(text: bytes) -> str:
+    """A weak entity tag for an answer: 16 hex digits of the BLAKE3 hash of its bytes."""
     return f'W/"{blake3(text).hexdigest(length=8)}"'
 
 

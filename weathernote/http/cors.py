@@ -31,8 +31,8 @@ def any_origin(get_response: Handler) -> Handler:
     def middleware(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
         if request.path_info.startswith(API_PATH):
-            told = HEADERS | PREFLIGHT_HEADERS if request.method == "OPTIONS" else HEADERS
-            for name, value in told.items():
+            headers = HEADERS | PREFLIGHT_HEADERS if request.method == "OPTIONS" else HEADERS
+            for name, value in headers.items():
                 response.headers[name] = value
         return response
 

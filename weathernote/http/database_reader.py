@@ -37,6 +37,8 @@ class TooManyWait(Exception):
 
 
 class Reader:
+    """Threads with a connection each, that at most `most_waiting` requests use or wait for at a time."""
+
     def __init__(self, most_waiting: int = READERS + WAITERS, now: Callable[[], float] = monotonic) -> None:
         self.now = now
         self._rests_until = 0.0
@@ -45,7 +47,7 @@ class Reader:
         self._threads = ThreadPoolExecutor(READERS, "database")
 
     def read(self, query: Callable[[], T]) -> T:
-        """What `query` gives; TooManyWait, or a django.db.Error where the database fails or does not answer in time."""
+        """What `query` returns. TooManyWait; django.db.Error where the database fails or does not answer in time."""
         self._raise_if_it_rests()
         self._take_place()
         reading = _Reading(self._running)
@@ -148,5 +150,5 @@ def _socket_of(raw: Any) -> socket.socket | None:
 
 @cache
 def reader() -> Reader:
-    """This process's own; beside two, three of four threads are left to those who do not wait for the database."""
+    """This process's one reader. Three of four threads at least are left to requests that need no database."""
     return Reader(max(2, min(READERS + WAITERS, settings.THREADS // 4)))

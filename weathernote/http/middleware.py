@@ -1,4 +1,4 @@
-"""What every request passes through on its way in and out."""
+"""The middleware of every request: its ID and its record, and the further middleware of its area of the site."""
 
 import re
 import threading
@@ -19,9 +19,10 @@ from django.utils.module_loading import import_string
 
 from weathernote.http import networks
 from weathernote.http.problems import Problem, respond
+from weathernote.http.request_context import RequestContext, context_of
 from weathernote.telemetry import request_events
 from weathernote.telemetry.metrics import API_ROUTES, METHODS, route_of
-from weathernote.telemetry.request_events import Seen
+from weathernote.telemetry.request_event import RequestEvent
 
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
@@ -34,43 +35,45 @@ BODILESS = (204, 304)
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
 
-def request_id(get_response: Handler) -> Handler:
-    """Names each request: with the edge's X-Request-ID where it is a sane one, else with a new one. And tells of it."""
+def record_request(get_response: Handler) -> Handler:
+    """Gives each request an ID, the edge's X-Request-ID where that is a sane one, and records how it was answered."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         began = perf_counter()
+        context = context_of(request)
         given = request.META.get("HTTP_X_REQUEST_ID", "")
-        request.request_id = given if _SANE_REQUEST_ID.fullmatch(given) else f"{getrandbits(128):032x}"  # type: ignore[attr-defined]
+        context.request_id = given if _SANE_REQUEST_ID.fullmatch(given) else f"{getrandbits(128):032x}"
         response = get_response(request)
-        response.headers["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
-        request_events.saw(_seen(request, response, perf_counter() - began))
+        response.headers["X-Request-ID"] = context.request_id
+        request_events.record(_event(request, context, response, perf_counter() - began))
         return response
 
     return middleware
 
 
-def _seen(request: Any, response: HttpResponseBase, seconds: float) -> Seen:
-    client, method = getattr(request, "client", None), request.method
-    return Seen(
+def _event(request: HttpRequest, context: RequestContext, response: HttpResponseBase, seconds: float) -> RequestEvent:
+    method = request.method or ""
+    return RequestEvent(
         time(),
         seconds,
         route_of(request.path_info),
         method if method in METHODS else "OTHER",
         response.status_code,
-        request.request_id,
-        client.hash if client else "",
-        request_events.waited_seconds(),
+        context.request_id,
+        context.client_hash,
+        request_events.take_upstream_wait(),
         "HTTP_X_COUNTED_BY" in request.META and _comes_from_an_edge(request),
-        *getattr(request, "place", ()),
+        context.answer,
+        context.batch,
     )
 
 
 def _comes_from_an_edge(request: HttpRequest) -> bool:
-    return networks.has(settings.EDGE_ALLOWED_NETWORKS, request.META.get("REMOTE_ADDR", ""))
+    return networks.contain(settings.EDGE_ALLOWED_NETWORKS, request.META.get("REMOTE_ADDR", ""))
 
 
 class Common(CommonMiddleware):
-    """Django's own, but for the paths that answer whatever `Host` says, and answers that have no body."""
+    """Django's CommonMiddleware, but for HOST_FREE_PATHS' `Host`, and for the length of answers that have no body."""
 
     def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
         if request.path_info in HOST_FREE_PATHS:
@@ -78,26 +81,26 @@ class Common(CommonMiddleware):
         return super().process_request(request)
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        finished = super().process_response(request, response)
-        if finished.status_code in BODILESS:
+        answered = super().process_response(request, response)
+        if answered.status_code in BODILESS:
             # 0 would be the length of the answer that a 304 stands for, and a 204 must name none (RFC 9110, 8.6).
-            finished.headers.pop("Content-Length", None)
-        return finished
+            answered.headers.pop("Content-Length", None)
+        return answered
 
 
-class Apart:
-    """Three ways in: the API's own, short one; settings.PAGE_MIDDLEWARE for pages; STAFF_MIDDLEWARE too for the admin.
+class MiddlewareByArea:
+    """Three chains by the area of a path: none for the API, PAGE_MIDDLEWARE for pages, and for the admin both lists.
 
     A cookie must not touch a public answer, nor cost it anything.
     """
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
-        self.before_view: list[Callable[..., Any]] = []
+        self.view_steps: list[Callable[..., Any]] = []
         self.staff = self._chain([*settings.PAGE_MIDDLEWARE, *settings.STAFF_MIDDLEWARE])
         self.pages = self._chain(settings.PAGE_MIDDLEWARE)
         # A database that hangs holds up whoever looks for a session: three of four threads never do.
-        self.staff_places = threading.BoundedSemaphore(max(2, settings.THREADS // 4))
+        self.staff_slots = threading.BoundedSemaphore(max(2, settings.THREADS // 4))
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if route_of(request.path_info) in API_ROUTES:
@@ -107,7 +110,7 @@ class Apart:
     def process_view(self, request: HttpRequest, *view: Any) -> Any:
         if not request.path_info.startswith(STAFF_PATH):
             return None
-        return next((answer for step in self.before_view if (answer := step(request, *view))), None)
+        return next((answer for step in self.view_steps if (answer := step(request, *view))), None)
 
     def _api(self, request: HttpRequest) -> HttpResponseBase:
         _require_a_host(request)
@@ -118,19 +121,19 @@ class Apart:
         return response
 
     def _staff(self, request: HttpRequest) -> HttpResponseBase:
-        if not self.staff_places.acquire(blocking=False):
+        if not self.staff_slots.acquire(blocking=False):
             return respond(request, Problem("overloaded", "Too many pages of staff at once.", retry_after_seconds=5))
         try:
             return self.staff(request)
         finally:
-            self.staff_places.release()
+            self.staff_slots.release()
 
     def _chain(self, names: list[str]) -> Handler:
         handler = self.get_response
         for name in reversed(names):
             middleware = import_string(name)(handler)
             if name in settings.STAFF_MIDDLEWARE and hasattr(middleware, "process_view"):
-                self.before_view.insert(0, middleware.process_view)
+                self.view_steps.insert(0, middleware.process_view)
             handler = cast(Handler, convert_exception_to_response(middleware))
         return handler
 

@@ -5,17 +5,19 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from django.http import HttpRequest
 
-#: What proxies add. One on the same machine would else lend everybody its own address.
-_PASSED_ON = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_VIA")
+#: What proxies add. A proxy on the same machine would otherwise lend its address to everybody.
+_PROXY_HEADERS = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_VIA")
 
 
-def asks_by_itself(request: HttpRequest, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
-    """Whether the request comes from one of the networks, and not through a proxy there."""
-    return not any(name in request.META for name in _PASSED_ON) and has(networks, request.META.get("REMOTE_ADDR", ""))
+def comes_directly_from(request: HttpRequest, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
+    """Whether the client itself is in one of the networks, and no proxy passed its request on."""
+    if any(name in request.META for name in _PROXY_HEADERS):
+        return False
+    return contain(networks, request.META.get("REMOTE_ADDR", ""))
 
 
-def has(networks: Iterable[IPv4Network | IPv6Network], text: str) -> bool:
-    """Whether the address lies in one of the networks; what is no address lies in none."""
+def contain(networks: Iterable[IPv4Network | IPv6Network], text: str) -> bool:
+    """Whether the address `text` lies in one of the networks; text that is no address lies in none."""
     try:
         address = ip_address(text.partition("%")[0])
     except ValueError:

@@ -1,6 +1,7 @@
-"""What Django makes of a request without a body and of an answer that is finished, in a fraction of its time.
+"""Requests without a body and responses whose bytes are ready, made without what Django does for forms and cookies.
 
-Django looks at a request as if it might hold a form, and at each header of an answer as at somebody else's.
+With Django's own request a cached answer takes 1.1 times the CPU time, with its own response 1.2 times
+(`python -m tests.benchmarks.short_path`).
 """
 
 from collections.abc import Mapping, ValuesView
@@ -37,7 +38,7 @@ def _decoded(query: bytes) -> str:
 
 
 class BodilessRequest(ServedRequest):
-    """A GET of a path that stands as it is; its body, if it has one, is never read."""
+    """A GET whose path is taken as it is; its body, if it has one, is never read."""
 
     def __init__(self, environ: dict[str, Any]) -> None:
         # All that Django's own sets here: a test holds the two against each other.
@@ -50,8 +51,8 @@ class BodilessRequest(ServedRequest):
         self.resolver_match = None
 
 
-class OurHeaders(ResponseHeaders):
-    """Names and values that are our own, or were found sane: none is looked at again."""
+class TrustedHeaders(ResponseHeaders):
+    """Headers whose names and values are our own or were checked before; Django would encode and check each again."""
 
     _store: dict[str, tuple[str, str]]
 
@@ -65,11 +66,11 @@ class OurHeaders(ResponseHeaders):
         return self._store.values()
 
 
-class FinishedResponse(HttpResponse):
-    """200 with bytes that are the whole body; `headers` name its type."""
+class PrerenderedResponse(HttpResponse):
+    """A 200 with the bytes of its whole body; `headers` have to name its Content-Type."""
 
     def __init__(self, body: bytes, headers: Mapping[str, str]) -> None:
-        self.headers = OurHeaders(headers)
+        self.headers = TrustedHeaders(headers)
         self._container = [body]
         self._charset = self._reason_phrase = self._handler_class = None
         self._resource_closers: list[Any] = []

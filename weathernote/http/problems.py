@@ -13,6 +13,7 @@ from django.core.exceptions import DisallowedHost, PermissionDenied, RequestData
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions, serializers
 
+from weathernote.http.request_context import context_of
 from weathernote.telemetry.metrics import route_of
 
 log = logging.getLogger(__name__)
@@ -81,8 +82,8 @@ def invalid_parameters(errors: Sequence[tuple[str, str]]) -> Problem:
     return Problem("invalid_parameter", "; ".join(f"{name} {detail}" for name, detail in errors), errors=errors)
 
 
-def described(request: HttpRequest, problem: Problem) -> dict[str, Any]:
-    """The problem's JSON, as the body of a response or where a place's answer would stand."""
+def problem_details(request: HttpRequest, problem: Problem) -> dict[str, Any]:
+    """The members of the problem's JSON object, for a response's body or for one place of a call about several."""
     status, title = CODES[problem.code]
     body: dict[str, Any] = {
         "type": "about:blank",
@@ -90,7 +91,7 @@ def described(request: HttpRequest, problem: Problem) -> dict[str, Any]:
         "status": status,
         "detail": problem.text,
         "code": problem.code,
-        "request_id": getattr(request, "request_id", ""),
+        "request_id": context_of(request).request_id,
     }
     if status == HTTPStatus.BAD_REQUEST:
         body["errors"] = [{"parameter": name, "detail": detail} for name, detail in problem.errors]
@@ -98,8 +99,8 @@ def described(request: HttpRequest, problem: Problem) -> dict[str, Any]:
 
 
 def respond(request: HttpRequest, problem: Problem) -> HttpResponse:
-    """The response for a problem; errors are never kept by a cache."""
-    text = json.dumps(described(request, problem), ensure_ascii=False)
+    """The response for a problem, which no cache may keep."""
+    text = json.dumps(problem_details(request, problem), ensure_ascii=False)
     response = HttpResponse(text, status=CODES[problem.code][0], content_type=CONTENT_TYPE)
     response["Cache-Control"] = "no-store"
     # A stated answer is no fault to be logged; what is one has been, with its traceback.
@@ -129,15 +130,17 @@ def from_exception(exception: Exception, context: dict[str, Any]) -> HttpRespons
     return _internal_error(request, exception)
 
 
-def nothing_here() -> Problem:
+def no_such_path() -> Problem:
+    """A 404 for a path that nothing is served at."""
     return Problem("not_found", "There is nothing here. The API is described at /api/v1/docs.")
 
 
 def method_not_allowed(method: str | None) -> Problem:
-    return Problem("method_not_allowed", f"{_shown(method or '')} is not allowed here; GET, HEAD and OPTIONS are.")
+    """A 405 that names the method, where it is a plain word, and those that are allowed."""
+    return Problem("method_not_allowed", f"{_printable(method or '')} is not allowed here; GET, HEAD and OPTIONS are.")
 
 
-def _shown(text: str) -> str:
+def _printable(text: str) -> str:
     return text if text.isascii() and text.isalpha() and len(text) <= 16 else "This method"
 
 
@@ -157,7 +160,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return respond(request, nothing_here())
+    return respond(request, no_such_path())
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -166,6 +169,6 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def _internal_error(request: HttpRequest, exception: BaseException | None) -> HttpResponse:
     # The path is the client's own words.
-    request_id = getattr(request, "request_id", "")
-    log.error("Internal error at %s, request %s", route_of(request.path), request_id, exc_info=exception)
+    route, request_id = route_of(request.path), context_of(request).request_id
+    log.error("Internal error at %s, request %s", route, request_id, exc_info=exception)
     return respond(request, Problem("internal_error", "Something went wrong here; the request id finds it in the log."))

@@ -15,14 +15,14 @@ View = Callable[..., HttpResponseBase]
 
 
 def read_only(view: View) -> View:
-    """`view` for GET and HEAD, and nothing for other methods."""
+    """Wraps `view`: GET and HEAD reach it, OPTIONS is told what is allowed, any other method gets a 405."""
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.method in ("GET", "HEAD"):
             return view(request, *args, **kwargs)
         if request.method == "OPTIONS":
-            return what_is_allowed()
+            return options_response()
         response = problems.respond(request, problems.method_not_allowed(request.method))
         response["Allow"] = METHODS
         return response
@@ -30,8 +30,8 @@ def read_only(view: View) -> View:
     return guarded
 
 
-def what_is_allowed() -> HttpResponse:
-    """The answer to OPTIONS."""
+def options_response() -> HttpResponse:
+    """A 204 whose `Allow` names the methods."""
     response = HttpResponse(status=204, headers={"Allow": METHODS})
     del response["Content-Type"]
     return response

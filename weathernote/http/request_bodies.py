@@ -43,19 +43,19 @@ FORMS = threading.BoundedSemaphore(max(1, min(8, settings.THREADS // 4)))
 EDGE_COUNTS = threading.BoundedSemaphore(max(1, min(4, settings.THREADS // 8)))
 
 
-def nothing() -> IO[bytes]:
-    """The body of a request that may have none."""
+def empty() -> IO[bytes]:
+    """A body without a byte, for a request that may have none."""
     return BytesIO()
 
 
-def whole(environ: dict[str, Any], readers: threading.BoundedSemaphore) -> IO[bytes]:
+def read_whole(environ: dict[str, Any], readers: threading.BoundedSemaphore) -> IO[bytes]:
     """The request's body; a Problem where it is too long, is too slow, ends too soon, or too many are read at once."""
     environ[_BEGAN] = monotonic()
     length = _length(environ.get("CONTENT_LENGTH"))
     if not length:
-        return nothing()
+        return empty()
     if length > LARGEST_BYTES:
-        raise _wrong(f"has more than {LARGEST_BYTES // 2**20} MB")
+        raise _body_problem(f"has more than {LARGEST_BYTES // 2**20} MB")
     if not readers.acquire(blocking=False):
         text = "Too many forms are sent at once; come again in 10 s."
         raise Problem("overloaded", text, retry_after_seconds=DEADLINE_SECONDS)
@@ -67,7 +67,7 @@ def whole(environ: dict[str, Any], readers: threading.BoundedSemaphore) -> IO[by
 
 
 def seconds_left(environ: dict[str, Any]) -> float:
-    """Of ANSWER_SECONDS, for what is done after the body has come."""
+    """How much of ANSWER_SECONDS is left for what is done after the body has come; all where no body was read."""
     now = monotonic()
     return float(environ.get(_BEGAN, now)) + ANSWER_SECONDS - now
 
@@ -87,9 +87,9 @@ def _read(source: Any, length: int) -> IO[bytes]:
         part = source.read(min(piece, left))
         now = monotonic()
         if now - began > DEADLINE_SECONDS:
-            raise _wrong(f"did not come within {DEADLINE_SECONDS} s")
+            raise _body_problem(f"did not come within {DEADLINE_SECONDS} s")
         if not part:
-            raise _wrong("ended too soon")
+            raise _body_problem("ended too soon")
         body.write(part)
         left -= len(part)
         piece = 1 if now - before > _WAITED_SECONDS else _AT_ONCE_BYTES
@@ -98,7 +98,7 @@ def _read(source: Any, length: int) -> IO[bytes]:
     return body
 
 
-def _wrong(detail: str) -> Problem:
+def _body_problem(detail: str) -> Problem:
     return invalid_parameters([("body", detail)])
 
 
@@ -146,9 +146,9 @@ class _Traffic(NamedTuple):
 
     @classmethod
     def of(cls, connection: socket.socket) -> Self:
-        told = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
+        info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
         sent_ago, received_ago, received, sent = (
-            struct.unpack_from("=I", told, at)[0]
+            struct.unpack_from("=I", info, at)[0]
             for at in (_LAST_SENT, _LAST_RECEIVED, _SEGMENTS_RECEIVED, _SEGMENTS_SENT)
         )
         return cls(sent_ago / 1000, received_ago / 1000, received, sent)
@@ -164,7 +164,7 @@ class _Traffic(NamedTuple):
 
 
 def _connections_of(address: str) -> Iterator[socket.socket]:
-    """Copies of this process's connections to an address; nothing where the system does not tell (macOS)."""
+    """Copies of this process's connections to an address, to be closed by the caller; none where there is no /proc."""
     if not _OPEN_FILES.exists():
         return
     for file in list(_OPEN_FILES.iterdir()):

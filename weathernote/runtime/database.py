@@ -1,4 +1,4 @@
-"""What is done about the database before an instance starts: it is migrated, and somebody must be able to log in."""
+"""Prepares the database before an instance starts: migrates it, and sees that somebody can log in."""
 
 import fcntl
 import secrets
@@ -18,7 +18,7 @@ _DEMO_USER = "demo"
 
 
 def prepare(*, demo: bool, say: Say) -> None:
-    """Migrates, unless that is a task of its own, and speaks of the staff."""
+    """Migrates the database and sees that somebody can log in; nothing where MIGRATE is off."""
     if not settings.MIGRATE:
         return
     with ExitStack() as stack:
@@ -27,10 +27,11 @@ def prepare(*, demo: bool, say: Say) -> None:
             # Two first starts at once would both create the tables, and the demo's user.
             fcntl.flock(lock, fcntl.LOCK_EX)
         call_command("migrate", interactive=False, verbosity=0)
-        _speak_of_staff(demo, say)
+        _ensure_staff(demo, say)
 
 
-def _speak_of_staff(demo: bool, say: Say) -> None:
+def _ensure_staff(demo: bool, say: Say) -> None:
+    """Says how to make a staff user where there is none; for a demo makes one and says its password."""
     users: Any = get_user_model()._default_manager
     if users.filter(is_staff=True).exists():
         return
@@ -43,7 +44,7 @@ def _speak_of_staff(demo: bool, say: Say) -> None:
 
 
 def _python() -> str:
-    """The Python that runs this, as one names it in the project's folder; a container's lies elsewhere than .venv."""
+    """The path of this Python for a shell, relative to the project's folder where it lies in there."""
     python = Path(sys.executable)
     with suppress(ValueError):
         python = python.relative_to(settings.BASE_DIR)

@@ -33,7 +33,7 @@ def serve(*, say: Callable[[str], None]) -> None:
         signal.signal(number, serving.interrupt)
     found = nginx.find()
     with suppress(KeyboardInterrupt), ExitStack() as stack:
-        folder, lock = stack.enter_context(local_servers.held_folder(settings.RUN_DIR / f"edge-{settings.EDGE_PORT}"))
+        folder, lock = stack.enter_context(local_servers.locked_folder(settings.RUN_DIR / f"edge-{settings.EDGE_PORT}"))
         redis_url = settings.REDIS_URL
         if not settings.REDIS_URL_IS_GIVEN:
             redis_url = stack.enter_context(local_servers.redis_server(folder, lock))
@@ -41,9 +41,9 @@ def serve(*, say: Callable[[str], None]) -> None:
         ports = stack.enter_context(_instances(folder, lock, redis_url))
         configuration = edge_configuration.render(_edge(folder, ports, found))
         command = [found.binary, "-p", str(folder), "-c", str(configuration), "-g", "daemon off;"]
-        running = stack.enter_context(local_servers.kept(command, lock=lock, grace_seconds=_GRACE_SECONDS))
+        running = stack.enter_context(local_servers.supervised(command, lock=lock, grace_seconds=_GRACE_SECONDS))
         local_servers.wait_until(
-            _answers, running, f"nginx did not start: its lines above and {folder / 'error.log'} say why."
+            _edge_answers, running, f"nginx did not start: its lines above and {folder / 'error.log'} say why."
         )
         _greet(folder, say)
         code = running.wait()
@@ -91,7 +91,7 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
 
 @contextmanager
 def _instances(folder: Path, lock: int, redis_url: str) -> Iterator[list[int]]:
-    """Instances on free ports, that run as long as the block; their lines go to a file each."""
+    """The ports of instances that run as long as the block; each writes its lines to a file of its own."""
     workers = os.environ.get("WORKERS") or str(max(1, settings.WORKERS // INSTANCES))
     variables = os.environ | {"REDIS_URL": redis_url, "HOST": "127.0.0.1", "WORKERS": workers}
     variables |= {"TRUSTED_PROXY_COUNT": "1", "MIGRATE": "0"}
@@ -110,15 +110,14 @@ def _instances(folder: Path, lock: int, redis_url: str) -> Iterator[list[int]]:
 @contextmanager
 def _instance(lock: int, log: Path, variables: dict[str, str]) -> Iterator[subprocess.Popen[Any]]:
     command = [sys.executable, "manage.py", "serve"]
-    with (
-        log.open("wb") as output,
-        local_servers.kept(command, lock=lock, grace_seconds=_GRACE_SECONDS, stdout=output, env=variables) as process,
-    ):
-        yield process
+    with log.open("wb") as output, ExitStack() as stack:
+        yield stack.enter_context(
+            local_servers.supervised(command, lock=lock, grace_seconds=_GRACE_SECONDS, stdout=output, env=variables)
+        )
 
 
 def _free_ports(count: int) -> list[int]:
-    """Different ones: each is held until all are found."""
+    """Ports that nobody listens on; each is held until all are found, so that they differ."""
     with ExitStack() as stack:
         probes = [stack.enter_context(socket.socket()) for _ in range(count)]
         for probe in probes:
@@ -130,7 +129,7 @@ def _is_healthy(port: int) -> bool:
     return bool(requests.get(f"http://127.0.0.1:{port}/health", timeout=5).ok)
 
 
-def _answers() -> bool:
+def _edge_answers() -> bool:
     socket.create_connection((settings.HOST, settings.EDGE_PORT), timeout=1).close()
     return True
 
@@ -142,7 +141,7 @@ def _base() -> str:
 
 def _greet(folder: Path, say: Callable[[str], None]) -> None:
     base = _base()
-    serving.speak_of_open_meteo(say)
+    serving.warn_if_unreachable(say)
     say(f"Serving on {base} (docs: {base}/api/v1/docs), with a certificate made here, before {INSTANCES} instances")
     say(f"Logs, cache and configuration: {folder}")
     say(f"Try: curl -ki '{base}/api/v1/weather?lat=40.7128&lon=-74.0060'")

@@ -20,6 +20,7 @@ _loads_for_workers = False
 
 
 def main() -> None:
+    """Runs granian's command line; where workers are forked, with the application imported before."""
     global _loads_for_workers
     from granian.cli import entrypoint  # not for the process of another server, which may ask below
 
@@ -33,7 +34,7 @@ def main() -> None:
 
 
 def _leave_no_metrics() -> None:
-    """This process counts nothing, and each scrape would read its files to find that out."""
+    """Removes this process's files of metrics: it counts nothing, and /metrics would read them each time."""
     if folder := os.environ.get(METRICS_VARIABLE):
         for file in Path(folder).glob(f"*_{os.getpid()}.db"):
             file.unlink()

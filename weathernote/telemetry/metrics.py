@@ -40,7 +40,9 @@ RATE_LIMIT_EXCEEDED = Counter(
 RATE_LIMIT_BYPASSED = Counter(
     "weathernote_rate_limit_bypassed", "Requests that passed uncounted because Redis did not answer"
 )
-REQUESTS_UNTOLD = Counter("weathernote_requests_untold", "Lines of the request log that could not be written in time")
+LOG_LINES_DROPPED = Counter(
+    "weathernote_log_lines_dropped", "Lines of the request log that were dropped: nobody read them in time"
+)
 
 # ── answers ───────────────────────────────────────────────────────────────────────────────────────
 CACHE_LOOKUPS = Counter(
@@ -72,7 +74,7 @@ FORECAST_DRIFT = Histogram(
 )
 EDGE_ANSWERS = Counter(
     "weathernote_edge_answers",
-    "Answers about places that an edge gave out of its cache (hit, stale, updating), as it told of them; they are in "
+    "Answers about places that an edge gave from its cache (hit, stale, updating), as it reported them; they are in "
     "weathernote_requests_total too",
     ["route", "cache"],
 )
@@ -131,7 +133,7 @@ for _outcome in ("ok", "rejected", "refused", "failed", "nonsense", "retried"):
 for _reason in ("breaker_open", "timeout", "disconnected", "nonsense", "unusable", "unowned", "refused"):
     REDIS_LOST_COMMANDS.labels(_reason)
 
-#: What is worked out when someone looks (scrape.py), by name.
+#: What is worked out when someone looks (metrics_view.py), by name.
 WHEN_ASKED = {
     "weathernote_cache_hit_rate": "Part of the last five minutes' answers that was found under its key in Redis",
     "weathernote_cache_miss_rate": "Part of the last five minutes' answers that was not found under its key in Redis",
@@ -153,15 +155,15 @@ WHEN_ASKED = {
 
 
 def when_asked(name: str, value: float) -> GaugeMetricFamily:
-    """A gauge of WHEN_ASKED without a label."""
+    """The gauge of that name in WHEN_ASKED, which has no label."""
     return GaugeMetricFamily(name, WHEN_ASKED[name], value=value)
 
 
 def when_asked_by(name: str, label: str, values: Iterable[tuple[str, float]]) -> GaugeMetricFamily:
-    """A gauge of WHEN_ASKED by one label."""
+    """The gauge of that name in WHEN_ASKED, from pairs of a label's value and the gauge's."""
     family = GaugeMetricFamily(name, WHEN_ASKED[name], labels=[label])
-    for told, value in values:
-        family.add_metric([told], value)
+    for label_value, value in values:
+        family.add_metric([label_value], value)
     return family
 
 
@@ -174,7 +176,7 @@ def route_of(path: str) -> str:
 
 
 def observe_many(histogram: Histogram, total: float, counts: Iterable[tuple[int, int]]) -> None:
-    """Adds what was gathered elsewhere: how many observations fell in which bucket, and their sum."""
+    """Adds observations that were gathered elsewhere: their sum, and pairs of a bucket's index and a number."""
     # The library has no such call, and one for each observation would cost more than all else that is counted.
     histogram._sum.inc(total)
     for bucket, count in counts:
@@ -182,5 +184,5 @@ def observe_many(histogram: Histogram, total: float, counts: Iterable[tuple[int,
 
 
 def note_lost_commands(reason: str, commands: int) -> None:
-    """For redis.on_lost."""
+    """Counts commands that got no reply of use; a listener of redis.on_lost."""
     REDIS_LOST_COMMANDS.labels(reason).inc(commands)

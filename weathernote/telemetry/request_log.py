@@ -1,63 +1,59 @@
-"""A line of JSON for each request, on stdout, written by a thread of its own so that no request waits for a reader."""
+"""The request log: a line of JSON on stdout for each request, written behind it: no request waits for a reader."""
 
-import atexit
 import logging
-import multiprocessing.util
 import os
-import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
-from time import sleep
-from typing import TYPE_CHECKING, Any
 
 from weathernote.telemetry import metrics
+from weathernote.telemetry.request_event import RequestEvent
 
-if TYPE_CHECKING:
-    from weathernote.telemetry.request_events import Seen
-
-#: Who reads along sees a request so much later at most.
+#: Who follows the log sees a request so much later at most.
 WRITE_SECONDS = 0.25
-#: What waits for a reader that is slower than the service; then the oldest lines are lost, and counted.
-MOST_WAITING = 100_000
-#: So much of whole lines is written at once that workers' lines never mix in a pipe.
+#: Lines that wait for a reader who is slower than the service; beyond it the oldest are dropped, and counted.
+MOST_QUEUED = 100_000
+#: A pipe takes so many bytes at once: as no more is written in one piece, lines of several workers never mix.
 _ATOMIC_BYTES = 4096
-#: Balancers and scrapers come every few seconds and are told of at DEBUG alone.
+#: Balancers and scrapers come every few seconds; their requests are logged at DEBUG alone.
 _QUIET = frozenset({"health", "metrics"})
 _STDOUT = 1
 
-_waiting: "deque[Seen]" = deque()
-_writing = threading.Lock()
+_queue: deque[RequestEvent] = deque()
 _log = logging.getLogger("weathernote.requests")
-_is_on = False
+_is_written = False
 
 
-def tell(seen: "Seen") -> None:
-    if not _is_on:
+def open_queue() -> None:
+    """Has `enqueue` take events from now on, in a process that calls `write` every WRITE_SECONDS."""
+    global _is_written
+    _is_written = True
+
+
+def enqueue(event: RequestEvent) -> None:
+    """Queues the event's line; drops it where nobody writes, and the oldest where too many wait."""
+    if not _is_written:
         return
-    if len(_waiting) >= MOST_WAITING:
-        _waiting.popleft()
-        metrics.REQUESTS_UNTOLD.inc()
-    _waiting.append(seen)
+    if len(_queue) >= MOST_QUEUED:
+        _queue.popleft()
+        metrics.LOG_LINES_DROPPED.inc()
+    _queue.append(event)
 
 
-def line(seen: "Seen") -> str:
+def line(event: RequestEvent) -> str:
     """The line of a request. None of its texts can hold a quote: they are our own words, or sane by a pattern."""
-    whole = int(seen.at)
-    cell = seen.cell.key if seen.cell else ""
-    level = "WARNING" if seen.status >= 500 else "INFO"
+    whole_seconds = int(event.at)
+    cell, origin = (event.answer.cell.key, event.answer.origin) if event.answer else ("", "")
+    level = "WARNING" if event.status >= 500 else "INFO"
+    places = f',"places":{len(event.batch)}' if event.batch else ""
     return (
-        f'{{"time":"{_second(whole)}.{int((seen.at - whole) * 1000):03}Z","level":"{level}",'
-        f'"logger":"weathernote.requests","message":"{seen.method} {seen.route} {seen.status}",'
-        f'"request_id":"{seen.request_id}","route":"{seen.route}","method":"{seen.method}","status":{seen.status},'
-        f'"duration_ms":{seen.seconds * 1000:.2f},"cell":"{cell}","cache":"{seen.origin}",'
-        f'"client":"{seen.client}","upstream_wait_ms":{seen.waited_seconds * 1000:.0f}{_places(seen)}}}\n'
+        f'{{"time":"{_second(whole_seconds)}.{int((event.at - whole_seconds) * 1000):03}Z","level":"{level}",'
+        f'"logger":"weathernote.requests","message":"{event.method} {event.route} {event.status}",'
+        f'"request_id":"{event.request_id}","route":"{event.route}","method":"{event.method}","status":{event.status},'
+        f'"duration_ms":{event.seconds * 1000:.2f},"cell":"{cell}","cache":"{origin}",'
+        f'"client":"{event.client}","upstream_wait_ms":{event.upstream_wait_seconds * 1000:.0f}{places}}}\n'
     )
-
-
-def _places(seen: "Seen") -> str:
-    return f',"places":{len(seen.places)}' if seen.places else ""
 
 
 @lru_cache(maxsize=16)
@@ -66,25 +62,20 @@ def _second(second: int) -> str:
 
 
 def write() -> None:
-    """Writes what was told since the last time."""
-    # At the end of the process a thread may hang over a reader that does not read: it is not waited for long.
-    if not _writing.acquire(timeout=2):
-        return
-    try:
-        seen = [_waiting.popleft() for _ in range(len(_waiting))]
-        for part in _parts(line(one) for one in seen if _is_told(one)):
-            _write(part)
-    finally:
-        _writing.release()
+    """Writes the lines that were queued since the last call; called by one thread alone, which may have to wait."""
+    events = [_queue.popleft() for _ in range(len(_queue))]
+    for part in _parts(line(event) for event in events if _is_logged(event)):
+        _write(part)
 
 
-def _is_told(seen: "Seen") -> bool:
-    if seen.route in _QUIET:
+def _is_logged(event: RequestEvent) -> bool:
+    if event.route in _QUIET:
         return _log.isEnabledFor(logging.DEBUG)
-    return _log.isEnabledFor(logging.WARNING if seen.status >= 500 else logging.INFO)
+    return _log.isEnabledFor(logging.WARNING if event.status >= 500 else logging.INFO)
 
 
 def _parts(lines: Iterable[str]) -> Iterable[bytes]:
+    """The lines, as many whole ones together as may be written at once."""
     part = b""
     for text in lines:
         encoded = text.encode()
@@ -101,24 +92,4 @@ def _write(part: bytes) -> None:
         while part:
             part = part[os.write(_STDOUT, part) :]
     except OSError:  # nobody reads any more, or the disk is full
-        metrics.REQUESTS_UNTOLD.inc(part.count(b"\n"))
-
-
-def start() -> None:
-    global _is_on
-    _is_on = True
-    threading.Thread(target=_go_on, name="request-log", daemon=True).start()
-    at_the_end(write)
-
-
-def at_the_end(step: Callable[[], Any]) -> None:
-    """Runs `step` when this process ends of its own accord, be it a server's child or not."""
-    atexit.register(step)
-    # A child of multiprocessing, as granian's workers are, ends without atexit.
-    multiprocessing.util.Finalize(None, step, exitpriority=10)
-
-
-def _go_on() -> None:
-    while True:
-        write()
-        sleep(WRITE_SECONDS)
+        metrics.LOG_LINES_DROPPED.inc(part.count(b"\n"))

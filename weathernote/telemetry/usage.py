@@ -1,4 +1,4 @@
-"""What this process takes of the machine, and whether it goes without Redis: noted every few seconds."""
+"""What this process takes of the machine, and whether it goes without Redis, as gauges."""
 
 import os
 import resource
@@ -25,7 +25,8 @@ _begin()
 os.register_at_fork(after_in_child=_begin)
 
 
-def note() -> None:
+def measure() -> None:
+    """Sets the gauges of CPU, memory and the breaker; CPU is the mean since the last call."""
     global _last
     now = monotonic(), process_time()
     if now[0] > _last[0]:
@@ -36,7 +37,7 @@ def note() -> None:
 
 
 def own_bytes() -> int:
-    """The memory of this process, of what it shares with others its part: the workers' add up to what they take."""
+    """Memory of this process in bytes; of what processes share its proportional part (PSS), so that workers add up."""
     with suppress(OSError, IndexError):
         return int(Path("/proc/self/smaps_rollup").read_text().partition("\nPss:")[2].split()[0]) * 1024
     # Where there is no /proc, the most that it was; macOS counts in bytes.
@@ -45,7 +46,7 @@ def own_bytes() -> int:
 
 @cache
 def memory_bytes() -> int:
-    """What the machine has, or the container that this runs in."""
+    """Memory in bytes of the machine, or of the container that this runs in where that has less."""
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     limits = [machine]
     for file in _CGROUP_LIMITS:

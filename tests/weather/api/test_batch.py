@@ -14,7 +14,7 @@ from tests.weather.api.test_bad_input import problem_of
 from weather.api.service import service
 from weathernote import redis
 from weathernote.telemetry import request_events, request_log
-from weathernote.telemetry.request_events import Seen
+from weathernote.telemetry.request_event import RequestEvent
 
 TWO = "lat=40.7128,51.5&lon=-74.0060,-0.1"
 TWENTY = f"lat={','.join(str(n) for n in range(20))}&lon={','.join(['7'] * 20)}"
@@ -272,21 +272,21 @@ def test_nobody_is_charged_for_weather_that_does_not_come(api, simulator, valkey
 
 
 def test_the_log_tells_of_the_first_cell_the_worst_origin_and_how_many(api, monkeypatch):
-    seen: list[Seen] = []
-    monkeypatch.setattr(request_events, "saw", seen.append)
+    events: list[RequestEvent] = []
+    monkeypatch.setattr(request_events, "record", events.append)
     api.get("/api/v1/weather?lat=51.5&lon=-0.1")
     api.get(weather(TWO))
-    told = [json.loads(request_log.line(one)) for one in seen]
+    told = [json.loads(request_log.line(event)) for event in events]
     assert "places" not in told[0]
     assert (told[1]["cell"], told[1]["cache"], told[1]["places"]) == ("lat:40.7:lon:-74.0", "fetched", 2)
 
 
 def test_each_cell_counts_as_looked_up_and_as_popular(api, monkeypatch):
-    seen: list[Seen] = []
-    monkeypatch.setattr(request_events, "saw", seen.append)
+    events: list[RequestEvent] = []
+    monkeypatch.setattr(request_events, "record", events.append)
     api.get("/api/v1/weather?lat=40.7&lon=-74")
     api.get(weather(TWO))
-    counted = [(one.cell and one.cell.key, one.origin) for one in request_events._places_of(seen[1])]
+    counted = [(answer.cell.key, answer.origin) for answer in events[1].cell_answers]
     assert counted == [("lat:40.7:lon:-74.0", "found"), ("lat:51.5:lon:-0.1", "fetched")]
     assert len(service().popularity._waiting) == 3
 

@@ -22,7 +22,7 @@ from weather.core.answers import Question
 from weather.core.cells import Cell
 from weathernote import redis
 from weathernote.http.handler import SHORT_PATHS, Handler
-from weathernote.http.prerendered import BodilessRequest, FinishedResponse
+from weathernote.http.prerendered import BodilessRequest, PrerenderedResponse
 from weathernote.http.problems import Problem
 
 PATHS = ["/api/v1/weather?lat=40.7128&lon=-74.0060", "/api/v1/forecast?lat=40.7128&lon=-74.0060"]
@@ -152,7 +152,7 @@ def test_a_request_without_a_body_is_made_as_django_makes_it():
 
 def test_a_finished_response_is_made_as_django_makes_it():
     given = {"Content-Type": "application/json", "ETag": 'W/"1"'}
-    ours, django_s = FinishedResponse(b"{}", given), HttpResponse(b"{}", headers=given)
+    ours, django_s = PrerenderedResponse(b"{}", given), HttpResponse(b"{}", headers=given)
     for made in (ours, django_s):
         made.headers["X-Request-ID"] = "1"
         made["age"] = "2"

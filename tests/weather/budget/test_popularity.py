@@ -6,7 +6,6 @@ import time
 
 import pytest
 
-from tests.support.servers import eventually
 from weather.budget import popularity
 from weather.budget.popularity import Popularity
 from weather.budget.price import Price
@@ -21,9 +20,8 @@ PARIS, OSLO, NOWHERE = Cell(489, 24), Cell(599, 108), Cell(0, -1800)
 
 
 @pytest.fixture
-def popular(shared, clock, monkeypatch):
-    """Makes the popularity of one more process, on the test's clock, without its thread."""
-    monkeypatch.setattr(Popularity, "start", lambda self: None)
+def popular(shared, clock):
+    """Makes the popularity of one more process, on the test's clock."""
 
     def made(key="popularity:cells", half_life_seconds=HALF_LIFE):
         return Popularity(key, half_life_seconds=half_life_seconds, now=clock, redis_now=clock)
@@ -147,26 +145,6 @@ def test_without_redis_nothing_is_known_and_nothing_fails(popular, monkeypatch):
     price.work_out()
     assert rate_of(seen, PARIS) == 0 and seen.rates([PARIS]) == {} and seen.most_popular(5) == {}
     assert price.interval_seconds(0.01) == freshness.SHORTEST_SECONDS
-
-
-def test_the_thread_tells_redis_and_outlives_what_goes_wrong(shared, monkeypatch):
-    monkeypatch.setattr(popularity, "FLUSH_SECONDS", 0.01)
-    calls = []
-
-    def failing():
-        calls.append(1)
-        raise RuntimeError("one step fails")
-
-    seen = Popularity()
-    seen.beside += [failing, lambda: calls.append(1)]
-    assert seen._thread is None
-    seen.saw(PARIS, 5)
-    try:
-        eventually(lambda: rate_of(seen, PARIS) > 0 and len(calls) > 4)
-        seen.saw(PARIS, 5)
-        eventually(lambda: rate_of(seen, PARIS) == pytest.approx(10 * math.log(2) / HALF_LIFE, rel=0.01))
-    finally:
-        seen.stop()
 
 
 # ── the price ─────────────────────────────────────────────────────────────────────────────────────

@@ -20,9 +20,8 @@ of_one_server = hypothesis_settings(suppress_health_check=[HealthCheck.function_
 
 
 @pytest.fixture
-def seen(valkey, valkey_server, settings, forget, clock, monkeypatch):
+def seen(valkey, valkey_server, settings, forget, clock):
     settings.CACHES["default"]["LOCATION"] = [valkey_server.url]
-    monkeypatch.setattr(Popularity, "start", lambda self: None)
     forget()
     return Popularity(now=clock, redis_now=clock)
 
@@ -179,13 +178,3 @@ def test_a_count_without_end_is_none(seen, valkey):
     seen.flush()
     valkey.zadd("popularity:cells", {Cell(2, 2).key: math.inf})
     assert seen.rates([Cell(2, 2)]) == {Cell(2, 2): 0.0}
-
-
-def test_the_thread_has_ended_when_it_was_stopped(monkeypatch):
-    monkeypatch.setattr(popularity, "FLUSH_SECONDS", 0.01)
-    Popularity().stop()
-    started = Popularity()
-    started.start()
-    thread = started._thread
-    started.stop()
-    assert thread is not None and not thread.is_alive()

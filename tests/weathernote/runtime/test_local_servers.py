@@ -18,9 +18,9 @@ import redis
 
 from tests.support.servers import TOP, eventually
 from tests.support.tree import alive
-from weathernote.instance import INSTANCE_VARIABLE, STOPPING_FILE, Instance, is_held, kept_secret, make_folder
+from weathernote.instance import INSTANCE_VARIABLE, STOPPING_FILE, Instance, is_held, make_folder, stored_secret
 from weathernote.runtime import local_servers
-from weathernote.runtime.local_servers import LocalServerError, held_folder, kept, redis_server
+from weathernote.runtime.local_servers import LocalServerError, locked_folder, redis_server, supervised
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +30,7 @@ def _no_trace_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def lock(tmp_path: Path) -> Iterator[int]:
-    with held_folder(tmp_path / "instance") as (_, lock):
+    with locked_folder(tmp_path / "instance") as (_, lock):
         yield lock
 
 
@@ -47,16 +47,16 @@ def not_a_folder(tmp_path: Path) -> Path:
 
 def test_the_secret_is_long_random_and_the_same_at_the_second_start(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
-    secret = kept_secret(tmp_path)
+    secret = stored_secret(tmp_path)
     assert len(secret) >= 50
-    assert kept_secret(tmp_path) == secret
-    assert kept_secret(tmp_path / "elsewhere") != secret
+    assert stored_secret(tmp_path) == secret
+    assert stored_secret(tmp_path / "elsewhere") != secret
 
 
 def test_the_secret_is_for_its_owner_s_eyes_alone(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        kept_secret(tmp_path)
+        stored_secret(tmp_path)
     finally:
         os.umask(before)
     assert [(file.name, stat.S_IMODE(file.stat().st_mode)) for file in tmp_path.iterdir()] == [("secret_key", 0o600)]
@@ -64,7 +64,7 @@ def test_the_secret_is_for_its_owner_s_eyes_alone(tmp_path: Path) -> None:
 
 def test_of_two_first_starts_at_once_the_second_waits_for_the_first_s_secret(tmp_path: Path) -> None:
     got: list[str] = []
-    second = threading.Thread(target=lambda: got.append(kept_secret(tmp_path)))
+    second = threading.Thread(target=lambda: got.append(stored_secret(tmp_path)))
     with (tmp_path / "secret_key").open("w") as first:
         flock(first, LOCK_EX)
         second.start()
@@ -76,7 +76,7 @@ def test_of_two_first_starts_at_once_the_second_waits_for_the_first_s_secret(tmp
 
 
 def test_where_nothing_can_be_kept_the_secret_is_still_random(not_a_folder: Path) -> None:
-    secrets = {kept_secret(make_folder(not_a_folder)) for _ in range(2)}
+    secrets = {stored_secret(make_folder(not_a_folder)) for _ in range(2)}
     assert len(secrets) == 2 and min(map(len, secrets)) >= 50
 
 
@@ -85,12 +85,12 @@ def test_where_nothing_can_be_kept_the_secret_is_still_random(not_a_folder: Path
 
 def test_a_folder_is_held_by_one_instance_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local_servers, "_LOCK_SECONDS", 0)
-    with held_folder(tmp_path / "run-8000"):
+    with locked_folder(tmp_path / "run-8000"):
         with pytest.raises(LocalServerError, match=r"^run-8000 is running already: .* another port\.$"):
-            held_folder(tmp_path / "run-8000").__enter__()
-        with held_folder(tmp_path / "run-8001"):
+            locked_folder(tmp_path / "run-8000").__enter__()
+        with locked_folder(tmp_path / "run-8001"):
             pass
-    with held_folder(tmp_path / "run-8000"):
+    with locked_folder(tmp_path / "run-8000"):
         pass
 
 
@@ -99,9 +99,9 @@ def test_a_folder_is_free_only_when_the_last_server_of_a_killed_instance_is_gone
     parent = f"""
 from pathlib import Path
 import sys
-from weathernote.runtime.local_servers import held_folder, kept
-with held_folder(Path({str(tmp_path)!r})) as (folder, lock):
-    with kept([sys.executable, "-c", {stubborn!r}], lock=lock, grace_seconds=0.5) as process:
+from weathernote.runtime.local_servers import locked_folder, supervised
+with locked_folder(Path({str(tmp_path)!r})) as (folder, lock):
+    with supervised([sys.executable, "-c", {stubborn!r}], lock=lock, grace_seconds=0.5) as process:
         process.wait()
 """
     with subprocess.Popen([sys.executable, "-c", parent], cwd=TOP, stdout=subprocess.PIPE, text=True) as killed:
@@ -114,14 +114,14 @@ with held_folder(Path({str(tmp_path)!r})) as (folder, lock):
 
 
 def test_where_the_folder_cannot_be_written_a_temporary_one_serves(not_a_folder: Path) -> None:
-    with held_folder(not_a_folder) as (folder, _):
+    with locked_folder(not_a_folder) as (folder, _):
         (folder / "file").touch()
     assert not folder.exists()
 
 
 def test_an_instance_does_not_begin_as_a_stopping_one(tmp_path: Path) -> None:
     (tmp_path / STOPPING_FILE).touch()
-    with held_folder(tmp_path):
+    with locked_folder(tmp_path):
         assert not (tmp_path / STOPPING_FILE).exists()
 
 
@@ -132,7 +132,7 @@ def test_an_instance_does_not_begin_as_a_stopping_one(tmp_path: Path) -> None:
 def running(
     run_dir: Path, name: str, *, redis_url: str = "", simulator_url: str = "", age: int = 0
 ) -> Iterator[Instance]:
-    with held_folder(run_dir / name) as (folder, _):
+    with locked_folder(run_dir / name) as (folder, _):
         instance = Instance(folder, redis_url or f"unix:///{name}.sock", simulator_url)
         instance.announce()
         os.utime(folder / "instance.json", (1_000_000 - age, 1_000_000 - age))
@@ -187,7 +187,7 @@ def test_without_an_instance_redis_is_a_socket_where_nobody_listens(tmp_path: Pa
 @pytest.mark.parametrize("name", ["run-8000", "with a space, 100% and #", "x" * 110])
 def test_the_key_value_server_keeps_what_it_was_told_under_any_path(tmp_path: Path, name: str) -> None:
     for expected in (None, b"kept"):
-        with held_folder(tmp_path / name) as (folder, lock), redis_server(folder, lock) as url:
+        with locked_folder(tmp_path / name) as (folder, lock), redis_server(folder, lock) as url:
             client = redis.from_url(url)
             assert client.get("key") == expected
             client.set("key", "kept")
@@ -240,17 +240,17 @@ def test_a_port_that_is_taken_is_one_line_with_the_reason_and_the_remedy() -> No
     local_servers.require_free_port("127.0.0.1", port, "do this.")
 
 
-# ── the keeper ────────────────────────────────────────────────────────────────────────────────────
+# ── the supervisor ────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(("script", "code"), [("exit 0", 0), ("exit 7", 7), ("kill -9 $$", 128 + signal.SIGKILL)])
-def test_the_keeper_passes_the_exit_code_on(lock: int, script: str, code: int) -> None:
-    with kept(["sh", "-c", script], lock=lock) as process:
+def test_the_supervisor_passes_the_exit_code_on(lock: int, script: str, code: int) -> None:
+    with supervised(["sh", "-c", script], lock=lock) as process:
         assert process.wait(60) == code
 
 
 def test_the_command_ends_with_the_block(tmp_path: Path, lock: int) -> None:
-    with kept(["sh", "-c", f"echo $$ > {tmp_path}/number; exec sleep 1000"], lock=lock) as process:
+    with supervised(["sh", "-c", f"echo $$ > {tmp_path}/number; exec sleep 1000"], lock=lock) as process:
         number = _number_in(tmp_path / "number")
     assert process.returncode == 128 + signal.SIGTERM
     assert not alive({number: ""})
@@ -258,7 +258,7 @@ def test_the_command_ends_with_the_block(tmp_path: Path, lock: int) -> None:
 
 def test_a_command_that_ignores_sigterm_is_killed_after_the_grace(tmp_path: Path, lock: int) -> None:
     script = f"trap '' TERM; echo $$ > {tmp_path}/number; while :; do sleep 0.1; done"
-    with kept(["sh", "-c", script], lock=lock, grace_seconds=0.3) as process:
+    with supervised(["sh", "-c", script], lock=lock, grace_seconds=0.3) as process:
         number = _number_in(tmp_path / "number")
     assert process.returncode == 128 + signal.SIGKILL
     assert not alive({number: ""})
@@ -266,16 +266,16 @@ def test_a_command_that_ignores_sigterm_is_killed_after_the_grace(tmp_path: Path
 
 def test_what_a_command_leaves_behind_is_killed(tmp_path: Path, lock: int) -> None:
     script = f"sleep 1000 & echo $! > {tmp_path}/number"
-    with kept(["sh", "-c", script], lock=lock) as process:
+    with supervised(["sh", "-c", script], lock=lock) as process:
         assert process.wait(60) == 0
     number = _number_in(tmp_path / "number")
     eventually(lambda: not alive({number: ""}))
 
 
-def test_a_terminal_s_ctrl_c_is_not_the_keeper_s_to_hear(tmp_path: Path, lock: int) -> None:
-    with kept(["sh", "-c", f"echo $$ > {tmp_path}/number; exec sleep 1000"], lock=lock) as process:
+def test_a_terminal_s_ctrl_c_is_not_the_supervisor_s_to_hear(tmp_path: Path, lock: int) -> None:
+    with supervised(["sh", "-c", f"echo $$ > {tmp_path}/number; exec sleep 1000"], lock=lock) as process:
         number = _number_in(tmp_path / "number")
-        # The command runs, so the keeper has started it and goes on to its handlers.
+        # The command runs, so the supervisor has started it and goes on to its handlers.
         eventually(lambda: _ignores_sigint(process.pid))
         process.send_signal(signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.support.servers import Valkey, eventually, listeners
+from tests.support.servers import Valkey, children_of, eventually, listeners
 from tests.support.tree import Served, alive, copy_of_the_code, run
 from weather.simulator.server import OpenMeteoSimulator
 from weathernote.runtime import database as database_module
@@ -161,8 +161,13 @@ def test_connections_that_are_kept_open_keep_nobody_out(live: Served) -> None:
 
 
 def _workers(server: Served) -> list[int]:
-    """What was started last: the keeper of granian was first, then granian, then its workers."""
-    return sorted(server.started("granian"))[2:]
+    """The children of granian: process numbers begin anew some day, so their order does not tell."""
+    supervisors = [
+        number for number, words in server.family().items() if "supervisor.py" in words and "granian" in words
+    ]
+    return [
+        worker for supervisor in supervisors for granian in children_of(supervisor) for worker in children_of(granian)
+    ]
 
 
 def test_two_at_once_do_not_disturb_each_other_and_each_second_terminal_finds_its_own(

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -21,9 +22,9 @@ from tests.conftest import LIFTED
 from tests.support.servers import TOP, Instance, Valkey, eventually
 from tests.support.tree import environment
 from weather.simulator.server import OpenMeteoSimulator
-from weathernote.telemetry import request_log
+from weathernote.telemetry import metrics, request_log
 from weathernote.telemetry.logs import JsonLines, without_secrets
-from weathernote.telemetry.request_events import Seen
+from weathernote.telemetry.request_event import RequestEvent
 
 WEATHER = "/api/v1/weather?lat=40.7128&lon=-74.0060"
 BASE = {"time", "level", "logger", "message"}
@@ -43,6 +44,10 @@ OF_A_REQUEST = BASE | {
 def record(message: str, *arguments: object, error: BaseException | None = None) -> logging.LogRecord:
     told = (type(error), error, error.__traceback__) if error else None
     return logging.LogRecord("weather.fetching.worker", logging.WARNING, "file.py", 1, message, arguments, told)
+
+
+def event_of(request_id: str) -> RequestEvent:
+    return RequestEvent(0.0, 0.0, "weather", "GET", 200, request_id, "", 0.0)
 
 
 # ── a line ────────────────────────────────────────────────────────────────────────────────────────
@@ -68,8 +73,8 @@ def test_secrets_are_blotted_out_wherever_they_come_from(settings: Any) -> None:
 
 
 def test_the_line_of_a_request_is_json_with_what_an_operator_asks_for() -> None:
-    seen = Seen(1_795_348_800.25, 0.0123, "weather", "GET", 200, "abc-1", "deadbeef", 0.004)
-    told = json.loads(request_log.line(seen))
+    event = RequestEvent(1_795_348_800.25, 0.0123, "weather", "GET", 200, "abc-1", "deadbeef", 0.004)
+    told = json.loads(request_log.line(event))
     assert set(told) == OF_A_REQUEST
     assert (told["time"], told["duration_ms"], told["upstream_wait_ms"]) == ("2026-11-22T12:00:00.250Z", 12.3, 4)
 
@@ -82,13 +87,20 @@ def test_lines_are_written_whole_and_few_at_a_time() -> None:
 
 
 def test_a_reader_that_does_not_read_costs_the_oldest_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(request_log, "MOST_WAITING", 3)
-    monkeypatch.setattr(request_log, "_is_on", True)
-    request_log._waiting.clear()
+    monkeypatch.setattr(request_log, "MOST_QUEUED", 3)
+    monkeypatch.setattr(request_log, "_is_written", True)
+    monkeypatch.setattr(request_log, "_queue", deque())
+    dropped = metrics.LOG_LINES_DROPPED._value.get()
     for number in range(5):
-        request_log.tell(Seen(0.0, 0.0, "weather", "GET", 200, str(number), "", 0.0))
-    assert [seen.request_id for seen in request_log._waiting] == ["2", "3", "4"]
-    request_log._waiting.clear()
+        request_log.enqueue(event_of(str(number)))
+    assert [event.request_id for event in request_log._queue] == ["2", "3", "4"]
+    assert metrics.LOG_LINES_DROPPED._value.get() - dropped == 2
+
+
+def test_where_nobody_writes_nothing_is_queued(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_log, "_queue", deque())
+    request_log.enqueue(event_of("r1"))
+    assert not request_log._queue
 
 
 # ── an instance ───────────────────────────────────────────────────────────────────────────────────

@@ -25,7 +25,7 @@ from weather.api.service import service
 from weather.core.cells import Cell
 from weather.simulator.server import OpenMeteoSimulator
 from weathernote.telemetry import active_users, metrics, request_events
-from weathernote.telemetry.request_events import Recent
+from weathernote.telemetry.request_events import RecentOrigins
 
 WEATHER = "/api/v1/weather?lat=40.7128&lon=-74.0060"
 FORECAST = "/api/v1/forecast?lat=40.7128&lon=-74.0060"
@@ -150,7 +150,7 @@ def test_a_refresh_tells_how_far_the_old_one_had_drifted(api: Client, scraped: C
 
 
 def test_rates_are_those_of_five_minutes() -> None:
-    recent = Recent()
+    recent = RecentOrigins()
     assert recent.add(Counter(found=3, fetched=1), now=1000.0) == {"found": 3, "fetched": 1}
     assert recent.add(Counter(found=1), now=1200.0) == {"found": 4, "fetched": 1}
     assert recent.add(Counter(), now=1301.0) == {"found": 1}
@@ -158,7 +158,7 @@ def test_rates_are_those_of_five_minutes() -> None:
 
 
 def test_no_answers_have_no_rate(api: Client, monkeypatch: pytest.MonkeyPatch, scraped: Callable[[], Samples]) -> None:
-    monkeypatch.setattr(request_events, "_recent", Recent())
+    monkeypatch.setattr(request_events, "_recent", RecentOrigins())
     told = scraped()
     api.get(WEATHER)
     api.get(WEATHER)
@@ -171,7 +171,7 @@ def test_no_answers_have_no_rate(api: Client, monkeypatch: pytest.MonkeyPatch, s
 def test_users_are_counted_without_being_known(
     api: Client, valkey: redis_py.Redis, scraped: Callable[[], Samples]
 ) -> None:
-    active_users._seen.clear()
+    active_users._clients.clear()
     request_events.count()
     for number in range(60):
         api.get(WEATHER, headers={"x-client-id": f"phone-{number % 20}"})
@@ -253,7 +253,7 @@ def told_by(instance: Instance) -> Samples:
     told: list[Samples] = []
 
     def stands_still() -> bool:
-        time.sleep(2 * request_events.FLUSH_SECONDS + 0.2)
+        time.sleep(2 * request_events.COUNT_SECONDS + 0.2)
         told.append(samples(instance.get("/metrics").text))
         return len(told) > 1 and counts(told[-1]) == counts(told[-2])
 

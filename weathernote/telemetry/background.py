@@ -1,0 +1,92 @@
+"""What a process does behind its requests: loops of steps, each in a thread of its own until the process ends."""
+
+import atexit
+import logging
+import multiprocessing.util
+import threading
+from collections.abc import Callable, Iterable
+from time import monotonic
+
+log = logging.getLogger(__name__)
+
+Step = Callable[[], object]
+
+#: A loop whose step hangs (a reader of the log that does not read, say) holds up the end of the process no longer.
+END_SECONDS = 2
+
+
+class Loop:
+    """Takes `steps` one after another, at once and then every so many seconds, and `last_steps` when it is stopped.
+
+    A step that raises is logged when it begins to fail, and tried again each time; the other steps go on.
+    """
+
+    def __init__(self, seconds: float, steps: Iterable[Step], last_steps: Iterable[Step] = ()) -> None:
+        self.seconds = seconds
+        self.steps = tuple(steps)
+        self.last_steps = tuple(last_steps)
+        self._failing: set[Step] = set()
+        self._is_stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"every {seconds:g} s", daemon=True)
+
+    def start(self) -> None:
+        """RuntimeError where no thread can be had."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Has the loop end after the steps under way and the last ones, without waiting for it."""
+        self._is_stopped.set()
+
+    def join(self, timeout_seconds: float) -> None:
+        """Waits for the end of a loop that was stopped."""
+        self._thread.join(timeout_seconds)
+
+    def _run(self) -> None:
+        self._take(self.steps)
+        while not self._is_stopped.wait(self.seconds):
+            self._take(self.steps)
+        self._take(self.last_steps)
+
+    def _take(self, steps: Iterable[Step]) -> None:
+        for step in steps:
+            try:
+                step()
+            except Exception:
+                if step not in self._failing:
+                    log.exception("A step in the background fails; it is tried again every %g s.", self.seconds)
+                self._failing.add(step)
+            else:
+                self._failing.discard(step)
+
+
+def every(seconds: float, *steps: Step, at_the_end: Iterable[Step] = ()) -> Loop:
+    """A loop of the steps; those that write down what was gathered are named in `at_the_end` too."""
+    return Loop(seconds, steps, at_the_end)
+
+
+def run(loops: Iterable[Loop]) -> None:
+    """Starts the loops, and stops them when this process ends of its own accord; RuntimeError where no thread is left.
+
+    After a fork and not before: threads do not live on in a child.
+    """
+    loops = tuple(loops)
+    for loop in loops:
+        loop.start()
+    when_the_process_ends(lambda: stop(loops))
+
+
+def stop(loops: Iterable[Loop]) -> None:
+    """Stops the loops and waits until they have taken their last steps, END_SECONDS for all of them at most."""
+    loops = tuple(loops)
+    for loop in loops:
+        loop.stop()
+    ends = monotonic() + END_SECONDS
+    for loop in loops:
+        loop.join(max(0.0, ends - monotonic()))
+
+
+def when_the_process_ends(step: Step) -> None:
+    """Runs `step` when this process ends of its own accord, be it a server's child or not."""
+    atexit.register(step)
+    # A child of multiprocessing, as granian's workers are, ends without atexit.
+    multiprocessing.util.Finalize(None, step, exitpriority=10)

@@ -48,10 +48,13 @@ def _fenced(code: re.Match[str]) -> str:
 
 def metrics_list() -> str:
     """Name, kind, labels and help text of each metric of our own, as a list of definitions."""
-    return "\n\n".join(f"`{name}`\n:   {text}. *{kind}{labels}*" for name, kind, labels, text in sorted(_metrics()))
+    return "\n\n".join(
+        f"`{name}`\n:   {text}. *{kind}{labels}*" for name, kind, labels, text in sorted(declared_metrics())
+    )
 
 
-def _metrics() -> Iterator[tuple[str, str, str, str]]:
+def declared_metrics() -> Iterator[tuple[str, str, str, str]]:
+    """Name, kind, labels in words, and help text of each metric, as Prometheus knows it."""
     for metric in vars(metrics).values():
         if isinstance(metric, _KINDS):
             (family,) = metric.describe()

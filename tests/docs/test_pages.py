@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from docs.hooks import declared_metrics
 from docs.pictures.__main__ import FOLDER, PICTURES
 from docs.pictures.house import ROLES, floors
 from tests.support.servers import TOP
@@ -23,6 +24,12 @@ ROWS = [
     for pair in zip(re.findall(r"`(\w+)`", names), defaults.split(", ") if "," in names else [defaults], strict=True)
 ]
 FILES = re.compile(r"`((?:weathernote|weather|ratelimit|prewarm|deploy|tests|docs)/[\w./@*-]*)`")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_each_metric_that_a_page_names_is_declared(page):
+    declared = {name for name, *_ in declared_metrics()}
+    assert set(re.findall(r"\bweathernote_\w+", page.read_text(encoding="utf-8"))) <= declared
 
 
 def test_the_readme_is_short():

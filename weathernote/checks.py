@@ -11,7 +11,7 @@ from django.core.checks import CheckMessage, Error, Info, Tags, register
 from redis.connection import ConnectionPool
 
 from weather.core import variables
-from weather.upstream.client import exact_weight, series_of
+from weather.core.datasets import WEATHER
 
 
 @register()
@@ -64,10 +64,10 @@ def report_cost_of_extra_variables(app_configs: Sequence[Any] | None, **kwargs: 
 
 def cost_of(names: Sequence[str], day_budget: int) -> str:
     """A sentence: what a place weighs with these further variables, and how many refreshes a day's budget buys."""
-    extras = variables.extras(names)
-    weight = exact_weight(1, series_of(extras))
+    dataset = WEATHER.with_extras(names)
+    weight = dataset.weight_of_a_place
     return (
-        f"EXTRA_VARIABLES ({', '.join(variable.name for variable in extras)}): a place weighs {weight:g} of "
+        f"EXTRA_VARIABLES ({', '.join(variable.name for variable in dataset.extras)}): a place weighs {weight:g} of "
         f"Open-Meteo's quota instead of 1, so a day's budget of {day_budget:,} "
         f"buys {int(day_budget / weight):,} refreshes."
     )

@@ -10,7 +10,7 @@ from prewarm.runs.retry import with_retries
 from weather.api.service import Service
 from weather.core.answers import Question
 from weather.core.cells import Cell
-from weather.fetching.store import USUAL_DAYS
+from weather.core.datasets import USUAL_DAYS
 
 #: A cell that was asked for within this time is likely to be asked for again before the next run.
 ASKED_WITHIN_SECONDS = 1800

@@ -12,7 +12,7 @@ from weather.budget.quota import Spender
 from weather.core import answers
 from weather.core.answers import Question
 from weather.core.cells import Cell
-from weather.core.forecast import Series
+from weather.core.series import Series
 from weather.fetching.round import BudgetSpent, Fetched
 from weather.fetching.worker import POLL_SECONDS, Fetcher
 from weather.upstream.client import OpenMeteo, UpstreamError, UpstreamRefused

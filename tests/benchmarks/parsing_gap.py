@@ -13,7 +13,8 @@ import time
 from collections.abc import Callable
 
 from weather.core.cells import Cell
-from weather.core.forecast import Series
+from weather.core.datasets import WEATHER
+from weather.core.series import Series
 from weather.simulator.call import Asked
 from weather.simulator.forecast import joined, place_texts
 from weather.upstream.client import OpenMeteo
@@ -52,16 +53,16 @@ def gaps_beside(work: Callable[[], object]) -> list[float]:
 def main(places: int, seconds: float) -> None:
     cells = [Cell(-600 + 1200 * number // places, -1700 + 3400 * number // places) for number in range(places)]
     now = time.time()
-    query = OpenMeteo("http://nowhere")._query(cells)
+    query = OpenMeteo("http://nowhere")._query(cells, WEATHER.sections)
     body = bytearray(joined(place_texts(Asked.parse(query), now)).encode())
 
     def whole() -> None:
         documents = json.loads(body.decode(), parse_constant=str)
         for cell, document in zip(cells, documents, strict=True):
-            read_place(document, cell, now, "simulator")
+            read_place(document, cell, now, "simulator", WEATHER)
 
     def ours() -> None:
-        assert all(isinstance(got, Series) for got in read_answer(body, cells, now, "simulator").values())
+        assert all(isinstance(got, Series) for got in read_answer(body, cells, now, "simulator", WEATHER).values())
 
     print(f"{places} places, {len(body) / 1e6:.1f} MB; the longest wait of the other thread in each of many readings:")
     ways = {"nobody reads": lambda: time.sleep(0.05), "json.loads of the whole": whole, "place by place": ours}

@@ -45,9 +45,10 @@ def kept(cells: Sequence[Cell], *, life_seconds: int = LIFE_SECONDS) -> Iterator
     """The same step by step, saying after each which kind of record was written: held, weather, forecast."""
     from weather.core import answers
     from weather.core.answers import Question
+    from weather.core.datasets import WEATHER
     from weather.fetching.store import Store
 
-    now, store = time.time(), Store(hold_seconds=172_800)
+    now, store = time.time(), Store(WEATHER, hold_seconds=172_800)
     for begin in range(0, len(cells), _AT_ONCE):
         fetched = _fetched(tuple(cells[begin : begin + _AT_ONCE]), int(now // 3600))
         store.hold(fetched)
@@ -66,12 +67,13 @@ def kept(cells: Sequence[Cell], *, life_seconds: int = LIFE_SECONDS) -> Iterator
 @lru_cache(maxsize=64)
 def _fetched(cells: tuple[Cell, ...], hour: int) -> dict:
     """What the simulator says of the cells, worked out once: it takes a millisecond for each."""
+    from weather.core.datasets import WEATHER
     from weather.simulator.call import Asked
     from weather.simulator.forecast import joined, place_texts
     from weather.upstream.client import OpenMeteo
     from weather.upstream.validation import read_answer
 
     now = time.time()
-    query = OpenMeteo("http://nowhere")._query(cells)
+    query = OpenMeteo("http://nowhere")._query(cells, WEATHER.sections)
     body = joined(place_texts(Asked.parse(query), now)).encode()
-    return read_answer(body, list(cells), now, "simulator")
+    return read_answer(body, list(cells), now, "simulator", WEATHER)

@@ -16,7 +16,7 @@ from tests.benchmarks.simulated_users import DAY, FORECAST, KINDS, UNUSUAL, WEAT
 from weather.budget.budget import Budget, Denied
 from weather.core import freshness
 from weather.core.answers import STALE_LIFE_SECONDS
-from weather.fetching.store import UNUSUAL_LIFE_SECONDS
+from weather.core.datasets import UNUSUAL_LIFE_SECONDS
 
 HOLD_SECONDS = settings.HOLD_SECONDS
 LIFE_SECONDS = {

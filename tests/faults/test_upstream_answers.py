@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.staged_upstream import CELL, CELLS, NOW, StagedUpstream, answer, http
 from weather.core.cells import Cell
-from weather.core.forecast import Series
+from weather.core.series import Series
 from weather.simulator.server import OpenMeteoSimulator
 from weather.upstream.client import (
     NoWeatherHere,

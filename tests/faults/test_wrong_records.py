@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from weather.api.service import service
+from weather.core.datasets import WEATHER
 from weather.core.packing import version_of
 from weather.core.variables import HOURLY_NAMES, HOURS
 from weather.core.zones import is_known, zone_of
@@ -80,14 +81,14 @@ WRONG_FIELDS = [
 
 
 def test_a_record_that_is_right_is_served_without_a_call(api, simulator, valkey):
-    valkey.hset(RECORD, version_of(()), packed(a_header()))
+    valkey.hset(RECORD, version_of(WEATHER), packed(a_header()))
     assert api.get(QUESTION).json()["cached"]
     assert simulator.state()["calls"] == 0
 
 
 @pytest.mark.parametrize(("field", "value"), WRONG_FIELDS, ids=lambda value: repr(value)[:24])
 def test_a_record_with_a_wrong_field_is_a_miss(api, simulator, valkey, field, value):
-    valkey.hset(RECORD, version_of(()), packed(a_header() | {field: value}))
+    valkey.hset(RECORD, version_of(WEATHER), packed(a_header() | {field: value}))
     for path in (QUESTION, FORECAST):
         response = api.get(path)
         assert response.status_code == 200 and response.json()["timezone"] == "America/New_York"
@@ -109,13 +110,13 @@ def test_a_record_with_a_wrong_field_is_a_miss(api, simulator, valkey, field, va
     ids=["list", "null", "empty", "one field more", "half a row", "three rows", "a bomb", "a nest"],
 )
 def test_a_record_of_another_shape_is_a_miss(api, simulator, valkey, record):
-    valkey.hset(RECORD, version_of(()), record)
+    valkey.hset(RECORD, version_of(WEATHER), record)
     assert api.get(QUESTION).status_code == 200
     assert simulator.state()["calls"] == 1
 
 
 def test_a_record_of_another_place_is_a_miss(api, simulator, valkey):
-    valkey.hset(RECORD, version_of(()), packed(a_header() | {"latitude": 48.9, "longitude": 2.3}))
+    valkey.hset(RECORD, version_of(WEATHER), packed(a_header() | {"latitude": 48.9, "longitude": 2.3}))
     assert api.get(QUESTION).json()["grid"]["latitude"] < 42
     assert simulator.state()["calls"] == 1
 
@@ -123,7 +124,7 @@ def test_a_record_of_another_place_is_a_miss(api, simulator, valkey):
 def test_a_record_out_of_the_future_is_a_miss(api, simulator, valkey):
     later = int(time.time()) + 10 * 86_400
     header = a_header() | {"fetched_at": later, "start": later // HOUR * HOUR}
-    valkey.hset(RECORD, version_of(()), packed(header))
+    valkey.hset(RECORD, version_of(WEATHER), packed(header))
     assert not api.get(QUESTION).json()["cached"]
 
 
@@ -214,7 +215,7 @@ def test_one_wrong_place_spoils_nothing_of_a_call_about_several(api, forget, sim
     api.get(three)
     valkey.set(ANSWER, wrong_answer(valkey.get(ANSWER).encode(), "no JSON"), ex=600)
     valkey.delete("weather:lat:51.5:lon:-0.1")
-    valkey.hset("upstream:lat:51.5:lon:-0.1", version_of(()), packed(a_header() | {"timezone": "Mars/Olympus"}))
+    valkey.hset("upstream:lat:51.5:lon:-0.1", version_of(WEATHER), packed(a_header() | {"timezone": "Mars/Olympus"}))
     forget()
     places = api.get(three).json()["places"]
     assert [place["latitude"] for place in places] == [40.7, 51.5, 10.0]

@@ -57,6 +57,27 @@ def test_no_module_has_to_be_compiled_at_each_start(podman: Podman, image: str):
     assert compiled == {name for name in names if name.endswith(".py")}
 
 
+# Starts the demo, asks it for weather, prints what it says and stops it.
+DEMO = """
+import json, subprocess, sys, time, urllib.request
+demo = subprocess.Popen([sys.executable, "manage.py", "serve", "--demo"], stdout=sys.stderr)
+url = "http://127.0.0.1:8000/api/v1/weather?lat=52.5&lon=13.4"
+for attempt in range(90):
+    try:
+        print(json.load(urllib.request.urlopen(url, timeout=10))["source"])
+        break
+    except OSError:
+        time.sleep(1)
+demo.terminate()
+sys.exit(demo.wait(60))
+"""
+
+
+def test_a_demo_runs_in_it_with_no_network_and_nothing_beside_it(podman: Podman, image: str):
+    options = ["--rm", "--read-only", "--network=none", "--env=DATABASE_URL=sqlite:////tmp/db.sqlite3"]
+    assert podman.run("run", *options, image, "python", "-c", DEMO).split()[-1] == "simulator"
+
+
 @pytest.mark.parametrize("service", LONG_RUNNING)
 def test_a_service_is_well_by_its_own_health_check(composed: Composed, service):
     state = composed.inspect(service)["State"]

@@ -25,7 +25,13 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests/weather/core/test_units.py",
         "tests/weather/core/test_extra_variables.py",
     ),
-    "weather/core/packing.py": ("tests/weather/core/test_packing.py",),
+    "weather/core/datasets.py": ("tests/weather/core/test_datasets.py", "tests/weather/core/test_answers.py"),
+    "weather/core/series.py": (
+        "tests/weather/core/test_forecast.py",
+        "tests/weather/core/test_units.py",
+        "tests/weather/core/test_extra_variables.py",
+    ),
+    "weather/core/packing.py": ("tests/weather/core/test_packing.py", "tests/weather/core/test_datasets.py"),
     "weather/core/answers.py": ("tests/weather/core/test_answers.py",),
     "weather/core/answer_shape.py": ("tests/weather/core/test_answers.py", "tests/faults/test_wrong_records.py"),
     "weather/core/zones.py": (

@@ -1,13 +1,12 @@
 """The same migrations and models on a real PostgreSQL, which comes in a wheel and needs no root."""
 
 import json
-import os
 import subprocess
 import sys
 
 import pytest
 
-from tests.settings import OURS
+from tests.support.manage import command, environment, manage
 from weathernote.http.database_reader import READERS
 from weathernote.settings import BASE_DIR
 
@@ -62,23 +61,6 @@ EXPECTED = {
     "hostile": True,
     "by_index": True,
 }
-
-
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "manage.py", *arguments]
-
-
-def environment(url: str) -> dict[str, str]:
-    env = {name: value for name, value in os.environ.items() if name not in (*OURS, "DJANGO_SETTINGS_MODULE")}
-    return env | {"DATABASE_URL": url, "LOG_LEVEL": "WARNING"}
-
-
-def manage(url: str, *arguments: str) -> str:
-    run = subprocess.run(
-        command(*arguments), cwd=BASE_DIR, env=environment(url), capture_output=True, text=True, check=False
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
-    return run.stdout
 
 
 def story_in(url: str) -> dict[str, object]:

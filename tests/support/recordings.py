@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from weather.core.forecast import Series
+from weather.core.series import Series
 
 _FOLDER = Path(__file__).parents[1] / "data" / "open_meteo"
 

@@ -7,7 +7,7 @@ from weather.api.service import Origin, Served, Service
 from weather.core import answers, freshness
 from weather.core.answers import Answer, Question
 from weather.core.cells import Cell
-from weather.core.forecast import Series
+from weather.core.series import Series
 from weather.fetching.admission import Asker
 from weather.fetching.store import LONGEST_PAST_SECONDS
 from weathernote.http.problems import Problem

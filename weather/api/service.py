@@ -11,14 +11,15 @@ from weather.budget.allowance import Allowance
 from weather.budget.budget import Budget
 from weather.budget.popularity import Popularity
 from weather.budget.price import Price
-from weather.core import answers, freshness, variables
+from weather.core import answers, freshness
 from weather.core.answers import Answer, Question
-from weather.core.forecast import Series
+from weather.core.datasets import WEATHER
+from weather.core.series import Series
 from weather.fetching.admission import Asker, Waiting
 from weather.fetching.fetch_queue import Conversation
 from weather.fetching.store import LONGEST_PAST_SECONDS, Store
 from weather.fetching.worker import Fetcher
-from weather.upstream.client import OpenMeteo, exact_weight, series_of
+from weather.upstream.client import OpenMeteo
 from weathernote.redis import Command, Reply
 
 #: found: under its key · derived: from what is held, without a call · fetched: by a call
@@ -113,13 +114,12 @@ class Service:
 
 def open_meteo() -> OpenMeteo:
     """A client of Open-Meteo by the settings."""
-    extras = variables.extras(settings.EXTRA_VARIABLES)
     return OpenMeteo(
         settings.OPEN_METEO_URL,
+        WEATHER.with_extras(settings.EXTRA_VARIABLES),
         api_key=settings.OPEN_METEO_API_KEY,
         timeout_seconds=settings.UPSTREAM_TIMEOUT_SECONDS,
         source=settings.SOURCE,
-        extras=extras,
     )
 
 
@@ -147,9 +147,9 @@ def _made_once() -> Service:
 
 
 def _from_settings() -> Service:
-    extras = variables.extras(settings.EXTRA_VARIABLES)
-    weight_of_a_cell = exact_weight(1, series_of(extras))
-    store = Store(settings.HOLD_SECONDS, extras=extras)
+    dataset = WEATHER.with_extras(settings.EXTRA_VARIABLES)
+    weight_of_a_cell = dataset.weight_of_a_place
+    store = Store(dataset, settings.HOLD_SECONDS)
     budget = Budget(
         minute=settings.UPSTREAM_MINUTE_BUDGET,
         hour=settings.UPSTREAM_HOUR_BUDGET,
@@ -183,9 +183,7 @@ def _from_settings() -> Service:
         popularity,
         price,
         waiting,
-        life_seconds=lambda question: (
-            settings.WEATHER_TTL_SECONDS if question.days is None else settings.FORECAST_TTL_SECONDS
-        ),
+        life_seconds=lambda question: getattr(settings, question.kind.life_setting),
     )
 
 

@@ -1,6 +1,6 @@
-"""Whether a text out of Redis has the shape of an answer, for nothing else is to reach a phone.
+"""Checks that a text read from Redis has the shape of an answer, so that nothing else reaches a phone.
 
-Read once for the same bytes under the same key (store.py), so that a hit does not pay for it again and again.
+The store remembers the bytes that it has checked under each key, so that repeated hits do not pay for it.
 """
 
 import json
@@ -8,57 +8,55 @@ from collections.abc import Iterable, Mapping, Set
 from typing import Any, NoReturn
 
 from weather.core import zones
-from weather.core.forecast import CURRENT_UNITS, DAILY_UNITS, HOURLY_UNITS
+from weather.core.datasets import Section
 
 #: Beyond any value and any sum of values that is shown. JSON may write 1e999, which Python reads as infinity.
 _MOST = 1e9
 _NUMBER = frozenset({int, float, type(None)})
 _TEXT = frozenset({str})
-#: What is not a number or null; a day without a sunrise has null there.
+#: The values that are not numbers or null; a day without a sunrise has null there.
 _TYPES = {
     "time": _TEXT,
     "is_day": frozenset({bool}),
     "sunrise": frozenset({str, type(None)}),
     "sunset": frozenset({str, type(None)}),
 }
-_CURRENT_NAMES = CURRENT_UNITS.keys() | {"is_day"}
-_HOURLY_NAMES = HOURLY_UNITS.keys() | {"is_day"}
-_DAILY_NAMES = DAILY_UNITS.keys()
 
 
 class OtherShape(ValueError):
-    """The text is not that of an answer."""
+    """The text is not an answer of the shape asked for."""
 
 
-def zone_of_answer(text: bytes, *, is_forecast: bool) -> str:
-    """The time zone that an answer names; OtherShape where the text is none, RecursionError where it is a deep nest."""
+def zone_of_answer(text: bytes, sections: Iterable[Section]) -> str:
+    """The IANA time zone that an answer of these sections names.
+
+    Raises OtherShape for a text that is no such answer, and RecursionError for JSON that is nested too deeply.
+    """
     try:
         # Decoded apart, for JSON alone would let half of a character pass.
         body = json.loads(text.decode(), parse_constant=_refuse)
     except ValueError:
-        raise OtherShape("no JSON") from None
+        raise OtherShape("not JSON") from None
     zone = body.get("timezone") if type(body) is dict else None
     if type(zone) is not str or not zones.is_known(zone):
         raise OtherShape("no zone that this machine knows")
-    if is_forecast:
-        _check_columns(body.get("hourly"), _HOURLY_NAMES)
-        _check_columns(body.get("daily"), _DAILY_NAMES)
-    else:
-        _check_values(body.get("current"), _CURRENT_NAMES)
+    for section in sections:
+        check = _check_columns if section.has_columns else _check_values
+        check(body.get(section.name), section.names)
     _check_grid(body.get("grid"))
     units = body.get("units")
     if type(units) is not dict or not set(map(type, units.values())) <= _TEXT:
-        raise OtherShape("no names of units")
+        raise OtherShape("no units")
     return zone
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise OtherShape(f"{constant} is no JSON")
+    raise OtherShape(f"{constant} is not JSON")
 
 
 def _section(section: Any, names: Set[str]) -> Mapping[str, Any]:
     if type(section) is not dict or not names <= section.keys():
-        raise OtherShape("a section that is not there, or not whole")
+        raise OtherShape("a section that is missing or incomplete")
     return section
 
 

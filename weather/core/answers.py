@@ -1,7 +1,7 @@
 """The finished answer: the JSON text that a phone gets and that Redis keeps, and how it is read back.
 
-Its first and last fields stand at fixed places, so that a hit needs no JSON decoding: the cell at the
-beginning proves whose answer it is, and what the headers need is read from the end.
+Its first and last fields have fixed positions: the cell at the beginning proves whose answer it is, and the values that
+HTTP headers need are read from the end.
 """
 
 import json
@@ -14,15 +14,15 @@ from typing import Any
 
 from blake3 import blake3
 
-from weather.core import forecast
 from weather.core.answer_shape import zone_of_answer
 from weather.core.cells import Cell
-from weather.core.forecast import Series
+from weather.core.datasets import UNUSUAL_LIFE_SECONDS, WEATHER, AnswerKind, Dataset
+from weather.core.series import Series, next_midnight
 from weather.core.units import BY_NAME, Name
 from weather.core.variables import Variable
 
 ATTRIBUTION = "Weather data by Open-Meteo.com (https://open-meteo.com/), CC BY 4.0"
-#: Nobody waits longer than this to see the refresh that a stale answer is waiting for.
+#: A stale answer expires so soon that the refresh it waits for shows within a minute.
 STALE_LIFE_SECONDS = 60
 
 _CACHED, _FETCHED = b'"cached":true,"stale":', b'"cached":false,"stale":'
@@ -43,20 +43,28 @@ _LONGEST_LIFE_SECONDS, _CLOCK_SLACK_SECONDS = 86_400, 3600
 
 @dataclass(frozen=True)
 class Question:
-    """What a phone asks about a cell: its weather, or its forecast for `days` days, and in which units."""
+    """What a phone asks about a cell: of which dataset, for how many days (none: about now), and in which units."""
 
     cell: Cell
     days: int | None = None
     units: Name = "metric"
+    dataset: Dataset = WEATHER
+
+    @cached_property
+    def kind(self) -> AnswerKind:
+        """What an answer to it consists of."""
+        return self.dataset.kind(self.days)
 
     @cached_property
     def key(self) -> str:
         """The answer's name in Redis."""
-        if self.units == "imperial":
-            return f"{Question(self.cell, self.days).key}:units:imperial"
-        if self.days is None:
-            return f"weather:{self.cell.key}"
-        return f"forecast:{self.cell.key}:days:{self.days}"
+        key = self.kind.key_of(self.cell, self.days)
+        return key if self.units == "metric" else f"{key}:units:{self.units}"
+
+    def kept_seconds(self, life_seconds: int) -> int:
+        """For how long Redis keeps an answer that lives `life_seconds`: one for an unusual number of days a minute."""
+        is_usual = self.days in (None, self.kind.usual_days)
+        return life_seconds if is_usual else min(life_seconds, UNUSUAL_LIFE_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -67,45 +75,39 @@ class Answer:
     stale: bool
     fetched_at: int
     expires_at: int
-    #: When the day that a forecast begins with is over in its cell; none for /weather.
+    #: When the cell's day that the answer begins with is over; None for an answer about the present alone.
     midnight: int | None
 
     @property
     def fetched_text(self) -> bytes:
-        """The same answer for those for whom Open-Meteo was asked."""
+        """The text in its `"cached": false` form, for the request that caused an upstream call."""
         return self.text.replace(_CACHED, _FETCHED, 1)
 
     @cached_property
     def etag(self) -> str:
-        """Weak, and the same for both forms."""
+        """A weak entity tag; the `"cached": false` form has the tag of the `"cached": true` one."""
         return f'W/"{blake3(self.text).hexdigest(length=8)}"'
 
 
 def derive(question: Question, series: Series, now: float, life_seconds: int, *, stale: bool) -> Answer:
-    """Works the answer out from what Open-Meteo said, for the minute that `now` lies in.
+    """Works the answer out from what Open-Meteo said, for the minute that `now` (unix seconds) lies in.
 
-    It lives `life_seconds`, but a stale one at most a minute and a forecast not past its cell's midnight.
+    It lives `life_seconds`, but a stale one at most a minute, and one that begins with the cell's present day not past
+    its midnight.
     """
+    kind = question.kind
     expires_at = int(now) + (min(life_seconds, STALE_LIFE_SECONDS) if stale else life_seconds)
-    midnight = None
-    units = BY_NAME[question.units]
-    parts: dict[str, Any]
-    if question.days is None:
-        parts = {"current": forecast.current(series, now, units)}
-    else:
-        midnight = forecast.next_midnight(series.timezone, now)
+    midnight = next_midnight(series.timezone, now) if kind.ends_at_midnight else None
+    if midnight is not None:
         expires_at = min(expires_at, midnight)
-        parts = {
-            "daily": forecast.daily(series, now, question.days, units),
-            "hourly": forecast.hourly(series, now, question.days, units),
-        }
-    body = {
+    units, days = BY_NAME[question.units], question.days or kind.usual_days or 0
+    body: dict[str, Any] = {
         "latitude": question.cell.latitude,
         "longitude": question.cell.longitude,
         "grid": {"latitude": series.latitude, "longitude": series.longitude, "elevation": series.elevation},
         "timezone": series.timezone,
-        **parts,
-        "units": _units(question.days is None, question.units, forecast.extras_of(series)),
+        **{section.name: section.derive(series, now, days, units) for section in kind.sections},
+        "units": _units(kind, question.units, question.dataset.extras_of(series)),
         "cached": True,
         "stale": stale,
         "source": series.source,
@@ -117,22 +119,22 @@ def derive(question: Question, series: Series, now: float, life_seconds: int, *,
 
 
 def read(question: Question, text: bytes, now: float, extras: tuple[Variable, ...] = ()) -> Answer | None:
-    """The answer in `text` as Redis kept it; None where it is not one to this question, or has ended.
+    """The answer in `text` as Redis kept it; None where it is not one to this question, or has expired.
 
-    None too where it is without the `extras` that this instance shows, as one of other settings may have written it.
-    The whole text is looked at: one that is no JSON would spoil a call about several places for all of them.
+    None too where it lacks the `extras` that this instance shows: an instance with other settings wrote it. The whole
+    text is checked, for one that is not JSON would spoil the answer about several places.
     """
     tail = _TAIL.search(text, max(0, len(text) - _LONGEST_TAIL))
     if tail is None or not text.startswith(_head(question.cell)):
         return None
-    if extras and not text.endswith(_units_text(question.days is None, question.units, extras), 0, tail.start()):
+    if extras and not text.endswith(_units_text(question.kind, question.units, extras), 0, tail.start()):
         return None
     try:
         fetched_at, expires_at = _unix(tail[2]), _unix(tail[3])
-        zone = zone_of_answer(text, is_forecast=question.days is not None)
+        zone = zone_of_answer(text, question.kind.sections)
     except (ValueError, RecursionError):  # OtherShape, and dates that no calendar has
         return None
-    midnight = None if question.days is None else _midnight_after(zone, int(now // 900))
+    midnight = _midnight_after(zone, int(now // 900)) if question.kind.ends_at_midnight else None
     if not now < expires_at <= now + _LONGEST_LIFE_SECONDS + _CLOCK_SLACK_SECONDS:
         return None
     if fetched_at > now + _CLOCK_SLACK_SECONDS:
@@ -141,7 +143,7 @@ def read(question: Question, text: bytes, now: float, extras: tuple[Variable, ..
 
 
 def prolonged(question: Question, answer: Answer, now: float) -> Answer | None:
-    """An answer that has ended, as a stale one for a minute more; None once the day that it begins with is over."""
+    """An expired answer as a stale one that lives a minute more; None once the day that it begins with is over."""
     expires_at = int(now) + STALE_LIFE_SECONDS
     if answer.midnight is not None:
         expires_at = min(expires_at, answer.midnight)
@@ -158,15 +160,14 @@ def _head(cell: Cell) -> bytes:
 
 
 @lru_cache(maxsize=64)
-def _units(is_current: bool, units: Name, extras: tuple[Variable, ...]) -> dict[str, str]:
-    hourly = forecast.hourly_units(extras, BY_NAME[units])
-    return hourly if is_current else forecast.daily_units(extras, BY_NAME[units]) | hourly
+def _units(kind: AnswerKind, units: Name, extras: tuple[Variable, ...]) -> dict[str, str]:
+    return kind.units(extras, BY_NAME[units])
 
 
 @lru_cache(maxsize=64)
-def _units_text(is_current: bool, units: Name, extras: tuple[Variable, ...]) -> bytes:
-    """How an answer ends before what it says of itself."""
-    return b'"units":%s,' % _json(_units(is_current, units, extras))
+def _units_text(kind: AnswerKind, units: Name, extras: tuple[Variable, ...]) -> bytes:
+    """What stands in an answer just before the fields that `_TAIL` finds."""
+    return b'"units":%s,' % _json(_units(kind, units, extras))
 
 
 def _json(body: Mapping[str, Any]) -> bytes:
@@ -184,5 +185,5 @@ def _unix(text: bytes) -> int:
 
 @lru_cache(maxsize=4096)
 def _midnight_after(zone: str, quarter: int) -> int:
-    # All zones' midnights lie on quarters of an hour, so one look serves all answers of the quarter.
-    return forecast.next_midnight(zone, quarter * 900)
+    # In all zones midnight falls on a quarter of an hour, so the value holds for all of the quarter.
+    return next_midnight(zone, quarter * 900)

@@ -29,12 +29,12 @@ class Cell:
 
     @classmethod
     def parse(cls, lat: str, lon: str) -> "Cell":
-        """The cell of a position as decimal text in degrees; InvalidPosition for anything else."""
+        """The cell of a position in degrees as decimal text; raises InvalidPosition for any other text."""
         return cls(latitude_tenths(lat), longitude_tenths(lon))
 
     @classmethod
     def from_key(cls, key: str) -> "Cell":
-        """The cell that `key` names; ValueError for any other text."""
+        """The cell whose `key` this is; raises ValueError for any other text."""
         what, lat, which, lon = key.split(":")
         if (what, which) != ("lat", "lon"):
             raise ValueError(f"not the key of a cell: {key!r}")
@@ -60,12 +60,18 @@ class Cell:
 
 
 def latitude_tenths(text: str) -> int:
-    """The cell's latitude in tenths of a degree, from a latitude as decimal text; InvalidPosition for anything else."""
+    """The cell's latitude in tenths of a degree, from a latitude as decimal text.
+
+    Raises InvalidPosition for text that is not a latitude.
+    """
     return _tenths("lat", text, 90)
 
 
 def longitude_tenths(text: str) -> int:
-    """The same for a longitude; the antimeridian is -180.0, from whichever side."""
+    """The cell's longitude in tenths of a degree, from a longitude as decimal text; the antimeridian is always -1800.
+
+    Raises InvalidPosition for text that is not a longitude.
+    """
     tenths = _tenths("lon", text, 180)
     return -1800 if tenths == 1800 else tenths
 
@@ -79,7 +85,10 @@ def _tenths(parameter: str, text: str, limit: int) -> int:
 
 
 def exact_tenths(parameter: str, text: str, limit: int) -> int:
-    """The same for every position, and InvalidPosition for what is none."""
+    """Degrees as decimal text in any form that is allowed → the nearest tenth, halves away from zero.
+
+    `limit` is the most degrees there are. Raises InvalidPosition, which names the parameter, for all other text.
+    """
     if not _POSITION.fullmatch(text):
         raise InvalidPosition(parameter, "must be a decimal number of degrees, such as 40.7128")
     degrees = Decimal(text)

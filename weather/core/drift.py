@@ -1,10 +1,10 @@
-"""What freshness is worth: how far what was held had drifted from what Open-Meteo says now; pure."""
+"""How far a held forecast had drifted from the new one by the time of its refresh: what freshness is worth."""
 
 from weather.core import forecast
-from weather.core.forecast import Series
+from weather.core.series import Series
 
 VARIABLES = ("temperature_2m", "precipitation", "weather_code")
-#: Up to which age in seconds, and its name.
+#: The ages that are told apart: up to so many seconds, and the name.
 AGES = (
     (600, "10m"),
     (3600, "1h"),
@@ -17,15 +17,15 @@ OLDER = "2d"
 
 
 def age_of(held: Series, now: float) -> str:
-    """The least of the named ages that what was held has not passed."""
+    """The name of the least age of AGES that the held forecast has not passed, else OLDER."""
     age_seconds = now - held.fetched_at
     return next((name for seconds, name in AGES if age_seconds <= seconds), OLDER)
 
 
 def drift(held: Series, new: Series, now: float) -> dict[str, float]:
-    """How far the present conditions by `held` are from those by `new`: °C, mm, and 1 where the weather code changed.
+    """Variable → distance of the present conditions by `held` from those by `new`: °C, mm, and 1 for another code.
 
-    What either does not know is left out.
+    A variable that is null in either is left out.
     """
     before, after = (forecast.current(series, now) for series in (held, new))
     drifted = {}

@@ -11,9 +11,9 @@ calls of all cells come to the budget.
 from collections.abc import Iterable
 from math import sqrt
 
-#: A finished answer lives so long: a shorter interval would never be looked at.
+#: The life of a finished answer: a shorter interval would have no effect.
 SHORTEST_SECONDS = 600.0
-#: Shortly before the hold ends: a refresh behind a request costs what the wait of the next one would.
+#: Shortly before the hold ends, so that the refresh comes behind a request and not while the next one waits.
 LONGEST_SECONDS = 44 * 3600.0
 #: A forecast is worth waiting for when it is older than this, and older than its cell's own interval twice over.
 WORTH_A_WAIT_SECONDS = 3 * 3600.0
@@ -26,14 +26,17 @@ Rates = Iterable[tuple[float, int]]
 
 
 def interval_seconds(rate: float, price: float) -> float:
-    """How old a forecast may grow before the next request for its cell has it refreshed."""
+    """The age in seconds at which the next request for a cell, asked for `rate` times a second, has it refreshed.
+
+    It is (y - 1) ÷ rate with the y of this module's formula, within the shortest and the longest interval.
+    """
     # The root's numerator multiplied out: exact for the smallest rates too, where it tends to the price itself.
     best = 2 * price / (sqrt(1 + 2 * price * rate) + 1)
     return min(max(best, SHORTEST_SECONDS), LONGEST_SECONDS)
 
 
 def calls_per_second(rate: float, interval: float) -> float:
-    """What it costs to refresh a cell at an interval."""
+    """How many calls a second a cell causes that is asked for `rate` times a second and refreshed at an interval."""
     return rate / (rate * interval + 1)
 
 
@@ -58,15 +61,18 @@ def price_of(rates: Rates, budget_per_second: float) -> float:
 
 
 def even_interval_seconds(active_cells: int, budget_per_second: float) -> float:
-    """The same interval for every cell, however popular: what the square-root rule is compared with."""
+    """The one interval for all cells at which their calls come to the budget.
+
+    The square-root rule is compared with it.
+    """
     return min(max(SHORTEST_SECONDS, active_cells / budget_per_second), LONGEST_SECONDS)
 
 
 def is_due(age: float, interval: float) -> bool:
-    """Whether the next request should have the forecast refreshed behind it."""
+    """Whether a forecast of this age, in seconds, is to be refreshed behind the next request."""
     return age >= interval
 
 
 def should_wait(age: float, interval: float) -> bool:
-    """Whether a request should rather wait for the refresh: its cell is asked for so rarely that nobody went before."""
+    """Whether a request should wait for the refresh, as its cell is asked for so rarely that the forecast is old."""
     return age > max(WORTH_A_WAIT_SECONDS, 2 * interval)

@@ -1,7 +1,7 @@
 """A series packed small for Redis: a header as JSON and each column as steps between rows, compressed.
 
-The version is part of the field's name in Redis, not of the bytes (store.py), so that two versions of
-the code can keep their records side by side.
+The version is part of the field's name in Redis, not of the bytes, so that two versions of the code can keep their
+records side by side. It follows from the dataset: nobody has to raise it.
 """
 
 import json
@@ -15,12 +15,32 @@ from itertools import accumulate, chain
 from operator import sub
 from typing import Any
 
-from weather.core import zones
-from weather.core.forecast import Series
-from weather.core.variables import HOUR_SECONDS, KNOWN, Variable
+from blake3 import blake3
 
-#: 1: the first row lay where Open-Meteo labels it, which in zones of half an hour is not where it is.
-VERSION = "2"
+from weather.core import zones
+from weather.core.datasets import Dataset
+from weather.core.series import Series
+from weather.core.variables import HOUR_SECONDS, Variable
+
+#: To be raised when `pack` lays out the same series in other bytes, which a test of its bytes notices.
+LAYOUT = 1
+#: Fingerprint → what stands for it in a version, for what was released before versions followed from the dataset.
+_RELEASED: Mapping[str, str] = {
+    "5ac10571": "2",
+    "a67fa124": "uv_index",
+    "ef70b189": "cloud_cover",
+    "7548863f": "visibility",
+    "b6f149b1": "dew_point_2m",
+    "5c76465f": "rain",
+    "09635dee": "showers",
+    "1a165813": "snowfall",
+    "fa948f19": "snow_depth",
+    "c5a70a35": "surface_pressure",
+    "6f3b04c7": "sunshine_duration",
+    "eb0e083d": "shortwave_radiation",
+    "d182d959": "cape",
+    "6c795823": "freezing_level_height",
+}
 _LENGTH = struct.Struct("<H")
 _LONGEST_HEADER = 4096
 #: A record of the ten and all further variables is 18 kB; what inflates to more is none of ours.
@@ -32,7 +52,6 @@ _SOURCE = re.compile(r"[a-z-]{1,20}")
 _NULL = -32768
 #: Against 6 it takes half of the time and 4 % more room; against 1 a third more time and 7 % less room.
 _LEVEL = 4
-_DECIMALS = {variable.name: variable.decimals for variable in KNOWN.values()}
 _HEADER = frozenset({"latitude", "longitude", "elevation", "timezone", "start", "fetched_at", "source", "columns"})
 
 
@@ -40,16 +59,33 @@ class Unreadable(ValueError):
     """The bytes are not a packed series."""
 
 
-def version_of(extras: Sequence[Variable]) -> str:
-    """The version with the further variables that a record holds beside the ten: `2`, or `2+uv_index+rain`.
+def version_of(dataset: Dataset) -> str:
+    """The version of the dataset's records: `2` or `2+uv_index+rain` for weather as first released.
 
-    So instances of different settings pass over each other's records, as those of different code do.
+    It changes with whatever gives the bytes another meaning: the names, decimals and units of the variables, the
+    moment that the first row is of, and the layout. Each further variable adds a part, so that instances of different
+    settings pass over each other's records, as those of different code do.
     """
-    return "+".join([VERSION, *(variable.name for variable in extras)])
+    variables = sorted(map(_meaning, dataset.variables))
+    parts = [_fingerprint(f"layout {LAYOUT}", f"first row {dataset.first_row}", *variables)]
+    parts += [_fingerprint(_meaning(variable)) for variable in dataset.extras]
+    return "+".join(_RELEASED.get(part, part) for part in parts)
 
 
-def pack(series: Series) -> bytes:
-    """`series` in 2 to 4 kB, each further variable 0.3 more. Values keep the decimals of their variable."""
+def _meaning(variable: Variable) -> str:
+    return f"{variable.name} {variable.decimals} {variable.unit}"
+
+
+def _fingerprint(*texts: str) -> str:
+    return blake3("\n".join(texts).encode()).hexdigest(length=4)
+
+
+def pack(series: Series, dataset: Dataset) -> bytes:
+    """A series of the dataset as bytes: 2 to 4 kB for weather, and 0.3 kB for each further variable.
+
+    Values keep the decimals of their variable.
+    """
+    decimals = dataset.decimals
     header = {
         "latitude": series.latitude,
         "longitude": series.longitude,
@@ -61,22 +97,25 @@ def pack(series: Series) -> bytes:
         "columns": list(series.columns),
     }
     text = json.dumps(header, separators=(",", ":")).encode()
-    steps = [*chain.from_iterable(_steps(column, 10 ** _DECIMALS[name]) for name, column in series.columns.items())]
+    steps = [*chain.from_iterable(_steps(column, 10 ** decimals[name]) for name, column in series.columns.items())]
     raw = struct.pack(f"<{len(steps)}h", *steps)
     # High and low bytes lie apart: the high ones are nearly all alike and compress to nothing.
     return zlib.compress(_LENGTH.pack(len(text)) + text + raw[::2] + raw[1::2], _LEVEL)
 
 
-def unpack(packed: bytes) -> Series:
-    """The series that `pack` packed; Unreadable for anything else, well packed as it may be.
+def unpack(packed: bytes, dataset: Dataset) -> Series:
+    """The series that `pack` made these bytes of; raises Unreadable for any others.
 
-    Each field of the header is looked at, for whoever can write to Redis, or a release with other zone data, may have
-    packed it; the rows are numbers, whatever bytes stand there.
+    Each field of the header is checked, for whoever can write to Redis, or a release with other zone data, may have
+    written it. The rows need no check: any bytes are numbers.
     """
+    decimals = dataset.decimals
     try:
         raw = _inflated(packed, _MOST_BYTES)
         begin, header = _header(raw)
         names = header.pop("columns")
+        if not set(names) <= decimals.keys():
+            raise ValueError("a column that the dataset does not have")
         interleaved = bytearray(len(raw) - begin)
         half = len(interleaved) // 2
         interleaved[::2] = raw[begin : begin + half]
@@ -88,26 +127,26 @@ def unpack(packed: bytes) -> Series:
         rows = len(steps) // len(names)
         if rows * len(names) != len(steps):
             raise ValueError("columns of different lengths")
-        columns = {name: _column(steps[i * rows : (i + 1) * rows], _DECIMALS[name]) for i, name in enumerate(names)}
+        columns = {name: _column(steps[i * rows : (i + 1) * rows], decimals[name]) for i, name in enumerate(names)}
         return Series(columns=columns, **header)
     except (zlib.error, struct.error, ValueError, RecursionError) as error:
         raise Unreadable(str(error)) from error
 
 
 def fetched_at(packed: bytes) -> int:
-    """When what `pack` packed was fetched, without unpacking the rows; Unreadable for anything else."""
+    """When the packed series was fetched, in unix seconds, read from the header alone; raises Unreadable."""
     try:
-        moment: int = _header(_inflated(packed, _LONGEST_HEADER, whole=False))[1]["fetched_at"]
+        moment: int = _header(_inflated(packed, _LONGEST_HEADER, complete=False))[1]["fetched_at"]
         return moment
     except (zlib.error, struct.error, ValueError, RecursionError) as error:
         raise Unreadable(str(error)) from error
 
 
-def _inflated(packed: bytes, most: int, *, whole: bool = True) -> bytes:
-    """The first `most` bytes of what was compressed; ValueError where it is to be whole and is not."""
+def _inflated(packed: bytes, most: int, *, complete: bool = True) -> bytes:
+    """The first `most` bytes of what was compressed; ValueError where that must be all of it and is not."""
     inflating = zlib.decompressobj()
     raw = inflating.decompress(packed, most)
-    if whole and not inflating.eof:
+    if complete and not inflating.eof:
         raise ValueError("cut off, or too long for a record")
     return raw
 
@@ -139,7 +178,7 @@ def _is_possible(header: Mapping[str, Any]) -> bool:
         and _SOURCE.fullmatch(source) is not None
         and type(names) is list
         and len(names) > 0
-        and all(type(name) is str and name in KNOWN for name in names)
+        and set(map(type, names)) == {str}
         and len(set(names)) == len(names)
     )
 
@@ -149,7 +188,10 @@ def _is_number(value: Any, least: float, most: float) -> bool:
 
 
 def _steps(column: Sequence[float | None], scale: float) -> Iterable[int]:
-    """From row to row. A call brings 3,360 values a place, so little is done with each of them."""
+    """The differences from row to row, in units of the last decimal.
+
+    A call brings 3,360 values for each place, so as little as possible is done with each of them.
+    """
     if None in column:
         return _steps_and_gaps(column, scale)
     is_whole = scale == 1 and set(map(type, column)) == {int}

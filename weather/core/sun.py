@@ -1,8 +1,9 @@
 """When the sun is up at a place.
 
-Everything counts whole unix minutes: sunrise is the first minute with the sun up, sunset the first with it down,
-so what is shown as sunrise, as sunset and as day never disagree. No calendar takes part, so neither the
-antimeridian nor a clock far from solar time can move a sunset to another day.
+All times are whole unix minutes: sunrise is the first minute with the sun up, sunset the first with it down, so that
+sunrise, sunset and `is_day` never contradict each other. No calendar is involved, so neither the antimeridian nor a
+clock far from solar time can move a sunset to another day. The sun's declination and the equation of time are those of
+astral, which follows NOAA's solar calculator.
 """
 
 from bisect import bisect_left
@@ -22,7 +23,10 @@ _SIN_HORIZON = sin(radians(-0.833))
 
 
 class Sun:
-    """The sun over a position in degrees; where a model's point stands for its cell, a sunset is off by a minute."""
+    """The sun over a position in degrees.
+
+    A model's grid point instead of the cell's centre moves a sunset by about a minute.
+    """
 
     __slots__ = ("_cos_latitude", "_longitude", "_sin_latitude")
 
@@ -32,7 +36,7 @@ class Sun:
         self._longitude = radians(longitude)
 
     def is_up(self, minute: int) -> bool:
-        """Whether the sun's centre stands higher than -0.833°."""
+        """Whether the sun's centre is higher than -0.833° at a unix minute."""
         day, minute_of_day = divmod(minute, _DAY_MINUTES)
         sin_declination, sin_declination_step, equation, equation_step = _almanac(day)
         passed = minute_of_day / _DAY_MINUTES
@@ -44,10 +48,10 @@ class Sun:
         return sin_altitude > _SIN_HORIZON
 
     def rise_and_set(self, start: int, end: int) -> tuple[int | None, int | None]:
-        """The first rise and the last set in the minutes from `start` to before `end`; None for what does not happen.
+        """The unix minutes of the first sunrise and the last sunset from `start` to before `end`; None for neither.
 
-        Under the midnight sun's edge one date can hold two sunsets, yesterday's just after midnight and its own just
-        before the next: the last is its own.
+        Where the midnight sun is about to begin, one date can have two sunsets: that of the day before just after
+        midnight, and its own just before the next. So the last one is taken.
         """
         first_rise: int | None = None
         last_set: int | None = None
@@ -84,9 +88,10 @@ class Sun:
 
 @lru_cache(maxsize=64)
 def _almanac(day: int) -> tuple[float, float, float, float]:
-    """The sine of the sun's declination at 00:00 UTC and its change in a day; the equation of time and its, in radians.
+    """For a day counted from 1970, at 00:00 UTC: the sine of the sun's declination, its change until the next day, the
+    equation of time in radians, and its change.
 
-    The same for every place, and so near a straight line within a day that the sun is off by 0.001° at most.
+    These hold for every place. Within a day they are read along a straight line, which moves the sun by 0.001° at most.
     """
     (sin_declination, equation), (next_sin_declination, next_equation) = _position(day), _position(day + 1)
     return sin_declination, next_sin_declination - sin_declination, equation, next_equation - equation

@@ -1,6 +1,6 @@
-"""The units that values are shown in: metric as Open-Meteo gives them, or what it calls imperial, from the same series.
+"""The units that values are shown in: metric as Open-Meteo gives them, or what it calls imperial.
 
-What is converted is the value as it is held, or as it was read between two of them: rounded once, at the end.
+Both are made of the held values, or of values read between two of them, and rounded once, at the end.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,15 +18,16 @@ METRES_PER_FOOT = 0.3048
 
 
 class Units(Protocol):
-    """How values are shown, and in which unit. No value is shown as null."""
+    """How values are shown, and in which unit; a missing value is null."""
 
-    def unit(self, variable: Variable) -> str: ...
+    def unit(self, variable: Variable) -> str:
+        """The name of the unit as Open-Meteo writes it."""
 
     def shown(self, variable: Variable, value: float | None) -> float | None:
-        """A value that Open-Meteo gave."""
+        """A held value, converted and rounded to the decimals of the unit."""
 
     def between(self, variable: Variable, value: float) -> float | None:
-        """A value that was read between two such, with more decimals than it is worth."""
+        """A value read between two held ones, which has more decimals than are shown."""
 
 
 class _Metric:
@@ -48,7 +49,7 @@ class _Metric:
 
 @dataclass(frozen=True, slots=True)
 class _Scale:
-    """Another unit for a metric one: its name as Open-Meteo writes it, and so many decimals more."""
+    """What stands for a metric unit: its name in Open-Meteo, how many more decimals it has, and the conversion."""
 
     unit: str
     more_decimals: int
@@ -65,7 +66,7 @@ _IMPERIAL: Mapping[str, _Scale] = {
 
 
 class _Imperial:
-    """Pressure and all else that Open-Meteo knows no other unit for stay as they are."""
+    """Values that Open-Meteo has no imperial unit for, such as pressure, stay metric."""
 
     def unit(self, variable: Variable) -> str:
         scale = _IMPERIAL.get(variable.unit)

@@ -22,7 +22,7 @@ Reading = Literal["linear", "circular", "nearest", "ending"]
 class Variable:
     """An hourly variable: Open-Meteo's name and unit, the decimals it is given with, its plausible range.
 
-    A decimal of -1 is kept and shown to the ten.
+    With -1 decimals values are kept and shown to the ten.
     """
 
     name: str
@@ -47,11 +47,11 @@ HOURLY = (
 )
 HOURLY_NAMES = tuple(variable.name for variable in HOURLY)
 
-#: What EXTRA_VARIABLES may name. Ranges are wide, for a value beyond its range spoils what is said about the place.
+#: What EXTRA_VARIABLES may name. Ranges are wide, for a value beyond its range makes the place's answer invalid.
 EXTRA = (
     Variable("uv_index", "", 2, "linear", 0, 50),
     Variable("cloud_cover", "%", 0, "linear", 0, 100),
-    # Open-Meteo tells it to the metre, which no model knows; to ten metres it fits a packed column.
+    # Open-Meteo gives it to the metre, finer than any model knows it; to ten metres it fits a packed column.
     Variable("visibility", "m", -1, "linear", 0, 300_000),
     Variable("dew_point_2m", "°C", 1, "linear", -130, 70),
     Variable("rain", "mm", 2, "ending", 0, 320),
@@ -69,6 +69,6 @@ KNOWN = {variable.name: variable for variable in (*HOURLY, *EXTRA)}
 
 
 def extras(names: Iterable[str]) -> tuple[Variable, ...]:
-    """The further variables of those names, in the order that answers have them in, however they were named."""
+    """The further variables of those names, in the order of EXTRA; names that it does not have are passed over."""
     named = frozenset(names)
     return tuple(variable for variable in EXTRA if variable.name in named)

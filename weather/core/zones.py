@@ -31,7 +31,7 @@ def zone_of(name: str) -> ZoneInfo:
 
 
 def is_known(name: str) -> bool:
-    """Whether `zone_of` has the zone. What it has not is looked up anew: it may have been for too many open files."""
+    """Whether `zone_of` has the zone. A failure is not remembered: it may have been for too many open files."""
     try:
         zone_of(name)
     except UnknownZone:
@@ -40,7 +40,7 @@ def is_known(name: str) -> bool:
 
 
 def label_error_seconds(utc_offset_seconds: int) -> int:
-    """By how much an answer's hours, and its `current`, are later than Open-Meteo labels them.
+    """By how many seconds an answer's hours, and its `current`, are later than Open-Meteo labels them.
 
     It labels by the zone's exact offset from UTC and takes values at the offset rounded toward zero to whole hours
     (getTimerange2 in its public source): 1,800 in India, 2,700 in Nepal, -1,800 in Newfoundland, 0 in most zones.

@@ -11,7 +11,7 @@ from time import monotonic
 from weather.budget.allowance import Allowance, Charge, Exceeded
 from weather.budget.quota import Denied
 from weather.core.cells import Cell
-from weather.core.forecast import Series
+from weather.core.series import Series
 from weather.fetching.round import BudgetSpent
 from weather.fetching.store import REJECTED_SECONDS
 from weather.fetching.worker import Fetcher

@@ -4,7 +4,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from weather.budget.quota import Spender
-from weather.core.forecast import Series
+from weather.core.series import Series
 
 #: Whoever asked for a cell in vain takes it out of the queue; so soon it is queued again for those who still wait.
 REQUEUE_SECONDS = 0.25

@@ -9,7 +9,7 @@ from typing import Protocol
 from weather.budget.budget import Budget, Denied
 from weather.budget.quota import Spender
 from weather.core.cells import Cell
-from weather.core.forecast import Series
+from weather.core.series import Series
 from weather.core.windows import WINDOW_SECONDS
 from weather.fetching.fetch_queue import Conversation, Turn
 from weather.upstream.client import CallRejected, PlaceRejected, UpstreamError, UpstreamNonsense, UpstreamRefused, whole

@@ -9,19 +9,15 @@ from weather.budget.popularity import Popularity
 from weather.core import answers
 from weather.core.answers import Answer, Question
 from weather.core.cells import Cell
-from weather.core.forecast import Series
+from weather.core.datasets import Dataset
 from weather.core.packing import Unreadable, fetched_at, pack, unpack, version_of
-from weather.core.variables import HOURLY_NAMES, Variable
+from weather.core.series import Series
 from weather.upstream.answer_json import give_way
 from weather.upstream.validation import is_long_enough, is_near
 from weathernote import redis
 from weathernote.redis import Command, Reply, without_redis
 from weathernote.redis.memory import Memory
 from weathernote.telemetry import metrics
-
-#: The days that phones ask for; other answers are worked out anew at no cost and would fill the memory.
-USUAL_DAYS = 7
-UNUSUAL_LIFE_SECONDS = 60
 
 #: What a process remembers of answers, and as much again of records; about 3,000 cells.
 MEMORY_BYTES = 16_000_000
@@ -56,17 +52,15 @@ return redis.call('EXPIRE', KEYS[1], ARGV[1])
 class Store:
     """The records by cell, in Redis and, for the time when it is gone, what this process saw of them.
 
-    `extras` are the variables beside the ten that its records and answers have. A method that touches Redis says above
+    They are those of one dataset. A method that touches Redis says above
     its name what happens without it.
     """
 
-    def __init__(
-        self, hold_seconds: int, now: Callable[[], float] = time, *, extras: tuple[Variable, ...] = ()
-    ) -> None:
+    def __init__(self, dataset: Dataset, hold_seconds: int, now: Callable[[], float] = time) -> None:
+        self.dataset = dataset
         self.hold_seconds = hold_seconds
-        self.extras = extras
-        self.version = version_of(extras)
-        self.names = frozenset((*HOURLY_NAMES, *(variable.name for variable in extras)))
+        self.version = version_of(dataset)
+        self.names = frozenset(variable.name for variable in dataset.asked)
         self.now = now
         self._unreadable: dict[Cell, float] = {}
         self._seen_answers: Memory[Answer] = Memory(most_entries=10_000, most_bytes=MEMORY_BYTES)
@@ -97,7 +91,7 @@ class Store:
         known = self._seen_answers.same(key, text)
         if known is not None and now < min(known.expires_at, known.midnight or known.expires_at):
             return known
-        answer = answers.read(question, text, now, self.extras)
+        answer = answers.read(question, text, now, self.dataset.extras)
         if answer is None:
             if answers.read(question, text, now) is None:
                 redis.ask(("DEL", key))
@@ -146,9 +140,7 @@ class Store:
         """Keeps finished answers as long as each lives, in one round trip; gives how many. RedisDown without Redis."""
         commands: list[Command] = []
         for question, answer in finished.items():
-            life_seconds = answer.expires_at - int(self.now())
-            if question.days not in (None, USUAL_DAYS):
-                life_seconds = min(life_seconds, UNUSUAL_LIFE_SECONDS)
+            life_seconds = question.kept_seconds(answer.expires_at - int(self.now()))
             if life_seconds >= 1:
                 self._seen_answers.put(question.key, answer.text, answer)
                 commands.append(("SET", question.key, answer.text, "EX", life_seconds))
@@ -177,7 +169,7 @@ class Store:
 
     def record(self, cell: Cell) -> Command:
         """The command for what is held of a cell, packed."""
-        return ("HGET", _upstream_key(cell), self.version)
+        return ("HGET", self.dataset.record_key_of(cell), self.version)
 
     def held_of(self, cells: Iterable[Cell]) -> dict[Cell, Series]:
         """Cell → what Open-Meteo last said about it, in few round trips; cells without a record are left out."""
@@ -222,10 +214,10 @@ class Store:
         if packed is None:
             return None
         try:
-            series = unpack(packed)
+            series = unpack(packed, self.dataset)
         except Unreadable:
             return None
-        is_whole = self.names <= series.columns.keys() and is_long_enough(series)
+        is_whole = self.names <= series.columns.keys() and is_long_enough(series.hours, self.dataset)
         is_ours = is_whole and is_near(cell, series.latitude, series.longitude)
         return series if is_ours and self._is_held(series.fetched_at, now) else None
 
@@ -237,12 +229,11 @@ class Store:
         """Keeps what Open-Meteo said for the hold; True if all of it is kept."""
         packed = {}
         for cell, series in fetched.items():
-            record = packed[cell] = pack(series)
+            record = packed[cell] = pack(series, self.dataset)
             self._seen_records.put(cell.key, record, record)
             give_way()
-        commands = (
-            _HOLD(_upstream_key(cell), self.version, record, self.hold_seconds) for cell, record in packed.items()
-        )
+        key_of = self.dataset.record_key_of
+        commands = (_HOLD(key_of(cell), self.version, record, self.hold_seconds) for cell, record in packed.items())
         for reply in redis.ask(*commands):
             redis.value(reply)
         return True
@@ -287,7 +278,3 @@ class Store:
 
     def _left_seconds(self, until: bytes | None) -> int:
         return 0 if until is None else math.ceil(min(max(0.0, float(until) - self.now()), REJECTED_SECONDS))
-
-
-def _upstream_key(cell: Cell) -> str:
-    return f"upstream:{cell.key}"

@@ -15,7 +15,7 @@ from weather.budget.budget import Budget
 from weather.budget.quota import Spender
 from weather.core import drift
 from weather.core.cells import Cell
-from weather.core.forecast import Series
+from weather.core.series import Series
 from weather.fetching.fetch_queue import REFRESH_WANTED_SECONDS, Conversation, Turn
 from weather.fetching.pending_fetch import Wanted
 from weather.fetching.round import Caller, Fetched, Upstream

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from weather.core.variables import EXTRA_NAMES, HOURLY, KNOWN
 from weather.simulator import extras
 from weather.simulator.call import DAILY_UNITS, UNITS, Asked
+from weather.simulator.daylight import sunrise_and_sunset
 from weather.simulator.weather import (
     DAY_SECONDS,
     HOUR_SECONDS,
@@ -17,7 +18,6 @@ from weather.simulator.weather import (
     Place,
     Series,
     hourly,
-    sunrise_and_sunset,
 )
 
 # Texts of numbers, looked up rather than formatted. Negative tenths read the list from its end.

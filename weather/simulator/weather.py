@@ -20,7 +20,6 @@ MOST_HOURS = 16 * 24
 _PATTERN_QUARTERS = 30 * 96
 _QUARTERS_PER_DEGREE = _PATTERN_QUARTERS // 360
 _YEAR_HOURS = 8766
-_J2000 = 946_728_000
 _HOURS_BEFORE_RUN = 48
 
 Series = dict[str, list[int]]
@@ -159,19 +158,19 @@ def hourly(place: Place, start: int, hours: int, now: float) -> Series:
     solar_from = round((start / QUARTER_SECONDS) + place.longitude / 3.75) % 96
     base, year, day, strength = climate.base, climate.year, climate.day, climate.strength
     rain, breeze, dryness = climate.rain, climate.breeze, climate.day // 2
-
     suns = [sun * day >> 8 for sun in _DAY[solar_from : solar_from + hours * 4 : 4]]
+    seasons = _SEASON[season_from : season_from + hours]
     temperature = [
         base + (season * year >> 10) + sun + (front * strength >> 6) + off
-        for season, sun, front, off in zip(
-            _SEASON[season_from : season_from + hours], suns, _FRONTS.temperature[fronts], drift, strict=True
-        )
+        for season, sun, front, off in zip(seasons, suns, _FRONTS.temperature[fronts], drift, strict=True)
     ]
     humidity = [_HUMIDITY[spread + sun + dryness] for spread, sun in zip(_FRONTS.spread[fronts], suns, strict=True)]
     scale = [64 + off for off in drift]
     wind = [value * breeze * by >> 12 for value, by in zip(_FRONTS.wind[fronts], scale, strict=True)]
     # Drizzle that the climate scales away is no precipitation, and then the code is not that of rain either.
     wet = [value * rain * by >> 12 for value, by in zip(_FRONTS.precipitation[fronts], scale, strict=True)]
+    pressures = zip(_FRONTS.pressure[fronts], drift, strict=True)
+    pressure = [climate.pressure + (front * strength >> 6) + off for front, off in pressures]
     return {
         "temperature_2m": temperature,
         "relative_humidity_2m": humidity,
@@ -182,10 +181,7 @@ def hourly(place: Place, start: int, hours: int, now: float) -> Series:
         "precipitation": wet,
         "precipitation_probability": _FRONTS.chance[fronts],
         "weather_code": _codes(wet, temperature, humidity, wind, _FRONTS.cloud[fronts], climate.warm),
-        "pressure_msl": [
-            climate.pressure + (front * strength >> 6) + off
-            for front, off in zip(_FRONTS.pressure[fronts], drift, strict=True)
-        ],
+        "pressure_msl": pressure,
         "wind_speed_10m": wind,
         "wind_direction_10m": (_FRONTS.direction if place.latitude >= 0 else _FRONTS.direction_south)[fronts],
         "wind_gusts_10m": [value * breeze * by >> 12 for value, by in zip(_FRONTS.gusts[fronts], scale, strict=True)],
@@ -248,36 +244,3 @@ def _drift(start: int, hours: int, now: float) -> list[int]:
     run = int(now // RUN_SECONDS)
     first = (start - run * RUN_SECONDS) // HOUR_SECONDS + _HOURS_BEFORE_RUN
     return _DRIFTS[run % len(_DRIFTS)][first : first + hours]
-
-
-def sunrise_and_sunset(place: Place, noon: float) -> tuple[int, int] | None:
-    """Seconds UTC, to the minute, of the solar day around the local `noon`; None in polar day and night."""
-    declination, equation_seconds = _sun(noon)
-    # A zone may lie half a day off its sun, so the transit is looked for on either side of the local noon.
-    solar = noon + place.longitude * 240 + equation_seconds
-    transit = noon - (solar % DAY_SECONDS - DAY_SECONDS / 2)
-    half_day = _half_day(place, declination)
-    if half_day is None:
-        return None
-    # Once more with the declination of that hour: it changes by a tenth of a degree until the evening.
-    half_days = [_half_day(place, _sun(transit + side * half_day)[0]) or half_day for side in (-1, 1)]
-    return int((transit - half_days[0]) // 60 * 60), int((transit + half_days[1]) // 60 * 60)
-
-
-def _half_day(place: Place, declination: float) -> float | None:
-    """Seconds from sunrise, seen through the air, to noon: the sunrise equation."""
-    lat = math.radians(place.latitude)
-    height = math.sin(math.radians(-0.833)) - math.sin(lat) * math.sin(declination)
-    shade = math.cos(lat) * math.cos(declination)
-    return math.acos(height / shade) / (2 * math.pi) * DAY_SECONDS if abs(height) < shade else None
-
-
-def _sun(at: float) -> tuple[float, float]:
-    """Declination in radians and the equation of time in seconds, by the Astronomical Almanac's short formula."""
-    days = (at - _J2000) / DAY_SECONDS
-    mean_longitude, anomaly = 280.46 + 0.9856474 * days, math.radians(357.528 + 0.9856003 * days)
-    longitude = math.radians(mean_longitude + 1.915 * math.sin(anomaly) + 0.02 * math.sin(2 * anomaly))
-    tilt = math.radians(23.439)
-    ascension = math.degrees(math.atan2(math.cos(tilt) * math.sin(longitude), math.cos(longitude)))
-    equation_degrees = (mean_longitude - ascension + 180) % 360 - 180
-    return math.asin(math.sin(tilt) * math.sin(longitude)), equation_degrees * 240

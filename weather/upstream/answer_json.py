@@ -14,16 +14,17 @@ from typing import Any
 _DECODER = json.JSONDecoder(parse_constant=str)
 _BLANKS = re.compile(r"[ \t\n\r]*")
 _NAN = re.compile(r"(?<=[:,\[])\s*-?(?:nan|inf)\b", re.ASCII)
-#: About a place: what is done to the text of the whole is done to so much at a time.
+#: About the text of a place: substitutions in the whole text are made in pieces of this size.
 _PIECE_CHARACTERS = 20_000
 #: No call is about more places, and an array of millions of zeros would take seconds.
 _MOST_ITEMS = 1_000
 
 
 def parsed(body: bytes | bytearray) -> Any:
-    """The value that the body is the JSON of; ValueError or RecursionError if it is no JSON.
+    """The value of a JSON body; raises ValueError or RecursionError if it is not JSON.
 
-    A place without weather is written as nan, which is no JSON: it becomes text, which spoils that place alone.
+    Open-Meteo writes a place without weather as nan, which is not JSON: it becomes text, which makes that place alone
+    invalid.
     """
     text = body.decode("utf-8")
     try:
@@ -34,7 +35,7 @@ def parsed(body: bytes | bytearray) -> Any:
 
 
 def give_way() -> None:
-    """Lets another thread go on. Unasked, Python does so after 5 ms, and a request has to wait for it at every step."""
+    """Lets another thread run at once. By itself Python switches threads only after 5 ms, at each step of a request."""
     time.sleep(0)
 
 

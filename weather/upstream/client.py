@@ -1,4 +1,4 @@
-"""Open-Meteo's client: one call, one place or many, and every error translated."""
+"""The client of Open-Meteo: one call for one place or many, with every error translated."""
 
 import math
 import re
@@ -10,8 +10,8 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from weather.core.cells import Cell
-from weather.core.forecast import Series
-from weather.core.variables import FORECAST_DAYS, HOURLY_NAMES, Variable
+from weather.core.datasets import WEATHER, Dataset, place_weight
+from weather.core.series import Series
 from weather.core.windows import Window
 from weather.upstream.errors import (
     CallRejected,
@@ -38,20 +38,17 @@ __all__ = [
     "UpstreamRefused",
     "UpstreamUnavailable",
     "exact_weight",
-    "weight",
     "whole",
 ]
 
-PATH = "/v1/forecast"
 USER_AGENT = f"WeatherNote/{__version__}"
-#: Of an answer's sections (hourly, daily, current) the names of the variables in each.
+#: Section of an answer (hourly, daily or current) → the names of the variables in it.
 Sections = Mapping[str, Sequence[str]]
-SERIES: Sections = {"hourly": HOURLY_NAMES}
 #: Places that Open-Meteo takes in one call. Over 600, the URL is longer than the 8 kB that many servers stop at.
 MAX_PLACES = 1_000
-#: A place is 20 kB of JSON. Twice that for each, and once more for the call, leaves room for longer numbers, and none
-#: for a body that would fill the memory when parsed: brackets take 25 times their size.
-MAX_BYTES_PER_PLACE = 48_000
+#: Ten variables of a place are 20 kB of JSON. Twice that for each, and once more for the call, leaves room for longer
+#: numbers, and none for a body that would fill the memory when parsed: brackets take 25 times their size.
+MAX_BYTES_PER_PLACE, VARIABLES_IN_THEM = 48_000, 10
 MAX_RETRY_AFTER_SECONDS = 86_400
 #: A second attempt costs quota too: with less than this part of the time left it would be wasted.
 RETRY_WORTHWHILE = 0.1
@@ -68,47 +65,36 @@ _ABOUT_A_PLACE = re.compile(
 _ABOUT_THE_KEY = re.compile(r"api.?key", re.IGNORECASE)
 
 
-def exact_weight(places: int, sections: Sections = SERIES) -> float:
-    """What a call costs of Open-Meteo's quota: for fourteen days a tenth a place and variable, at least 1 a place."""
-    tenths = sum(map(len, sections.values())) / 10
-    return places * max(1.0, tenths, tenths * FORECAST_DAYS / 14)
-
-
-def weight(places: int, sections: Sections = SERIES) -> int:
-    """The same in whole numbers, as budgets count; of a call for the ten variables 1 a place."""
-    return whole(exact_weight(places, sections))
+def exact_weight(places: int, sections: Sections, forecast_days: int) -> float:
+    """What a call for the variables in `sections` costs of Open-Meteo's quota."""
+    return places * place_weight(sum(map(len, sections.values())), forecast_days)
 
 
 def whole(weight: float) -> int:
+    """A weight rounded up to a whole number, as budgets count."""
     # 10 places of 1.1 are 11, and not the 12 that 11.000000000000002 would come to.
     return math.ceil(round(weight, 6))
 
 
-def series_of(extras: Sequence[Variable]) -> Sections:
-    """The sections of a call for the ten variables and further ones."""
-    return {"hourly": (*HOURLY_NAMES, *(variable.name for variable in extras))}
-
-
 class OpenMeteo:
-    """Asks `url` (its path is /v1/forecast if it has none) for the hourly series of cells."""
+    """Asks `url` for a dataset's hourly series of cells. A URL without a path gets the dataset's own."""
 
     def __init__(
         self,
         url: str,
+        dataset: Dataset = WEATHER,
         *,
         api_key: str = "",
         timeout_seconds: float = 5.0,
         source: str = "open-meteo",
-        extras: Sequence[Variable] = (),
         now: Callable[[], float] = time.time,
     ) -> None:
         parts = urlsplit(url)
-        self.url = urlunsplit(parts._replace(path=parts.path.rstrip("/") or PATH, query="", fragment=""))
+        self.url = urlunsplit(parts._replace(path=parts.path.rstrip("/") or dataset.path, query="", fragment=""))
+        self.dataset = dataset
         self.api_key = api_key
         self.timeout_seconds = timeout_seconds
         self.source = source
-        self.extras = extras
-        self.series = series_of(extras)
         self.now = now
         self._transport = Transport()
         self._reading = threading.Lock()
@@ -116,19 +102,19 @@ class OpenMeteo:
     def fetch(
         self, cells: Sequence[Cell], before_attempt: Callable[[int], None] = lambda _: None
     ) -> dict[Cell, Series | UpstreamError]:
-        """The series of each cell in one call, a NoWeatherHere instead where the answer about a cell is bad.
+        """Cell → its series, all by one call, or a NoWeatherHere where the answer about that cell is invalid.
 
-        Takes `timeout_seconds` at most, the one retry included. `before_attempt` gets the weight before each attempt,
-        the retry too; what it raises passes. Raises UpstreamError if nothing came of the call, PlaceRejected if the
-        cells are better asked in smaller calls.
+        Takes `timeout_seconds` at most, the one retry included. `before_attempt` gets the call's weight before each
+        attempt, the retry too; what it raises ends the call and is passed on. Raises PlaceRejected if one place spoiled
+        the call, so that smaller calls would bring the others, and UpstreamError if the call brought nothing.
         """
         asked = list(dict.fromkeys(cells))
         if not asked:
             return {}
-        body = self._body(asked, self.series, before_attempt)
-        # One by one: several at once would be ready no sooner, and keep those waiting longer who serve hits.
+        body = self._body(asked, self.dataset.sections, before_attempt)
+        # One by one: parsed side by side they would be ready no sooner, and would hold up the threads that serve hits.
         with self._reading:
-            return read_answer(body, asked, self.now(), self.source, self.extras)
+            return read_answer(body, asked, self.now(), self.source, self.dataset)
 
     def fetch_documents(
         self,
@@ -138,7 +124,11 @@ class OpenMeteo:
         *,
         timezone: str = "auto",
     ) -> list[Any]:
-        """What Open-Meteo says about each of the distinct cells in other sections, unchecked; otherwise as `fetch`."""
+        """The parsed JSON about each of the distinct cells, unchecked, of a call for the variables in `sections`.
+
+        Takes `timeout_seconds` at most, the one retry included; `before_attempt` gets the call's weight before each
+        attempt. Raises UpstreamError.
+        """
         if not cells:
             return []
         return read_documents(self._body(cells, sections, before_attempt, timezone), len(cells))
@@ -153,14 +143,15 @@ class OpenMeteo:
         if len(cells) > MAX_PLACES:
             raise ValueError(f"{len(cells)} places in one call, {MAX_PLACES} at most")
         deadline = time.monotonic() + self.timeout_seconds
-        before_attempt(weight(len(cells), sections))
+        weight = whole(exact_weight(len(cells), sections, self.dataset.forecast_days))
+        before_attempt(weight)
         try:
             return self._attempt(cells, sections, timezone, deadline)
         except UpstreamUnavailable as error:
             left = deadline - time.monotonic()
             if not error.worth_a_retry or left < RETRY_WORTHWHILE * self.timeout_seconds:
                 raise
-        before_attempt(weight(len(cells), sections))
+        before_attempt(weight)
         return self._attempt(cells, sections, timezone, deadline)
 
     def _attempt(self, cells: Sequence[Cell], sections: Sections, timezone: str, deadline: float) -> bytearray:
@@ -169,18 +160,18 @@ class OpenMeteo:
             # gzip alone, for what else the libraries of this machine could decode would depend on the machine.
             headers={"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": USER_AGENT},
             deadline=deadline,
-            max_bytes=MAX_BYTES_PER_PLACE * (len(cells) + 1) * max(1, len(self.series["hourly"]) // len(HOURLY_NAMES)),
+            max_bytes=MAX_BYTES_PER_PLACE * (len(cells) + 1) * max(1, len(self.dataset.asked) // VARIABLES_IN_THEM),
         )
         if reply.status != 200:
             raise self._error(reply)
         return reply.body
 
-    def _query(self, cells: Sequence[Cell], sections: Sections = SERIES, timezone: str = "auto") -> str:
+    def _query(self, cells: Sequence[Cell], sections: Sections, timezone: str = "auto") -> str:
         parameters = {
             "latitude": ",".join(f"{cell.latitude:g}" for cell in cells),
             "longitude": ",".join(f"{cell.longitude:g}" for cell in cells),
             **{section: ",".join(names) for section, names in sections.items()},
-            "forecast_days": FORECAST_DAYS,
+            "forecast_days": self.dataset.forecast_days,
             "timezone": timezone,
             "timeformat": "unixtime",
         }
@@ -209,7 +200,7 @@ class OpenMeteo:
         return UpstreamNonsense(f"it answered {said}")
 
     def _clean(self, reason: str) -> str:
-        """A stranger's text as one short printable line, without the key and without what looks like a query."""
+        """The server's text as one printable line of at most 200 characters, without the key or any query."""
         line = "".join(character if character.isprintable() else " " for character in reason)
         if self.api_key:
             line = line.replace(self.api_key, "…")
@@ -222,7 +213,10 @@ def _window(body: bytearray) -> Window | None:
 
 
 def _retry_after_seconds(value: str, now: float) -> int | None:
-    """Seconds or an HTTP date, as RFC 9110 has it, bounded to a day; None for anything else."""
+    """Seconds from `now` on, of a Retry-After header by RFC 9110 (seconds or an HTTP date), at most a day.
+
+    None for any other text.
+    """
     if re.fullmatch(r"[0-9]{1,12}", value.strip()):
         seconds = float(value)
     else:

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from weather.core import forecast
-from weather.core.forecast import DAILY_UNITS, Series
+from weather.core.forecast import DAILY_UNITS
+from weather.core.series import Series
 from weather.core.variables import FORECAST_DAYS, HOUR_SECONDS, HOURLY, HOURLY_NAMES, Variable
 from weather.core.zones import label_error_seconds, zone_of
 

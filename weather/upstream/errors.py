@@ -4,7 +4,7 @@ from weather.core.windows import Window
 
 
 class UpstreamError(Exception):
-    """No weather came of the call."""
+    """The call brought no weather."""
 
 
 class UpstreamUnavailable(UpstreamError):
@@ -16,7 +16,7 @@ class UpstreamUnavailable(UpstreamError):
 
 
 class UpstreamRefused(UpstreamError):
-    """It said 429; after how long to ask again and which quota ran out, where it said so."""
+    """It said 429; with the seconds until it may be asked again and the quota that ran out, where it said so."""
 
     def __init__(self, message: str, *, retry_after_seconds: int | None = None, window: Window | None = None) -> None:
         super().__init__(message)
@@ -29,15 +29,15 @@ class UpstreamNonsense(UpstreamError):
 
 
 class NoWeatherHere(UpstreamNonsense):
-    """What it said about this one place is no weather: so it will be for a while, and other places may be well."""
+    """Its answer about this one place is invalid, and will be for a while; those about other places may be valid."""
 
 
 class UnreadableHere(NoWeatherHere):
-    """What it said about this one place this process cannot read: its zone data is older, or its clock is wrong."""
+    """This process cannot read the answer about this one place: its zone data is older, or its clock is wrong."""
 
 
 class CallRejected(UpstreamNonsense):
-    """It said 400 about a place, again and again, and the calls that may look for that place are used up."""
+    """It said 400 about some place, and the calls that may be spent to find out which are used up."""
 
 
 class PlaceRejected(NoWeatherHere):

@@ -1,4 +1,4 @@
-"""From the text of an answer to one checked series a place: bad data is never stored and never shown."""
+"""From the body of Open-Meteo's answer to one checked series for each place: bad data is never stored or shown."""
 
 import math
 from collections.abc import Sequence
@@ -6,41 +6,40 @@ from typing import Any
 
 from weather.core import zones
 from weather.core.cells import Cell
-from weather.core.forecast import Series
-from weather.core.variables import HOUR_SECONDS, HOURLY, Variable
+from weather.core.datasets import Dataset
+from weather.core.series import Series
+from weather.core.variables import HOUR_SECONDS, Variable
 from weather.upstream import answer_json
 from weather.upstream.errors import NoWeatherHere, UnreadableHere, UpstreamError, UpstreamNonsense
 
 DAY_SECONDS = 24 * HOUR_SECONDS
-#: Upstream's clock and ours may differ by so much at the first row.
+#: By how much the first hour may lie in the future, where Open-Meteo's clock and this machine's differ.
 CLOCK_SLACK_SECONDS = HOUR_SECONDS
 OLDEST_START_SECONDS = 2 * DAY_SECONDS
-COVERED_SECONDS = 7 * DAY_SECONDS
-MIN_ROWS, MAX_ROWS = 7 * 24, 16 * 24
+#: Open-Meteo may give some days more than it was asked for.
+MORE_DAYS = 2
 #: From a cell's centre to the model's own point. Grids are 0.5° wide at most, and at a coast the point moves on to the
 #: next land: one and a half of their cells are 83 km.
 FARTHEST_KM = 120.0
-#: Without these two for the coming seven days there is nothing to show; the other columns may be null.
-NEVER_NULL = ("temperature_2m", "weather_code")
-
 _EARTH_RADIUS_KM = 6371.0
 
 
 def read_answer(
-    body: bytes | bytearray, cells: Sequence[Cell], now: float, source: str, extras: Sequence[Variable] = ()
+    body: bytes | bytearray, cells: Sequence[Cell], now: float, source: str, dataset: Dataset
 ) -> dict[Cell, Series | UpstreamError]:
-    """What the answer says about each of the distinct `cells`, in the order that they were asked in.
+    """Each of the distinct `cells`, in the order that they were asked in → its series of the dataset's variables.
 
-    It has the ten variables and the `extras`.
-
-    A bad place is a NoWeatherHere in its own stead. Raises UpstreamNonsense if the answer as a whole is no weather.
+    A place whose part of the answer is invalid has a NoWeatherHere instead of a series. Raises UpstreamNonsense if the
+    answer as a whole is invalid.
     """
     places = read_documents(body, len(cells))
-    return {cell: _series_or_error(place, cell, now, source, extras) for cell, place in zip(cells, places, strict=True)}
+    return {
+        cell: _series_or_error(place, cell, now, source, dataset) for cell, place in zip(cells, places, strict=True)
+    }
 
 
 def read_documents(body: bytes | bytearray, count: int) -> list[Any]:
-    """The places of an answer as they came, with nothing checked but that they are `count`; raises UpstreamNonsense."""
+    """The places of an answer as parsed JSON, checked only for their number; raises UpstreamNonsense."""
     return _places(_parsed(body), count)
 
 
@@ -79,20 +78,21 @@ def _places(answer: Any, count: int) -> list[Any]:
     return answer
 
 
-def _series_or_error(
-    place: Any, cell: Cell, now: float, source: str, extras: Sequence[Variable]
-) -> Series | UpstreamError:
+def _series_or_error(place: Any, cell: Cell, now: float, source: str, dataset: Dataset) -> Series | UpstreamError:
     answer_json.give_way()
     try:
-        return read_place(place, cell, now, source, extras)
+        return read_place(place, cell, now, source, dataset)
     except UnreadableHere as error:
         return error.with_traceback(None)
     except UpstreamNonsense as error:
         return NoWeatherHere(str(error))
 
 
-def read_place(place: Any, cell: Cell, now: float, source: str, extras: Sequence[Variable] = ()) -> Series:
-    """The series of one place of an answer; UpstreamNonsense says what is wrong with it first."""
+def read_place(place: Any, cell: Cell, now: float, source: str, dataset: Dataset) -> Series:
+    """The series of the dataset's variables in one place of an answer; `now`, in unix seconds, is when it came.
+
+    Raises UpstreamNonsense, whose text names the first fault.
+    """
     if not isinstance(place, dict):
         raise UpstreamNonsense("a place is not a JSON object")
     # A grid that goes around the globe has points such as 180.1 and -180.02.
@@ -104,12 +104,12 @@ def read_place(place: Any, cell: Cell, now: float, source: str, extras: Sequence
         raise UpstreamNonsense("a place without hourly values")
     if units.get("time") != "unixtime":
         raise UpstreamNonsense("the hours are not in unixtime")
-    first_label, rows = _hours(hourly.get("time"), now)
+    first_label, rows = _hours(hourly.get("time"), now, dataset)
     start = _true_start(first_label, place.get("utc_offset_seconds"))
-    columns = {variable.name: _column(variable, hourly, units, rows) for variable in (*HOURLY, *extras)}
-    # The ten come with the decimals that they are held with.
-    columns |= {variable.name: _as_held(columns[variable.name], variable.decimals) for variable in extras}
-    _check_no_gap(columns, start, now)
+    columns = {variable.name: _column(variable, hourly, units, rows) for variable in dataset.asked}
+    # The variables that are always asked for come with the decimals that they are held with.
+    columns |= {variable.name: _as_held(columns[variable.name], variable.decimals) for variable in dataset.extras}
+    _check_no_gap(columns, start, now, dataset)
     return Series(
         latitude=latitude,
         longitude=longitude,
@@ -131,7 +131,7 @@ def _number(place: dict[str, Any], name: str, limit: int) -> float:
 
 
 def _in_range(longitude: float) -> float:
-    """The same meridian from -180 to before 180 degrees, with no more decimals than it had."""
+    """A longitude in degrees as that of the same meridian from -180 to below 180, with no more decimals."""
     return longitude if -180 <= longitude < 180 else round((longitude + 180) % 360 - 180, 6)
 
 
@@ -150,39 +150,42 @@ def _timezone(value: Any) -> str:
 
 
 def is_near(cell: Cell, latitude: float, longitude: float) -> bool:
-    """Whether a point of a model's grid, in degrees, may stand for the cell; so a wrong order of places shows too."""
+    """Whether a point of a model's grid, in degrees, is near enough to the cell to stand for it.
+
+    Answers in another order than the question's fail it too.
+    """
     return great_circle_km(cell.latitude, cell.longitude, latitude, longitude) <= FARTHEST_KM
 
 
-def is_long_enough(series: Series) -> bool:
-    """Whether a series has as many hours as one that was checked."""
-    return MIN_ROWS <= len(series.columns["temperature_2m"]) <= MAX_ROWS
+def is_long_enough(hours: int, dataset: Dataset) -> bool:
+    """Whether a series of the dataset may have so many hours."""
+    return dataset.covered_days * 24 <= hours <= (dataset.forecast_days + MORE_DAYS) * 24
 
 
 def great_circle_km(lat: float, lon: float, other_lat: float, other_lon: float) -> float:
-    """The haversine formula, degrees in."""
+    """The distance in km between two positions in degrees, by the haversine formula."""
     phi, other_phi = math.radians(lat), math.radians(other_lat)
     half_phi, half_lambda = (other_phi - phi) / 2, math.radians(other_lon - lon) / 2
     square = math.sin(half_phi) ** 2 + math.cos(phi) * math.cos(other_phi) * math.sin(half_lambda) ** 2
     return 2 * _EARTH_RADIUS_KM * math.asin(math.sqrt(min(1.0, square)))
 
 
-def _hours(times: Any, now: float) -> tuple[int, int]:
+def _hours(times: Any, now: float, dataset: Dataset) -> tuple[int, int]:
     """The first row's time and the number of rows, if these are consecutive hours around now."""
-    if not isinstance(times, list) or not MIN_ROWS <= len(times) <= MAX_ROWS:
-        raise UpstreamNonsense(f"not between {MIN_ROWS} and {MAX_ROWS} hours")
+    if not isinstance(times, list) or not is_long_enough(len(times), dataset):
+        raise UpstreamNonsense(f"not as many hours as {dataset.forecast_days} days have")
     start, rows = times[0], len(times)
     if set(map(type, times)) != {int} or times != list(range(start, start + rows * HOUR_SECONDS, HOUR_SECONDS)):
         raise UpstreamNonsense("the hours do not follow each other")
     if not now - OLDEST_START_SECONDS <= start <= now + CLOCK_SLACK_SECONDS:
         raise UnreadableHere("the hours do not begin today, by this machine's clock")
-    if times[-1] < now + COVERED_SECONDS:
-        raise UnreadableHere("the hours end within seven days, by this machine's clock")
+    if times[-1] < now + dataset.covered_days * DAY_SECONDS:
+        raise UnreadableHere(f"the hours end within {dataset.covered_days} days, by this machine's clock")
     return start, rows
 
 
 def _true_start(first_label: int, utc_offset_seconds: Any) -> int:
-    """When the first row is, which is at a full hour of UTC; a label that is one already is true."""
+    """The moment of the first row, always a full hour of UTC, from its label; one at a full hour is right already."""
     if type(utc_offset_seconds) is not int or abs(utc_offset_seconds) >= DAY_SECONDS:
         raise UpstreamNonsense("a place without its offset from UTC")
     if first_label % HOUR_SECONDS:
@@ -195,7 +198,7 @@ def _true_start(first_label: int, utc_offset_seconds: Any) -> int:
 def _column(variable: Variable, hourly: dict[str, Any], units: dict[str, Any], rows: int) -> list[float | None]:
     """The variable's values: each in its range or null, as many as there are hours.
 
-    A call brings 3,360 values a place, so they are looked at by set, min, max and sum, which run in C.
+    A call brings 3,360 values a place, so they are checked by set, min, max and sum, which run in C.
     """
     if units.get(variable.name) != variable.unit:
         raise UpstreamNonsense(f"{variable.name} is not in {variable.unit or 'its unit'}")
@@ -212,7 +215,7 @@ def _column(variable: Variable, hourly: dict[str, Any], units: dict[str, Any], r
 
 
 def _as_held(column: list[float | None], decimals: int) -> list[float | None]:
-    """The values as they come back out of a packed record, so that the first answer is as all later ones are."""
+    """The values as a packed record gives them back, so that the first answer equals those derived from the record."""
     scale = 10**decimals
     held = [None if value is None else round(value * scale) for value in column]
     if decimals < 0:
@@ -224,8 +227,9 @@ def _no_nan(values: list[float]) -> bool:
     return not math.isnan(sum(values))  # min and max pass over a NaN, a sum does not
 
 
-def _check_no_gap(columns: dict[str, list[float | None]], start: int, now: float) -> None:
-    first, last = (int((moment - start) // HOUR_SECONDS) for moment in (now, now + COVERED_SECONDS))
-    for name in NEVER_NULL:
+def _check_no_gap(columns: dict[str, list[float | None]], start: int, now: float, dataset: Dataset) -> None:
+    end = now + dataset.covered_days * DAY_SECONDS
+    first, last = (int((moment - start) // HOUR_SECONDS) for moment in (now, end))
+    for name in dataset.gapless:
         if None in columns[name][max(first, 0) : last + 1]:
-            raise UpstreamNonsense(f"{name} has a gap in the coming seven days")
+            raise UpstreamNonsense(f"{name} has a gap in the coming {dataset.covered_days} days")

@@ -12,11 +12,13 @@ from datetime import datetime
 from typing import Any, Literal
 
 from weather.core.cells import Cell
-from weather.core.forecast import CURRENT_UNITS, DAILY_UNITS, HOURLY_UNITS, Series
+from weather.core.datasets import WEATHER
+from weather.core.forecast import CURRENT_UNITS, DAILY_UNITS, HOURLY_UNITS
+from weather.core.series import Series
 from weather.core.variables import FORECAST_DAYS, HOUR_SECONDS, HOURLY_NAMES
 from weather.core.zones import label_error_seconds, zone_of
 from weather.upstream import comparison
-from weather.upstream.client import SERIES, OpenMeteo, exact_weight
+from weather.upstream.client import OpenMeteo, exact_weight
 from weather.upstream.comparison import Differs
 from weather.upstream.errors import UpstreamError, UpstreamNonsense, UpstreamUnavailable
 from weather.upstream.validation import DAY_SECONDS, read_place
@@ -77,11 +79,16 @@ class Purse:
         self.calls += 1
 
 
+def weight_of_sections(places: int) -> float:
+    """What the call for Open-Meteo's own days and current conditions costs of its quota."""
+    return exact_weight(places, SECTIONS, FORECAST_DAYS)
+
+
 def verify(upstream: OpenMeteo, purse: Purse) -> list[Finding]:
     """Five findings for each of PLACES, six in a zone of half an hour; UpstreamError if a call brings nothing."""
     cells = [place.cell for place in PLACES]
-    fetched = upstream.fetch(cells, lambda _: purse.pay(exact_weight(len(cells), upstream.series)))
-    documents = upstream.fetch_documents(cells, SECTIONS, lambda _: purse.pay(exact_weight(len(cells), SECTIONS)))
+    fetched = upstream.fetch(cells, lambda _: purse.pay(len(cells) * upstream.dataset.weight_of_a_place))
+    documents = upstream.fetch_documents(cells, SECTIONS, lambda _: purse.pay(weight_of_sections(len(cells))))
     looks = [
         _Look(place, got, document if isinstance(document, dict) else {}, upstream.now())
         for place, got, document in zip(PLACES, fetched.values(), documents, strict=True)
@@ -89,8 +96,8 @@ def verify(upstream: OpenMeteo, purse: Purse) -> list[Finding]:
     mislabelled = [look for look in looks if _is_mislabelled(look)]
     in_gmt = upstream.fetch_documents(
         [look.place.cell for look in mislabelled],
-        SERIES,
-        lambda _: purse.pay(exact_weight(len(mislabelled))),
+        WEATHER.sections,
+        lambda _: purse.pay(len(mislabelled) * WEATHER.weight_of_a_place),
         timezone="GMT",
     )
     for look, document in zip(mislabelled, in_gmt, strict=True):
@@ -146,7 +153,7 @@ def _shape(look: _Look) -> str:
     if isinstance(look.fetched, UpstreamError):
         raise Differs(str(look.fetched))
     try:
-        look.series = read_place(look.document, look.place.cell, look.now, look.fetched.source)
+        look.series = read_place(look.document, look.place.cell, look.now, look.fetched.source, WEATHER)
     except UpstreamNonsense as error:
         raise Differs(str(error)) from None
     daily, current = look.part("daily"), look.part("current")
@@ -164,7 +171,7 @@ def _shape(look: _Look) -> str:
 
 def _series_in_gmt(look: _Look) -> Series:
     try:
-        return read_place(look.in_gmt, look.place.cell, look.now, "")
+        return read_place(look.in_gmt, look.place.cell, look.now, "", WEATHER)
     except UpstreamNonsense as error:
         raise Differs(str(error)) from None
 

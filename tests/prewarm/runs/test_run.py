@@ -21,7 +21,8 @@ from prewarm.runs.schedule import last_good_run_seconds_ago
 from prewarm.runs.work import Work
 from weather.api.service import service
 from weather.core.cells import Cell
-from weather.core.packing import VERSION
+from weather.core.datasets import WEATHER
+from weather.core.packing import version_of
 
 NAMES = ("Berlin", "Cairo", "Delhi", "Lagos", "Lima")
 BERLIN = "/api/v1/weather?lat=52.5&lon=13.4"
@@ -443,7 +444,7 @@ def test_what_makes_no_sense_is_refused(option):
 def test_a_record_that_cannot_be_read_counts_as_not_held(five, simulator, valkey):
     prewarm()
     for rubbish in ("garbage", "x\x9c"):
-        valkey.hset("upstream:lat:52.5:lon:13.4", VERSION, rubbish)
+        valkey.hset("upstream:lat:52.5:lon:13.4", version_of(WEATHER), rubbish)
         assert prewarm()[0]["refreshed"] == 1
     assert simulator.state()["places"]["52.5,13.4"] == 3
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from weather.core import drift
-from weather.core.forecast import Series
+from weather.core.series import Series
 from weather.core.variables import HOURLY_NAMES
 
 pytestmark = pytest.mark.pure

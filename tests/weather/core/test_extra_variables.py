@@ -17,11 +17,13 @@ from weather.budget.budget import Budget
 from weather.core import variables
 from weather.core.answers import Answer, Question, derive
 from weather.core.cells import Cell
-from weather.core.forecast import Series, current, daily, hourly
+from weather.core.datasets import WEATHER as DATASET
+from weather.core.forecast import current, daily, hourly
 from weather.core.packing import pack, unpack, version_of
+from weather.core.series import Series
 from weather.core.variables import EXTRA, HOURLY, HOURLY_NAMES, HOURS, KNOWN
 from weather.fetching.round import BudgetSpent, Caller
-from weather.upstream.client import OpenMeteo, UpstreamNonsense, weight
+from weather.upstream.client import OpenMeteo, UpstreamNonsense, whole
 from weather.upstream.validation import read_place
 from weathernote import redis
 from weathernote.telemetry.metrics import OPEN_METEO_WEIGHT
@@ -89,7 +91,7 @@ def test_they_stand_behind_the_ten_and_before_is_day():
 def test_a_record_with_all_of_them_comes_back():
     columns = {variable.name: [variable.minimum, None, variable.maximum] for variable in (*HOURLY, *EXTRA)}
     series = Series(1.0, 2.0, None, "Etc/GMT", 0, columns, 5, "simulator")
-    assert unpack(pack(series)) == series
+    assert unpack(pack(series, DATASET), DATASET) == series
 
 
 @pytest.mark.pure
@@ -117,8 +119,8 @@ def test_one_call_asks_for_all_and_costs_what_the_budget_counts(extended, simula
 @pytest.mark.pure
 @pytest.mark.parametrize(("extras", "places", "expected"), [(0, 20, 20), (1, 10, 11), (3, 10, 13), (3, 1, 2)])
 def test_what_a_call_weighs(extras, places, expected):
-    sections = {"hourly": (*HOURLY_NAMES, *variables.EXTRA_NAMES[:extras])}
-    assert weight(places, sections) == expected
+    dataset = DATASET.with_extras(variables.EXTRA_NAMES[:extras])
+    assert whole(places * dataset.weight_of_a_place) == expected
 
 
 def test_a_budget_buys_fewer_places(valkey, api, forget):
@@ -196,9 +198,9 @@ def test_the_first_answer_is_as_those_from_the_record(variable, units):
         values[:48] = (fitting * 48)[:48]
     said["hourly"][variable.name] = values
     said["hourly_units"][variable.name] = variable.unit
-    extras = (variable,) if variable in EXTRA else ()
-    raw = read_place(said, CELL, NOW, "open-meteo", extras)
-    held = unpack(pack(raw))
+    dataset = DATASET.with_extras([variable.name])
+    raw = read_place(said, CELL, NOW, "open-meteo", dataset)
+    held = unpack(pack(raw, dataset), dataset)
     for days in (None, 10):
         for now in (NOW, NOW + 1234):
             question = Question(CELL, days, units)
@@ -210,7 +212,7 @@ def test_what_open_meteo_says_of_them_is_checked_like_the_rest():
     place["hourly"]["uv_index"] = [-1.0] * HOURS
     place["hourly_units"]["uv_index"] = ""
     with StagedUpstream(http(place)) as upstream:
-        client = OpenMeteo(upstream.url, extras=variables.extras(["uv_index"]), now=lambda: NOW)
+        client = OpenMeteo(upstream.url, DATASET.with_extras(["uv_index"]), now=lambda: NOW)
         got = client.fetch([CELL])[CELL]
         assert "uv_index" in upstream.requests[0].split("hourly=")[1].split("&")[0]
     assert isinstance(got, UpstreamNonsense) and "uv_index" in str(got)
@@ -222,7 +224,7 @@ def test_a_body_may_be_as_long_as_they_make_it():
     for one in places:
         one |= {"padding": "x" * 60_000}
     with StagedUpstream(http(places)) as upstream:
-        extras = OpenMeteo(upstream.url, extras=EXTRA, now=lambda: NOW)
+        extras = OpenMeteo(upstream.url, DATASET.with_extras(variables.EXTRA_NAMES), now=lambda: NOW)
         assert all(isinstance(got, UpstreamNonsense) for got in extras.fetch(CELLS).values())
 
 
@@ -231,9 +233,8 @@ def test_a_body_may_be_as_long_as_they_make_it():
 
 @pytest.mark.pure
 def test_a_record_is_named_by_what_it_holds():
-    assert version_of(()) == "2"
-    assert version_of(variables.extras(["rain", "uv_index"])) == version_of(variables.extras(["uv_index", "rain"]))
-    assert version_of(variables.extras(["rain", "uv_index"])) == "2+uv_index+rain"
+    orders = (["uv_index", "rain"], ["rain", "uv_index"])
+    assert {version_of(DATASET.with_extras(names)) for names in orders} == {"2+uv_index+rain"}
 
 
 def test_instances_of_different_settings_pass_over_each_others_records(api, settings, forget, simulator, valkey):

@@ -13,12 +13,11 @@ from weather.core.forecast import (
     CURRENT_UNITS,
     DAILY_UNITS,
     HOURLY_UNITS,
-    Series,
     current,
     daily,
     hourly,
-    next_midnight,
 )
+from weather.core.series import Series, next_midnight
 from weather.core.variables import HOURLY, HOURLY_NAMES, HOURS
 from weather.core.zones import label_error_seconds
 

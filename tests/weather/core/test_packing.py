@@ -1,16 +1,22 @@
 import math
 import zlib
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weather.core.forecast import Series
-from weather.core.packing import Unreadable, fetched_at, pack, unpack
+from weather.core.datasets import WEATHER
+from weather.core.packing import Unreadable, fetched_at
+from weather.core.packing import pack as pack_of
+from weather.core.packing import unpack as unpack_of
+from weather.core.series import Series
 from weather.core.variables import EXTRA, HOURLY
 
 pytestmark = pytest.mark.pure
+
+pack, unpack = partial(pack_of, dataset=WEATHER), partial(unpack_of, dataset=WEATHER)
 
 
 def a_series(rows: int = 336, **columns: list[float | None]) -> Series:

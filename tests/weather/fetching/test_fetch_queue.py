@@ -9,6 +9,7 @@ from tests.support.servers import eventually
 from tests.weather.core.test_packing import a_series
 from weather.budget.budget import Budget
 from weather.core.cells import Cell
+from weather.core.datasets import WEATHER
 from weather.fetching.fetch_queue import Conversation
 from weather.fetching.store import Store
 from weather.fetching.worker import Fetcher
@@ -120,7 +121,7 @@ def two_fetchers(upstream, slots=1):
     def one():
         budget = Budget(minute=600, hour=5000, day=10_000, fleet_processes=2)
         conversation = Conversation(slots, batch=100, call_seconds=5)
-        return Fetcher(upstream, Store(172_800), budget, conversation, wait_seconds=5, fresh_seconds=600)
+        return Fetcher(upstream, Store(WEATHER, 172_800), budget, conversation, wait_seconds=5, fresh_seconds=600)
 
     return one(), one()
 

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from tests.support.staged_upstream import CELL, CELLS, MIDNIGHT, NOW, StagedUpstream, answer, http, place
 from weather.core.cells import Cell
-from weather.core.forecast import Series
+from weather.core.datasets import WEATHER
+from weather.core.series import Series
 from weather.core.variables import HOUR_SECONDS, HOURLY, HOURLY_NAMES, HOURS
 from weather.upstream import answer_json
 from weather.upstream.client import (
@@ -28,7 +29,7 @@ from weather.upstream.client import (
     UpstreamRefused,
     UpstreamUnavailable,
     exact_weight,
-    weight,
+    whole,
 )
 from weather.upstream.errors import NoWeatherHere
 from weather.upstream.validation import great_circle_km, read_answer, read_place
@@ -39,7 +40,7 @@ Change = Callable[[dict[str, Any]], None]
 
 
 def read(value: Any, now: float = NOW) -> Series:
-    return read_place(value, CELL, now, "open-meteo")
+    return read_place(value, CELL, now, "open-meteo", WEATHER)
 
 
 def changed(change: Change) -> dict[str, Any]:
@@ -113,7 +114,7 @@ def test_poles_and_the_antimeridian_are_near_themselves(cell: Cell) -> None:
     if abs(cell.longitude) < 179 and abs(cell.latitude) < 90:
         document["longitude"] = cell.longitude
 
-    assert isinstance(read_place(document, cell, NOW, "open-meteo"), Series)
+    assert isinstance(read_place(document, cell, NOW, "open-meteo", WEATHER), Series)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +128,7 @@ def test_distances_are_along_the_great_circle(here: tuple[float, float], there: 
 @pytest.mark.parametrize("grid", [-180.02, 180.1, 180.0, 179.98, -179.9])
 def test_a_grid_point_beyond_the_antimeridian_is_brought_into_range(grid: float) -> None:
     cell = Cell(-168, -1800)
-    longitude = read_place(place(cell) | {"longitude": grid}, cell, NOW, "open-meteo").longitude
+    longitude = read_place(place(cell) | {"longitude": grid}, cell, NOW, "open-meteo", WEATHER).longitude
     assert -180 <= longitude < 180
     assert (longitude - grid) % 360 == pytest.approx(0, abs=1e-6)
 
@@ -135,7 +136,7 @@ def test_a_grid_point_beyond_the_antimeridian_is_brought_into_range(grid: float)
 def test_a_coast_may_move_the_grid_point_by_one_and_a_half_cells_of_half_a_degree() -> None:
     document = place() | {"latitude": CELL.latitude + 0.75, "longitude": CELL.longitude}
     assert great_circle_km(CELL.latitude, CELL.longitude, document["latitude"], document["longitude"]) > 83
-    assert isinstance(read_place(document, CELL, NOW, "open-meteo"), Series)
+    assert isinstance(read_place(document, CELL, NOW, "open-meteo", WEATHER), Series)
 
 
 @pytest.mark.parametrize(
@@ -294,7 +295,7 @@ def test_a_gap_within_seven_days_is_nonsense(name: str, number: int) -> None:
 
 
 def read_all(body: bytes, cells: list[Cell]) -> dict[Cell, Series | UpstreamError]:
-    return read_answer(body, cells, NOW, "open-meteo")
+    return read_answer(body, cells, NOW, "open-meteo", WEATHER)
 
 
 def test_the_good_places_are_kept_where_others_are_bad() -> None:
@@ -530,7 +531,7 @@ def test_calls_share_a_connection() -> None:
 
 
 def test_a_call_weighs_one_a_place() -> None:
-    assert [weight(places) for places in (1, 20, 1000)] == [1, 20, 1000]
+    assert [places * WEATHER.weight_of_a_place for places in (1, 20, 1000)] == [1, 20, 1000]
 
 
 def test_other_sections_are_asked_for_in_the_same_way_and_weigh_what_they_hold() -> None:
@@ -549,8 +550,8 @@ def test_other_sections_are_asked_for_in_the_same_way_and_weigh_what_they_hold()
 def test_a_weight_in_whole_numbers_is_never_too_small() -> None:
     sections = {"hourly": HOURLY_NAMES, "current": ["temperature_2m"]}
 
-    assert exact_weight(2, sections) == pytest.approx(2.2)
-    assert weight(2, sections) == 3
+    assert exact_weight(2, sections, 14) == pytest.approx(2.2)
+    assert whole(exact_weight(2, sections, 14)) == 3
 
 
 def test_the_weight_is_told_before_the_call() -> None:

@@ -9,20 +9,22 @@ from hypothesis import strategies as st
 
 from tests.support.staged_upstream import CELL, MIDNIGHT, NOW, place
 from weather.core.cells import Cell
-from weather.core.forecast import Series
+from weather.core.datasets import WEATHER, Dataset
 from weather.core.packing import pack, unpack
-from weather.core.variables import EXTRA, HOURLY, HOURS, Variable
+from weather.core.series import Series
+from weather.core.variables import EXTRA, EXTRA_NAMES, HOURLY, HOURS
 from weather.upstream.errors import UpstreamNonsense
 from weather.upstream.validation import great_circle_km, read_place
 
 pytestmark = pytest.mark.pure
 
 DAY = 86_400
+EXTENDED = WEATHER.with_extras(EXTRA_NAMES)
 
 
-def is_taken(document: Any, cell: Cell = CELL, now: float = NOW, extras: tuple[Variable, ...] = ()) -> bool:
+def is_taken(document: Any, cell: Cell = CELL, now: float = NOW, dataset: Dataset = WEATHER) -> bool:
     try:
-        return isinstance(read_place(document, cell, now, "open-meteo", extras), Series)
+        return isinstance(read_place(document, cell, now, "open-meteo", dataset), Series)
     except UpstreamNonsense:
         return False
 
@@ -61,7 +63,7 @@ def test_a_gap_matters_from_the_present_hour_to_the_same_one_in_a_week(hour, gap
 
 
 def test_a_series_is_of_the_second_in_which_it_came():
-    assert read_place(place(), CELL, NOW + 0.9, "open-meteo").fetched_at == NOW
+    assert read_place(place(), CELL, NOW + 0.9, "open-meteo", WEATHER).fetched_at == NOW
 
 
 @pytest.mark.parametrize("offset", [86_399, -86_399, 86_400, -86_400])
@@ -116,7 +118,7 @@ def test_a_longitude_is_brought_into_range_and_otherwise_left_as_it_is(millionth
     # The nearest cell to it, so that the place is the one that was asked for.
     nearest = round(((given_longitude + 180) % 360 - 180) * 10)
     cell = Cell(0, -1800 if nearest == 1800 else nearest)
-    kept = read_place(place(cell) | {"longitude": given_longitude}, cell, NOW, "open-meteo").longitude
+    kept = read_place(place(cell) | {"longitude": given_longitude}, cell, NOW, "open-meteo", WEATHER).longitude
     assert -180 <= kept < 180
     assert (kept - given_longitude) % 360 == pytest.approx(0, abs=1e-7) or (kept - given_longitude) % 360 > 359.9999999
     assert kept == round(kept, 6)
@@ -127,7 +129,7 @@ def test_a_longitude_is_brought_into_range_and_otherwise_left_as_it_is(millionth
 @pytest.mark.parametrize("longitude", [-179.123456789, 179.123456789, -180.0])
 def test_what_is_in_range_keeps_all_its_decimals(longitude):
     cell = Cell(0, round(longitude * 10))
-    assert read_place(place(cell) | {"longitude": longitude}, cell, NOW, "open-meteo").longitude == longitude
+    assert read_place(place(cell) | {"longitude": longitude}, cell, NOW, "open-meteo", WEATHER).longitude == longitude
 
 
 @pytest.mark.parametrize(("metres", "taken"), [(12_000, True), (12_001, False), (-12_000, True), (-12_001, False)])
@@ -152,7 +154,7 @@ def test_a_value_may_be_the_least_and_the_most_and_no_less_or_more(variable):
     def taken_with(value: float) -> bool:
         document = with_extras()
         document["hourly"][variable.name] = [value, *document["hourly"][variable.name][1:]]
-        return is_taken(document, extras=EXTRA)
+        return is_taken(document, dataset=EXTENDED)
 
     assert taken_with(variable.minimum) and taken_with(variable.maximum)
     assert not taken_with(variable.minimum - 0.01) and not taken_with(variable.maximum + 0.01)
@@ -168,8 +170,8 @@ def test_the_first_answer_has_the_decimals_that_all_later_ones_have(data):
         * (HOURS // 4)
         for variable in EXTRA
     }
-    series = read_place(with_extras(**columns), CELL, NOW, "open-meteo", EXTRA)
-    kept = unpack(pack(series))
+    series = read_place(with_extras(**columns), CELL, NOW, "open-meteo", EXTENDED)
+    kept = unpack(pack(series, EXTENDED), EXTENDED)
     for variable in EXTRA:
         held, step = series.columns[variable.name], 10.0**-variable.decimals
         assert held == kept.columns[variable.name]

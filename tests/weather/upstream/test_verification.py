@@ -16,9 +16,10 @@ from tests.support.clock import Clock
 from tests.support.servers import TOP
 from tests.support.staged_upstream import StagedUpstream, http
 from weather.api.service import service
-from weather.core.variables import EXTRA, HOURLY_NAMES
+from weather.core.datasets import WEATHER
+from weather.core.variables import EXTRA_NAMES, HOURLY_NAMES
 from weather.simulator.server import OpenMeteoSimulator
-from weather.upstream.client import OpenMeteo, UpstreamError, UpstreamUnavailable, exact_weight
+from weather.upstream.client import OpenMeteo, UpstreamError, UpstreamUnavailable
 from weather.upstream.verification import (
     DAILY_NAMES,
     MOST_EXTRAS,
@@ -28,6 +29,7 @@ from weather.upstream.verification import (
     Finding,
     Purse,
     verify,
+    weight_of_sections,
 )
 
 QUARTER = 900
@@ -310,7 +312,8 @@ def test_it_weighs_9_4_in_three_calls(look: Callable[..., list[Finding]], upstre
     look()
 
     assert sum(map(len, SECTIONS.values())) == 32
-    assert exact_weight(len(PLACES)) + exact_weight(len(PLACES), SECTIONS) + exact_weight(1) == pytest.approx(9.4)
+    weight = (len(PLACES) + 1) * WEATHER.weight_of_a_place + weight_of_sections(len(PLACES))
+    assert weight == pytest.approx(9.4)
     assert upstream.state()["weight"] == pytest.approx(9.4)
     assert upstream.state()["calls"] == 3
 
@@ -439,6 +442,6 @@ def test_its_exit_code_and_its_lines_reach_the_shell(
 
 def test_further_variables_are_looked_at_as_far_as_the_weight_goes(upstream: OpenMeteoSimulator, clock: Clock) -> None:
     purse = Purse()
-    findings = verify(OpenMeteo(upstream.url, extras=EXTRA[:MOST_EXTRAS], now=clock), purse)
+    findings = verify(OpenMeteo(upstream.url, WEATHER.with_extras(EXTRA_NAMES[:MOST_EXTRAS]), now=clock), purse)
     assert {finding.verdict for finding in findings} == {"ok"}
     assert purse.spent == pytest.approx(MOST_WEIGHT) == upstream.state()["weight"]

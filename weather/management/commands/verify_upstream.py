@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from weather.api.service import service
 from weather.budget.quota import Denied
-from weather.core import variables
+from weather.core.datasets import WEATHER
 from weather.upstream.client import OpenMeteo, UpstreamError
 from weather.upstream.verification import MOST_EXTRAS, MOST_WEIGHT, Purse, verify
 
@@ -21,12 +21,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Charges the shared budget first; raises CommandError where the budget or Open-Meteo refuses."""
+        extras = WEATHER.with_extras(settings.EXTRA_VARIABLES).extras[:MOST_EXTRAS]
         # The live one, even beside a demo that runs in the same folder.
         upstream = OpenMeteo(
             settings.LIVE_OPEN_METEO_URL,
+            WEATHER.with_extras([variable.name for variable in extras]),
             api_key=settings.OPEN_METEO_API_KEY,
             timeout_seconds=settings.UPSTREAM_TIMEOUT_SECONDS,
-            extras=variables.extras(settings.EXTRA_VARIABLES)[:MOST_EXTRAS],
         )
         refused = service().fetcher.budget.charge(MOST_WEIGHT, "cold")
         if isinstance(refused, Denied):

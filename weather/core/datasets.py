@@ -1,0 +1,182 @@
+"""Datasets: what Open-Meteo is asked for and what phones are shown of it, each one declaration.
+
+A dataset names its variables, its path and days upstream, its keys and lives in Redis, and the functions that work out
+what is shown. Query, weight, validation, records, their version and the shape of answers all follow from it.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Literal
+
+from weather.core import forecast
+from weather.core.cells import Cell
+from weather.core.series import Series
+from weather.core.units import METRIC, Units
+from weather.core.variables import EXTRA, FORECAST_DAYS, HOURLY, Variable
+
+#: An answer for a number of days that few ask for costs nothing to derive again, and would fill the memory.
+UNUSUAL_LIFE_SECONDS = 60
+
+#: Which moment the first row of a record is of. `labelled`: the one that Open-Meteo writes beside it, which in zones
+#: of half an hour is not where it is. `true`: the full hour of UTC that its values are of.
+FirstRow = Literal["labelled", "true"]
+
+
+@dataclass(frozen=True, eq=False)
+class Section:
+    """A part of an answer: an object of values, or of columns of equal length."""
+
+    name: Literal["current", "hourly", "daily"]
+    #: (series, now in unix seconds, local days, units) → name → value or column. Sections of one value pass over days.
+    derive: Callable[[Series, float, int, Units], Mapping[str, Any]]
+    #: (further variables, units) → name → unit.
+    units: Callable[[Sequence[Variable], Units], dict[str, str]]
+    #: What it has beside the values that have a unit.
+    without_unit: frozenset[str] = frozenset()
+
+    @property
+    def has_columns(self) -> bool:
+        """Whether each name has a column rather than one value."""
+        return self.name != "current"
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The names that every answer has in it, whatever further variables it shows."""
+        return self.without_unit.union(self.units((), METRIC))
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class AnswerKind:
+    """A kind of answer that is kept finished in Redis, under `key:lat:…:lon:…`, with `:days:…` where clients say days.
+
+    Kinds are compared by identity, as are datasets: a question that has one is a key of dictionaries.
+    """
+
+    key: str
+    sections: tuple[Section, ...]
+    #: The setting that says for how many seconds an answer lives.
+    life_setting: str
+    #: The local days that it covers, if the client does not say; None for an answer about the present alone.
+    usual_days: int | None = None
+    takes_days: bool = False
+
+    def key_of(self, cell: Cell, days: int | None) -> str:
+        """The answer's name in Redis, in metric units."""
+        return f"{self.key}:{cell.key}:days:{days}" if self.takes_days else f"{self.key}:{cell.key}"
+
+    @property
+    def ends_at_midnight(self) -> bool:
+        """Whether it begins with the cell's present day, and so ends with it."""
+        return self.usual_days is not None
+
+    def units(self, extras: Sequence[Variable], units: Units) -> dict[str, str]:
+        """Name → unit of all values in it."""
+        named: dict[str, str] = {}
+        for section in self.sections:
+            named |= section.units(extras, units)
+        return named
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """What is asked of Open-Meteo in one call and held of a place, and the kinds of answers that are made of it."""
+
+    #: The path upstream, where the URL of the settings has none.
+    path: str
+    variables: tuple[Variable, ...]
+    #: The first key part of what is held of a place: `upstream` in `upstream:lat:…:lon:…`.
+    record_key: str
+    kinds: tuple[AnswerKind, ...]
+    forecast_days: int
+    #: For so many days from now an answer must have hours, and the variables of these names a value for each.
+    covered_days: int
+    gapless: tuple[str, ...]
+    first_row: FirstRow = "true"
+    #: The variables that a setting may add, and those that it did.
+    optional: tuple[Variable, ...] = ()
+    extras: tuple[Variable, ...] = ()
+
+    def with_extras(self, names: Iterable[str]) -> "Dataset":
+        """This dataset with the optional variables of those names too; names that it does not know are passed over."""
+        named = frozenset(names)
+        return replace(self, extras=tuple(variable for variable in self.optional if variable.name in named))
+
+    @cached_property
+    def asked(self) -> tuple[Variable, ...]:
+        """The variables that a call asks for and a record holds, in this order."""
+        return self.variables + self.extras
+
+    @cached_property
+    def sections(self) -> dict[str, tuple[str, ...]]:
+        """Section of Open-Meteo's query → names of the variables asked for in it."""
+        return {"hourly": tuple(variable.name for variable in self.asked)}
+
+    @cached_property
+    def decimals(self) -> dict[str, int]:
+        """Name → decimals of every variable that a record may hold, also of an instance with other settings."""
+        return {variable.name: variable.decimals for variable in self.variables + self.optional}
+
+    @property
+    def weight_of_a_place(self) -> float:
+        """What a call costs of Open-Meteo's quota for each place."""
+        return place_weight(len(self.asked), self.forecast_days)
+
+    def extras_of(self, series: Series) -> tuple[Variable, ...]:
+        """The optional variables that the series has."""
+        return tuple(variable for variable in self.optional if variable.name in series.columns)
+
+    def kind(self, days: int | None) -> AnswerKind:
+        """The kind of answer to a question that names a number of days, or none; LookupError if there is none."""
+        return next(kind for kind in self.kinds if kind.takes_days == (days is not None))
+
+    def record_key_of(self, cell: Cell) -> str:
+        """The name in Redis of what is held of the cell: a hash, with a field for each version of record."""
+        return f"{self.record_key}:{cell.key}"
+
+
+def place_weight(variables: int, forecast_days: int) -> float:
+    """What a place costs of Open-Meteo's quota in a call: a tenth a variable for fourteen days, and at least 1.
+
+    The formula is that of its public source: max(1, v/10, v/10 × days/14), with v over all sections.
+    """
+    return max(1.0, variables / 10, variables / 10 * forecast_days / 14)
+
+
+#: The days of a forecast that clients ask for most.
+USUAL_DAYS = 7
+_IS_DAY = frozenset({"is_day"})
+
+WEATHER = Dataset(
+    path="/v1/forecast",
+    variables=HOURLY,
+    optional=EXTRA,
+    forecast_days=FORECAST_DAYS,
+    covered_days=7,
+    gapless=("temperature_2m", "weather_code"),
+    record_key="upstream",
+    kinds=(
+        AnswerKind(
+            "weather",
+            (
+                Section(
+                    "current",
+                    lambda series, now, _, units: forecast.current(series, now, units),
+                    forecast.hourly_units,
+                    _IS_DAY,
+                ),
+            ),
+            life_setting="WEATHER_TTL_SECONDS",
+        ),
+        AnswerKind(
+            "forecast",
+            (
+                Section("daily", forecast.daily, forecast.daily_units),
+                Section("hourly", forecast.hourly, forecast.hourly_units, _IS_DAY),
+            ),
+            life_setting="FORECAST_TTL_SECONDS",
+            usual_days=USUAL_DAYS,
+            takes_days=True,
+        ),
+    ),
+)

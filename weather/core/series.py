@@ -1,0 +1,174 @@
+"""The hourly series of a place, and how it is read: at a moment, hour by hour, and over the place's local days.
+
+Which variables a series has, and what else an answer shows, is a dataset's matter (datasets.py).
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from weather.core.units import Units
+from weather.core.variables import HOUR_SECONDS, Variable
+from weather.core.zones import zone_of
+
+HOURS_SHOWN = 48
+
+#: A day's value: its name, the hourly variable that it is worked out from, and how.
+Aggregate = tuple[str, Variable, Callable[[list[float]], float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """What Open-Meteo said about one place: hourly columns from `start` on, one row an hour, without gaps."""
+
+    latitude: float  # the weather model's own point, degrees
+    longitude: float
+    elevation: float | None  # metres
+    timezone: str  # IANA
+    start: int  # unix seconds of the first row, a full hour of UTC
+    columns: Mapping[str, Sequence[float | None]]  # by Open-Meteo's names, all of one length
+    fetched_at: int  # unix seconds
+    source: str  # "open-meteo" or "simulator"
+
+    @property
+    def hours(self) -> int:
+        """The number of rows."""
+        return len(next(iter(self.columns.values()), ()))
+
+    def column(self, variable: Variable) -> Sequence[float | None]:
+        """The variable's values by row, in its own unit; empty where the series does not have it."""
+        return self.columns.get(variable.name, ())
+
+
+def values_at(series: Series, variables: Iterable[Variable], now: float, units: Units) -> dict[str, object]:
+    """`time`, the ISO 8601 minute that `now` (unix seconds) lies in, and the value of each variable at it.
+
+    A value is null before the series' first local day and after its last row.
+    """
+    minute = int(now // 60)
+    zone = zone_of(series.timezone)
+    row, seconds = divmod(minute * 60 - series.start, HOUR_SECONDS)
+    if _first_row_stands(series, minute * 60, zone):
+        row, seconds = 0, 0
+    values: dict[str, object] = {"time": iso(minute * 60, zone)}
+    for variable in variables:
+        values[variable.name] = _reading(variable, series.column(variable), row, seconds, units)
+    return values
+
+
+def hour_times(series: Series, now: float, days: int) -> range:
+    """The unix seconds of the hours to show: from the one that `now` lies in on, at a full hour of UTC.
+
+    There are 48, or as many as there are to the end of the last of `days` local days.
+    """
+    zone = zone_of(series.timezone)
+    start = series.start + int((now - series.start) // HOUR_SECONDS) * HOUR_SECONDS
+    return range(start, midnight(today(now, zone) + timedelta(days), zone), HOUR_SECONDS)[:HOURS_SHOWN]
+
+
+def hours_from(
+    series: Series, variables: Iterable[Variable], now: float, times: range, units: Units
+) -> dict[str, list[Any]]:
+    """`time` (ISO 8601) and a column for each variable, with a row for each of `hour_times`.
+
+    A value is null where the series has no row for it.
+    """
+    zone = zone_of(series.timezone)
+    first = (times.start - series.start) // HOUR_SECONDS
+    rows = [*range(first, first + len(times))]
+    if _first_row_stands(series, now, zone):
+        rows[0] = 0
+    columns: dict[str, list[Any]] = {"time": [iso(time, zone) for time in times]}
+    shown = units.shown
+    for variable in variables:
+        column = series.column(variable)
+        columns[variable.name] = [shown(variable, column[row]) if 0 <= row < len(column) else None for row in rows]
+    return columns
+
+
+@dataclass(frozen=True, slots=True)
+class LocalDays:
+    """Consecutive local dates: `midnights` has one more than `dates`; `spans` are each day's rows of the series."""
+
+    dates: Sequence[date]
+    midnights: Sequence[int]  # unix seconds
+    spans: Sequence[slice]
+
+
+def local_days(series: Series, now: float, days: int) -> LocalDays:
+    """`days` dates of the place from today on; a row belongs to the date of its instant."""
+    zone = zone_of(series.timezone)
+    dates = [today(now, zone) + timedelta(day) for day in range(days + 1)]
+    midnights = [midnight(day, zone) for day in dates]
+    # Rounded up: where midnight falls between two rows, as the offset is no whole hour, the day begins with the later.
+    first_rows = [max(0, -((series.start - start) // HOUR_SECONDS)) for start in midnights]
+    return LocalDays(dates[:-1], midnights, [slice(*rows) for rows in pairwise(first_rows)])
+
+
+def aggregated(
+    series: Series, aggregates: Iterable[Aggregate], spans: Sequence[slice], units: Units
+) -> dict[str, list[Any]]:
+    """A column for each aggregate with a value for each of `spans`; null where none of its hours has a value."""
+    columns = {}
+    for name, variable, aggregate in aggregates:
+        column = series.column(variable)
+        given = [[value for value in column[span] if value is not None] for span in spans]
+        columns[name] = [units.shown(variable, aggregate(values)) if values else None for values in given]
+    return columns
+
+
+def next_midnight(timezone: str, now: float) -> int:
+    """When the present date ends in an IANA zone, in unix seconds; UnknownZone if there is no such zone."""
+    zone = zone_of(timezone)
+    return midnight(today(now, zone) + timedelta(1), zone)
+
+
+def iso(seconds: int, zone: ZoneInfo) -> str:
+    """Unix seconds as ISO 8601 with the zone's offset."""
+    return datetime.fromtimestamp(seconds, zone).isoformat()
+
+
+def today(now: float, zone: ZoneInfo) -> date:
+    """The date that the zone's clock shows at `now` (unix seconds)."""
+    return datetime.fromtimestamp(now, zone).date()
+
+
+def midnight(day: date, zone: ZoneInfo) -> int:
+    """When a local date begins, in unix seconds.
+
+    Where the clock shows midnight twice it is the first one, where it leaps over midnight the moment of the leap.
+    """
+    return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp())
+
+
+def _reading(variable: Variable, column: Sequence[float | None], row: int, seconds: int, units: Units) -> float | None:
+    """The variable `seconds` after `row`, as `variables.Reading` says.
+
+    Half way the nearest hour is the later one, and a wind that turns to the opposite side turns counter-clockwise.
+    """
+    next_row = row + 1 if seconds else row
+    if row < 0 or next_row >= len(column):
+        return None
+    before, after = column[row], column[next_row]
+    if not seconds or variable.reading == "ending":
+        return units.shown(variable, after)
+    if variable.reading == "nearest":
+        return units.shown(variable, after if 2 * seconds >= HOUR_SECONDS else before)
+    if before is None or after is None:
+        return None
+    passed = seconds / HOUR_SECONDS
+    if variable.reading == "circular":
+        return round(before + ((after - before + 180) % 360 - 180) * passed) % 360
+    return units.between(variable, before + (after - before) * passed)
+
+
+def _first_row_stands(series: Series, now: float, zone: ZoneInfo) -> bool:
+    """Whether `now` lies between a local midnight off the full hour and the first row, so that this row is used.
+
+    Open-Meteo's answers begin at local midnight; where the offset is not a whole hour, their first row comes after.
+    """
+    after_midnight = series.start - midnight(today(series.start, zone), zone)
+    return after_midnight < HOUR_SECONDS and -after_midnight <= now - series.start < 0

@@ -309,7 +309,7 @@ def many(count: int) -> list[Cell]:
     return [Cell(number // 3600 * 10 - 800, number % 3600 - 1800) for number in range(count)]
 
 
-def test_five_thousand_cities_are_looked_at_in_one_round_trip(round_trips):
+def test_five_thousand_cities_are_looked_at_in_one_round_trip(api, round_trips):
     cells = many(5_000)
     service()
     round_trips.clear()
@@ -317,7 +317,7 @@ def test_five_thousand_cities_are_looked_at_in_one_round_trip(round_trips):
     assert [commands for commands in round_trips if commands] == [max(round_trips)] and max(round_trips) > 5_000
 
 
-def test_of_more_cities_no_part_is_large_and_none_is_unknown(round_trips, valkey):
+def test_of_more_cities_no_part_is_large_and_none_is_unknown(api, round_trips, valkey):
     cells = many(34_000)
     fetch(valkey, cells[0])
     fetch(valkey, cells[-1], hours_ago=5)

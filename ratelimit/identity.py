@@ -73,7 +73,7 @@ def _address(request: HttpRequest) -> str:
     if forwarded and settings.TRUSTED_PROXY_COUNT == 0:
         _warn_of_forwarded_header()
     elif forwarded:
-        # Each trusted proxy added one address on the right; what stands further left is the client's own tale.
+        # Each trusted proxy added one address on the right; the client may have made up what is left of them.
         hops = forwarded.split(",")
         if len(hops) >= settings.TRUSTED_PROXY_COUNT:
             address = hops[-settings.TRUSTED_PROXY_COUNT]

@@ -1,47 +1,54 @@
 """DRF throttles that count clients in Redis, in one atomic step of the round trip that also finds the answer."""
 
 import math
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple, Self
 
 from django.conf import settings
 from rest_framework.request import Request
 
 from ratelimit.identity import identify
 from weathernote import redis
-from weathernote.http.pipelined_throttle import RoundTripThrottle
+from weathernote.http import rate_limit_headers
+from weathernote.http.pipelined_throttle import PipelinedThrottle
 from weathernote.http.request_context import context_of
-from weathernote.redis import Command, Reply, without_redis
+from weathernote.redis import Lookup
 from weathernote.telemetry import metrics
 
 
 class Decision(NamedTuple):
     """Whether a request may pass, how many more may, when the limit is whole again and when to retry."""
 
-    allowed: bool
+    is_allowed: bool
     remaining: int
     reset_seconds: int
     retry_seconds: int
 
 
-# The life is set in the step that counts; a count that has none (written by hand, say) gets one. What is no
-# count begins anew, but a refusal for want of memory is a refusal: the client is then not counted at all.
-_WINDOW = redis.script("""
+# Every script gets the window in milliseconds, the limit, and as how many requests the call counts. It returns whether
+# the call may pass, how many more requests may, and the milliseconds until the limit is whole again and until a retry.
+
+# A count that has no life (written by hand, say) gets one in the step that counts.
+_LIFE = """
+local left = redis.call('PTTL', KEYS[1])
+if left < 0 then
+    redis.call('PEXPIRE', KEYS[1], ARGV[1])
+    left = tonumber(ARGV[1])
+end
+"""
+# What is no count begins anew, but a refusal for want of memory is a refusal: the client is then not counted at all.
+_WINDOW = redis.script(f"""
 local count = redis.pcall('INCR', KEYS[1])
 if type(count) == 'table' then
     if not (count.err:find('integer') or count.err:find('WRONGTYPE')) then return count end
     redis.call('DEL', KEYS[1])
     count = redis.call('INCR', KEYS[1])
 end
-local left = redis.call('PTTL', KEYS[1])
-if left < 0 then
-    redis.call('PEXPIRE', KEYS[1], ARGV[1])
-    left = tonumber(ARGV[1])
-end
-return {count, left}
+{_LIFE}
+local remaining = ARGV[2] - count
+return {{remaining >= 0 and 1 or 0, math.max(0, remaining), left, left}}
 """)
-
-# The same for a call that counts as several, all or none: one that does not fit counts as one request, a refused one.
-_WINDOW_OF_SEVERAL = redis.script("""
+# A call that counts as several counts in full or, if it does not fit, as one request that is refused.
+_WINDOW_OF_SEVERAL = redis.script(f"""
 local held = redis.pcall('GET', KEYS[1])
 local count = type(held) == 'string' and #held < 16 and string.match(held, '^[1-9]%d*$') and tonumber(held)
 if not count then
@@ -50,20 +57,15 @@ if not count then
 end
 local fits = count + ARGV[3] <= tonumber(ARGV[2])
 count = redis.call('INCRBY', KEYS[1], fits and ARGV[3] or 1)
-local left = redis.call('PTTL', KEYS[1])
-if left < 0 then
-    redis.call('PEXPIRE', KEYS[1], ARGV[1])
-    left = tonumber(ARGV[1])
-end
-return {count, left, fits and 1 or 0}
+{_LIFE}
+return {{fits and 1 or 0, math.max(0, ARGV[2] - count), left, left}}
 """)
-
 # GCRA: the key holds when the bucket will be full again (milliseconds of Redis' own clock).
 _BUCKET = redis.script("""
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local window, each = tonumber(ARGV[1]), ARGV[1] / ARGV[2]
-local all = each * (ARGV[3] or 1)
+local all = each * ARGV[3]
 local held = redis.pcall('GET', KEYS[1])
 local full_at = math.max(type(held) == 'string' and tonumber(held) or now, now)
 if full_at > now + window then full_at = now end
@@ -77,48 +79,54 @@ return {1, math.floor((now + window - full_at) / each + 0.001), math.ceil(full_a
 """)
 
 
-class ClientThrottle(RoundTripThrottle):
-    """What both throttles share: who is counted, under which name, and what the client is told."""
+class ClientThrottle(PipelinedThrottle):
+    """What both throttles share: which client is counted, under which key, and the headers about its limit."""
 
-    script: redis.Script
-    script_of_several: redis.Script
+    script: ClassVar[redis.Script]
+    script_of_several: ClassVar[redis.Script]
 
-    def command(self, request: Request) -> Command:
+    def __init__(self, decision: Decision) -> None:
+        self.decision = decision
+
+    @classmethod
+    def lookup(cls, request: Request, counts_as: int) -> Lookup[Self]:
         client = identify(request._request)
         context = context_of(request._request)
         context.client_hash, context.address_hash = client
-        self.limit, self.window_seconds = settings.RATE_LIMIT_REQUESTS, settings.RATE_LIMIT_WINDOW_SECONDS
-        key, window_milliseconds = f"rate_limit:hash:{client.hash}", self.window_seconds * 1000
-        if self.counts_as > 1:
-            return self.script_of_several(key, window_milliseconds, self.limit, self.counts_as)
-        return self.script(key, window_milliseconds, self.limit)
+        script = cls.script if counts_as == 1 else cls.script_of_several
+        window_milliseconds = settings.RATE_LIMIT_WINDOW_SECONDS * 1000
+        return Lookup(
+            script(f"rate_limit:hash:{client.hash}", window_milliseconds, settings.RATE_LIMIT_REQUESTS, counts_as),
+            read=cls._counted,
+            without=cls._uncounted,
+        )
+
+    @classmethod
+    def _counted(cls, reply: list[int]) -> Self:
+        is_allowed, remaining, reset_milliseconds, retry_milliseconds = reply
+        reset_seconds, retry_seconds = math.ceil(reset_milliseconds / 1000), math.ceil(retry_milliseconds / 1000)
+        return cls(Decision(bool(is_allowed), remaining, reset_seconds, retry_seconds))
+
+    @classmethod
+    def _uncounted(cls) -> Self:
+        """Fair use needs Redis; without it requests pass, and a metric counts them."""
+        metrics.RATE_LIMIT_BYPASSED.inc()
+        return cls(Decision(True, settings.RATE_LIMIT_REQUESTS, settings.RATE_LIMIT_WINDOW_SECONDS, 0))
 
     def allow_request(self, request: Request, view: object) -> bool:
-        self.decision = self.decided()
-        if not self.decision.allowed:
+        if not self.decision.is_allowed:
             metrics.RATE_LIMIT_EXCEEDED.inc()
-        return self.decision.allowed
-
-    def passed(self) -> Decision:
-        """Fair use needs Redis; without it requests pass, and it is counted that they did."""
-        metrics.RATE_LIMIT_BYPASSED.inc()
-        return Decision(True, self.limit, self.window_seconds, 0)
-
-    @without_redis(instead=passed)
-    def decided(self) -> Decision:
-        return self.decide(redis.value(self.reply))
-
-    def decide(self, reply: Reply) -> Decision:
-        raise NotImplementedError
+        return self.decision.is_allowed
 
     def wait(self) -> float:
         return self.decision.retry_seconds
 
     def headers(self) -> dict[str, str]:
-        decision = self.decision
+        limit, window_seconds = settings.RATE_LIMIT_REQUESTS, settings.RATE_LIMIT_WINDOW_SECONDS
+        _, remaining, reset_seconds, _ = self.decision
         return {
-            "RateLimit-Policy": f'"client";q={self.limit};w={self.window_seconds}',
-            "RateLimit": f'"client";r={decision.remaining};t={decision.reset_seconds}',
+            "RateLimit-Policy": rate_limit_headers.policy("client", limit, window_seconds),
+            "RateLimit": rate_limit_headers.remaining("client", remaining, reset_seconds),
         }
 
 
@@ -128,25 +136,8 @@ class ClientWindowThrottle(ClientThrottle):
     script = _WINDOW
     script_of_several = _WINDOW_OF_SEVERAL
 
-    def decide(self, reply: Reply) -> Decision:
-        if self.counts_as > 1:
-            return self._decide_on_several(*reply)
-        count, left_milliseconds = reply
-        left_seconds = math.ceil(left_milliseconds / 1000)
-        return Decision(count <= self.limit, max(0, self.limit - count), left_seconds, left_seconds)
-
-    def _decide_on_several(self, count: int, left_milliseconds: int, fits: int) -> Decision:
-        left_seconds = math.ceil(left_milliseconds / 1000)
-        return Decision(bool(fits), max(0, self.limit - count), left_seconds, left_seconds)
-
 
 class ClientTokenBucketThrottle(ClientThrottle):
     """RATE_LIMIT_REQUESTS at once, then one for each that is refilled, evenly over RATE_LIMIT_WINDOW_SECONDS."""
 
     script = script_of_several = _BUCKET
-
-    def decide(self, reply: Reply) -> Decision:
-        allowed, remaining, full_milliseconds, retry_milliseconds = reply
-        return Decision(
-            bool(allowed), remaining, math.ceil(full_milliseconds / 1000), math.ceil(retry_milliseconds / 1000)
-        )

@@ -11,7 +11,7 @@ from django.core.cache import caches
 from django.test import Client
 
 from prewarm.cities import views as prewarm_views
-from tests.support import shuffling
+from tests.support import outage, shuffling
 from tests.support.servers import Instance, Valkey
 from weather.api import service
 from weather.simulator.server import OpenMeteoSimulator
@@ -151,17 +151,9 @@ def api(
 
 
 @pytest.fixture
-def round_trips(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many commands went to Redis in each round trip since the test began."""
-    made: list[int] = []
-    ask = redis.ask
-
-    def counted(*commands: redis.Command) -> list[redis.Reply]:
-        made.append(len(commands))
-        return ask(*commands)
-
-    monkeypatch.setattr(redis, "ask", counted)
-    return made
+def round_trips(monkeypatch: pytest.MonkeyPatch) -> list[tuple[redis.Command, ...]]:
+    """The commands that went to Redis in each round trip since the test began."""
+    return outage.round_trips(monkeypatch)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Tags, register
 from redis.connection import ConnectionPool
 
-from weather.core import variables
 from weather.core.datasets import WEATHER
 
 
@@ -45,11 +44,11 @@ def check_hosts(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckM
 @register()
 def check_extra_variables(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
     """weathernote.E001 for a name in EXTRA_VARIABLES that is no variable."""
-    unknown = [name for name in settings.EXTRA_VARIABLES if name not in variables.EXTRA_NAMES]
+    known = [variable.name for variable in WEATHER.optional]
+    unknown = [name for name in settings.EXTRA_VARIABLES if name not in known]
     if not unknown:
         return []
-    known = ", ".join(variables.EXTRA_NAMES)
-    sentence = f"EXTRA_VARIABLES must be some of {known}, separated by commas, not {unknown[0]!r}."
+    sentence = f"EXTRA_VARIABLES must be some of {', '.join(known)}, separated by commas, not {unknown[0]!r}."
     return [Error(sentence, id="weathernote.E001")]
 
 

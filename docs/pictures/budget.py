@@ -1,7 +1,7 @@
 """A day's budget: the line that refreshes keep to, by the service's own function, and what it leaves to new places."""
 
 from docs.pictures import svg
-from weather.budget.quota import line
+from weather.budget.day_line import line
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 80, 744, 50, 330
 

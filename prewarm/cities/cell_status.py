@@ -3,18 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import time
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from django.conf import settings
 
 from weather.api.service import service
-from weather.budget.popularity import Popularity
 from weather.core import freshness
 from weather.core.answers import Question
 from weather.core.cells import Cell
 from weather.core.packing import Unreadable, fetched_at
 from weathernote import redis
-from weathernote.redis import Command, Reply, without_redis
+from weathernote.redis import Lookup, Several
 
 #: fresh: held and not due · stale: held and due · cold: nothing held, the next request waits for Open-Meteo
 State = Literal["fresh", "stale", "cold", "unknown"]
@@ -38,32 +37,34 @@ UNKNOWN = CellStatus("unknown")
 
 def read(cells: Sequence[Cell]) -> dict[Cell, CellStatus]:
     """The status of each cell; `UNKNOWN` where Redis does not answer."""
-    popularity, price = service().popularity, service().price
+    popularity, shared_price = service().popularity, service().price.shared()
     wanted = list(dict.fromkeys(cells))
-    price_reply, *replies = redis.ask(
-        price.finding(), *(part for cell in wanted for part in _commands(cell, popularity))
+    price, rates, ages = redis.fetch(
+        shared_price, Several(map(popularity.request_rate, wanted)), Several(map(_ages, wanted))
     )
-    fleets_price, now = price.read(price_reply), time()
-    of_cells = zip(wanted, replies[::3], replies[1::3], replies[2::3], strict=True)
     return {
-        cell: _read_one(record, life, popularity.rate(rating), fleets_price, now)
-        for cell, record, life, rating in of_cells
+        cell: UNKNOWN if known is None else status_of(known.record_age_seconds, rate, price, known.answer_life_seconds)
+        for cell, rate, known in zip(wanted, rates, ages, strict=True)
     }
 
 
-def _commands(cell: Cell, popularity: Popularity) -> tuple[Command, Command, Command]:
-    return service().store.record(cell), ("TTL", Question(cell).key), popularity.rating(cell)
+class _Ages(NamedTuple):
+    """None for a record, or a finished answer, that is not there."""
+
+    record_age_seconds: float | None
+    answer_life_seconds: int | None
 
 
-@without_redis(returns=UNKNOWN)
-def _read_one(record: Reply, answer_life: Reply, rate: float, fleets_price: float, now: float) -> CellStatus:
-    answer_ends_in_seconds = max(0, redis.value(answer_life)) or None  # TTL is negative if there is no key
+def _ages(cell: Cell) -> Lookup[_Ages | None]:
+    return Lookup(service().store.record(cell), ("TTL", Question(cell).key), read=_read_ages, without=lambda: None)
+
+
+def _read_ages(packed: bytes | None, life_seconds: int) -> _Ages:
+    answer_life_seconds = max(0, life_seconds) or None  # below 0 is Redis' word for "there is none"
     try:
-        packed = redis.value(record)
-        age_seconds = None if packed is None else now - fetched_at(packed)
+        return _Ages(None if packed is None else time() - fetched_at(packed), answer_life_seconds)
     except Unreadable:
-        age_seconds = None
-    return status_of(age_seconds, rate, fleets_price, answer_ends_in_seconds)
+        return _Ages(None, answer_life_seconds)
 
 
 def status_of(

@@ -18,7 +18,7 @@ from prewarm.cities.listing import Listing
 from weathernote import redis
 from weathernote.http.database_reader import TooManyWait
 from weathernote.http.problems import Problem
-from weathernote.redis import Command, Reply, without_redis
+from weathernote.redis import Lookup, without_redis
 from weathernote.telemetry import metrics
 
 KEY = "cities:active"
@@ -77,14 +77,14 @@ class CitiesCache:
         self._reading = threading.Lock()
         self._waiting = threading.BoundedSemaphore(WAITERS)
 
-    def finding(self) -> list[Command]:
-        """The commands whose replies `answer` takes, to be sent in a round trip with others."""
-        return [("GET", KEY), ("TTL", KEY)]
+    def lookup(self) -> Lookup[CachedListing | None]:
+        """The list that Redis keeps, or None; without Redis what this process saw, while it would have been kept."""
+        return Lookup(("GET", KEY), ("TTL", KEY), read=self._from_redis, without=self._from_memory)
 
-    def answer(self, text: Reply, life: Reply) -> CachedListing:
-        """The list, from Redis' replies to `finding`. Raises Problem (503) if it is to be had nowhere."""
-        if found := self._from_redis(text, life):
-            return found
+    def answer(self, cached: CachedListing | None) -> CachedListing:
+        """The list that `lookup` gave, else one from the database; Problem where there is none."""
+        if cached:
+            return cached
         try:
             if read := self._read():
                 return read
@@ -96,16 +96,13 @@ class CitiesCache:
         metrics.ANSWERED_FROM_MEMORY.inc()
         return CachedListing(self._seen.listing, int(self.now()) + STALE_LIFE_SECONDS, "stale", is_stored=False)
 
-    def _from_memory(self, text: Reply, life: Reply) -> CachedListing | None:
-        """The list that this process last saw, for as long as Redis would have kept it; for use without Redis."""
+    def _from_memory(self) -> CachedListing | None:
         if self._seen is None or self._seen.expires_at <= self.now():
             return None
         metrics.ANSWERED_FROM_MEMORY.inc()
         return self._seen
 
-    @without_redis(instead=_from_memory)
-    def _from_redis(self, text: Reply, life: Reply) -> CachedListing | None:
-        text, life_seconds = redis.value(text), redis.value(life)
+    def _from_redis(self, text: bytes | None, life_seconds: int) -> CachedListing | None:
         if text is None or text.startswith(_MARK):
             return None
         listed = self._seen.listing if self._seen and self._seen.listing.text == text else listing.read(text)
@@ -156,7 +153,8 @@ class CitiesCache:
     def _mark_reading(self) -> bytes | None:
         """Stores the mark of this reader; None if the key exists: another reader's mark, or a list."""
         mark = _MARK + uuid.uuid4().hex.encode()
-        return mark if redis.value(redis.ask(_BEGIN(KEY, mark, _MARK_SECONDS))[0]) else None
+        (is_ours,) = redis.execute(_BEGIN(KEY, mark, _MARK_SECONDS))
+        return mark if is_ours else None
 
     def _count_lost_write(self, *args: object) -> bool:
         metrics.REDIS_LOST_WRITES.inc()
@@ -166,7 +164,8 @@ class CitiesCache:
     def _store(self, mark: bytes | None, listed: Listing) -> bool:
         if mark is None:
             return False
-        return bool(redis.value(redis.ask(_KEEP(KEY, mark, listed.text, LIFE_SECONDS))[0]))
+        (is_stored,) = redis.execute(_KEEP(KEY, mark, listed.text, LIFE_SECONDS))
+        return bool(is_stored)
 
 
 def invalidate_after_commit(**_: object) -> None:

@@ -19,7 +19,7 @@ from weathernote.http.api_view import ApiViewSet
 from weathernote.http.conditional import matches, weak_etag
 from weathernote.http.database_reader import reader
 from weathernote.http.problems import ProblemSerializer
-from weathernote.redis import Command
+from weathernote.redis import Lookup
 
 _CACHE_STATUS = {
     "found": "weathernote; hit; ttl={ttl}",
@@ -63,13 +63,13 @@ def _loaded() -> Listing:
     )
 
 
-class CitiesViewSet(ApiViewSet):
+class CitiesViewSet(ApiViewSet[CachedListing | None]):
     """The list of active cities."""
 
-    def look_up(self, request: Request) -> list[Command]:
-        """The commands for the round trip that the throttle and this view share."""
+    def look_up(self, request: Request) -> list[Lookup[CachedListing | None]]:
+        """The lookup for the round trip that the throttle and this view share."""
         self.search = search_in(request.query_params)
-        return cities_cache().finding()
+        return [cities_cache().lookup()]
 
     @extend_schema(
         operation_id="cities",
@@ -90,7 +90,7 @@ class CitiesViewSet(ApiViewSet):
     )
     def retrieve(self, request: Request) -> HttpResponse:
         """The active cities in staff's order: all, or those whose name contains `search`."""
-        found = cities_cache().answer(*self.replies)
+        found = cities_cache().answer(self.values[0])
         text = found.listing.text if self.search is None else found.listing.matching(self.search)
         headers = _headers(found, weak_etag(text), int(time()))
         if matches(request.META.get("HTTP_IF_NONE_MATCH"), headers["ETag"]):

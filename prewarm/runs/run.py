@@ -110,7 +110,7 @@ def refresh_now(cities: Iterable[City], *, is_told_to_stop: Callable[[], bool] =
     is_redis_down = False
     try:
         named = survey(work.service, cities)
-        slot_of = work.service.fetcher.conversation.slot_of
+        slot_of = work.service.queue.slot_of
         work.refresh(plan.batches(named, BATCH_CELLS, slot_of, force=True), lambda done: None)
     except RedisDown:
         is_redis_down = work.tally.is_broken = True
@@ -147,15 +147,15 @@ def _both_steps(work: Work, options: Options, cities: list[City], suspects: froz
         # The row took its time where the database hangs.
         if work.is_stopped():
             return
-        work.service.fetcher.budget.look()
+        work.service.budget.synchronize()
         with_retries(schedule.begin)
         planned = _planned(options, cities, suspects)
         work.tally.skipped += planned.past_limit
-        work.tally.leave_unpaid(planned.unpaid, _tightest(work.service.fetcher.budget.remaining()))
+        work.tally.leave_unpaid(planned.unpaid, _tightest(work.service.budget.remaining()))
         work.tally.cities_in_order = planned.cities_in_order
         with progress("re-derived", len(planned.rederivations)) as advance:
             work.rederive(planned.rederivations, advance)
-        size, slot_of = min(options.batch_size, BATCH_CELLS), work.service.fetcher.conversation.slot_of
+        size, slot_of = min(options.batch_size, BATCH_CELLS), work.service.queue.slot_of
         with progress("refreshed", len(planned.refresh)) as advance:
             work.refresh(plan.batches(planned.refresh, size, slot_of, force=options.force), advance)
     except RedisDown:
@@ -165,8 +165,8 @@ def _both_steps(work: Work, options: Options, cities: list[City], suspects: froz
 
 def _planned(options: Options, cities: list[City], suspects: frozenset[str]) -> Plan:
     one = service()
-    budget = one.fetcher.budget
-    left, weight_of_a_cell = budget.remaining(), one.fetcher.weight_of_a_cell
+    budget = one.budget
+    left, weight_of_a_cell = budget.remaining(), one.round.weight_of_a_cell
     refreshes_per_second = budget.refreshes_per_second() / weight_of_a_cell
     return plan.plan(
         survey(one, cities, asked_for_of_late(one), suspects),

@@ -4,7 +4,7 @@ from time import time
 
 from prewarm.runs.plan import PERIOD_SECONDS
 from weathernote import redis
-from weathernote.redis import without_redis
+from weathernote.redis import Lookup, without_redis
 
 NEXT_KEY = "prewarm:next"
 #: A run that begins so soon after another keeps to the time that the first one noted, and so finds nothing to do. Later
@@ -15,31 +15,36 @@ LAST_GOOD_LIFE_SECONDS = 7 * 86_400
 
 
 def begin() -> None:
-    """Notes when the next run begins, unless a run did so within SOON_SECONDS. Raises RedisDown without Redis."""
-    redis.value(redis.ask(("SET", NEXT_KEY, f"{time() + PERIOD_SECONDS:.3f}", "NX", "EX", SOON_SECONDS))[0])
+    """Says when the next run comes, unless one that began a moment ago has. Raises RedisDown without Redis."""
+    redis.execute(("SET", NEXT_KEY, f"{time() + PERIOD_SECONDS:.3f}", "NX", "EX", SOON_SECONDS))
 
 
 def seconds_to_next_run() -> float:
-    """Seconds until the next run, PERIOD_SECONDS if that is not known. Raises RedisDown without Redis."""
-    text = redis.value(redis.ask(("GET", NEXT_KEY))[0])
-    try:
-        # Clocks of two machines may differ, and anyone can write to Redis.
-        return min(max(0.0, float(text) - time()), PERIOD_SECONDS)
-    except (TypeError, ValueError):
-        return PERIOD_SECONDS
+    """The seconds until the next run, a whole period if none is announced. Raises RedisDown without Redis."""
+    moment = redis.fetch_one(Lookup(("GET", NEXT_KEY), read=_moment))
+    # Clocks of two machines may differ, and anyone can write to Redis.
+    return PERIOD_SECONDS if moment is None else min(max(0.0, moment - time()), PERIOD_SECONDS)
 
 
 @without_redis(returns=None)
 def note_good_run() -> None:
-    """Notes that a run ended without failure just now."""
-    redis.value(redis.ask(("SET", LAST_GOOD_KEY, f"{time():.0f}", "EX", LAST_GOOD_LIFE_SECONDS))[0])
+    """Notes that a run has just ended in which nothing failed."""
+    redis.execute(("SET", LAST_GOOD_KEY, f"{time():.0f}", "EX", LAST_GOOD_LIFE_SECONDS))
 
 
-@without_redis(returns=None)
-def last_good_run_seconds_ago() -> float | None:
-    """Seconds since a run ended without failure; None after a week, or if Redis does not answer."""
-    text = redis.value(redis.ask(("GET", LAST_GOOD_KEY))[0])
+def last_good_run() -> Lookup[float | None]:
+    """When the last run ended in which nothing failed (unix seconds); None after a week, or without Redis."""
+    return Lookup(("GET", LAST_GOOD_KEY), read=_past_moment, without=lambda: None)
+
+
+def _past_moment(text: bytes | None) -> float | None:
+    moment = _moment(text)
+    return None if moment is None else min(moment, time())
+
+
+def _moment(text: bytes | None) -> float | None:
+    """Unix seconds; None for anything else, as anyone can write to Redis."""
     try:
-        return max(0.0, time() - float(text))
-    except (TypeError, ValueError):
+        return float(text) if text is not None else None
+    except ValueError:
         return None

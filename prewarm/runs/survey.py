@@ -7,7 +7,7 @@ from typing import TypeVar
 from prewarm.cities.models import City
 from prewarm.runs.plan import Place
 from prewarm.runs.retry import with_retries
-from weather.api.service import Service
+from weather.api.answering import Service
 from weather.core.answers import Question
 from weather.core.cells import Cell
 from weather.core.datasets import USUAL_DAYS
@@ -45,7 +45,7 @@ def survey(
     for some in chunks(cells, _RECORDS):
         fetched |= with_retries(partial(service.store.fetched_at_of, some))
     for asked in chunks([question for cell in cells for question in questions(cell)], _SMALL_REPLIES):
-        lives |= with_retries(partial(service.store.lives_of, asked))
+        lives |= with_retries(partial(service.cache.lives_of, asked))
     for some in chunks(cells, _SMALL_REPLIES):
         rates |= service.popularity.rates(some)
     now = service.now()

@@ -7,15 +7,17 @@ from dataclasses import dataclass, field
 from prewarm.runs.plan import Batch, Place, Rederivation
 from prewarm.runs.retry import with_retries
 from prewarm.runs.survey import CELLS_AT_ONCE, chunks, questions
-from weather.api.service import DEADLINE_SECONDS, FRESH_SECONDS, Service, open_meteo
+from weather.api.answering import Service
+from weather.api.service import FRESH_SECONDS
 from weather.budget.quota import Spender
 from weather.core import answers
 from weather.core.answers import Question
 from weather.core.cells import Cell
 from weather.core.series import Series
-from weather.fetching.round import BudgetSpent, Fetched
-from weather.fetching.worker import POLL_SECONDS, Fetcher
-from weather.upstream.client import OpenMeteo, UpstreamError, UpstreamRefused
+from weather.fetching.payment import BudgetSpent
+from weather.fetching.round_result import Outcomes, RoundResult
+from weather.fetching.worker import POLL_SECONDS
+from weather.upstream.errors import UpstreamError, UpstreamRefused
 
 #: How often a signal is looked for while nothing is done.
 NAP_SECONDS = 0.1
@@ -41,16 +43,11 @@ class Tally:
     #: Cities of which nothing is held, and for which the hour's or the day's budget had nothing.
     unpaid_cold_cities: int = 0
     calls: int = 0
-    cells: int = 0
-    weight_of_a_cell: float = 1.0
+    weight: float = 0.0
     reasons: dict[str, None] = field(default_factory=dict)
     #: It ended before its time: by a signal, say; or because Redis or the lock was gone.
     was_cut_off: bool = False
     is_broken: bool = False
-
-    @property
-    def weight(self) -> float:
-        return self.cells * self.weight_of_a_cell
 
     @property
     def exit_code(self) -> int:
@@ -79,24 +76,6 @@ class Tally:
         self.unpaid_cold_cities += sum(place.is_cold_city for place in places)
 
 
-class _Counted:
-    """Open-Meteo, with every attempt counted; for cold cells of others that went along too."""
-
-    def __init__(self, upstream: OpenMeteo, tally: Tally) -> None:
-        self.upstream = upstream
-        self.tally = tally
-        self.asked: set[Cell] = set()
-
-    def fetch(self, cells: list[Cell], before_attempt: Callable[[int], None]) -> Fetched:
-        def counted(weight: int) -> None:
-            before_attempt(weight)
-            self.tally.calls += 1
-            self.tally.cells += len(cells)
-            self.asked.update(cells)
-
-        return self.upstream.fetch(cells, counted)
-
-
 class Work:
     """Does what is planned and keeps the tally. `ends` says why to stop, as soon as there is a reason."""
 
@@ -106,20 +85,11 @@ class Work:
         self.service = service
         self.pause_seconds = pause_seconds
         self.ends = ends
-        self.tally = Tally(weight_of_a_cell=service.fetcher.weight_of_a_cell)
-        self._upstream = _Counted(open_meteo(), self.tally)
-        self.fetcher = Fetcher(
-            self._upstream,
-            service.store,
-            service.fetcher.budget,
-            service.fetcher.conversation,
-            wait_seconds=DEADLINE_SECONDS,
-            # Who forces asks again for what was just fetched.
-            fresh_seconds=0 if force else FRESH_SECONDS,
-            weight_of_a_cell=service.fetcher.weight_of_a_cell,
-        )
+        # Who forces asks again for what was just fetched.
+        self.fresh_seconds = 0 if force else FRESH_SECONDS
+        self.tally = Tally()
         self._brief_pauses = 0
-        #: Spenders that get nothing more in this run; with what is the matter where it is Open-Meteo's.
+        #: Spender → Open-Meteo's trouble, empty for a limit of ours: spenders that this run has stopped serving.
         self._over: dict[Spender, str] = {}
         #: Of these, the spenders whose hour or day is spent, and which.
         self._spent: dict[Spender, str] = {}
@@ -147,7 +117,7 @@ class Work:
             question: answers.derive(question, series, now, life(question), stale=stale)
             for question, series, stale in wanted
         }
-        return with_retries(lambda: self.service.store.finish_all(finished))
+        return with_retries(lambda: self.service.cache.store_answers(finished))
 
     # ── refresh ───────────────────────────────────────────────────────────────────────────────────
 
@@ -156,40 +126,56 @@ class Work:
         for batch in batches:
             waiting = {place.cell: place for place in batch.places}
             while waiting and not self.is_stopped() and batch.spender not in self._over:
-                before = self.tally.cells
-                got = self.fetcher.ask_now(batch.slot, list(waiting), batch.spender)
-                if got is None:
+                if result := self._round(batch, list(waiting)):
+                    self._note(result, waiting, advance)
+                    self.rest(result.cells * self.pause_seconds)
+                    self._heed(result.refusal, batch.spender)
+                else:
                     time.sleep(POLL_SECONDS)
-                    continue
-                self._keep(got)
-                for cell, one in got.items():
-                    if not isinstance(one, BudgetSpent | UpstreamRefused):
-                        self._settle(waiting.pop(cell), one)
-                        advance(1)
-                self.rest((self.tally.cells - before) * self.pause_seconds)
-                self._hear(got, batch.spender)
             self._give_up(waiting.values(), batch.spender)
 
-    def _keep(self, got: Fetched) -> None:
-        series = {cell: one for cell, one in got.items() if isinstance(one, Series)}
+    def _round(self, batch: Batch, cells: Sequence[Cell]) -> RoundResult | None:
+        """A round about cells of the batch and the cold ones that requests wait for; None if it cannot be now.
+
+        Another process has the lease, or Redis could not hold what comes.
+        """
+        queue = self.service.queue
+        lease = queue.lease(batch.slot)
+        if lease is None or not lease.token:
+            return None
+        return self.service.round.run(
+            lease.for_cells(cells, batch.spender, queue.batch), fresh_seconds=self.fresh_seconds
+        )
+
+    def _note(self, result: RoundResult, waiting: dict[Cell, Place], advance: Advance) -> None:
+        """Stores the answers of what came, and takes what is settled out of `waiting`."""
+        self.tally.calls += result.calls
+        self.tally.weight += result.weight
+        outcomes = {cell: result.outcomes[cell] for cell in waiting if cell in result.outcomes}
+        self._store_answers(outcomes)
+        for cell, outcome in outcomes.items():
+            if not isinstance(outcome, BudgetSpent | UpstreamRefused):
+                self._settle(waiting.pop(cell), outcome, was_called=cell in result.called)
+                advance(1)
+
+    def _store_answers(self, outcomes: Outcomes) -> None:
+        series = {cell: outcome for cell, outcome in outcomes.items() if isinstance(outcome, Series)}
         for some in chunks(list(series), CELLS_AT_ONCE):
             self._finish((question, series[cell], False) for cell in some for question in questions(cell))
 
-    def _settle(self, place: Place, got: Series | UpstreamError) -> None:
-        if isinstance(got, Series) and place.cell in self._upstream.asked:
+    def _settle(self, place: Place, outcome: Series | UpstreamError, *, was_called: bool) -> None:
+        if isinstance(outcome, UpstreamError):
+            self.tally.fail(place)
+            self.tally.reasons[f"Open-Meteo: {outcome}"] = None
+        elif was_called:
             self.tally.refreshed += 1
-            return
-        if isinstance(got, Series):
+        else:
             # Another process had just fetched it.
             self.tally.skipped += 1
             self.tally.cities_in_order += bool(place.cities)
-            return
-        self.tally.fail(place)
-        self.tally.reasons[f"Open-Meteo: {got}"] = None
 
-    def _hear(self, got: Fetched, spender: Spender) -> None:
+    def _heed(self, refusal: BudgetSpent | UpstreamRefused | None, spender: Spender) -> None:
         """Where a call was refused or not paid for: waits if that is over soon, else nothing more is asked."""
-        refusal = next((one for one in got.values() if isinstance(one, BudgetSpent | UpstreamRefused)), None)
         if refusal is None:
             return
         seconds = refusal.retry_after_seconds or 0

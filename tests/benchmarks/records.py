@@ -43,19 +43,20 @@ def keep(cells: Sequence[Cell], *, life_seconds: int = LIFE_SECONDS) -> None:
 
 def kept(cells: Sequence[Cell], *, life_seconds: int = LIFE_SECONDS) -> Iterator[str]:
     """The same step by step, saying after each which kind of record was written: held, weather, forecast."""
+    from weather.api.answer_cache import AnswerCache
     from weather.core import answers
     from weather.core.answers import Question
     from weather.core.datasets import WEATHER
     from weather.fetching.store import Store
 
-    now, store = time.time(), Store(WEATHER, hold_seconds=172_800)
+    now, store, cache = time.time(), Store(WEATHER, hold_seconds=172_800), AnswerCache(WEATHER)
     for begin in range(0, len(cells), _AT_ONCE):
         fetched = _fetched(tuple(cells[begin : begin + _AT_ONCE]), int(now // 3600))
         store.hold(fetched)
         yield "held"
         for kind, days in (("weather", None), ("forecast", 7)):
             questions = {cell: Question(cell, days) for cell in fetched}
-            store.finish_all(
+            cache.store_answers(
                 {
                     questions[cell]: answers.derive(questions[cell], series, now, life_seconds, stale=False)
                     for cell, series in fetched.items()

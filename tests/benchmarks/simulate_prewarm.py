@@ -30,6 +30,7 @@ from tests.benchmarks.simulated_users import (
     make_day,
     make_world,
 )
+from tests.support.clocks import ClockOf
 from tests.support.servers import Valkey
 from weather.budget.budget import Budget
 from weather.budget.popularity import Popularity
@@ -86,7 +87,7 @@ class Kept(SimulatedService):
 
         budget, popularity = self.budget, self.counted.popularity
         assert budget and popularity.recent
-        budget.look()
+        budget.synchronize()
         asked = popularity.recent.asked_for_within(ASKED_WITHIN_SECONDS, MOST_CELLS)
         cells = dict.fromkeys([*self.cities.tolist(), *(self.index[cell] for cell in asked)])
         left = budget.remaining()
@@ -190,9 +191,9 @@ def lived(name: str, world: World, days: list[Traffic], size: int, *, prewarmed:
     began, clock = wall.perf_counter(), Clock()
     clock.now = days[0].start
     counted = Counted("cells", world, clock)
-    recent = Popularity("popularity:now", half_life_seconds=1800, now=clock, redis_now=clock)
+    recent = Popularity("popularity:now", half_life_seconds=1800, clock=ClockOf(clock))
     counted.popularity.recent = recent
-    budget = Budget(**windows(size), fleet_processes=1, now=clock, redis_now=clock, key="budget:open-meteo")
+    budget = Budget(**windows(size), fleet_processes=1, clock=ClockOf(clock), key="budget:open-meteo")
     price = Price(counted.popularity, budget.refreshes_per_second)
     service = Kept(world, counted, price, budget)
     for day in days:

@@ -14,6 +14,7 @@ import numpy as np
 from tests.benchmarks.plain_caches import Plain, no_cache, plain_cache
 from tests.benchmarks.simulated_service import Rule, Seen, SimulatedService, even_rule, square_root_rule
 from tests.benchmarks.simulated_users import DAY, Array, Traffic, Whole, World, make_day, make_world
+from tests.support.clocks import ClockOf
 from tests.support.servers import Valkey
 from weather.budget.budget import Budget
 from weather.budget.popularity import Popularity
@@ -87,7 +88,7 @@ class Counted:
     """Popularity, kept in a real server, and the rates that a fleet reads there."""
 
     def __init__(self, name: str, world: World, clock: Clock) -> None:
-        self.popularity = Popularity(f"popularity:{name}", now=clock, redis_now=clock)
+        self.popularity = Popularity(f"popularity:{name}", clock=ClockOf(clock))
         self.world = world
         self.rates = np.zeros(len(world.cells))
         self._index = {cell: at for at, cell in enumerate(world.cells)}
@@ -98,7 +99,7 @@ class Counted:
 
     def flush(self) -> None:
         for at in np.flatnonzero(self._seen):
-            self.popularity.saw(self.world.cells[at], int(self._seen[at]))
+            self.popularity.record(self.world.cells[at], int(self._seen[at]))
         self._seen[:] = 0
         self.popularity.flush()
 
@@ -171,7 +172,7 @@ def _living(world: World, size: int, rule: str, counted: Counted, clock: Clock, 
     if rule == "reference":
         best = freshness.price_of([(rate, 1) for rate in true_rates.tolist() if rate], size / DAY)
         return Living(size, rule, SimulatedService(world, square_root_rule(true_rates, lambda: best), None), None, None)
-    budget = Budget(**windows(size), fleet_processes=1, now=clock, redis_now=clock, key=f"budget:{size}:{rule}")
+    budget = Budget(**windows(size), fleet_processes=1, clock=ClockOf(clock), key=f"budget:{size}:{rule}")
     price = Price(counted.popularity, budget.refreshes_per_second)
     asked: Rule
     if rule == "even":

@@ -7,7 +7,7 @@ import yaml
 
 from prewarm.runs.plan import PERIOD_SECONDS
 from tests.support.promql import PROMETHEUS, RULE_FILES, names_in, needs_promtool, promtool, rules
-from weather.budget.quota import COLD_SHARE, line
+from weather.budget.day_line import COLD_SHARE, line
 
 STORIES = sorted((PROMETHEUS / "tests").glob("*.yml"))
 ALERTS = {rule["alert"]: rule for rule in rules(RULE_FILES[1])}

@@ -13,10 +13,10 @@ from prewarm.runs.lock import KEY
 from prewarm.runs.models import PrewarmRun
 from prewarm.runs.run import Options, run
 from tests.conftest import LIFTED
+from tests.support.clocks import ClockOf
 from tests.support.prewarm_command import Host, ended, migrated, summary
 from tests.support.servers import Valkey, eventually
 from weather.api.service import service
-from weather.budget.budget import Budget
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def test_after_a_kill_the_next_run_succeeds_within_a_minute(host, simulator, own
 
 
 def test_a_kill_in_mid_call_blocks_nobody(host, simulator, own_valkey):
-    """Fault 49: the slot of the conversation ends by itself as well."""
+    """Fault 49: the lease ends by itself as well."""
     simulator.fault("hang", times=1)
     process = host.begin()
     eventually(lambda: simulator.state()["calls"] == 1, within_seconds=60)
@@ -170,15 +170,16 @@ def test_a_database_that_is_lost_in_mid_run_costs_the_row_alone(host, simulator)
     assert "The database does not answer" in process.said()
 
 
-def test_prewarm_of_a_day_never_passes_the_days_budget(api, db, simulator, forget):
+def test_prewarm_of_a_day_never_passes_the_days_budget(api, db, simulator, settings, forget):
     """Fault 50: 144 runs for 100 cities that together want 14,400 calls, at 600."""
+    settings.UPSTREAM_MINUTE_BUDGET, settings.UPSTREAM_HOUR_BUDGET, settings.UPSTREAM_DAY_BUDGET = 600, 5000, 600
+    settings.FLEET_PROCESSES = 1
+    forget()
     midnight = datetime(2026, 11, 24, tzinfo=UTC)
     spent = []
     with time_machine.travel(midnight, tick=False) as clock:
         simulator.settings(clock_offset_seconds=datetime.now(UTC).timestamp() - simulator.now())
-        service().fetcher.budget = Budget(
-            minute=600, hour=5000, day=600, fleet_processes=1, now=time.time, redis_now=time.time
-        )
+        service().budget.clock = ClockOf(time.time)  # Redis' own clock was not moved
         for number in range(144):
             clock.move_to(midnight + timedelta(seconds=number * plan.PERIOD_SECONDS + 5))
             outcome = run(Options(pause_seconds=0, force=number == 140))

@@ -17,7 +17,7 @@ from tests.support.outage import all_down, is_open, open_the_breaker
 from tests.support.servers import eventually
 from weathernote import redis
 from weathernote.redis import ask
-from weathernote.redis.resolver import NamedConnection, Names
+from weathernote.redis.resolver import NamedConnection, Resolver
 
 pytest_plugins = ["tests.support.redis_fixtures"]
 
@@ -69,13 +69,13 @@ def test_a_name_that_nobody_knows_yet_is_looked_up_once_and_nobody_waits_for_the
 
 
 def test_a_server_that_moved_is_found_at_its_new_address(monkeypatch):
-    names, told = Names(), iter(["192.0.2.1", "192.0.2.2"])
+    names, told = Resolver(), iter(["192.0.2.1", "192.0.2.2"])
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **options: [(0, 0, 0, "", (next(told), 0))])
     assert [names.addresses(NAME, 5), names.addresses(NAME, 5)] == [["192.0.2.1"], ["192.0.2.2"]]
 
 
 def test_a_lookup_that_gets_no_thread_fails_and_the_next_is_made_anew(monkeypatch):
-    names = Names()
+    names = Resolver()
     with monkeypatch.context() as patched:
         patched.setattr(threading.Thread, "start", no_thread)
         with pytest.raises(OSError, match="new thread"):
@@ -93,7 +93,7 @@ def dial(monkeypatch):
     """Connects within 2 s to a name with four addresses, of which the first are dead; the addresses that were tried."""
     now, tried, found = [0.0], [], [f"192.0.2.{at}" for at in range(4)]
     monkeypatch.setattr("weathernote.redis.resolver.monotonic", lambda: now[0])
-    monkeypatch.setattr(Names, "addresses", lambda names, host, within_seconds: found)
+    monkeypatch.setattr(Resolver, "addresses", lambda names, host, within_seconds: found)
 
     def dialled(dead: int, late: float = 1) -> tuple[list[str], float]:
         def connect(connection):
@@ -104,7 +104,7 @@ def dial(monkeypatch):
 
         monkeypatch.setattr(Connection, "_connect", connect)
         with suppress(TimeoutError):
-            NamedConnection(names=Names(), host=NAME, socket_connect_timeout=2)._connect()
+            NamedConnection(resolver=Resolver(), host=NAME, socket_connect_timeout=2)._connect()
         return [address.rpartition(".")[2] for address in tried], now[0]
 
     return dialled
@@ -265,7 +265,8 @@ def test_an_exchange_that_was_interrupted_leaves_nothing_for_the_next(here, monk
     ask(("GET", "mine"))
     with monkeypatch.context() as patched:
         patched.setattr(
-            "weathernote.redis.connection.Link.receive", lambda link, count: (_ for _ in ()).throw(KeyboardInterrupt)
+            "weathernote.redis.connection.Connection.receive",
+            lambda link, count: (_ for _ in ()).throw(KeyboardInterrupt),
         )
         with pytest.raises(KeyboardInterrupt):
             ask(("GET", "other"))

@@ -16,11 +16,11 @@ from weather.core.cells import Cell
 from weather.core.series import Series
 from weather.simulator.server import OpenMeteoSimulator
 from weather.upstream.client import (
+    InvalidResponse,
     NoWeatherHere,
     OpenMeteo,
     PlaceRejected,
     UpstreamError,
-    UpstreamNonsense,
     UpstreamRefused,
     UpstreamUnavailable,
 )
@@ -148,7 +148,7 @@ def test_what_is_not_weather_is_nonsense_and_not_asked_again(
 ) -> None:
     simulator.fault(kind, **arguments)
 
-    assert isinstance(caller.fail(), UpstreamNonsense)
+    assert isinstance(caller.fail(), InvalidResponse)
     assert caller.attempts == simulator.state()["calls"] == 1
 
 
@@ -501,7 +501,7 @@ FLOODED = """
 import sys
 from pathlib import Path
 from weather.core.cells import Cell
-from weather.upstream.client import OpenMeteo, UpstreamNonsense
+from weather.upstream.client import OpenMeteo, InvalidResponse
 
 def peak_kilobytes():
     status = Path("/proc/self/status").read_text()
@@ -511,7 +511,7 @@ client = OpenMeteo(sys.argv[1], timeout_seconds=20)
 before = peak_kilobytes()
 try:
     client.fetch([Cell(number, number) for number in range(100)])
-except UpstreamNonsense as error:
+except InvalidResponse as error:
     print(peak_kilobytes() - before, error)
 """
 
@@ -539,7 +539,7 @@ def test_a_flood_is_cut_off_with_flat_memory(simulator: OpenMeteoSimulator, kind
 def test_a_flood_is_nonsense_and_not_asked_again(caller: Caller, simulator: OpenMeteoSimulator, kind: str) -> None:
     simulator.fault(kind)
 
-    assert isinstance(caller.fail(), UpstreamNonsense)
+    assert isinstance(caller.fail(), InvalidResponse)
     assert caller.attempts == 1
 
 
@@ -547,7 +547,7 @@ def test_an_announced_flood_is_not_read() -> None:
     with StagedUpstream(http(b" ", Content_Length="1000000000")) as upstream:
         caller = Caller(upstream.url)
 
-        assert isinstance(caller.fail(), UpstreamNonsense)
+        assert isinstance(caller.fail(), InvalidResponse)
         assert caller.seconds < GRACE_SECONDS
 
 
@@ -562,7 +562,7 @@ def test_a_flood_under_a_429_is_still_a_429() -> None:
 def test_what_cannot_be_decompressed_is_nonsense() -> None:
     broken = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 8\r\n\r\nnot gzip"
     with StagedUpstream(broken) as upstream:
-        assert isinstance(Caller(upstream.url).fail(), UpstreamNonsense)
+        assert isinstance(Caller(upstream.url).fail(), InvalidResponse)
 
 
 # The environment

@@ -259,7 +259,7 @@ def test_a_popularity_that_begins_in_another_age_is_none(api, simulator, valkey,
 @pytest.mark.parametrize("until", ["inf", "1e300", "nan"])
 def test_a_pause_without_an_end_is_one_of_a_day_at_most(api, simulator, valkey, field, until):
     valkey.hset("budget:open-meteo", field, until)
-    service().fetcher.budget.look()
+    service().budget.synchronize()
     for path in (QUESTION, "/api/v1/weather?lat=1,2&lon=1,2"):
         response = api.get(path)
         assert response.status_code in (200, 503)

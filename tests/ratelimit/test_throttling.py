@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 
 import pytest
+from django.test import RequestFactory
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from ratelimit.identity import hashed
 from ratelimit.throttling import ClientTokenBucketThrottle, ClientWindowThrottle
 from tests.support.servers import Instance
 from tests.weather.api.test_bad_input import problem_of
+from weather.api import service
 from weathernote import redis
 from weathernote.telemetry import metrics
 
@@ -189,10 +191,8 @@ KEY = "rate_limit:hash:00000000"
 several_of = st.lists(st.integers(1, 20), max_size=30)
 
 
-def counting(throttle_class, limit=60, counts_as=1):
-    throttle = throttle_class()
-    throttle.limit, throttle.window_seconds, throttle.counts_as = limit, 60, counts_as
-    return throttle
+def decision_of(throttle_class, reply):
+    return throttle_class.lookup(Request(RequestFactory().get("/")), 1).value([reply]).decision
 
 
 @hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -201,37 +201,60 @@ def test_a_call_about_several_counts_in_full_or_as_one_refused(limited, valkey, 
     valkey.delete(KEY)
     count = 0
     for counts_as in calls:
-        throttle = counting(ClientWindowThrottle, limit, counts_as=max(2, counts_as))
-        fits = count + throttle.counts_as <= limit
-        count += throttle.counts_as if fits else 1
-        reply = redis.ask(throttle.script_of_several(KEY, 60_000, limit, throttle.counts_as))[0]
-        assert reply[0] == count and reply[2] == fits
-        assert throttle.decide(reply)[:2] == (fits, max(0, limit - count))
+        fits = count + counts_as <= limit
+        count += counts_as if fits else 1
+        reply = redis.ask(ClientWindowThrottle.script_of_several(KEY, 60_000, limit, counts_as))[0]
+        assert int(valkey.get(KEY)) == count
+        assert reply[:2] == [fits, max(0, limit - count)]
+        assert decision_of(ClientWindowThrottle, reply)[:2] == (fits, max(0, limit - count))
     assert not calls or 0 < valkey.pttl(KEY) <= 60_000
 
 
 @pytest.mark.parametrize("held", ["07", "-3", "1.5", "many", "9" * 16, ""])
 def test_what_is_no_count_begins_anew_for_several(limited, valkey, held):
     valkey.set(KEY, held)
-    assert redis.ask(ClientWindowThrottle.script_of_several(KEY, 60_000, 60, 2))[0] == [2, 60_000, 1]
+    assert redis.ask(ClientWindowThrottle.script_of_several(KEY, 60_000, 60, 2))[0] == [1, 58, 60_000, 60_000]
+    assert valkey.get(KEY) == "2"
 
 
 def test_the_longest_count_is_one(limited, valkey):
     valkey.set(KEY, "9" * 15)
-    assert redis.ask(ClientWindowThrottle.script_of_several(KEY, 60_000, 60, 2))[0] == [10**15, 60_000, 0]
+    assert redis.ask(ClientWindowThrottle.script_of_several(KEY, 60_000, 60, 2))[0] == [0, 0, 60_000, 60_000]
+    assert int(valkey.get(KEY)) == 10**15
 
 
 @pytest.mark.parametrize("script", [ClientWindowThrottle.script, ClientWindowThrottle.script_of_several])
 def test_what_is_no_text_begins_anew(limited, valkey, script):
     valkey.rpush(KEY, "a list")
-    assert redis.ask(script(KEY, 60_000, 60, 1))[0][:2] == [1, 60_000]
+    assert redis.ask(script(KEY, 60_000, 60, 1))[0] == [1, 59, 60_000, 60_000]
+    assert valkey.get(KEY) == "1"
 
 
 @pytest.mark.parametrize("script", [ClientWindowThrottle.script, ClientWindowThrottle.script_of_several])
 def test_a_window_keeps_the_life_that_it_began_with(limited, valkey, script):
     valkey.set(KEY, "5", px=30_000)
-    count, left = redis.ask(script(KEY, 60_000, 60, 1))[0][:2]
-    assert count == 6 and 0 < left <= 30_000
+    allowed, remaining, left, retry = redis.ask(script(KEY, 60_000, 60, 1))[0]
+    assert (valkey.get(KEY), allowed, remaining) == ("6", 1, 54)
+    assert 0 < left == retry <= 30_000
+
+
+@pytest.mark.parametrize(
+    ("held", "counts_as", "allowed", "remaining"),
+    [
+        (58, 1, 1, 1),
+        (59, 1, 1, 0),
+        (60, 1, 0, 0),
+        (69, 1, 0, 0),
+        (56, 2, 1, 2),
+        (58, 2, 1, 0),
+        (59, 2, 0, 0),
+        (79, 20, 0, 0),
+    ],
+)
+def test_a_window_says_what_remains_after_the_call(limited, valkey, held, counts_as, allowed, remaining):
+    script = ClientWindowThrottle.script if counts_as == 1 else ClientWindowThrottle.script_of_several
+    valkey.set(KEY, held, px=60_000)
+    assert redis.ask(script(KEY, 60_000, 60, counts_as))[0][:2] == [allowed, remaining]
 
 
 def test_without_memory_for_counts_requests_pass_uncounted(limited, valkey):
@@ -284,37 +307,44 @@ def test_a_bucket_is_kept_until_it_is_full(limited, valkey):
 
 
 @pytest.mark.pure
+@pytest.mark.parametrize("throttle", [ClientWindowThrottle, ClientTokenBucketThrottle])
 @pytest.mark.parametrize(
-    ("throttle", "reply", "decision"),
+    ("reply", "decision"),
     [
-        (counting(ClientWindowThrottle), (59, 60_000), (True, 1, 60, 60)),
-        (counting(ClientWindowThrottle), (60, 59_001), (True, 0, 60, 60)),
-        (counting(ClientWindowThrottle), (61, 59_000), (False, 0, 59, 59)),
-        (counting(ClientWindowThrottle), (70, 1), (False, 0, 1, 1)),
-        (counting(ClientWindowThrottle, counts_as=2), (58, 59_001, 1), (True, 2, 60, 60)),
-        (counting(ClientWindowThrottle, counts_as=2), (61, 59_000, 0), (False, 0, 59, 59)),
-        (counting(ClientWindowThrottle, counts_as=20), (80, 1, 0), (False, 0, 1, 1)),
-        (counting(ClientTokenBucketThrottle), (1, 59, 1_000, 0), (True, 59, 1, 0)),
-        (counting(ClientTokenBucketThrottle), (0, 0, 59_001, 1), (False, 0, 60, 1)),
-        (counting(ClientTokenBucketThrottle), (0, 3, 57_000, 17_001), (False, 3, 57, 18)),
+        ((1, 1, 60_000, 60_000), (True, 1, 60, 60)),
+        ((1, 0, 59_001, 59_001), (True, 0, 60, 60)),
+        ((0, 0, 59_000, 59_000), (False, 0, 59, 59)),
+        ((0, 0, 1, 1), (False, 0, 1, 1)),
+        ((1, 59, 1_000, 0), (True, 59, 1, 0)),
+        ((0, 0, 59_001, 1), (False, 0, 60, 1)),
+        ((0, 3, 57_000, 17_001), (False, 3, 57, 18)),
     ],
 )
 def test_a_client_is_told_whole_seconds_that_suffice(throttle, reply, decision):
-    assert throttle.decide(reply) == decision
+    assert decision_of(throttle, reply) == decision
 
 
 @pytest.mark.pure
-def test_without_redis_the_whole_limit_is_left():
-    throttle = counting(ClientWindowThrottle, limit=7)
-    throttle.reply = redis.RedisDown("gone")
-    assert throttle.decided() == (True, 7, 60, 0)
+@pytest.mark.parametrize("throttle", [ClientWindowThrottle, ClientTokenBucketThrottle])
+def test_without_redis_the_whole_limit_is_left(settings, throttle):
+    settings.RATE_LIMIT_REQUESTS = 7
+    assert decision_of(throttle, redis.RedisDown("gone")) == (True, 7, 60, 0)
 
 
-@pytest.mark.parametrize(("counts_as", "ends_with"), [(1, (60_000, 5)), (2, (60_000, 5, 2))])
-def test_redis_is_asked_with_the_windows_milliseconds(limited, settings, rf, counts_as, ends_with):
+@pytest.mark.parametrize("counts_as", [1, 2])
+def test_redis_is_asked_with_the_windows_milliseconds(limited, settings, rf, counts_as):
     settings.RATE_LIMIT_REQUESTS, settings.RATE_LIMIT_WINDOW_SECONDS = 5, 60
-    throttle = counting(ClientWindowThrottle, counts_as=counts_as)
-    assert throttle.command(Request(rf.get("/")))[4:] == ends_with
+    (command,) = ClientWindowThrottle.lookup(Request(rf.get("/")), counts_as).commands
+    assert command[4:] == (60_000, 5, counts_as)
+
+
+def test_a_refused_request_has_its_answer_not_read(limited, settings, monkeypatch):
+    settings.RATE_LIMIT_REQUESTS = 1
+    assert ask(limited).status_code == 200
+    read: list[object] = []
+    monkeypatch.setattr("weather.core.answers.read", lambda *told: read.append(told))
+    service.forget_service()
+    assert ask(limited).status_code == 429 and not read
 
 
 def test_only_refusals_are_counted_as_refusals(limited, settings):

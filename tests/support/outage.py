@@ -1,7 +1,11 @@
 """Questions about the breaker and about replies, for tests that break Redis."""
 
+from collections.abc import Callable
+
+import pytest
+
 from weathernote import redis
-from weathernote.redis import RedisDown, ask
+from weathernote.redis import Command, RedisDown, Reply, ask
 
 
 def is_open() -> bool:
@@ -19,3 +23,26 @@ def open_the_breaker() -> None:
     for _ in range(3):
         ask(("PING",))
     assert is_open()
+
+
+def replace_ask(monkeypatch: pytest.MonkeyPatch, asked: Callable[..., list[Reply]]) -> None:
+    """Puts `asked` in the place of `redis.ask`, for lookups too."""
+    for name in ("weathernote.redis.ask", "weathernote.redis.client.ask", "weathernote.redis.lookup.ask"):
+        monkeypatch.setattr(name, asked)
+
+
+def take_redis_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing gets a reply, until the test ends or undoes it."""
+    replace_ask(monkeypatch, lambda *commands: [RedisDown("gone")] * len(commands))
+
+
+def round_trips(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Command, ...]]:
+    """A list that grows by the commands of each round trip."""
+    made: list[tuple[Command, ...]] = []
+
+    def asked(*commands: Command) -> list[Reply]:
+        made.append(commands)
+        return ask(*commands)
+
+    replace_ask(monkeypatch, asked)
+    return made

@@ -1,115 +1,36 @@
-"""An answer for a question: found finished in Redis, derived from what is held, or fetched."""
+"""This process's service, made from the settings."""
 
 import threading
-from collections.abc import Callable
 from time import time
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from django.conf import settings
 
+from weather.api.answer_cache import AnswerCache
+from weather.api.answering import Service
+from weather.api.misses import Misses
 from weather.budget.allowance import Allowance
 from weather.budget.budget import Budget
 from weather.budget.popularity import Popularity
 from weather.budget.price import Price
-from weather.core import answers, freshness
-from weather.core.answers import Answer, Question
+from weather.core.answers import Question
 from weather.core.datasets import WEATHER
-from weather.core.series import Series
-from weather.fetching.admission import Asker, Waiting
-from weather.fetching.fetch_queue import Conversation
-from weather.fetching.store import LONGEST_PAST_SECONDS, Store
-from weather.fetching.worker import Fetcher
+from weather.fetching.admission import ColdAdmission
+from weather.fetching.fetch_queue import FetchQueue
+from weather.fetching.payment import Payments
+from weather.fetching.round import Round
+from weather.fetching.store import Store
+from weather.fetching.worker import Workers
 from weather.upstream.client import OpenMeteo
-from weathernote.redis import Command, Reply
-
-#: found: under its key · derived: from what is held, without a call · fetched: by a call
-#: · stale: from what is held though it is due, because a refresh is still to come or failed
-Origin = Literal["found", "derived", "fetched", "stale"]
 
 #: All that a request may take, from its arrival to the last moment at which Open-Meteo may still answer.
 DEADLINE_SECONDS = 6.0
 #: A batch is parsed while hits are served: more cells in a call would show in their latency, and save little.
 BATCH_CELLS = 100
-#: Whoever asked for a cell within these seconds has brought all that there is to know.
+#: A record that was fetched within these seconds is not asked for again.
 FRESH_SECONDS = 600
 #: What people ask for now: with it 1,000 of 8,000 cells had three requests of four, where the day's had two.
 RECENT_HALF_LIFE_SECONDS = 1800
-
-
-class Served(NamedTuple):
-    """An answer, where it came from, and whether Redis keeps it now."""
-
-    answer: Answer
-    origin: Origin
-    kept: bool
-
-
-#: Where no throttle told who asks, all are one.
-NOBODY = Asker("nobody", "nobody")
-
-
-class Service:
-    """Joins the rooms below it."""
-
-    def __init__(
-        self,
-        store: Store,
-        fetcher: Fetcher,
-        popularity: Popularity,
-        price: Price,
-        waiting: Waiting,
-        *,
-        life_seconds: Callable[[Question], int],
-        now: Callable[[], float] = time,
-    ) -> None:
-        self.store = store
-        self.fetcher = fetcher
-        self.popularity = popularity
-        self.price = price
-        self.waiting = waiting
-        self.life_seconds = life_seconds
-        self.now = now
-
-    def finding(self, question: Question) -> Command:
-        """The command whose reply `answer` wants, for whoever shares a round trip with it."""
-        return self.store.finding(question)
-
-    def answer(self, question: Question, reply: Reply, asker: Asker) -> Served:
-        """The answer, given Redis' reply to `finding`; Problem where there is none."""
-        self.popularity.saw(question.cell)
-        if answer := self.store.found(question, reply):
-            return Served(answer, "found", kept=True)
-        held, rate = self.store.held_with(question.cell, self.popularity)
-        if held is None:
-            return self._past(question, reply) or self._new(question, asker)
-        age, interval = self.now() - held.fetched_at, self.price.interval_seconds(rate)
-        if not freshness.is_due(age, interval):
-            return self._derived(question, held, "derived")
-        if self.store.is_gone(reply):
-            return self._due_without_redis(question, held, age)
-        if freshness.should_wait(age, interval) and (
-            fetched := self.waiting.for_a_refresh(question.cell, with_redis=True)
-        ):
-            return self._derived(question, fetched, "fetched")
-        self.fetcher.refresh(question.cell)
-        return self._derived(question, held, "stale")
-
-    def _due_without_redis(self, question: Question, held: Series, age: float) -> Served:
-        # Every process would ask for itself: what it knows is good enough for a while.
-        if age > LONGEST_PAST_SECONDS and (fetched := self.waiting.for_a_refresh(question.cell, with_redis=False)):
-            return self._derived(question, fetched, "fetched")
-        return self._derived(question, held, "stale")
-
-    def _new(self, question: Question, asker: Asker) -> Served:
-        return self._derived(question, self.waiting.for_a_new_place(question.cell, asker), "fetched")
-
-    def _past(self, question: Question, reply: Reply) -> Served | None:
-        past = self.store.past(question, reply)
-        return None if past is None else Served(past, "stale", kept=False)
-
-    def _derived(self, question: Question, series: Series, origin: Origin) -> Served:
-        answer = answers.derive(question, series, self.now(), self.life_seconds(question), stale=origin == "stale")
-        return Served(answer, origin, kept=self.store.finish(question, answer))
 
 
 def open_meteo() -> OpenMeteo:
@@ -140,7 +61,7 @@ def forget_service() -> None:
 
 def _made_once() -> Service:
     global _service
-    # Two threads that come first at once must not get a fetcher each.
+    # Two threads that come first at once must not get workers each.
     with _making:
         _service = _service or _from_settings()
         return _service
@@ -149,7 +70,6 @@ def _made_once() -> Service:
 def _from_settings() -> Service:
     dataset = WEATHER.with_extras(settings.EXTRA_VARIABLES)
     weight_of_a_cell = dataset.weight_of_a_place
-    store = Store(dataset, settings.HOLD_SECONDS)
     budget = Budget(
         minute=settings.UPSTREAM_MINUTE_BUDGET,
         hour=settings.UPSTREAM_HOUR_BUDGET,
@@ -158,16 +78,17 @@ def _from_settings() -> Service:
     )
     popularity = Popularity(recent=Popularity("popularity:now", half_life_seconds=RECENT_HALF_LIFE_SECONDS))
     price = Price(popularity, lambda: budget.refreshes_per_second() / weight_of_a_cell)
-    conversation = Conversation(settings.UPSTREAM_CONCURRENCY, BATCH_CELLS, settings.UPSTREAM_TIMEOUT_SECONDS)
-    fetcher = Fetcher(
-        open_meteo(),
-        store,
-        budget,
-        conversation,
-        wait_seconds=DEADLINE_SECONDS,
-        fresh_seconds=FRESH_SECONDS,
-        weight_of_a_cell=weight_of_a_cell,
-    )
+    cache, store = AnswerCache(dataset), Store(dataset, settings.HOLD_SECONDS)
+    queue = FetchQueue(settings.UPSTREAM_CONCURRENCY, BATCH_CELLS, settings.UPSTREAM_TIMEOUT_SECONDS)
+    payments = Payments(budget, weight_of_a_cell)
+    round_ = Round(open_meteo(), store, payments, queue, fresh_seconds=FRESH_SECONDS)
+    workers = Workers(round_, wait_seconds=DEADLINE_SECONDS)
+    admission = _admission(workers, budget, weight_of_a_cell)
+    misses = Misses(cache, store, queue, workers, popularity, price, admission, _life_seconds, time)
+    return Service(cache, misses, store, budget, popularity, price, queue, round_, workers, admission, _life_seconds)
+
+
+def _admission(workers: Workers, budget: Budget, weight_of_a_cell: float) -> ColdAdmission:
     allowance = Allowance(
         budget,
         cells_per_client=settings.COLD_CELLS_PER_CLIENT_PER_HOUR,
@@ -176,23 +97,20 @@ def _from_settings() -> Service:
     )
     # Some threads are always left to those who need not wait.
     places = max(1, settings.THREADS - max(4, settings.THREADS // 8))
-    waiting = Waiting(fetcher, allowance, wait_seconds=DEADLINE_SECONDS, places=places)
-    return Service(
-        store,
-        fetcher,
-        popularity,
-        price,
-        waiting,
-        life_seconds=lambda question: getattr(settings, question.kind.life_setting),
-    )
+    return ColdAdmission(workers, budget, allowance, wait_seconds=DEADLINE_SECONDS, places=places)
+
+
+def _life_seconds(question: Question) -> int:
+    seconds: int = getattr(settings, question.kind.life_setting)
+    return seconds
 
 
 def upstream_state(*, ask_redis: bool) -> Literal["ok", "paused", "down"]:
     """Whether Open-Meteo answers the fleet, for /health: down after failures, paused while it wants to be left alone.
 
-    Without asking Redis, as this process last heard.
+    Unless Redis is asked, it is what this process last knew.
     """
-    budget = service().fetcher.budget
+    budget = service().budget
     if ask_redis:
         budget.read_pause()
     if budget.is_failing:

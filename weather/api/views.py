@@ -12,80 +12,84 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from weather.api import batch, schema
-from weather.api.batch import Outcome
+from weather.api.answer_cache import Found
+from weather.api.misses import Outcome, Served
 from weather.api.query import MOST_PLACES, is_about_several, plain_question_in, question_in, questions_in
-from weather.api.service import NOBODY, Origin, Served, service
+from weather.api.service import service
 from weather.core.answers import Answer, Question
-from weather.fetching.admission import Asker
+from weather.fetching.admission import UNIDENTIFIED, Requester
 from weathernote.http import problems
 from weathernote.http.api_view import ApiViewSet
 from weathernote.http.conditional import matches, weak_etag
 from weathernote.http.prerendered import PrerenderedResponse
 from weathernote.http.problems import Problem
 from weathernote.http.request_context import context_of
-from weathernote.redis import Command, Reply
+from weathernote.redis import Lookup
+from weathernote.telemetry import origin
+from weathernote.telemetry.origin import Origin
 from weathernote.telemetry.request_event import CellAnswer
 
 _CACHE_STATUS: dict[Origin, str] = {
     "found": "weathernote; hit; ttl={ttl}",
+    "memory": "weathernote; hit; ttl={ttl}",
     "derived": "weathernote; hit; ttl={ttl}",
     "fetched": "weathernote; fwd=miss{stored}",
     "stale": "weathernote; fwd=stale{stored}",
 }
-_WORST_FIRST = ("none", "fetched", "stale", "derived", "memory", "found")
 NO_STORE = "no-store"
 _JSON = "application/json"
 
 
-class CellViewSet(ApiViewSet):
+class CellViewSet(ApiViewSet[Found]):
     """What /weather and /forecast share: the question, and its answer with honest headers."""
 
     default_days: ClassVar[int | None] = None
-    #: Of a call about several places, each or what is wrong with it.
+    #: Of a call about several places, the question about each or what is wrong with it.
     asked: Sequence[Question | Problem] = ()
 
-    def look_up(self, request: Request) -> list[Command]:
+    def look_up(self, request: Request) -> list[Lookup[Found]]:
         if plain := plain_question_in(request._request.META.get("QUERY_STRING", ""), self.default_days):
             self.question = plain
-            return [service().finding(plain)]
+            return [service().lookup(plain)]
         try:
             self.question = question_in(request.query_params, self.default_days)
         except Problem:
             if not is_about_several(request.query_params):
                 raise
             return self._look_up_several(request)
-        return [service().finding(self.question)]
+        return [service().lookup(self.question)]
 
-    def _look_up_several(self, request: Request) -> list[Command]:
+    def _look_up_several(self, request: Request) -> list[Lookup[Found]]:
         # More than a client's whole limit would never pass.
         most = min(MOST_PLACES, settings.RATE_LIMIT_REQUESTS)
         self.asked = questions_in(request.query_params, self.default_days, most)
         self.counts_as = len(self.asked)
-        # Two places in one cell are asked for once.
+        # Two places in one cell are looked up once.
         self.questions = list(dict.fromkeys(one for one in self.asked if isinstance(one, Question)))
-        return [service().finding(question) for question in self.questions]
+        return [service().lookup(question) for question in self.questions]
 
     def respond(self, request: Request) -> HttpResponse:
         if self.asked:
             return self._respond_to_several(request)
-        cell, reply = self.question.cell, self.replies[0]
+        cell = self.question.cell
         context = context_of(request._request)
         context.answer = CellAnswer(cell, "none")  # if nothing better comes of it
-        served = service().answer(self.question, reply, _asker(request))
+        served = service().answer(self.question, self.values[0], _requester(request))
         now = time()
-        origin = "memory" if served.origin == "found" and isinstance(reply, Exception) else served.origin
-        context.answer = CellAnswer(cell, origin, now - served.answer.fetched_at)
+        context.answer = CellAnswer(cell, served.origin, now - served.answer.fetched_at)
         headers = _headers(served, int(now))
         if matches(request._request.META.get("HTTP_IF_NONE_MATCH"), headers["ETag"]):
             return HttpResponseNotModified(headers=headers)
-        text = served.answer.fetched_text if served.origin == "fetched" else served.answer.text
-        return PrerenderedResponse(text, headers)
+        return PrerenderedResponse(served.text, headers)
 
     def _respond_to_several(self, request: Request) -> HttpResponse:
-        outcomes = batch.answers_to(service(), self.questions, self.replies, _asker(request))
+        found = dict(zip(self.questions, self.values, strict=True))
+        outcomes = service().answers(found, _requester(request))
         now = time()
         context = context_of(request._request)
-        context.answer, context.batch = _recorded(outcomes, self.replies, now)
+        context.batch = tuple(_recorded(question, outcome, now) for question, outcome in outcomes.items())
+        worst = origin.worst([answer.origin for answer in context.batch])
+        context.answer = CellAnswer(context.batch[0].cell, worst)
         in_order: list[Outcome] = [one if isinstance(one, Problem) else outcomes[one] for one in self.asked]
         if not any(isinstance(one, Served) for one in in_order):
             raise batch.soonest(outcomes.values())
@@ -102,31 +106,22 @@ class CellViewSet(ApiViewSet):
 def _text(request: Request, outcome: Outcome) -> bytes:
     """A place's answer as its own call would get it, or what stands in its stead."""
     if isinstance(outcome, Served):
-        return outcome.answer.fetched_text if outcome.origin == "fetched" else outcome.answer.text
+        return outcome.text
     problem = problems.problem_details(request._request, outcome)
     if outcome.retry_after_seconds is not None:
         problem["retry_after_seconds"] = outcome.retry_after_seconds
     return json.dumps({"problem": problem}, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _recorded(
-    outcomes: dict[Question, Outcome], replies: Sequence[Reply], now: float
-) -> tuple[CellAnswer, tuple[CellAnswer, ...]]:
-    """Of a call about several cells: the first one with the worst origin of all, and each cell's answer."""
-    answers: list[CellAnswer] = []
-    for (question, outcome), reply in zip(outcomes.items(), replies, strict=True):
-        if isinstance(outcome, Problem):
-            answers.append(CellAnswer(question.cell, "none"))
-            continue
-        origin = "memory" if outcome.origin == "found" and isinstance(reply, Exception) else outcome.origin
-        answers.append(CellAnswer(question.cell, origin, now - outcome.answer.fetched_at))
-    worst = min((answer.origin for answer in answers), key=_WORST_FIRST.index)
-    return CellAnswer(answers[0].cell, worst), tuple(answers)
+def _recorded(question: Question, outcome: Outcome, now: float) -> CellAnswer:
+    if isinstance(outcome, Problem):
+        return CellAnswer(question.cell, "none")
+    return CellAnswer(question.cell, outcome.origin, now - outcome.answer.fetched_at)
 
 
-def _asker(request: Request) -> Asker:
+def _requester(request: Request) -> Requester:
     context = context_of(request._request)
-    return Asker(context.client_hash, context.address_hash) if context.client_hash else NOBODY
+    return Requester(context.client_hash, context.address_hash) if context.client_hash else UNIDENTIFIED
 
 
 class WeatherViewSet(CellViewSet):
@@ -152,24 +147,21 @@ def _headers(served: Served, now: int) -> dict[str, str]:
         "Content-Type": _JSON,
         "Cache-Control": _cache_control(life_seconds, _left_of_day(answer)),
         "ETag": answer.etag,
-        "Cache-Status": _cache_status(served.origin, life_seconds, served.kept),
+        "Cache-Status": _cache_status(served.origin, life_seconds, served.is_stored),
     }
 
 
 def _headers_of_several(outcomes: Sequence[Outcome], now: int) -> dict[str, str]:
-    """Those of the place that has to be asked for soonest; what holds a problem is kept by nobody."""
+    """The headers of the place that ends first; a body that holds a problem is not to be cached."""
     served = [one for one in outcomes if isinstance(one, Served)]
     life_seconds = max(0, min(one.answer.expires_at for one in served) - now)
-    is_whole = len(served) == len(outcomes)
-    origin = min((one.origin for one in served), key=_WORST_FIRST.index) if is_whole else "fetched"
-    kept = is_whole and all(one.kept for one in served)
-    return {
-        "Content-Type": _JSON,
-        "Cache-Control": _cache_control(life_seconds, min(_left_of_day(one.answer) for one in served))
-        if is_whole
-        else NO_STORE,
-        "Cache-Status": _cache_status(origin, life_seconds, kept),
-    }
+    if len(served) < len(outcomes):
+        cache_control, cache_status = NO_STORE, _cache_status("fetched", life_seconds, False)
+    else:
+        cache_control = _cache_control(life_seconds, min(_left_of_day(one.answer) for one in served))
+        worst, are_stored = origin.worst([one.origin for one in served]), all(one.is_stored for one in served)
+        cache_status = _cache_status(worst, life_seconds, are_stored)
+    return {"Content-Type": _JSON, "Cache-Control": cache_control, "Cache-Status": cache_status}
 
 
 def _left_of_day(answer: Answer) -> int:
@@ -185,5 +177,5 @@ def _cache_control(life_seconds: int, left_of_day: int) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _cache_status(origin: Origin, life_seconds: int, is_kept: bool) -> str:
-    return _CACHE_STATUS[origin].format(ttl=life_seconds, stored="; stored" if is_kept else "")
+def _cache_status(origin: Origin, life_seconds: int, is_stored: bool) -> str:
+    return _CACHE_STATUS[origin].format(ttl=life_seconds, stored="; stored" if is_stored else "")

@@ -2,12 +2,14 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from weather.budget.budget import Budget
 from weathernote import redis
-from weathernote.redis import Command, Reply, without_redis
+from weathernote.http import rate_limit_headers
+from weathernote.redis import Command, Lookup, RedisClock, without_redis
+from weathernote.redis.clock import NOW_LUA
 
 CLIENT_WINDOW_SECONDS = 3600
 
@@ -36,10 +38,13 @@ if back > 0 then return redis.call('DECRBY', KEYS[1], back) end
 return 0
 """
 )
-# ARGV: what is left of the hour and of the day for cold cells, and the share of it that one address may have. What it
-# had counts as left, so that alone it gets just that share, and less where others spend too; one it may always have.
-_ADDRESS = redis.script("""
-local now = tonumber(ARGV[4]) or tonumber(redis.call('TIME')[1])
+# ARGV, after the time: what is left of the hour and of the day for cold cells, and the share of it that one address may
+# have. What it had counts as left, so that alone it gets just that share, and less where others spend too; one it may
+# always have.
+_ADDRESS = redis.script(
+    NOW_LUA
+    + """
+now = math.floor(now)
 local changes, starts = {}, {}
 for at, length in ipairs({3600, 86400}) do
     local start, name = now - now % length, 'from:' .. length
@@ -47,7 +52,7 @@ for at, length in ipairs({3600, 86400}) do
     if redis.call('HGET', KEYS[1], name) == tostring(start) then
         spent = tonumber(redis.call('HGET', KEYS[1], 'spent:' .. length))
     end
-    local most = math.max(1, math.floor(ARGV[3] * (ARGV[at] + spent)))
+    local most = math.max(1, math.floor(ARGV[4] * (ARGV[at + 1] + spent)))
     if spent + 1 > most then return {0, start + length - now, most, length} end
     changes[#changes + 1] = {name, tostring(start), 'spent:' .. length, spent + 1}
     starts[at] = start
@@ -55,7 +60,8 @@ end
 for _, change in ipairs(changes) do redis.call('HSET', KEYS[1], unpack(change)) end
 redis.call('EXPIRE', KEYS[1], 86400)
 return {1, starts[1], starts[2]}
-""")
+"""
+)
 _ADDRESS_BACK = redis.script("""
 for at, length in ipairs({3600, 86400}) do
     local spent = tonumber(redis.call('HGET', KEYS[1], 'spent:' .. length) or 0)
@@ -78,7 +84,7 @@ class Exceeded:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """One new place as it was charged: to whom, by their hashes, and to which windows; None where it was not.
+    """One new place that was charged to a client and its address, by their hashes; the windows are None where not.
 
     Windows are known by when they end (the client's hour, milliseconds) and begin (the address' hour and day, seconds).
     """
@@ -92,7 +98,7 @@ class Charge:
 class Allowance:
     """`cells_per_client` an hour for a client, and for an address a share of what is left of the cold reserve.
 
-    A cell takes `weight_of_a_cell` of that. `redis_now` stands in for Redis' own clock in tests.
+    A cell takes `weight_of_a_cell` of that. Windows are those of `clock`.
     """
 
     def __init__(
@@ -102,64 +108,66 @@ class Allowance:
         cells_per_client: int,
         share_per_address: float,
         weight_of_a_cell: float = 1.0,
-        redis_now: Callable[[], float] | None = None,
+        clock: RedisClock | None = None,
     ) -> None:
         self.budget = budget
-        self.redis_now = redis_now
+        self.clock = clock or RedisClock()
         self.cells_per_client = cells_per_client
         self.share_per_address = share_per_address
         self.weight_of_a_cell = weight_of_a_cell
 
     def charge(self, client: str, address: str, cells: int = 1) -> list[Charge | Exceeded]:
-        """Takes so many cold cells, one by one, from a client and its address, given as hashes.
+        """Charges `cells` new places, one by one, to a client and its address, given as hashes.
 
-        For each the charge, or what is used up; in one round trip if nothing is. Without Redis nothing is counted: each
-        process then has its small share of the budget, and no more.
+        For each place its charge, or the allowance that is used up; in one round trip if none is. Without Redis nothing
+        is counted: each process then has its small share of the budget, and no more.
         """
         reserve = self.budget.cold_reserve()
         of_hour, of_day = (reserve[window] / self.weight_of_a_cell for window in ("hour", "day"))
-        clock = "" if self.redis_now is None else int(self.redis_now())
         share = self.share_per_address if self.share_per_address < 1 else math.inf
         of_client = _CLIENT(f"cold:client:{client}", self.cells_per_client, CLIENT_WINDOW_SECONDS)
-        of_address = _ADDRESS(f"cold:address:{address}", of_hour, of_day, share, clock)
-        replies = redis.ask(*[of_client] * cells, *[of_address] * cells)
-        taken = [(_told(one), _told(other)) for one, other in zip(replies[:cells], replies[cells:], strict=True)]
+        of_address = _ADDRESS(f"cold:address:{address}", self.clock.script_argument, of_hour, of_day, share)
+        replies = redis.fetch_all([_charging(of_client)] * cells + [_charging(of_address)] * cells)
+        taken = list(zip(replies[:cells], replies[cells:], strict=True))
         charges = [Charge(client, address, *_windows(*of_one)) for of_one in taken]
         exceeded = [self._exceeded(*of_one) for of_one in taken]
-        # Who is refused by the one is not charged by the other.
+        # What one of the two allowances refused is not charged to the other.
         self.give_back(charge for charge, why in zip(charges, exceeded, strict=True) if why)
         return [why or charge for charge, why in zip(charges, exceeded, strict=True)]
 
     def _exceeded(self, of_client: Sequence[int] | None, of_address: Sequence[int] | None) -> Exceeded | None:
         if of_client and not of_client[0]:
-            return Exceeded(f'"cold-client";q={self.cells_per_client};w={CLIENT_WINDOW_SECONDS}', max(1, of_client[1]))
+            policy = rate_limit_headers.policy("cold-client", self.cells_per_client, CLIENT_WINDOW_SECONDS)
+            return Exceeded(policy, max(1, of_client[1]))
         if of_address and not of_address[0]:
             _, seconds, most, window = of_address
-            return Exceeded(f'"cold-address";q={most};w={window}', max(1, seconds))
+            return Exceeded(rate_limit_headers.policy("cold-address", most, window), max(1, seconds))
         return None
 
     @without_redis(returns=None)
     def give_back(self, charges: Iterable[Charge]) -> None:
-        """Undoes charges for what others had wanted already, and for what nothing was spent on."""
+        """Undoes charges for places that were in the queue already, and for those that nothing was spent on."""
         commands: list[Command] = []
         for charge, cells in Counter(charges).items():
             if charge.client_window is not None:
                 commands.append(_CLIENT_BACK(f"cold:client:{charge.client}", cells, charge.client_window))
             if charge.address_windows is not None:
                 commands.append(_ADDRESS_BACK(f"cold:address:{charge.address}", cells, *charge.address_windows))
-        for reply in redis.ask(*commands):
-            redis.value(reply)
+        redis.execute(*commands)
 
 
-@without_redis(returns=None)
-def _told(reply: Reply) -> Sequence[int] | None:
-    told: Sequence[int] = redis.value(reply)
-    return told
+def _charging(command: Command) -> Lookup[list[int] | None]:
+    """What a script that charges replied: 1 and the windows, or 0 and why not; None without Redis."""
+    return Lookup(command, read=list, without=_nothing)
+
+
+def _nothing() -> None:
+    return None
 
 
 def _windows(
     of_client: Sequence[int] | None, of_address: Sequence[int] | None
 ) -> tuple[int | None, tuple[int, int] | None]:
-    """The windows that a client's and an address' script took a cell from; None where it took none."""
+    """The windows that the two scripts charged, the client's and the address'; None for one that charged nothing."""
     client_window = of_client[1] if of_client and of_client[0] else None
     return client_window, (of_address[1], of_address[2]) if of_address and of_address[0] else None

@@ -1,21 +1,19 @@
 """What may be asked of Open-Meteo: its own windows, counted once for the whole fleet, never passed.
 
 The count lies in one hash in Redis and is changed by one script with Redis' own clock, before each attempt. Redis may
-forget: every process passes on the most that it has seen spent, and the script takes the larger. Without Redis each
+forget: every process sends the most that it knows to be spent, and the script takes the larger. Without Redis each
 process keeps to its share of what was left, and reports what it spent of it when Redis is back.
 """
 
 import math
 import threading
-from collections.abc import Callable
 from contextlib import suppress
-from time import time
 
-from weather.budget.quota import COLD_SHARE, Denied, Granted, Quota, Reason, Spender
+from weather.budget.quota import Denied, Granted, Quota, Reason, Spender
 from weather.budget.scripts import BUDGET, CLOSE, FAIL, LONGEST_CLOSED_SECONDS, succeed
 from weather.core.windows import WINDOW_SECONDS, BudgetWindow, Window
 from weathernote import redis
-from weathernote.redis import Command, Reply, without_redis
+from weathernote.redis import Command, RedisClock, Reply, without_redis
 
 __all__ = ["Budget", "Denied", "Granted"]
 
@@ -27,7 +25,7 @@ PAUSE_SECONDS = (0, 0, 1, 2, 4, 8, 16, 30)
 
 
 class Budget:
-    """Spends Open-Meteo's quota. `redis_now` stands in for Redis' own clock in tests and simulations."""
+    """Spends Open-Meteo's quota: weight a minute, an hour and a day, by `clock`."""
 
     def __init__(
         self,
@@ -36,58 +34,58 @@ class Budget:
         hour: int,
         day: int,
         fleet_processes: int,
-        now: Callable[[], float] = time,
-        redis_now: Callable[[], float] | None = None,
+        clock: RedisClock | None = None,
         key: str = KEY,
     ) -> None:
         self.key = key
         self.quota = Quota({"minute": minute, "hour": hour, "day": day})
         self.fleet_processes = fleet_processes
-        self.now = now
-        self.redis_now = redis_now
-        self._ahead_seconds = 0.0  # how far Redis' clock is ahead of this machine's
+        self.clock = clock or RedisClock()
         self._lock = threading.Lock()  # for the bookkeeping, never while Redis is asked
-        self._asking = threading.Lock()  # two threads at once would both tell of what was spent without Redis
+        self._exchanging = threading.Lock()  # two threads at once would both report what was spent without Redis
 
     # ── spending ──────────────────────────────────────────────────────────────────────────────────
 
     def _charge_alone(self, weight: int, spender: Spender, *, least: int | None = None) -> Granted | Denied:
         with self._lock:
-            return self.quota.take_alone(weight, _or(least, weight), spender, self.fleet_processes, self._clock())
+            least = weight if least is None else least
+            return self.quota.take_alone(weight, least, spender, self.fleet_processes, self.clock.now())
 
     @without_redis(instead=_charge_alone)
     def charge(self, weight: int, spender: Spender, *, least: int | None = None) -> Granted | Denied:
         """Takes `weight` before an attempt, or what there is of it if that is at least `least`."""
         with self._lock:
-            # A 429 or a failure that Redis did not hear of, or forgot, still holds for this process.
-            if refusal := self.quota.refusal(self._clock()):
+            # A 429 or a failure that Redis does not know of, or forgot, still holds for this process.
+            if refusal := self.quota.refusal(self.clock.now()):
                 return refusal
-        with self._asking:
-            granted, reason, seconds, minute = self._exchanged(weight, _or(least, weight), spender)
+        with self._exchanging:
+            least = weight if least is None else least
+            granted, reason, seconds, minute = self._exchange(weight, least, spender)
         return Granted(granted, minute) if granted > 0 else Denied(reason, max(1, math.ceil(seconds)))
 
     @without_redis(returns=None)
-    def look(self) -> None:
-        """Sees what the others spent and tells what was seen; every few seconds, so that Redis cannot forget."""
-        if not self._asking.acquire(blocking=False):
-            return  # another thread sees it just now
+    def synchronize(self) -> None:
+        """Learns what the fleet spent and reports what this process knows, so that Redis cannot forget it."""
+        if not self._exchanging.acquire(blocking=False):
+            return  # another thread is at it
         try:
-            self._exchanged(0, 0, "cold")
+            self._exchange(0, 0, "cold")
         finally:
-            self._asking.release()
+            self._exchanging.release()
 
     @without_redis(returns=None)
     def read_pause(self) -> None:
         """Learns from Redis, without writing, whether calls fail and for how long nobody should ask."""
-        flat = redis.value(redis.ask(("HGETALL", self.key))[0])
+        (flat,) = redis.execute(("HGETALL", self.key))
         held = dict(zip(flat[::2], flat[1::2], strict=True))
         with self._lock, suppress(ValueError):  # written by hand
-            latest = self._clock() + LONGEST_CLOSED_SECONDS
+            latest = self.clock.now() + LONGEST_CLOSED_SECONDS
             self.quota.failures = int(held.get(b"failures", 0))
             self.quota.paused_until = min(float(held.get(b"paused:until", 0)), latest)
             self.quota.closed_until = max(self.quota.closed_until, min(float(held.get(b"closed:until", 0)), latest))
 
-    def _exchanged(self, weight: int, least: int, spender: Spender) -> tuple[int, Reason, float, int]:
+    def _exchange(self, weight: int, least: int, spender: Spender) -> tuple[int, Reason, float, int]:
+        """Runs the script: the weight granted, else why not and for how many seconds, and the present minute."""
         with self._lock:
             quota = self.quota
             reported, refreshed = dict(quota.unreported), quota.refreshed
@@ -96,40 +94,42 @@ class Budget:
                 for name, seconds in WINDOW_SECONDS.items()
             ]
         arguments = [argument for window in windows for argument in window]
-        command = BUDGET(self.key, self._redis_clock(), weight, least, spender, COLD_SHARE, refreshed, *arguments)
-        return self._read(redis.value(redis.ask(command)[0]), reported)
+        (reply,) = redis.execute(
+            BUDGET(self.key, self.clock.script_argument, weight, least, spender, refreshed, *arguments)
+        )
+        return self._learn(reply, reported)
 
-    def _read(self, reply: Reply, reported: dict[BudgetWindow, int]) -> tuple[int, Reason, float, int]:
+    def _learn(self, reply: Reply, reported: dict[BudgetWindow, int]) -> tuple[int, Reason, float, int]:
         granted, reason, seconds, now, failures, paused_until, closed_until, refreshed, *windows = reply
         with self._lock:
-            self._ahead_seconds = float(now) - self.now()
+            self.clock.synchronize(float(now))
             self.quota.failures = int(failures)
             self.quota.paused_until = float(paused_until)
             self.quota.closed_until = max(self.quota.closed_until, float(closed_until))
             for window, start, spent in zip(WINDOW_SECONDS, windows[::2], windows[1::2], strict=True):
-                self.quota.saw(window, int(start), int(spent), reported[window])
+                self.quota.learn(window, int(start), int(spent), reported[window])
             self.quota.refreshed = int(refreshed)
         return int(granted), reason.decode(), float(seconds), int(windows[0])
 
     # ── when Open-Meteo says no ───────────────────────────────────────────────────────────────────
 
     def close(self, window: Window | None, retry_after_seconds: int | None = None) -> None:
-        """After a 429: nobody asks until the window that it named ends, and for as long as it said."""
+        """After a 429: nobody asks until the window that it named ends, nor for as long as its Retry-After said."""
         length = 0 if window is None or window == "concurrency" else WINDOW_SECONDS[window]
-        seconds = _or(retry_after_seconds, BRIEFLY_SECONDS)
+        seconds = BRIEFLY_SECONDS if retry_after_seconds is None else retry_after_seconds
         with self._lock:
-            now = self._clock()
+            now = self.clock.now()
             ends = (now // length + 1) * length if length else 0
             self.quota.closed_until = max(self.quota.closed_until, ends, now + seconds)
-        self._tell(CLOSE(self.key, self._redis_clock(), length, seconds))
+        self._send(CLOSE(self.key, self.clock.script_argument, length, seconds))
 
     def failed(self) -> None:
         """After a call that brought nothing: a row of them pauses the conversation, for 30 seconds at most."""
         with self._lock:
             self.quota.failures += 1
             pause = PAUSE_SECONDS[min(self.quota.failures, len(PAUSE_SECONDS)) - 1]
-            self.quota.paused_until = self._clock() + pause
-        self._tell(FAIL(self.key, self._redis_clock(), *PAUSE_SECONDS))
+            self.quota.paused_until = self.clock.now() + pause
+        self._send(FAIL(self.key, self.clock.script_argument, *PAUSE_SECONDS))
 
     def succeeded(self) -> None:
         """After a call that brought something: the row of failures is over."""
@@ -137,65 +137,54 @@ class Budget:
             if not self.quota.failures:
                 return
             self.quota.failures, self.quota.paused_until = 0, 0.0
-        self._tell(succeed(self.key))
+        self._send(succeed(self.key))
 
     @without_redis(returns=None)
-    def _tell(self, command: Command) -> None:
-        """Without Redis the others find out from their own calls."""
-        redis.value(redis.ask(command)[0])
+    def _send(self, command: Command) -> None:
+        """Without Redis the other processes find out from their own calls."""
+        redis.execute(command)
 
-    # ── as this process last saw it, without asking anyone ────────────────────────────────────────
+    # ── as this process knows it, without asking Redis ────────────────────────────────────────────
 
     @property
     def is_failing(self) -> bool:
-        """Whether the last call of the fleet brought nothing, as this process last heard."""
+        """Whether the last call of the fleet brought nothing."""
         return self.quota.failures > 0
 
     def pause_seconds(self) -> float:
         """For how long nobody should ask: a 429 closed a window, or a row of failures made a pause."""
         with self._lock:
-            return max(0.0, max(self.quota.closed_until, self.quota.paused_until) - self._clock())
+            return max(0.0, max(self.quota.closed_until, self.quota.paused_until) - self.clock.now())
 
     def minute(self) -> int:
-        """When the present minute began, in unix seconds of the clock that the windows go by."""
+        """When the present minute began, in unix seconds of Redis' clock."""
         with self._lock:
             length = WINDOW_SECONDS["minute"]
-            return int(self._clock() // length) * length
+            return int(self.clock.now() // length) * length
 
     def remaining(self) -> dict[BudgetWindow, int]:
         """What is left of each window."""
         with self._lock:
-            self.quota.roll(self._clock())
+            self.quota.roll(self.clock.now())
             return {window: self.quota.left(window) for window in WINDOW_SECONDS}
 
     def empty_window(self, weight: float) -> Denied | None:
-        """The window that has no room for a weight, as this process last saw it; None where all have room."""
+        """The window that has no room for a weight, the one that ends last; None where all have room."""
         with self._lock:
-            now = self._clock()
+            now = self.clock.now()
             self.quota.roll(now)
             return self.quota.empty_window(weight, now)
 
     def cold_reserve(self) -> dict[BudgetWindow, float]:
         """What is left of each window for cold cells, when refreshes get their part of what is to come of it."""
         with self._lock:
-            now = self._clock()
+            now = self.clock.now()
             self.quota.roll(now)
             return {window: self.quota.left_for_cold(window, now) for window in WINDOW_SECONDS}
 
     def refreshes_per_second(self) -> float:
-        """What all refreshes together may cost, so that the pace neither stops them nor leaves anything unspent."""
+        """The weight a second that all refreshes may cost, so that the pace neither stops them nor leaves a rest."""
         with self._lock:
-            now = self._clock()
+            now = self.clock.now()
             self.quota.roll(now)
             return self.quota.refreshes_per_second(now)
-
-    def _clock(self) -> float:
-        """Redis' time, as far as this process knows."""
-        return self.redis_now() if self.redis_now else self.now() + self._ahead_seconds
-
-    def _redis_clock(self) -> float | str:
-        return self.redis_now() if self.redis_now else ""
-
-
-def _or(value: int | None, default: int) -> int:
-    return default if value is None else value

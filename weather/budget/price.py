@@ -6,13 +6,16 @@ from math import isfinite
 from weather.budget.popularity import Popularity
 from weather.core import freshness
 from weathernote import redis
-from weathernote.redis import Command, Reply, without_redis
+from weathernote.redis import Lookup, without_redis
 
 KEY = "popularity:price"
 TURN_KEY = "popularity:turn"
 TURN_SECONDS = 60
 #: If nobody works it out for so long, the last one is too old to go by.
 LIFE_SECONDS = 3600
+
+#: Whether it is this process that works out the price of this minute.
+_TURN = Lookup(("SET", TURN_KEY, "1", "NX", "EX", TURN_SECONDS), read=lambda reply: reply is not None)
 
 
 class Price:
@@ -21,7 +24,7 @@ class Price:
     def __init__(self, popularity: Popularity, budget_per_second: Callable[[], float]) -> None:
         self.popularity = popularity
         self.budget_per_second = budget_per_second
-        # Until it is known, as if the cells were few: the budget's pace holds the refreshes back if they are not.
+        # Until a price is known, as if the cells were few: the budget's pace holds the refreshes back if they are not.
         self.value = 0.0
         self.active_cells = 0
 
@@ -31,30 +34,28 @@ class Price:
 
     @without_redis(returns=None)
     def agree(self) -> None:
-        """Goes by the common price; works it out anew if a minute is over and nobody else is at it."""
-        turn, price = redis.ask(("SET", TURN_KEY, "1", "NX", "EX", TURN_SECONDS), self.finding())
-        if redis.value(turn) is not None:
+        """Takes over the shared price, or works it out for all if a minute is over and no other process is at it."""
+        has_turn, shared = redis.fetch(_TURN, self.shared())
+        if has_turn:
             self.work_out()
         else:
-            self.value = self.read(price)
+            self.value = shared
 
-    def finding(self) -> Command:
-        """The command whose reply `read` reads, for whoever shares a round trip with it."""
-        return ("GET", KEY)
+    def shared(self) -> Lookup[float]:
+        """The price that all processes go by; this process's own where there is none, or what lies there is none."""
+        return Lookup(("GET", KEY), read=self._read, without=lambda: self.value)
 
-    @without_redis(instead=lambda self, reply: self.value)
-    def read(self, reply: Reply) -> float:
-        """The common price; this process's own where there is none, or what lies there is no price."""
+    def _read(self, text: bytes | None) -> float:
         try:
-            price = float(redis.value(reply))
+            price = float(text or "")
         except (TypeError, ValueError):
             return self.value
         return price if isfinite(price) and price >= 0 else self.value
 
     @without_redis(returns=None)
     def work_out(self) -> None:
-        """Finds what makes the refreshes of all cells come to the budget, and tells the others."""
+        """Finds the price at which the refreshes of all cells come to the budget, and shares it."""
         rates = self.popularity.census()
         self.active_cells = sum(number for _, number in rates)
         self.value = freshness.price_of(rates, self.budget_per_second())
-        redis.value(redis.ask(("SET", KEY, repr(self.value), "EX", LIFE_SECONDS))[0])
+        redis.execute(("SET", KEY, repr(self.value), "EX", LIFE_SECONDS))

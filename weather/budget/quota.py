@@ -1,18 +1,18 @@
-"""Open-Meteo's quota as one process sees it: windows of the clock, what is spent of them, what may be spent; pure."""
+"""Open-Meteo's quota as one process knows it: windows of the clock, what is spent of them, what may be spent; pure."""
 
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from weather.budget.day_line import COLD_SHARE, SPARE_DIVISOR, line
 from weather.core.windows import WINDOW_SECONDS, BudgetWindow
 
 #: A `refresh` keeps to the day's pace and leaves a share for cold cells; a `cold` cell may use all there is.
 Spender = Literal["refresh", "cold"]
-#: What refreshes leave of every window for cells that nobody holds; of the day's, less and less until its end.
-COLD_SHARE = 0.2
-#: For so long the intervals follow from what the pace allows, and at most so much more or less than an even day's.
+#: Refresh intervals follow from what the day's line gives out in so much of the day to come…
 AHEAD = 3 / 24
+#: …but from no less and no more than these parts of an even pace.
 LEAST_PART, MOST_PART = 0.25, 1.5
 
 #: A window is spent, a 429 closed it, a row of failures made a pause, or the pace says later.
@@ -21,7 +21,7 @@ Reason = BudgetWindow | Literal["closed", "failures", "pace"]
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """So much may be spent now, and counts as spent in the minute that begins at `minute`, in unix seconds."""
+    """A weight that is spent now, in the minute that begins at `minute` (unix seconds)."""
 
     weight: int
     minute: int = field(default=0, compare=False)
@@ -29,15 +29,10 @@ class Granted:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """Nothing may be spent."""
+    """Nothing may be spent before a retry; `reason` says what stands in the way longest."""
 
     reason: Reason
     retry_after_seconds: int
-
-
-def line(t: float) -> float:
-    """The part of what cold cells have left that refreshes may have spent at a time of the day, from 0 to 1."""
-    return t * (1 - COLD_SHARE * (1 - t))
 
 
 def _nothing() -> dict[BudgetWindow, int]:
@@ -46,14 +41,14 @@ def _nothing() -> dict[BudgetWindow, int]:
 
 @dataclass(slots=True)
 class Quota:
-    """The budgets, and the most that was seen spent of them. Times are those of the clock that the fleet shares."""
+    """The budgets, and the most that is known to be spent of them. Times are unix seconds of Redis' clock."""
 
     budgets: dict[BudgetWindow, int]
     start: dict[BudgetWindow, int] = field(default_factory=_nothing)
     spent: dict[BudgetWindow, int] = field(default_factory=_nothing)
-    #: What this process spent that nobody else knows of.
+    #: What this process spent that Redis does not know of yet.
     unreported: dict[BudgetWindow, int] = field(default_factory=_nothing)
-    #: The part of the day's that went to refreshes.
+    #: What refreshes have spent of the day.
     refreshed: int = 0
     closed_until: float = 0.0
     paused_until: float = 0.0
@@ -68,8 +63,8 @@ class Quota:
                 if window == "day":
                     self.refreshed = 0
 
-    def saw(self, window: BudgetWindow, start: int, spent: int, reported: int) -> None:
-        """What the fleet has spent; `reported` of it is what was told when that was asked."""
+    def learn(self, window: BudgetWindow, start: int, spent: int, reported: int) -> None:
+        """Takes over what Redis says the fleet has spent; `reported` is what this process had reported in asking."""
         if start == self.start[window]:  # replies to two threads may come in either order
             self.spent[window] = max(self.spent[window], spent)
             self.unreported[window] = max(0, self.unreported[window] - reported)
@@ -77,6 +72,7 @@ class Quota:
             self.start[window], self.spent[window], self.unreported[window] = start, spent, 0
 
     def left(self, window: BudgetWindow) -> int:
+        """What may still be spent of the window."""
         return max(0, self.budgets[window] - self.spent[window] - self.unreported[window])
 
     def empty_window(self, weight: float, now: float) -> Denied | None:
@@ -90,17 +86,17 @@ class Quota:
         return max(0.0, self.left(window) - (1 - COLD_SHARE) * self.budgets[window] * to_come)
 
     def refreshes_per_second(self, now: float) -> float:
-        """What refreshes may spend in the coming hours, to be on the day's line after them."""
+        """What refreshes may spend a second on average in the coming hours, to be on the day's line after them."""
         day = self.budgets["day"]
         shared_out = day - (self.spent["day"] - self.refreshed)
         t = (now - self.start["day"]) / WINDOW_SECONDS["day"]
-        today = min(shared_out * line(min(1.0, t + AHEAD)), shared_out - day / 100) - self.refreshed
+        today = min(shared_out * line(min(1.0, t + AHEAD)), shared_out - day / SPARE_DIVISOR) - self.refreshed
         to_come = today + day * line(max(0.0, t + AHEAD - 1))
         of_the_day = min(max(to_come / AHEAD, LEAST_PART * day), MOST_PART * day) / WINDOW_SECONDS["day"]
         return min(of_the_day, *(self.budgets[w] * (1 - COLD_SHARE) / WINDOW_SECONDS[w] for w in ("minute", "hour")))
 
     def take_alone(self, weight: int, least: int, spender: Spender, processes: int, now: float) -> Granted | Denied:
-        """Spends of this process's share of what was left when the others were last seen."""
+        """Spends of this process's share of what was left when Redis last said what the others had spent."""
         self.roll(now)
         if refusal := self.refusal(now):
             return refusal
@@ -117,7 +113,7 @@ class Quota:
         return Granted(granted, self.start["minute"])
 
     def _denied_by(self, windows: Iterable[BudgetWindow], now: float) -> Denied:
-        """By the one that ends last: before that, it would still stand in the way."""
+        """Denied until the end of the window that ends last."""
         ends = {window: self.start[window] + WINDOW_SECONDS[window] for window in windows}
         last = max(ends, key=ends.__getitem__)
         return Denied(last, math.ceil(ends[last] - now))

@@ -1,26 +1,32 @@
-"""The fleet's one conversation with Open-Meteo: slots for calls, and the queue of cells that anyone wants.
+"""The queue of cells that the whole fleet wants from Open-Meteo, and the leases under which it is asked.
 
-The free service runs one request for each address and refuses more, so all processes share their calls. A
-call is a slot in Redis. Whoever has the slot takes what all have queued; the others find the records.
+Open-Meteo's free service runs one request per address and refuses more, so all processes share their calls. There are
+as many slots as calls may run at once, each with a queue. The process that holds the lease of a slot asks for what all
+processes have queued there; the others find the records.
 """
 
 import math
 import secrets
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from zlib import crc32
 
+from weather.budget.quota import Spender
 from weather.core.cells import Cell
 from weathernote import redis
-from weathernote.redis import Command, Reply, without_redis
+from weathernote.redis import Command, Lookup
 
-#: A refresh that nobody came to within this time is wanted anew by the next request.
+#: A refresh that nobody came to within this time leaves the queue; the next request for its cell queues it again.
 REFRESH_WANTED_SECONDS = 60
+
+# Of one hash tag, for a script touches both.
+_LEASE_KEY, _QUEUE_KEY = "slot:{{open-meteo}}:{}", "wanted:{{open-meteo}}:{}"
 
 # A queue is a sorted set of cells and of the time until which each is wanted, by Redis' own clock. Refreshes stand
 # behind all cold cells, for their scores lie a long way later. A cold cell's time replaces what stood there; a
 # refresh never pushes a cold cell back.
-_WANT = redis.script("""
+_ENQUEUE = redis.script("""
 local now = tonumber(redis.call('TIME')[1])
 local cold_until, refresh_until = now + ARGV[1], now + ARGV[2] + 1e12
 for i = 4, #ARGV do
@@ -32,7 +38,7 @@ for i = 4, #ARGV do
 end
 return redis.call('EXPIRE', KEYS[1], 600)
 """)
-_TURN = redis.script("""
+_LEASE = redis.script("""
 if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return false end
 local now = tonumber(redis.call('TIME')[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', '(' .. now)
@@ -40,7 +46,7 @@ redis.call('ZREMRANGEBYSCORE', KEYS[2], 1e12, 1e12 + now)
 return {redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', '(1e12', 'LIMIT', 0, ARGV[3]),
         redis.call('ZRANGEBYSCORE', KEYS[2], 1e12, '+inf', 'LIMIT', 0, ARGV[3])}
 """)
-# Only its owner keeps a slot or gives it back: it may have expired meanwhile and be another's.
+# Only its owner renews or releases a lease: it may have expired meanwhile and be another's.
 _RENEW = redis.script(
     "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return 0"
 )
@@ -48,104 +54,112 @@ _RELEASE = redis.script("if redis.call('GET', KEYS[1]) == ARGV[1] then return re
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """A slot that is ours, and the cells to ask for with it: those that requests wait for, and those to refresh."""
+class Lease:
+    """The right to make a slot's next call, and its cells: those that requests wait for, and those to refresh.
+
+    The token is empty without Redis, where no other process knows of the lease.
+    """
 
     slot: int
     token: str
     cold: list[Cell]
     refresh: list[Cell]
 
+    @property
+    def cells(self) -> list[Cell]:
+        return [*self.cold, *self.refresh]
 
-class Conversation:
+    def first_cell_only(self) -> "Lease":
+        """The same lease for a call about one of its cells."""
+        return replace(self, cold=self.cold[:1], refresh=[] if self.cold else self.refresh[:1])
+
+    def for_cells(self, cells: Iterable[Cell], spender: Spender, most: int) -> "Lease":
+        """The same lease for its cold cells and, in place of its refreshes, as many of `cells` as make it `most`."""
+        further = [cell for cell in cells if cell not in self.cold][: max(0, most - len(self.cold))]
+        if spender == "cold":
+            return replace(self, cold=self.cold + further, refresh=[])
+        return replace(self, refresh=further)
+
+
+class FetchQueue:
     """`slots` calls at once in the whole fleet, of at most `batch` cells, each over after `call_seconds`."""
 
     def __init__(self, slots: int, batch: int, call_seconds: float) -> None:
         self.slots = slots
         self.batch = batch
-        # A holder that dies loses its slot by itself, a little after its call would have ended.
-        self.slot_milliseconds = int((call_seconds + 1) * 1000)
+        # The lease of a process that dies expires a little after its call would have ended.
+        self.lease_milliseconds = int((call_seconds + 1) * 1000)
 
     def slot_of(self, cell: Cell) -> int:
         return crc32(cell.key.encode()) % self.slots
 
-    @without_redis(returns=None)
-    def want(self, cold: Collection[Cell], wait_seconds: float, refresh: Collection[Cell]) -> None:
-        """Queues cold cells, for as long as someone may wait, and refreshes; each stands there once in the fleet."""
-        seconds = (math.ceil(wait_seconds), REFRESH_WANTED_SECONDS)
-        queues: dict[int, tuple[list[str], list[str]]] = {}
-        for at, cells in enumerate((cold, refresh)):
-            for cell in cells:
-                queues.setdefault(self.slot_of(cell), ([], []))[at].append(cell.key)
-        commands = [
-            _WANT(_queue(slot), *seconds, len(colds), *colds, *refreshes) for slot, (colds, refreshes) in queues.items()
-        ]
-        for reply in redis.ask(*commands):
-            redis.value(reply)
+    def enqueue(self, slot: int, cold: Collection[Cell], wait_seconds: float, refresh: Collection[Cell] = ()) -> None:
+        """Queues cells of a slot: cold ones for as long as someone may wait, refreshes for a minute.
 
-    def turns(self, slots: Iterable[int]) -> list[Turn]:
-        """The slots that are free, each with its batch, cold cells first; in one round trip."""
-        tokens = {slot: secrets.token_hex(8) for slot in slots}
-        replies = redis.ask(
-            *(
-                _TURN((_slot(slot), _queue(slot)), token, self.slot_milliseconds, self.batch)
-                for slot, token in tokens.items()
-            )
+        A cell stands once in the queue, however many processes queue it. Without Redis nothing is queued.
+        """
+        redis.fetch_one(self._enqueueing(slot, cold, wait_seconds, refresh))
+
+    def lease(
+        self, slot: int, cold: Collection[Cell] = (), wait_seconds: float = 0.0, refresh: Collection[Cell] = ()
+    ) -> Lease | None:
+        """Queues cells of a slot and takes its lease with a batch of its queue, cold cells first, in one round trip.
+
+        None if another process holds the lease. Without Redis a lease without a token and without cells.
+        """
+        token = secrets.token_hex(8)
+        taking = Lookup(
+            _LEASE((_LEASE_KEY.format(slot), _QUEUE_KEY.format(slot)), token, self.lease_milliseconds, self.batch),
+            read=partial(self._read_lease, slot, token),
+            without=lambda: Lease(slot, "", [], []),
         )
-        turns = (self._turn(*taken, reply) for taken, reply in zip(tokens.items(), replies, strict=True))
-        return [turn for turn in turns if turn]
+        _, lease = redis.fetch(self._enqueueing(slot, cold, wait_seconds, refresh), taking)
+        return lease
 
-    def turn(self, slot: int) -> Turn | None:
-        """The slot with its batch; None while another has it."""
-        return next(iter(self.turns([slot])), None)
+    def renew(self, lease: Lease) -> bool:
+        """Keeps the lease for another call; False if it has expired and may be another process' by now."""
+        renewing = _RENEW(_LEASE_KEY.format(lease.slot), lease.token, self.lease_milliseconds)
+        return redis.fetch_one(Lookup(renewing, read=bool, without=lambda: True))
 
-    def _turn_alone(self, slot: int, token: str, reply: Reply) -> Turn | None:
-        """Without Redis each process converses alone, about its own cells."""
-        return Turn(slot, "", [], [])
+    def release(self, lease: Lease, done: Iterable[Cell] = ()) -> None:
+        """Takes the cells that were dealt with out of the queue and gives the lease back."""
+        redis.fetch_one(self.releasing(lease, done))
 
-    @without_redis(instead=_turn_alone)
-    def _turn(self, slot: int, token: str, reply: Reply) -> Turn | None:
-        batches = redis.value(reply)
+    def releasing(self, lease: Lease, done: Iterable[Cell]) -> Lookup[None]:
+        """What `release` sends to Redis, for whoever shares a round trip with it."""
+        keys = [cell.key for cell in done]
+        removing: list[Command] = [("ZREM", _QUEUE_KEY.format(lease.slot), *keys)] if keys else []
+        return Lookup(*removing, _RELEASE(_LEASE_KEY.format(lease.slot), lease.token), read=_nothing, without=_nothing)
+
+    def is_queued(self, cell: Cell) -> Lookup[bool]:
+        """Whether any process wants the cell; False without Redis."""
+        asking = ("ZSCORE", _QUEUE_KEY.format(self.slot_of(cell)), cell.key)
+        return Lookup(asking, read=lambda score: score is not None, without=lambda: False)
+
+    def queued_of(self, cells: Iterable[Cell]) -> set[Cell]:
+        """The subset of `cells` that any process wants; none without Redis."""
+        cells = list(cells)
+        queued = redis.fetch_all(map(self.is_queued, cells))
+        return {cell for cell, is_queued in zip(cells, queued, strict=True) if is_queued}
+
+    def _enqueueing(
+        self, slot: int, cold: Collection[Cell], wait_seconds: float, refresh: Collection[Cell]
+    ) -> Lookup[None]:
+        if not (cold or refresh):
+            return Lookup(read=_nothing)
+        keys = [cell.key for cell in (*cold, *refresh)]
+        enqueue = _ENQUEUE(_QUEUE_KEY.format(slot), math.ceil(wait_seconds), REFRESH_WANTED_SECONDS, len(cold), *keys)
+        return Lookup(enqueue, read=_nothing, without=_nothing)
+
+    def _read_lease(self, slot: int, token: str, batches: list[list[bytes]] | None) -> Lease | None:
         if batches is None:
             return None
         cold, refresh = ([cell for cell in map(_cell, members) if cell] for members in batches)
-        return Turn(slot, token, cold, refresh[: self.batch - len(cold)])
-
-    @without_redis(returns=True)
-    def renew(self, turn: Turn) -> bool:
-        """Keeps the slot for another call; False where it expired and may be another's by now."""
-        return bool(redis.value(redis.ask(_RENEW(_slot(turn.slot), turn.token, self.slot_milliseconds))[0]))
-
-    @without_redis(returns=None)
-    def end(self, turn: Turn, done: Iterable[Cell]) -> None:
-        """Takes the cells that were dealt with out of the queue and gives the slot back."""
-        keys = [cell.key for cell in done]
-        commands = [("ZREM", _queue(turn.slot), *keys)] if keys else []
-        for reply in redis.ask(*commands, _RELEASE(_slot(turn.slot), turn.token)):
-            redis.value(reply)
-
-    @without_redis(returns=frozenset())
-    def still_wanted(self, cells: Collection[Cell]) -> frozenset[Cell]:
-        """Those of the cells that stand in the queue."""
-        replies = redis.ask(*map(self.standing, cells))
-        return frozenset(cell for cell, reply in zip(cells, replies, strict=True) if redis.value(reply) is not None)
-
-    def standing(self, cell: Cell) -> Command:
-        """The command whose reply `stands` reads, for whoever shares a round trip with it."""
-        return ("ZSCORE", _queue(self.slot_of(cell)), cell.key)
-
-    @without_redis(returns=False)
-    def stands(self, reply: Reply) -> bool:
-        """Whether the cell of `standing` is in the queue."""
-        return redis.value(reply) is not None
+        return Lease(slot, token, cold, refresh[: self.batch - len(cold)])
 
 
-def _slot(slot: int) -> str:
-    return f"slot:{{open-meteo}}:{slot}"
-
-
-def _queue(slot: int) -> str:
-    return f"wanted:{{open-meteo}}:{slot}"
+def _nothing(*replies: object) -> None:
+    return None
 
 
 def _cell(member: bytes) -> Cell | None:

@@ -1,4 +1,4 @@
-"""A cell that a process wants of Open-Meteo, between the first who asked for it and the answer."""
+"""A cell that this process has asked for, between the first request for it and the outcome."""
 
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -6,28 +6,29 @@ from dataclasses import dataclass, field
 from weather.budget.quota import Spender
 from weather.core.series import Series
 
-#: Whoever asked for a cell in vain takes it out of the queue; so soon it is queued again for those who still wait.
+#: A process that took a cell from the queue in vain also took it away from others; they queue it again so soon.
 REQUEUE_SECONDS = 0.25
 
 
 @dataclass(slots=True)
-class Wanted:
-    """What a cell is wanted for, until when, whether anyone waits, since when the fleet's queue has it, and whether a
-    call of this process is about it. Times are monotonic."""
+class PendingFetch:
+    """Who pays for the cell, until when it is wanted, whether a thread waits for it, and when it was last queued.
+
+    Times are monotonic seconds. The future gives the cell's series or raises UpstreamError.
+    """
 
     spender: Spender
-    until: float
-    is_awaited: bool = False
+    deadline: float
+    has_waiters: bool = False
     queued_at: float | None = None
-    is_asked: bool = False
     future: Future[Series] = field(default_factory=Future)
 
-    def is_due(self, now: float) -> bool:
-        """Whether the cell is to be queued: at once, and where others wait for it too again and again."""
+    def should_queue(self, now: float) -> bool:
+        """Whether the cell is to be queued now: once, and a cold one again and again as long as someone waits."""
         if self.queued_at is None:
             return True
-        return self.spender == "cold" and self.until > now and now - self.queued_at >= REQUEUE_SECONDS
+        return self.spender == "cold" and self.deadline > now and now - self.queued_at >= REQUEUE_SECONDS
 
-    def is_left(self, now: float) -> bool:
-        """Whether nobody waits for a cold cell any more, so that only who is charged for it has to be settled."""
-        return self.spender == "cold" and self.until <= now
+    def is_abandoned(self, now: float) -> bool:
+        """Whether nobody waits for a cold cell any more, so that only its charge is still to be settled."""
+        return self.spender == "cold" and self.deadline <= now

@@ -1,18 +1,32 @@
-"""The calls of one turn: paid for before they are made, halved where a place spoils one, and each outcome told."""
+"""A round: what is known of the cells of a lease, payment for the others, the calls, and holding what they bring.
+
+It runs in the thread of whoever calls it. The worker of each process does, and so does prewarm.
+"""
 
 import logging
-import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from time import time
 from typing import Protocol
 
-from weather.budget.budget import Budget, Denied
-from weather.budget.quota import Spender
+from weather.core import drift
 from weather.core.cells import Cell
 from weather.core.series import Series
-from weather.core.windows import WINDOW_SECONDS
-from weather.fetching.fetch_queue import Conversation, Turn
-from weather.upstream.client import CallRejected, PlaceRejected, UpstreamError, UpstreamNonsense, UpstreamRefused, whole
+from weather.fetching.fetch_queue import FetchQueue, Lease
+from weather.fetching.payment import BudgetSpent, Payments
+from weather.fetching.round_result import Outcomes, RoundResult
+from weather.fetching.store import RECORDS_AT_ONCE, Store
+from weather.upstream.errors import (
+    CallRejected,
+    InvalidResponse,
+    NoWeatherHere,
+    PlaceRejected,
+    UnreadableHere,
+    UpstreamError,
+    UpstreamRefused,
+)
+from weathernote import redis
+from weathernote.redis import Several
 from weathernote.telemetry import metrics
 
 log = logging.getLogger(__name__)
@@ -20,109 +34,128 @@ log = logging.getLogger(__name__)
 #: Enough to single out two bad places of a hundred; a call that is wrong as a whole must not cost two hundred.
 CALLS_TO_FIND_A_BAD_PLACE = 30
 
-Fetched = dict[Cell, Series | UpstreamError]
-
 
 class Upstream(Protocol):
-    def fetch(self, cells: list[Cell], before_attempt: Callable[[int], None]) -> Fetched: ...
+    """What is asked for cells, as OpenMeteo is: `before_attempt` gets the weight before each attempt."""
+
+    def fetch(self, cells: list[Cell], before_attempt: Callable[[int], None]) -> Outcomes: ...
 
 
-class BudgetSpent(UpstreamError):
-    """The call was not made: it would have passed the budget, or Open-Meteo wants to be left alone for a while."""
-
-    def __init__(self, denied: Denied) -> None:
-        super().__init__(f"no call was made: {denied.reason}")
-        self.reason = denied.reason
-        self.retry_after_seconds = denied.retry_after_seconds
-
-    @property
-    def is_a_window(self) -> bool:
-        """Whether the budget of a window is spent; else Open-Meteo is left alone after a refusal or failures."""
-        return self.reason in WINDOW_SECONDS
-
-
-class Caller:
-    """Asks Open-Meteo for the cells of a turn, each of a weight."""
+class Round:
+    """Asks `upstream` for the cells of leases. A record younger than `fresh_seconds` need not be asked for."""
 
     def __init__(
-        self, upstream: Upstream, budget: Budget, conversation: Conversation, *, weight_of_a_cell: float = 1.0
+        self,
+        upstream: Upstream,
+        store: Store,
+        payments: Payments,
+        queue: FetchQueue,
+        *,
+        fresh_seconds: int,
+        now: Callable[[], float] = time,
     ) -> None:
         self.upstream = upstream
-        self.budget = budget
-        self.conversation = conversation
-        self.weight_of_a_cell = weight_of_a_cell
-        # Budgets count in whole numbers: what was paid beyond the cells' weight is a credit for the next ones of that
-        # minute. The credit lapses at the end of that minute and is not carried over.
-        self._paid_ahead = 0.0
-        self._paid_in_minute = 0
-        self._paying = threading.Lock()
+        self.store = store
+        self.payments = payments
+        self.budget = payments.budget
+        self.weight_of_a_cell = payments.weight_of_a_cell
+        self.queue = queue
+        self.fresh_seconds = fresh_seconds
+        self.now = now
 
-    def paid_for(self, cells: list[Cell], spender: Spender) -> dict[Cell, BudgetSpent | None]:
-        """None for the cells that the budget has room for; why not, for all, where it has room for none."""
-        if not cells:
-            return {}
-        with self._paying:
-            return self._paid(cells, spender)
+    def run(self, lease: Lease, *, fresh_seconds: int | None = None) -> RoundResult:
+        """Deals with the cells of a lease, in one call if all goes well, holds what comes and releases the lease.
 
-    def _paid(self, cells: list[Cell], spender: Spender) -> dict[Cell, BudgetSpent | None]:
-        if self._paid_ahead:
-            self._keep_to(self.budget.minute())
-        granted = self.budget.charge(self._price(len(cells)), spender, least=self._price(1))
-        if isinstance(granted, Denied):
-            return dict.fromkeys(cells, BudgetSpent(granted))
-        # Another one, where it ended meanwhile or Redis' clock is not quite what was thought.
-        self._keep_to(granted.minute)
-        paid = granted.weight + self._paid_ahead
-        # For so many cells it is enough; the others' turn is next.
-        affordable = min(len(cells), int(round(paid / self.weight_of_a_cell, 6)))
-        self._paid_ahead = paid - affordable * self.weight_of_a_cell
-        return dict.fromkeys(cells[:affordable])
+        `fresh_seconds` stands in for the round's own.
+        """
+        result = RoundResult(self.weight_of_a_cell)
+        fetched: dict[Cell, Series] = {}
+        rejected: list[Cell] = []
+        try:
+            result.outcomes, held = self._known(
+                lease.cells, self.fresh_seconds if fresh_seconds is None else fresh_seconds
+            )
+            if paid := self._paid(lease, result):
+                self._ask(lease, paid, result)
+                fetched = {cell: got for cell in paid if isinstance(got := result.outcomes.get(cell), Series)}
+                rejected = self._rejected({cell: result.outcomes[cell] for cell in paid if cell in result.outcomes})
+                self._note_drift(held, fetched)
+        finally:
+            # Released behind the records: whoever still waits for one of these cells finds it.
+            self.store.hold(fetched, rejected, also=self.queue.releasing(lease, result.outcomes))
+        return result
 
-    def _keep_to(self, minute: int) -> None:
-        if minute != self._paid_in_minute:
-            self._paid_in_minute, self._paid_ahead = minute, 0.0
+    def known(self, cells: Collection[Cell]) -> Outcomes:
+        """What was fetched lately or is known to have no weather, of `cells`, without asking Open-Meteo."""
+        return self._known(cells, self.fresh_seconds)[0]
 
-    def _price(self, cells: int) -> int:
-        return max(1, whole(cells * self.weight_of_a_cell - self._paid_ahead))
+    def _known(self, cells: Collection[Cell], fresh_seconds: int) -> tuple[Outcomes, dict[Cell, Series]]:
+        """The outcomes that need no call, and the held record of each cell that has one, however old."""
+        known: Outcomes = {}
+        held: dict[Cell, Series] = {}
+        wanted, fresh_since = list(cells), self.now() - fresh_seconds
+        for begin in range(0, len(wanted), RECORDS_AT_ONCE):
+            some = wanted[begin : begin + RECORDS_AT_ONCE]
+            records, rejected = redis.fetch(
+                Several(map(self.store.held, some)), Several(map(self.store.rejected_seconds, some))
+            )
+            for cell, series, rejected_seconds in zip(some, records, rejected, strict=True):
+                if series is not None:
+                    held[cell] = series
+                if series is not None and series.fetched_at > fresh_since:
+                    known[cell] = series
+                elif rejected_seconds > 0:
+                    known[cell] = NoWeatherHere("it had no weather for the place a while ago")
+        return known, held
 
-    def asked(self, turn: Turn, cells: list[Cell]) -> Fetched:
-        """One call, if all goes well. A place that Open-Meteo rejects spoils a call for all, so that is halved."""
-        fetched: Fetched = {}
+    # ── pay and ask ───────────────────────────────────────────────────────────────────────────────
+
+    def _paid(self, lease: Lease, result: RoundResult) -> list[Cell]:
+        """The unknown cells that the budget has room for; where it has room for none, the result says why."""
+        paid: list[Cell] = []
+        cold, refresh = ([cell for cell in some if cell not in result.outcomes] for some in (lease.cold, lease.refresh))
+        for cell, denied in (self.payments.pay(cold, "cold") | self.payments.pay(refresh, "refresh")).items():
+            if denied is None:
+                paid.append(cell)
+            else:
+                result.outcomes[cell] = denied
+        return paid
+
+    def _ask(self, lease: Lease, cells: list[Cell], result: RoundResult) -> None:
+        """Makes one call, or more if Open-Meteo rejects a place: it spoils a call for all, so that is halved."""
         groups = deque([cells])
         for call in range(CALLS_TO_FIND_A_BAD_PLACE):
-            if not groups or (call and not self.conversation.renew(turn)):
+            if not groups or (call and not self.queue.renew(lease)):
                 break
             group = groups.popleft()
-            got = self._called(group, is_paid=call == 0)
+            got = self._call(group, result, is_paid=call == 0)
             if not isinstance(got, PlaceRejected):
-                fetched |= got
+                result.outcomes |= got
                 continue
             middle = len(group) // 2
             if middle == 0:
-                fetched[group[0]] = got
+                result.outcomes[group[0]] = got
             groups.extend((group[:middle], group[middle:]) if middle else ())
         unresolved = CallRejected("it rejected the call and not one place in it")
-        return fetched | {cell: unresolved for group in groups for cell in group}
+        result.outcomes |= {cell: unresolved for group in groups for cell in group}
 
-    def _called(self, cells: list[Cell], *, is_paid: bool) -> Fetched | PlaceRejected:
-        attempts = [None] if is_paid else []
-        attempts_made = 0
+    def _call(self, cells: list[Cell], result: RoundResult, *, is_paid: bool) -> Outcomes | PlaceRejected:
+        attempts = 0
         outcome = "failed"
 
-        def pay(weight: int) -> None:
-            nonlocal attempts_made
+        def before_attempt(weight: int) -> None:
+            nonlocal attempts
             # The first attempt was paid for when the cells were chosen; a further one is paid for as it is made.
-            if attempts:
-                attempts.pop()
-            elif isinstance(granted := self.budget.charge(weight, "cold"), Denied):
-                raise BudgetSpent(granted)
-            attempts_made += 1
+            if attempts or not is_paid:
+                self.payments.pay_again(weight)
+            attempts += 1
+            result.called.update(cells)
 
         try:
-            fetched = self.upstream.fetch(cells, pay)
+            got = self.upstream.fetch(cells, before_attempt)
             outcome = "ok"
             self.budget.succeeded()
-            return fetched
+            return got
         except PlaceRejected as rejected:
             outcome = "rejected"
             self.budget.succeeded()
@@ -135,16 +168,34 @@ class Caller:
             self.budget.close(refused.window, refused.retry_after_seconds)
             return dict.fromkeys(cells, refused)
         except UpstreamError as error:
-            outcome = "nonsense" if isinstance(error, UpstreamNonsense) else "failed"
+            outcome = "invalid_response" if isinstance(error, InvalidResponse) else "failed"
             log.warning("Open-Meteo: %s", error)
             self.budget.failed()
             return dict.fromkeys(cells, error)
         finally:
-            _count_calls(attempts_made, len(cells) * self.weight_of_a_cell, outcome)
+            result.calls += attempts
+            result.cells += attempts * len(cells)
+            if attempts:
+                # By what Open-Meteo counts, and not by what was paid.
+                metrics.OPEN_METEO_WEIGHT.inc(attempts * len(cells) * self.weight_of_a_cell)
+                metrics.OPEN_METEO_CALLS.labels("retried").inc(attempts - 1)
+                metrics.OPEN_METEO_CALLS.labels(outcome).inc()
 
+    # ── hold ──────────────────────────────────────────────────────────────────────────────────────
 
-def _count_calls(attempts: int, weight_of_one: float, outcome: str) -> None:
-    """Counts the attempts of a call, all but the last as retried, by what Open-Meteo counts and not what was paid."""
-    for at in range(1, attempts + 1):
-        metrics.OPEN_METEO_WEIGHT.inc(weight_of_one)
-        metrics.OPEN_METEO_CALLS.labels(outcome if at == attempts else "retried").inc()
+    def _rejected(self, outcomes: Outcomes) -> list[Cell]:
+        """The cells that Open-Meteo has no weather for; those that another machine may well read are noted here."""
+        without = {cell: got for cell, got in outcomes.items() if isinstance(got, NoWeatherHere)}
+        unreadable = [cell for cell, why in without.items() if isinstance(why, UnreadableHere)]
+        if unreadable:
+            self.store.reject_here(unreadable)
+        for why in dict.fromkeys(map(str, without.values())):
+            log.warning("Open-Meteo has no weather for a place: %s", why)
+        return [cell for cell in without if cell not in unreadable]
+
+    def _note_drift(self, held: Mapping[Cell, Series], fetched: Mapping[Cell, Series]) -> None:
+        now = self.now()
+        for cell in held.keys() & fetched.keys():
+            age = drift.age_of(held[cell], now)
+            for variable, difference in drift.drift(held[cell], fetched[cell], now).items():
+                metrics.FORECAST_DRIFT.labels(variable, age).observe(difference)

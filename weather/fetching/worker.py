@@ -1,323 +1,227 @@
-"""This process's one voice towards Open-Meteo: it gathers the wanted cells, calls, stores and wakes the waiters.
+"""The workers of this process: they queue the cells that its requests want, and run the rounds that fetch them.
 
-One thread converses, so that a hundred misses cost a few calls and no thread that serves hits is lost to
-them. It queues what its process wants, takes its turn when one of the fleet's slots is free, and until then looks
-whether another process has fetched it. Each call has a thread of its own, so that a process can use several slots.
+A request submits its cells and waits for their futures, so that a hundred misses cost a few calls and no thread that
+serves hits is lost to them. Each slot has a worker with a thread of its own, so that a process can use several slots.
 """
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
-from time import monotonic, sleep, time
+from dataclasses import replace
+from time import monotonic, sleep
+from typing import NamedTuple
 
-from weather.budget.budget import Budget
 from weather.budget.quota import Spender
-from weather.core import drift
 from weather.core.cells import Cell
 from weather.core.series import Series
-from weather.fetching.fetch_queue import REFRESH_WANTED_SECONDS, Conversation, Turn
-from weather.fetching.pending_fetch import Wanted
-from weather.fetching.round import Caller, Fetched, Upstream
-from weather.fetching.store import Store
+from weather.fetching.fetch_queue import REFRESH_WANTED_SECONDS, Lease
+from weather.fetching.pending_fetch import PendingFetch
+from weather.fetching.round import Round
+from weather.fetching.round_result import Outcomes
 from weather.upstream.answer_json import give_way
-from weather.upstream.client import NoWeatherHere, UnreadableHere, UpstreamError, UpstreamUnavailable
-from weathernote import redis
-from weathernote.telemetry import metrics
+from weather.upstream.errors import UpstreamError, UpstreamUnavailable
 
 log = logging.getLogger(__name__)
 
-#: How soon a process sees that the slot is free, or that another has fetched what it waits for.
+#: How soon a process sees that the lease is free, or that another has fetched what it waits for.
 POLL_SECONDS = 0.025
 
 
-class Fetcher:
-    """Cells are wanted by many threads, gathered by one, and each call has its own."""
+class Submitted(NamedTuple):
+    """The future of a cell, and whether this process was not yet waiting for it."""
 
-    def __init__(
-        self,
-        upstream: Upstream,
-        store: Store,
-        budget: Budget,
-        conversation: Conversation,
-        *,
-        wait_seconds: float,
-        fresh_seconds: int,
-        weight_of_a_cell: float = 1.0,
-        now: Callable[[], float] = time,
-    ) -> None:
-        self.caller = Caller(upstream, budget, conversation, weight_of_a_cell=weight_of_a_cell)
-        self.store = store
-        self.budget = budget
-        self.conversation = conversation
+    future: Future[Series]
+    is_first: bool
+
+
+class Workers:
+    """One worker for each slot. Cold cells are wanted for `wait_seconds`."""
+
+    def __init__(self, round_: Round, *, wait_seconds: float) -> None:
+        self.queue = round_.queue
         self.wait_seconds = wait_seconds
-        self.fresh_seconds = fresh_seconds
-        self.now = now
-        self._wanted: dict[Cell, Wanted] = {}
+        calling_alone = threading.Lock()
+        self._of_slots = [Worker(slot, round_, calling_alone) for slot in range(self.queue.slots)]
+
+    def submit(self, cells: Mapping[Cell, Spender], *, has_waiters: bool = True) -> dict[Cell, Submitted]:
+        """Has cells fetched, each paid by its spender; gives the future of each, which may raise UpstreamError.
+
+        A cell that is already wanted, here or elsewhere in the fleet, is joined and never asked for twice. All are
+        submitted before a worker's next round, so that one call can ask for them.
+        """
+        by_slot: dict[int, dict[Cell, Spender]] = {}
+        for cell, spender in cells.items():
+            by_slot.setdefault(self.queue.slot_of(cell), {})[cell] = spender
+        submitted: dict[Cell, Submitted] = {}
+        for slot, some in by_slot.items():
+            submitted |= self._of_slots[slot].submit(some, self.wait_seconds, has_waiters=has_waiters)
+        return submitted
+
+    def wants(self, cell: Cell) -> bool:
+        """Whether this process has submitted the cell and does not know yet what becomes of it."""
+        return self._of_slots[self.queue.slot_of(cell)].wants(cell)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is wanted."""
+        return not any(worker.is_busy for worker in self._of_slots)
+
+
+class Worker:
+    """Fetches what this process wants of one slot, in a thread that starts with the first cell."""
+
+    def __init__(self, slot: int, round_: Round, calling_alone: threading.Lock) -> None:
+        self.slot = slot
+        self.round = round_
+        self.queue = round_.queue
+        self._calling_alone = calling_alone  # without Redis: one call at once in the process, whatever the slot
+        self._pending: dict[Cell, PendingFetch] = {}
         self._changed = threading.Condition()
-        self._talking: set[int] = set()  # the slots that calls of this process have
-        self._freed = threading.Event()
+        self._is_stepping = False
         self._thread: threading.Thread | None = None
 
-    def want(self, cell: Cell) -> Future[Series]:
-        """What Open-Meteo says about the cell, as soon as it is there; UpstreamError where it has nothing.
-
-        A cell that is already wanted, here or elsewhere in the fleet, is joined and never asked twice.
-        """
-        return self.join(cell)[0]
-
-    def join(self, cell: Cell) -> tuple[Future[Series], bool]:
-        """What Open-Meteo says about the cell, to wait for, and whether this process was not yet waiting for it.
-
-        A cell that is already wanted, here or elsewhere in the fleet, is joined and never asked twice.
-        """
-        return self._join(cell, "cold", self.wait_seconds, is_awaited=True)
-
-    def join_all(
-        self, cold: Iterable[Cell], refresh: Iterable[Cell]
-    ) -> tuple[dict[Cell, tuple[Future[Series], bool]], dict[Cell, Future[Series]]]:
-        """Wants all cells before the thread's next turn, so that one call can ask for them.
-
-        For each of `cold` what `join` gives, for each of `refresh` the future of a refresh that somebody waits for.
-        """
+    def submit(self, cells: Mapping[Cell, Spender], wait_seconds: float, *, has_waiters: bool) -> dict[Cell, Submitted]:
+        """What `Workers.submit` does, for cells of this slot."""
         with self._changed:
-            joined = {cell: self.join(cell) for cell in cold}
-            return joined, {cell: self.refresh(cell, is_awaited=True) for cell in refresh}
-
-    def refresh(self, cell: Cell, *, is_awaited: bool = False) -> Future[Series]:
-        """Queues a cell for a refresh, once in the fleet; whoever waits for it says so."""
-        return self._join(cell, "refresh", REFRESH_WANTED_SECONDS, is_awaited)[0]
-
-    def ask_now(self, slot: int, cells: list[Cell], spender: Spender) -> Fetched | None:
-        """Asks for cells of a slot in the caller's thread, in one call with the cold ones that others wait for.
-
-        None while another process has the slot, or nobody could keep what comes. What the call had no room for, or the
-        budget, is left out. For a fetcher whose own thread does not run.
-        """
-        turn = self.conversation.turn(slot)
-        if turn is None or not turn.token:
-            return None
-        ours = cells[: max(0, self.conversation.batch - len(turn.cold))]
-        fetched: Fetched = {}
-        try:
-            if spender == "cold":
-                fetched = self._fetched(turn, list(dict.fromkeys([*turn.cold, *ours])), [])
-            else:
-                fetched = self._fetched(turn, turn.cold, [cell for cell in ours if cell not in turn.cold])
-        finally:
-            self.conversation.end(turn, fetched)
-        return {cell: fetched[cell] for cell in cells if cell in fetched}
-
-    def known_of(self, cell: Cell) -> tuple[int, bool]:
-        """For how many seconds the cell stays rejected, and whether it is wanted already; in one round trip."""
-        rejected, queued = redis.ask(self.store.rejection(cell), self.conversation.standing(cell))
-        seconds = max(self.store.rejected_seconds(rejected), self.store.unreadable_seconds(cell))
-        return seconds, cell in self._wanted or self.conversation.stands(queued)
-
-    def wanted_of(self, cells: Iterable[Cell]) -> set[Cell]:
-        """The subset of `cells` that this process or the shared queue is already waiting for."""
-        cells = list(cells)
-        # Looked up one by one: the thread may change the dict meanwhile.
-        here = {cell for cell in cells if cell in self._wanted}
-        return here | self.conversation.still_wanted([cell for cell in cells if cell not in here])
-
-    @property
-    def weight_of_a_cell(self) -> float:
-        """What a cell costs of Open-Meteo's quota."""
-        return self.caller.weight_of_a_cell
-
-    @property
-    def is_paused(self) -> bool:
-        """Whether nobody asks Open-Meteo for a while, as far as this process knows."""
-        return self.budget.pause_seconds() > 0
-
-    def _join(self, cell: Cell, spender: Spender, seconds: float, is_awaited: bool) -> tuple[Future[Series], bool]:
-        with self._changed:
-            until = monotonic() + seconds
-            is_first = cell not in self._wanted
-            wanted = self._wanted.setdefault(cell, Wanted(spender, until))
-            wanted.is_awaited |= is_awaited
-            if spender == "cold":
-                # Whoever waits for it takes a refresh forward.
-                wanted.spender, wanted.until, wanted.queued_at = spender, until, None
+            submitted = {cell: self._join(cell, one, wait_seconds, has_waiters) for cell, one in cells.items()}
+            late = self._not_queued(cells) if self._is_stepping else []
             self._start_once()
-            return wanted.future, is_first
+            self._changed.notify()
+        # The thread queues what it finds before a round. What comes during one would be unknown to others until then.
+        if late:
+            self.queue.enqueue(self.slot, late, wait_seconds)
+        return submitted
+
+    def wants(self, cell: Cell) -> bool:
+        return cell in self._pending
+
+    @property
+    def is_busy(self) -> bool:
+        return bool(self._pending)
+
+    # ── in the thread that submits ────────────────────────────────────────────────────────────────
+
+    def _join(self, cell: Cell, spender: Spender, wait_seconds: float, has_waiters: bool) -> Submitted:
+        deadline = monotonic() + (wait_seconds if spender == "cold" else REFRESH_WANTED_SECONDS)
+        is_first = cell not in self._pending
+        pending = self._pending.setdefault(cell, PendingFetch(spender, deadline))
+        pending.has_waiters |= has_waiters
+        if spender == "cold":
+            if pending.spender == "refresh":
+                pending.queued_at = None  # whoever waits takes it out of the refreshes
+            pending.spender, pending.deadline = spender, deadline
+        return Submitted(pending.future, is_first)
 
     def _start_once(self) -> None:
         # Not when the object is made: a server forks after that, and a thread does not survive a fork.
-        if self._thread is None or not self._thread.is_alive():
-            self._thread = threading.Thread(target=self._converse, name="fetcher", daemon=True)
-            self._thread.start()
-        self._changed.notify()
+        if self._thread is not None and self._thread.is_alive():
+            return
+        thread = threading.Thread(target=self._work, name=f"worker-{self.slot}", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # no thread to be had: whoever comes next tries again
+            self._answer(dict.fromkeys(self._pending, UpstreamError(str(error))))
+            return
+        self._thread = thread
 
-    def _converse(self) -> None:
+    def _not_queued(self, cells: Iterable[Cell]) -> list[Cell]:
+        now = monotonic()
+        late = [cell for cell in cells if self._pending[cell].spender == "cold" and not self._pending[cell].queued_at]
+        for cell in late:
+            self._pending[cell].queued_at = now
+        return late
+
+    # ── in the worker's own thread ────────────────────────────────────────────────────────────────
+
+    def _work(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: not all(wanted.is_asked for wanted in self._wanted.values()))
+                self._changed.wait_for(lambda: self._pending)
+            had_round = False
             try:
-                had_a_turn = self._go_round()
-            except Exception as error:  # the thread must outlive whatever happens to one round
-                log.exception("The fetcher failed over a turn.")
-                self._answer(dict.fromkeys(self._wanted, UpstreamError(str(error))))
-                had_a_turn = False
-            if not had_a_turn:
-                self._freed.wait(POLL_SECONDS)
-                self._freed.clear()
+                had_round = self._step()
+            except Exception as error:  # the thread must outlive whatever happens to one step
+                log.exception("A worker failed.")
+                self._answer(dict.fromkeys(self._pending, UpstreamError(str(error))))
+            finally:
+                self._is_stepping = False
+            if not had_round:
+                sleep(POLL_SECONDS)
 
-    def _go_round(self) -> bool:
-        """Queues what is wanted and uses the slots that are free; False where there was none to use."""
-        wanted = self._still_waited_for()
-        self._queue(wanted)
-        slots = dict.fromkeys(map(self.conversation.slot_of, wanted))
-        turns = self.conversation.turns(slot for slot in slots if slot not in self._talking)
-        if self._begin_each(turns, wanted):
-            return True
-        # Whoever has the slot fetches what we wait for, and takes it out of the queue when it is done; a cold cell that
-        # nobody waits for leaves the queue by itself. What is neither there nor known then will not come.
-        others = [cell for cell in wanted if self.conversation.slot_of(cell) not in self._talking]
-        now = monotonic()
-        may_end = [cell for cell in others if wanted[cell].spender == "refresh" or wanted[cell].is_left(now)]
-        ended = set(may_end) - self.conversation.still_wanted(may_end)
-        self._answer(self._known([cell for cell in others if wanted[cell].is_awaited]))
-        self._answer(dict.fromkeys(ended, UpstreamUnavailable("nobody could ask for the cell in time")))
+    def _step(self) -> bool:
+        """Queues what is wanted and runs a round if the lease is free; False if there was none to run."""
+        wanted = self._still_wanted()
+        lease = self._lease(wanted)
+        if lease and lease.cells:
+            return self._run_round(lease)
+        if lease:
+            self.queue.release(lease)
+        self._look_for_outcomes(wanted)
         return False
 
-    def _queue(self, wanted: dict[Cell, Wanted]) -> None:
-        now = monotonic()
-        cold, refresh = (
-            [cell for cell, one in wanted.items() if one.spender == spender and one.is_due(now)]
-            for spender in ("cold", "refresh")
-        )
-        if cold or refresh:
-            self.conversation.want(cold, self.wait_seconds, refresh)
-        for cell in (*cold, *refresh):
-            wanted[cell].queued_at = now
-
-    def _begin_each(self, turns: list[Turn], wanted: dict[Cell, Wanted]) -> bool:
-        """Begins a call with each of the slots that there is something to ask for with; False where there is none."""
-        begun = False
-        for at, turn in enumerate(turns):
-            try:
-                begun |= self._begin(turn, wanted)
-            except RuntimeError:  # no thread to be had: the slots that no call has are for others
-                for left in turns[at:]:
-                    self._talking.discard(left.slot)
-                    self._set_asked(left, False)
-                    self.conversation.end(left, ())
-                raise
-        return begun
-
-    def _begin(self, turn: Turn, wanted: dict[Cell, Wanted]) -> bool:
-        """Begins a call with the slot; False where there is nothing to ask for with it."""
-        if not turn.token:
-            # Without Redis there is no queue that all have, and no slot but this process's own one call.
-            now = monotonic()
-            alone = [cell for cell, one in wanted.items() if one.spender == "cold" and not one.is_left(now)]
-            ours = [cell for cell in alone if self.conversation.slot_of(cell) == turn.slot]
-            turn = Turn(turn.slot, "", turn.cold or ours[: self.conversation.batch], turn.refresh)
-        if not (turn.cold or turn.refresh) or (not turn.token and self._talking):
-            self.conversation.end(turn, ())
-            return False
-        if self.budget.is_failing:
-            # One cell finds out whether it answers again: what others weigh would be spent for nothing.
-            turn = Turn(turn.slot, turn.token, turn.cold[:1], [] if turn.cold else turn.refresh[:1])
-        self._talking.add(turn.slot)
-        self._set_asked(turn, True)
-        threading.Thread(target=self._talk, args=(turn,), name="fetcher-call", daemon=True).start()
-        return True
-
-    def _talk(self, turn: Turn) -> None:
-        try:
-            self._use(turn)
-        except Exception as error:  # whoever waits is told, and not too fast for another try
-            log.exception("The fetcher failed over a turn.")
-            self._answer(dict.fromkeys((*turn.cold, *turn.refresh), UpstreamError(str(error))))
-            sleep(POLL_SECONDS)
-        finally:
-            self._talking.discard(turn.slot)
-            # What the budget had no room for is still wanted.
-            self._set_asked(turn, False)
-            self._freed.set()
-
-    def _set_asked(self, turn: Turn, is_asked: bool) -> None:
+    def _still_wanted(self) -> dict[Cell, PendingFetch]:
         with self._changed:
-            for cell in (*turn.cold, *turn.refresh):
-                if cell in self._wanted:
-                    self._wanted[cell].is_asked = is_asked
-            self._changed.notify()
-
-    def _still_waited_for(self) -> dict[Cell, Wanted]:
-        """What no call of this process is about."""
-        with self._changed:
+            self._is_stepping = True
             now = monotonic()
             # Whoever is charged for a cold cell hears what becomes of it, also when nobody waits for it any more.
-            self._wanted = {
-                cell: one
-                for cell, one in self._wanted.items()
-                if one.until > now or one.is_asked or one.spender == "cold"
+            self._pending = {
+                cell: one for cell, one in self._pending.items() if one.deadline > now or one.spender == "cold"
             }
-            return {cell: wanted for cell, wanted in self._wanted.items() if not wanted.is_asked}
+            return dict(self._pending)
 
-    def _use(self, turn: Turn) -> None:
-        """Asks for the turn's batch, in one call if all goes well."""
-        fetched: Fetched = {}
+    def _lease(self, wanted: Mapping[Cell, PendingFetch]) -> Lease | None:
+        """The lease with a batch of what all processes want; None if another process has it."""
+        now = monotonic()
+        due = {cell: one for cell, one in wanted.items() if one.should_queue(now)}
+        cold = {cell: one.deadline - now for cell, one in due.items() if one.spender == "cold"}
+        refresh = [cell for cell in due if cell not in cold]
+        lease = self.queue.lease(self.slot, cold, max(cold.values(), default=0.0), refresh)
+        for one in due.values():
+            one.queued_at = now
+        if lease and not lease.token and not lease.cells:
+            # Without Redis there is no queue that all share: refreshes wait until it is back.
+            alone = [cell for cell, one in wanted.items() if one.spender == "cold" and not one.is_abandoned(now)]
+            return replace(lease, cold=alone[: self.queue.batch])
+        return lease
+
+    def _run_round(self, lease: Lease) -> bool:
+        """Runs a round for the lease and answers those who wait; False if no call can be made now."""
+        if not lease.token and not self._calling_alone.acquire(blocking=False):
+            return False
+        if self.round.budget.is_failing:
+            # One cell finds out whether Open-Meteo answers again: what others weigh would be spent for nothing.
+            lease = lease.first_cell_only()
         try:
-            fetched = self._fetched(turn, turn.cold, turn.refresh)
-            self._answer(fetched)
+            self._answer(self.round.run(lease).outcomes)
+        except Exception as error:  # those who wait are told, and nobody tries again too fast
+            log.exception("A round failed.")
+            self._answer(dict.fromkeys(lease.cells, UpstreamError(str(error))))
+            return False
         finally:
-            # Another process that still waits for one of them queues it again.
-            self.conversation.end(turn, fetched)
+            if not lease.token:
+                self._calling_alone.release()
+        return True
 
-    def _answer(self, fetched: Fetched) -> None:
+    def _look_for_outcomes(self, wanted: Mapping[Cell, PendingFetch]) -> None:
+        """Answers those whose cell another process has fetched, or will not fetch any more.
+
+        Whoever has the lease takes a cell out of the queue when it is done. A cold cell that nobody waits for leaves
+        the queue by itself. What is neither there nor known then will not come.
+        """
+        now = monotonic()
+        may_end = [cell for cell, one in wanted.items() if one.spender == "refresh" or one.is_abandoned(now)]
+        ended = set(may_end) - self.queue.queued_of(may_end)
+        self._answer(self.round.known([cell for cell, one in wanted.items() if one.has_waiters]))
+        self._answer(dict.fromkeys(ended, UpstreamUnavailable("nobody could ask for the cell in time")))
+
+    def _answer(self, outcomes: Outcomes) -> None:
         with self._changed:
-            woken = [(got, self._wanted.pop(cell).future) for cell, got in fetched.items() if cell in self._wanted]
-        for got, future in woken:
+            done = [(got, self._pending.pop(cell).future) for cell, got in outcomes.items() if cell in self._pending]
+        for got, future in done:
             if isinstance(got, Series):
                 future.set_result(got)
             else:
                 future.set_exception(got)
             # So those who wait go on one after another, and not all at once before the next hit.
             give_way()
-
-    def _known(self, cells: list[Cell]) -> Fetched:
-        """The subset of `cells` that were fetched since they were wanted, or that Open-Meteo has no weather for."""
-        return self._known_and_held(cells)[0]
-
-    def _known_and_held(self, cells: list[Cell]) -> tuple[Fetched, dict[Cell, Series]]:
-        """What `_known` gives, and the held record of each of `cells` that has one, however old."""
-        if not cells:
-            return {}, {}
-        fresh_since = self.now() - self.fresh_seconds
-        held = self.store.held_of(cells)
-        known: Fetched = {cell: series for cell, series in held.items() if series.fetched_at > fresh_since}
-        rejected = self.store.rejected_of(cell for cell in cells if cell not in known)
-        return known | dict.fromkeys(rejected, NoWeatherHere("it had no weather for the place a while ago")), held
-
-    def _fetched(self, turn: Turn, cold: list[Cell], refresh: list[Cell]) -> Fetched:
-        known, held = self._known_and_held([*cold, *refresh])
-        fetched = self.caller.paid_for([cell for cell in cold if cell not in known], "cold") | self.caller.paid_for(
-            [cell for cell in refresh if cell not in known], "refresh"
-        )
-        paid = [cell for cell, got in fetched.items() if got is None]
-        asked = self.caller.asked(turn, paid) if paid else {}
-        self.store.hold({cell: got for cell, got in asked.items() if isinstance(got, Series)})
-        self._reject({cell: got for cell, got in asked.items() if isinstance(got, NoWeatherHere)})
-        for cell, got in asked.items():
-            if isinstance(got, Series) and cell in held:
-                self._note_drift(held[cell], got)
-        unpaid = {cell: got for cell, got in fetched.items() if got is not None}
-        return known | unpaid | asked
-
-    def _reject(self, places: Mapping[Cell, NoWeatherHere]) -> None:
-        # What another machine may well read is not kept from it.
-        unreadable = [cell for cell, why in places.items() if isinstance(why, UnreadableHere)]
-        self.store.reject_here(unreadable)
-        self.store.reject([cell for cell in places if cell not in unreadable])
-        for why in dict.fromkeys(map(str, places.values())):
-            log.warning("Open-Meteo has no weather for a place: %s", why)
-
-    def _note_drift(self, held: Series, new: Series) -> None:
-        now = self.now()
-        age = drift.age_of(held, now)
-        for variable, difference in drift.drift(held, new, now).items():
-            metrics.FORECAST_DRIFT.labels(variable, age).observe(difference)

@@ -14,7 +14,7 @@ from weathernote.http import problems
 from weathernote.http.api_view import ApiViewSet
 from weathernote.http.conditional import matches, weak_etag
 from weathernote.http.problems import ProblemSerializer
-from weathernote.redis import Command
+from weathernote.redis import Lookup
 
 USUAL_LIMIT = 10
 #: Places change with a new version of the service alone.
@@ -46,8 +46,8 @@ _ERRORS = {
 }
 
 
-class PlacesViewSet(ApiViewSet):
-    def look_up(self, request: Request) -> list[Command]:
+class PlacesViewSet(ApiViewSet[None]):
+    def look_up(self, request: Request) -> list[Lookup[None]]:
         self.search, self.limit = question_in(request.query_params)
         return []
 

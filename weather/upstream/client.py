@@ -15,11 +15,11 @@ from weather.core.series import Series
 from weather.core.windows import Window
 from weather.upstream.errors import (
     CallRejected,
+    InvalidResponse,
     NoWeatherHere,
     PlaceRejected,
     UnreadableHere,
     UpstreamError,
-    UpstreamNonsense,
     UpstreamRefused,
     UpstreamUnavailable,
 )
@@ -29,12 +29,12 @@ from weathernote import __version__
 
 __all__ = [
     "CallRejected",
+    "InvalidResponse",
     "NoWeatherHere",
     "OpenMeteo",
     "PlaceRejected",
     "UnreadableHere",
     "UpstreamError",
-    "UpstreamNonsense",
     "UpstreamRefused",
     "UpstreamUnavailable",
     "exact_weight",
@@ -197,7 +197,7 @@ class OpenMeteo:
             return UpstreamUnavailable(f"a redirect ({said}), which is not followed")
         if reply.status == 400 and _ABOUT_A_PLACE.search(reason):
             return PlaceRejected(f"it rejected a place with {said}")
-        return UpstreamNonsense(f"it answered {said}")
+        return InvalidResponse(f"it answered {said}")
 
     def _clean(self, reason: str) -> str:
         """The server's text as one printable line of at most 200 characters, without the key or any query."""

@@ -24,11 +24,11 @@ class UpstreamRefused(UpstreamError):
         self.window = window
 
 
-class UpstreamNonsense(UpstreamError):
+class InvalidResponse(UpstreamError):
     """It answered with something that is not weather."""
 
 
-class NoWeatherHere(UpstreamNonsense):
+class NoWeatherHere(InvalidResponse):
     """Its answer about this one place is invalid, and will be for a while; those about other places may be valid."""
 
 
@@ -36,7 +36,7 @@ class UnreadableHere(NoWeatherHere):
     """This process cannot read the answer about this one place: its zone data is older, or its clock is wrong."""
 
 
-class CallRejected(UpstreamNonsense):
+class CallRejected(InvalidResponse):
     """It said 400 about some place, and the calls that may be spent to find out which are used up."""
 
 

@@ -31,7 +31,7 @@ import urllib3.exceptions
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from weather.upstream.errors import UpstreamError, UpstreamNonsense, UpstreamUnavailable
+from weather.upstream.errors import InvalidResponse, UpstreamError, UpstreamUnavailable
 
 _CHUNK_BYTES = 64 * 1024
 #: Of an error only its reason is read.
@@ -69,7 +69,7 @@ class Transport:
         """The reply to a GET; `deadline` is in time.monotonic(), `max_bytes` bounds the decoded body of a 200.
 
         No redirects, no cookies, and no proxy or netrc of the environment: a Session brings those, and here is none.
-        Raises UpstreamUnavailable, UpstreamNonsense for a body that is too long or cannot be decoded.
+        Raises UpstreamUnavailable, InvalidResponse for a body that is too long or cannot be decoded.
         """
         with self._losing:
             self._lost = [call for call in self._lost if call.is_alive()]
@@ -168,7 +168,7 @@ def _reply_or_error(
     except urllib3.exceptions.ProtocolError:
         return UpstreamUnavailable("it broke off its answer", worth_a_retry=True)
     except urllib3.exceptions.DecodeError:
-        return UpstreamNonsense("its answer cannot be decompressed")
+        return InvalidResponse("its answer cannot be decompressed")
     except Exception as error:  # noqa: BLE001  # a thread that ends without an outcome would look like one that hangs
         return UpstreamUnavailable(f"the call failed: {type(error).__name__}")
 
@@ -184,13 +184,13 @@ def _body(response: requests.Response, max_bytes: int) -> bytearray:
     if not success and not 400 <= response.status_code < 500:
         return body
     if success and (response.raw.length_remaining or 0) > max_bytes:
-        raise UpstreamNonsense(f"its answer is longer than {max_bytes} bytes")
+        raise InvalidResponse(f"its answer is longer than {max_bytes} bytes")
     while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
         body += chunk
         if not success and len(body) > _ERROR_BYTES:
             break
         if len(body) > max_bytes:
-            raise UpstreamNonsense(f"its answer is longer than {max_bytes} bytes")
+            raise InvalidResponse(f"its answer is longer than {max_bytes} bytes")
     return body
 
 

@@ -10,7 +10,7 @@ from weather.core.datasets import Dataset
 from weather.core.series import Series
 from weather.core.variables import HOUR_SECONDS, Variable
 from weather.upstream import answer_json
-from weather.upstream.errors import NoWeatherHere, UnreadableHere, UpstreamError, UpstreamNonsense
+from weather.upstream.errors import InvalidResponse, NoWeatherHere, UnreadableHere, UpstreamError
 
 DAY_SECONDS = 24 * HOUR_SECONDS
 #: By how much the first hour may lie in the future, where Open-Meteo's clock and this machine's differ.
@@ -29,7 +29,7 @@ def read_answer(
 ) -> dict[Cell, Series | UpstreamError]:
     """Each of the distinct `cells`, in the order that they were asked in → its series of the dataset's variables.
 
-    A place whose part of the answer is invalid has a NoWeatherHere instead of a series. Raises UpstreamNonsense if the
+    A place whose part of the answer is invalid has a NoWeatherHere instead of a series. Raises InvalidResponse if the
     answer as a whole is invalid.
     """
     places = read_documents(body, len(cells))
@@ -39,7 +39,7 @@ def read_answer(
 
 
 def read_documents(body: bytes | bytearray, count: int) -> list[Any]:
-    """The places of an answer as parsed JSON, checked only for their number; raises UpstreamNonsense."""
+    """The places of an answer as parsed JSON, checked only for their number; raises InvalidResponse."""
     return _places(_parsed(body), count)
 
 
@@ -47,7 +47,7 @@ def read_reason(body: bytes | bytearray) -> str | None:
     """The `reason` of an error of Open-Meteo's own making, None for anything else."""
     try:
         return _reason(_parsed(body))
-    except UpstreamNonsense:
+    except InvalidResponse:
         return None
 
 
@@ -55,7 +55,7 @@ def _parsed(body: bytes | bytearray) -> Any:
     try:
         return answer_json.parsed(body)
     except (ValueError, RecursionError):  # bad UTF-8, bad JSON, an integer of 5,000 digits, 100,000 brackets
-        raise UpstreamNonsense("the answer is not JSON") from None
+        raise InvalidResponse("the answer is not JSON") from None
 
 
 def _reason(answer: Any) -> str | None:
@@ -68,13 +68,13 @@ def _reason(answer: Any) -> str | None:
 def _places(answer: Any, count: int) -> list[Any]:
     """One place comes as an object, several as an array."""
     if _reason(answer) is not None:
-        raise UpstreamNonsense("the answer is an error under the status of a success")
+        raise InvalidResponse("the answer is an error under the status of a success")
     if count == 1:
         return [answer]
     if not isinstance(answer, list):
-        raise UpstreamNonsense(f"one answer to a question about {count} places")
+        raise InvalidResponse(f"one answer to a question about {count} places")
     if len(answer) != count:
-        raise UpstreamNonsense(f"{len(answer)} answers to a question about {count} places")
+        raise InvalidResponse(f"{len(answer)} answers to a question about {count} places")
     return answer
 
 
@@ -84,26 +84,26 @@ def _series_or_error(place: Any, cell: Cell, now: float, source: str, dataset: D
         return read_place(place, cell, now, source, dataset)
     except UnreadableHere as error:
         return error.with_traceback(None)
-    except UpstreamNonsense as error:
+    except InvalidResponse as error:
         return NoWeatherHere(str(error))
 
 
 def read_place(place: Any, cell: Cell, now: float, source: str, dataset: Dataset) -> Series:
     """The series of the dataset's variables in one place of an answer; `now`, in unix seconds, is when it came.
 
-    Raises UpstreamNonsense, whose text names the first fault.
+    Raises InvalidResponse, whose text names the first fault.
     """
     if not isinstance(place, dict):
-        raise UpstreamNonsense("a place is not a JSON object")
+        raise InvalidResponse("a place is not a JSON object")
     # A grid that goes around the globe has points such as 180.1 and -180.02.
     latitude, longitude = _number(place, "latitude", 90), _in_range(_number(place, "longitude", 360))
     if not is_near(cell, latitude, longitude):
-        raise UpstreamNonsense("the answer is about another place, far away")
+        raise InvalidResponse("the answer is about another place, far away")
     hourly, units = place.get("hourly"), place.get("hourly_units")
     if not isinstance(hourly, dict) or not isinstance(units, dict):
-        raise UpstreamNonsense("a place without hourly values")
+        raise InvalidResponse("a place without hourly values")
     if units.get("time") != "unixtime":
-        raise UpstreamNonsense("the hours are not in unixtime")
+        raise InvalidResponse("the hours are not in unixtime")
     first_label, rows = _hours(hourly.get("time"), now, dataset)
     start = _true_start(first_label, place.get("utc_offset_seconds"))
     columns = {variable.name: _column(variable, hourly, units, rows) for variable in dataset.asked}
@@ -126,7 +126,7 @@ def _number(place: dict[str, Any], name: str, limit: int) -> float:
     value: Any = place.get(name)
     # Compared, not converted: NaN is outside of every range, and an integer of 400 digits is no float.
     if type(value) not in (int, float) or not -limit <= value <= limit:
-        raise UpstreamNonsense(f"a place without a {name} on Earth")
+        raise InvalidResponse(f"a place without a {name} on Earth")
     return float(value)
 
 
@@ -139,7 +139,7 @@ def _elevation(value: Any) -> float | None:
     if value is None or value != value:
         return None
     if type(value) not in (int, float) or not -12_000 <= value <= 12_000:
-        raise UpstreamNonsense("an elevation that is not on Earth")
+        raise InvalidResponse("an elevation that is not on Earth")
     return float(value)
 
 
@@ -173,10 +173,10 @@ def great_circle_km(lat: float, lon: float, other_lat: float, other_lon: float) 
 def _hours(times: Any, now: float, dataset: Dataset) -> tuple[int, int]:
     """The first row's time and the number of rows, if these are consecutive hours around now."""
     if not isinstance(times, list) or not is_long_enough(len(times), dataset):
-        raise UpstreamNonsense(f"not as many hours as {dataset.forecast_days} days have")
+        raise InvalidResponse(f"not as many hours as {dataset.forecast_days} days have")
     start, rows = times[0], len(times)
     if set(map(type, times)) != {int} or times != list(range(start, start + rows * HOUR_SECONDS, HOUR_SECONDS)):
-        raise UpstreamNonsense("the hours do not follow each other")
+        raise InvalidResponse("the hours do not follow each other")
     if not now - OLDEST_START_SECONDS <= start <= now + CLOCK_SLACK_SECONDS:
         raise UnreadableHere("the hours do not begin today, by this machine's clock")
     if times[-1] < now + dataset.covered_days * DAY_SECONDS:
@@ -187,11 +187,11 @@ def _hours(times: Any, now: float, dataset: Dataset) -> tuple[int, int]:
 def _true_start(first_label: int, utc_offset_seconds: Any) -> int:
     """The moment of the first row, always a full hour of UTC, from its label; one at a full hour is right already."""
     if type(utc_offset_seconds) is not int or abs(utc_offset_seconds) >= DAY_SECONDS:
-        raise UpstreamNonsense("a place without its offset from UTC")
+        raise InvalidResponse("a place without its offset from UTC")
     if first_label % HOUR_SECONDS:
         first_label += zones.label_error_seconds(utc_offset_seconds)
     if first_label % HOUR_SECONDS:
-        raise UpstreamNonsense("the hours are not full hours of UTC")
+        raise InvalidResponse("the hours are not full hours of UTC")
     return first_label
 
 
@@ -201,16 +201,16 @@ def _column(variable: Variable, hourly: dict[str, Any], units: dict[str, Any], r
     A call brings 3,360 values a place, so they are checked by set, min, max and sum, which run in C.
     """
     if units.get(variable.name) != variable.unit:
-        raise UpstreamNonsense(f"{variable.name} is not in {variable.unit or 'its unit'}")
+        raise InvalidResponse(f"{variable.name} is not in {variable.unit or 'its unit'}")
     column = hourly.get(variable.name)
     if not isinstance(column, list) or len(column) != rows:
-        raise UpstreamNonsense(f"{variable.name} has not one value for each hour")
+        raise InvalidResponse(f"{variable.name} has not one value for each hour")
     types = set(map(type, column))
     if not types <= {int, float, type(None)}:
-        raise UpstreamNonsense(f"{variable.name} has a value that is not a number")
+        raise InvalidResponse(f"{variable.name} has a value that is not a number")
     values = [value for value in column if value is not None] if type(None) in types else column
     if values and not (min(values) >= variable.minimum and max(values) <= variable.maximum and _no_nan(values)):
-        raise UpstreamNonsense(f"{variable.name} has a value that cannot be")
+        raise InvalidResponse(f"{variable.name} has a value that cannot be")
     return column
 
 
@@ -232,4 +232,4 @@ def _check_no_gap(columns: dict[str, list[float | None]], start: int, now: float
     first, last = (int((moment - start) // HOUR_SECONDS) for moment in (now, end))
     for name in dataset.gapless:
         if None in columns[name][max(first, 0) : last + 1]:
-            raise UpstreamNonsense(f"{name} has a gap in the coming {dataset.covered_days} days")
+            raise InvalidResponse(f"{name} has a gap in the coming {dataset.covered_days} days")

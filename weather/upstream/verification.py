@@ -20,7 +20,7 @@ from weather.core.zones import label_error_seconds, zone_of
 from weather.upstream import comparison
 from weather.upstream.client import OpenMeteo, exact_weight
 from weather.upstream.comparison import Differs
-from weather.upstream.errors import UpstreamError, UpstreamNonsense, UpstreamUnavailable
+from weather.upstream.errors import InvalidResponse, UpstreamError, UpstreamUnavailable
 from weather.upstream.validation import DAY_SECONDS, read_place
 
 MOST_WEIGHT = 10
@@ -154,7 +154,7 @@ def _shape(look: _Look) -> str:
         raise Differs(str(look.fetched))
     try:
         look.series = read_place(look.document, look.place.cell, look.now, look.fetched.source, WEATHER)
-    except UpstreamNonsense as error:
+    except InvalidResponse as error:
         raise Differs(str(error)) from None
     daily, current = look.part("daily"), look.part("current")
     for name in ("time", *DAILY_NAMES):
@@ -172,7 +172,7 @@ def _shape(look: _Look) -> str:
 def _series_in_gmt(look: _Look) -> Series:
     try:
         return read_place(look.in_gmt, look.place.cell, look.now, "", WEATHER)
-    except UpstreamNonsense as error:
+    except InvalidResponse as error:
         raise Differs(str(error)) from None
 
 

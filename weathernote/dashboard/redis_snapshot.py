@@ -18,7 +18,7 @@ from weather.core.windows import BudgetWindow
 from weathernote import redis
 from weathernote.dashboard import spending
 from weathernote.dashboard.spending import Spending
-from weathernote.redis import Command, Reply, info, without_redis
+from weathernote.redis import Command, Reply, without_redis
 from weathernote.telemetry import active_users
 from weathernote.telemetry.active_users import Users
 
@@ -77,21 +77,21 @@ def take_snapshot(cells: Sequence[Cell]) -> RedisSnapshot:
     """
     popularity, price = service().popularity, service().price
     cells, *further = _parts(list(dict.fromkeys(cells)))
-    active = active_users.finding()
+    active, shared_price = active_users.users(), price.shared()
     wanted: list[Command] = [
         ("TIME",),
-        price.finding(),
+        *shared_price.commands,
         ("HGETALL", BUDGET_KEY),
         ("INFO", "memory"),
         ("GET", schedule.LAST_GOOD_KEY),
         _POPULAR(popularity.key, MOST_POPULAR),
         _scores(popularity, cells),
-        *active,
+        *active.commands,
     ]
     replies = redis.ask(*wanted, *map(_life, cells))
     clock, price_reply, budget, memory, last_good, popular, scores, *rest = replies
-    known_price, landmark = price.read(price_reply), _landmark(scores)
-    cities = _cities(popularity, known_price, cells, scores, rest[len(active) :])
+    known_price, landmark = shared_price.value([price_reply]), _landmark(scores)
+    cities = _cities(popularity, known_price, cells, scores, rest[len(active.commands) :])
     for part in further:
         of_part, *lives = redis.ask(_scores(popularity, part), *map(_life, part))
         cities |= _cities(popularity, known_price, part, of_part, lives)
@@ -99,7 +99,7 @@ def take_snapshot(cells: Sequence[Cell]) -> RedisSnapshot:
         cities=cities,
         popular=_popular(popular, popularity, landmark, known_price),
         spending=_spending(clock, budget),
-        users=active_users.read(*rest[: len(active)]),
+        users=active.value(rest[: len(active.commands)]),
         memory=_memory(memory),
         last_good_run=_moment(last_good),
     )
@@ -145,7 +145,9 @@ def _rates(
     popularity: Popularity, landmark: bytes | None, scores: Reply, cells: Sequence[Cell]
 ) -> Mapping[Cell, float]:
     of_cells = zip(cells, redis.value(scores)[1:], strict=True)
-    return {cell: popularity.rate([landmark, score]) for cell, score in of_cells if score is not None}
+    return {
+        cell: popularity.request_rate(cell).value([[landmark, score]]) for cell, score in of_cells if score is not None
+    }
 
 
 @without_redis(returns={})
@@ -159,7 +161,8 @@ def _popular(reply: Reply, popularity: Popularity, landmark: bytes | None, price
     elsewhere = [cell for cell, _, life in ranked if life == _ELSEWHERE]
     late = dict(zip(elsewhere, redis.ask(*map(_life, elsewhere)), strict=True))
     return {
-        cell: _status(late.get(cell, life), popularity.rate([landmark, score]), price) for cell, score, life in ranked
+        cell: _status(late.get(cell, life), popularity.request_rate(cell).value([[landmark, score]]), price)
+        for cell, score, life in ranked
     }
 
 
@@ -174,13 +177,13 @@ def _spending(clock: Reply, budget: Reply) -> Spending | None:
     seconds, _ = redis.value(clock)
     flat = redis.value(budget)
     held = {name.decode(): _number(value) for name, value in zip(flat[::2], flat[1::2], strict=True)}
-    budgets: dict[BudgetWindow, int] = service().fetcher.budget.quota.budgets
+    budgets: dict[BudgetWindow, int] = service().budget.quota.budgets
     return spending.read(held, budgets, float(seconds))
 
 
 @without_redis(returns=None)
 def _memory(reply: Reply) -> Memory | None:
-    fields = info.fields(redis.value(reply))
+    fields = redis.info_fields(redis.value(reply))
     return Memory(int(fields.get("used_memory", 0)), int(fields.get("maxmemory", 0)))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from weather.budget.quota import line
+from weather.budget import day_line
 from weather.core.windows import WINDOW_SECONDS, BudgetWindow
 
 DAY_SECONDS = WINDOW_SECONDS["day"]
@@ -46,9 +46,8 @@ class Spending:
 
     def line_at(self, part_of_day: float) -> float:
         """The most that may be spent by this part of the day (0 to 1), with as many refreshes as the pace allows."""
-        small = max(1.0, self.budget / 100)
-        shared_out = max(1, self.budget - self.on_new_places)
-        return min(self.on_new_places + small + shared_out * line(part_of_day), self.budget - small)
+        by_the_line = self.on_new_places + day_line.refresh_limit(self.budget, self.on_new_places, part_of_day)
+        return min(by_the_line, self.budget - day_line.spare(self.budget))
 
 
 def read(held: Mapping[str, float], budgets: Mapping[BudgetWindow, int], now: float) -> Spending:

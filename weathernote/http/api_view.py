@@ -1,6 +1,7 @@
 """The base of every API view: one form of answer, and one round trip to Redis for throttle and view together."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Generic, TypeVar
 
 from django.http import HttpRequest
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -9,26 +10,33 @@ from rest_framework.request import Request
 from rest_framework.viewsets import ViewSet
 
 from weathernote import redis
-from weathernote.http.pipelined_throttle import RoundTripThrottle
+from weathernote.http.pipelined_throttle import PipelinedThrottle
 from weathernote.http.problems import Problem
 from weathernote.http.read_only import options_response
-from weathernote.redis import Command
+from weathernote.redis import Lookup
 
 _JSON, _NEGOTIATION = JSONRenderer(), DefaultContentNegotiation()  # made once, where DRF would for each request
 
+T = TypeVar("T")
 
-class ApiViewSet(ViewSet):
-    """`look_up` and the throttles name their commands, Redis is asked once, then DRF's own steps follow.
+
+class ApiViewSet(ViewSet, Generic[T]):
+    """Redis is asked once for what the throttles and `look_up` want to know; then DRF's own steps follow.
 
     What `look_up` refuses is refused after the throttle has counted the request. Nobody logs in, nothing is parsed
     and there is one form of every answer, so `Accept` never varies it: DRF's steps for these have nothing to do.
     """
 
+    throttle_classes: Sequence[type[PipelinedThrottle]]
+    #: This request's, as soon as Redis was asked.
+    throttles: Sequence[PipelinedThrottle] = ()
     #: As how many requests the call counts; `look_up` may say more.
     counts_as = 1
+    #: The values of the lookups that `look_up` named, in their order, for the method that answers.
+    values: Sequence[T] = ()
 
-    def look_up(self, request: Request) -> list[Command]:
-        """What the view wants from Redis; it finds the replies in `self.replies`."""
+    def look_up(self, request: Request) -> Sequence[Lookup[T]]:
+        """What the view wants from Redis, of GET and HEAD; raises Problem for a request that makes no sense."""
         return []
 
     # ── DRF's steps, in their order ───────────────────────────────────────────────────────────────
@@ -53,33 +61,28 @@ class ApiViewSet(ViewSet):
         return {}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        self.throttles: list[Any] = []
         if request.method == "OPTIONS":
+            super().initial(request, *args, **kwargs)
             return
-        self.throttles = super().get_throttles()
-        wrong = self._ask_redis(request)
+        lookups, refusal = self._lookups(request)
+        counts = [throttle.lookup(request, self.counts_as) for throttle in self.throttle_classes]
+        counting = redis.commands_of(counts)
+        replies = redis.ask(*counting, *redis.commands_of(lookups))
+        self.throttles = redis.values_of(counts, replies)
         super().initial(request, *args, **kwargs)
-        if wrong:
-            raise wrong
+        if refusal:
+            raise refusal
+        # Not before the throttles let the request pass: reading an answer may mean parsing it.
+        self.values = redis.values_of(lookups, replies[len(counting) :])
 
-    def _ask_redis(self, request: Request) -> Problem | None:
-        """The one round trip; what `look_up` refused."""
-        wrong: Problem | None = None
-        wanted: list[Command] = []
-        if request.method in ("GET", "HEAD"):
-            try:
-                wanted = self.look_up(request)
-            except Problem as problem:
-                wrong = problem
-        counting = self._counting()
-        if self.counts_as > 1:
-            for throttle in counting:
-                throttle.counts_as = self.counts_as
-        replies = redis.ask(*[throttle.command(request) for throttle in counting], *wanted)
-        for throttle in counting:
-            throttle.reply = replies.pop(0)
-        self.replies = replies
-        return wrong
+    def _lookups(self, request: Request) -> tuple[Sequence[Lookup[T]], Problem | None]:
+        """What the view wants to know, and why it refuses the request if it does."""
+        if request.method not in ("GET", "HEAD"):
+            return (), None
+        try:
+            return self.look_up(request), None
+        except Problem as refusal:
+            return (), refusal
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
         return _JSON, _JSON.media_type
@@ -95,12 +98,9 @@ class ApiViewSet(ViewSet):
 
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
         finished = super().finalize_response(request, response, *args, **kwargs)
-        for throttle in self._counting():
+        for throttle in self.throttles:
             for name, value in throttle.headers().items():
                 # An allowance that the view refused by stands beside the client's own limit.
                 is_joined = finished.status_code >= 400 and name in finished.headers
                 finished.headers[name] = f"{value}, {finished.headers[name]}" if is_joined else value
         return finished
-
-    def _counting(self) -> list[RoundTripThrottle]:
-        return [throttle for throttle in self.throttles if isinstance(throttle, RoundTripThrottle)]

@@ -1,21 +1,21 @@
-"""How a throttle takes part in the one round trip that a request makes to Redis (api.py makes it)."""
+"""How a throttle takes part in the one round trip that an API request makes to Redis."""
+
+from typing import Self
 
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from weathernote.redis import Command, Reply
+from weathernote.redis import Lookup
 
 
-class RoundTripThrottle(BaseThrottle):
-    """A throttle that says before DRF asks it what it wants from Redis, and finds the reply when it is asked."""
+class PipelinedThrottle(BaseThrottle):
+    """A throttle that is made from what Redis said of the client, and so has decided when DRF asks it."""
 
-    reply: Reply = None
-    #: As how many requests the call counts: as many as it asks for places.
-    counts_as = 1
-
-    def command(self, request: Request) -> Command:
+    @classmethod
+    def lookup(cls, request: Request, counts_as: int) -> Lookup[Self]:
+        """The throttle of this request, which counts as `counts_as` requests: as many as it asks for places."""
         raise NotImplementedError
 
     def headers(self) -> dict[str, str]:
-        """What the client is told of its limit, on every answer."""
+        """The headers that tell the client of its limit, on every answer."""
         raise NotImplementedError

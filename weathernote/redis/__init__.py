@@ -1,4 +1,4 @@
-"""Redis, one server or a cluster: commands in, replies out, and a stated answer where it is gone."""
+"""Redis, one server or a cluster: lookups and commands in, values out, and a stated stand-in where it is gone."""
 
 from weathernote.redis.client import (
     Command,
@@ -7,27 +7,44 @@ from weathernote.redis.client import (
     Script,
     ask,
     each,
+    execute,
+    info,
+    info_fields,
     is_down,
     on_lost,
-    reset,
     script,
     states,
     value,
     without_redis,
 )
+from weathernote.redis.clock import RedisClock
+from weathernote.redis.lookup import Lookup, Several, Sourced, commands_of, fetch, fetch_all, fetch_one, values_of
+from weathernote.redis.servers import reset
 
 __all__ = [
     "Command",
+    "Lookup",
+    "RedisClock",
     "RedisDown",
     "Reply",
     "Script",
+    "Several",
+    "Sourced",
     "ask",
+    "commands_of",
     "each",
+    "execute",
+    "fetch",
+    "fetch_all",
+    "fetch_one",
+    "info",
+    "info_fields",
     "is_down",
     "on_lost",
     "reset",
     "script",
     "states",
     "value",
+    "values_of",
     "without_redis",
 ]

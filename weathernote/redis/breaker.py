@@ -1,4 +1,4 @@
-"""A circuit breaker: after a few failures in a row it stops asking, then lets one probe through at a time."""
+"""A circuit breaker: after a few failures in a row it refuses calls, but for one probe at a time."""
 
 import threading
 import time
@@ -9,7 +9,7 @@ class Breaker:
     """closed → open after `failures_to_open` in a row → one probe every `pause_seconds` → closed.
 
     The clock is monotonic, so a clock that is set does not hold it open. Its lock is held for a few
-    assignments and never while the guarded thing is asked.
+    assignments and never during a call.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class Breaker:
         return self._next_probe is not None
 
     def allows(self) -> bool:
-        """Whether to ask now. Asked while open, it grants the one probe of this pause."""
+        """Whether a call may go out now. While open, the first caller after each pause may: its call is the probe."""
         if self._next_probe is None:
             return True
         with self._lock:
@@ -43,6 +43,7 @@ class Breaker:
             return True
 
     def succeeded(self) -> None:
+        """Records a success, which closes the breaker."""
         if self._failures == 0 and self._next_probe is None:
             return
         with self._lock:
@@ -50,7 +51,7 @@ class Breaker:
             self._next_probe = None
 
     def failed(self) -> bool:
-        """Notes a failure; True when it is the one that opens the breaker."""
+        """Records a failure; True if it is the one that opens the breaker."""
         with self._lock:
             self._failures += 1
             if self._next_probe is None and self._failures < self.failures_to_open:

@@ -1,47 +1,46 @@
-"""Django's cache over the same Redis: exact names, text only, one server or a cluster.
+"""Django's cache on the connections of `ask`: exact names, text only, one server or a cluster."""
 
-`ask` in redis.py takes its servers from here too, so that both are always the same ones.
-"""
-
-import threading
 from typing import Any
 
 from django_redis.client import DefaultClient
 from django_redis.pool import ConnectionFactory
 from django_redis.serializers.base import BaseSerializer
+from redis import Redis, exceptions
 from redis.cluster import RedisCluster
 
-from weathernote.redis.cluster import SCHEME, Cluster
-from weathernote.redis.node import Node
-from weathernote.redis.resolver import BY_NAME, Names
+from weathernote.redis import servers
+from weathernote.redis.client import ask
+from weathernote.redis.cluster import Cluster
+from weathernote.redis.node import RedisDown
 
-# What redis-py's pools want and its cluster does not take.
-_FOR_POOLS = frozenset(("url", "parser_class", "max_connections", "retry"))
-_making = threading.Lock()
+
+class SharedRedis(Redis):
+    """redis-py's client, whose commands go through `ask`: over its connections, by its timeouts and its breaker.
+
+    Pipelines and subscriptions take connections of redis-py's own pool.
+    """
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        """The reply in redis-py's form; raises its ConnectionError without Redis, and its ResponseError."""
+        name = args[0]
+        (reply,) = ask((*name.split(), *args[1:]))
+        if isinstance(reply, RedisDown):
+            raise exceptions.ConnectionError(str(reply)) from reply
+        if isinstance(reply, exceptions.ResponseError):
+            raise reply
+        options.pop("keys", None)  # for redis-py's cache in the process
+        callback = self.response_callbacks.get(name)
+        return reply if callback is None else callback(reply, **options)
 
 
 class Connections(ConnectionFactory):
-    """django-redis' factory, which also knows `redis+cluster://`."""
-
-    #: One of each for the process: Django makes a cache, and this factory, for each thread.
-    clusters: dict[str, Cluster] = {}
-
-    def server(self, url: str) -> Node | Cluster:
-        """What `ask` sends its commands to."""
-        params = self.make_connection_params(url)
-        if url.startswith(f"{SCHEME}:"):
-            return self._cluster(params)
-        pool = self.get_or_create_connection_pool(params)
-        by_name = BY_NAME.get(pool.connection_class)
-        if by_name is None:  # a socket of the file system
-            return Node("redis", lambda: pool.connection_class(**pool.connection_kwargs))
-        names = Names()
-        return Node("redis", lambda: by_name(names=names, **pool.connection_kwargs))
+    """Gives django-redis the client that stands on this process's server, or cluster."""
 
     def get_connection(self, params: dict[str, Any]) -> Any:
-        if params["url"].startswith(f"{SCHEME}:"):
-            return self._cluster(params).client()
-        return super().get_connection(params)
+        server = servers.server()
+        if isinstance(server, Cluster):
+            return server.client()
+        return SharedRedis(connection_pool=self.get_or_create_connection_pool(params))
 
     def disconnect(self, connection: Any) -> None:
         if isinstance(connection, RedisCluster):
@@ -49,18 +48,10 @@ class Connections(ConnectionFactory):
         else:
             super().disconnect(connection)
 
-    def _cluster(self, params: dict[str, Any]) -> Cluster:
-        url = params["url"]
-        with _making:
-            if url not in self.clusters:
-                options = {
-                    name: told for name, told in (params | self.pool_cls_kwargs).items() if name not in _FOR_POOLS
-                }
-                self.clusters[url] = Cluster(url, options)
-            return self.clusters[url]
-
 
 class CacheClient(DefaultClient):
+    """django-redis' client, which reads many keys of a cluster one by one."""
+
     def get_many(self, keys: Any, version: int | None = None, client: Any = None) -> dict[str, Any]:
         client = client or self.get_client(write=False)
         if not isinstance(client, RedisCluster):
@@ -76,6 +67,7 @@ def exact_key(key: str, prefix: str, version: int) -> str:
 
 
 def exact_key_reversed(key: str) -> str:
+    """The key that Django knows, for a name in Redis: the same."""
     return key
 
 
@@ -83,9 +75,11 @@ class TextSerializer(BaseSerializer):
     """Text in, text out, so that `redis-cli GET` shows what a phone gets and nothing can be unpickled."""
 
     def dumps(self, value: Any) -> bytes:
+        """UTF-8; raises TypeError for anything but text."""
         if not isinstance(value, str):
             raise TypeError(f"only text is kept in the cache, not {type(value).__name__}")
         return value.encode()
 
     def loads(self, value: bytes) -> str:
+        """The text of what Redis holds."""
         return value.decode()

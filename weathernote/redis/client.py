@@ -1,25 +1,22 @@
-"""Redis and what happens when it is gone: said here, and nowhere else.
+"""Commands to Redis, and what happens while it is gone.
 
-Callers hand commands to `ask` and get a reply for each: what Redis said, or the RedisDown that stands
-for it. A method that cannot go on without its reply lets RedisDown rise, and `without_redis` on the
-line above its name states what the method then returns. One server or a cluster: nobody above knows.
+`ask` gives a reply to each command: what Redis said, or a RedisDown in its place. `execute` gives what Redis said, or
+raises RedisDown; the decorator `without_redis`, above a method's name, states what the method returns then. Callers do
+not know whether it is one server or a cluster.
 """
 
 import functools
 import hashlib
 import logging
-import os
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
-from django.core.cache import caches
 from redis import exceptions
 
-from weathernote.redis.cache_backend import Connections
 from weathernote.redis.cluster import Cluster
 from weathernote.redis.connection import Reply
 from weathernote.redis.node import Command, Node, RedisDown, note_lost, on_lost
+from weathernote.redis.servers import server
 
 __all__ = ["Command", "RedisDown", "Reply", "Script", "ask", "each", "on_lost", "script", "value", "without_redis"]
 
@@ -30,29 +27,33 @@ R = TypeVar("R")
 
 
 def ask(*commands: Command) -> list[Reply]:
-    """A reply for each command, in one round trip; RedisDown or a ResponseError stands where one failed.
+    """A reply to each command, in one round trip: bytes, int, a list of these, None, RedisDown or a ResponseError.
 
-    An outage raises nothing. What was sent once is not sent again, but for scripts that the server did
-    not know: those did not run, and run after the others. One timeout counts for all of the replies, so
-    a batch is a few hundred commands.
+    An outage raises nothing. No command is sent twice, except for scripts that the server did not know: those did not
+    run, and run after the others. One timeout covers all replies, so a batch is a few hundred commands at most.
     """
     if not commands:
         return []
-    server = _server or _connected()
-    replies = server.exchange(commands)
+    asked = server()
+    replies = asked.exchange(commands)
     for reply in replies:
         if isinstance(reply, exceptions.ResponseError):
-            return _settled(server, commands, replies)
+            return _complete(asked, commands, replies)
     return replies
 
 
+def execute(*commands: Command) -> list[Reply]:
+    """What Redis said to each command, in one round trip; raises RedisDown if it did not answer one, or refused it."""
+    return [value(reply) for reply in ask(*commands)]
+
+
 def each(*command: str | bytes | int | float) -> dict[str, Reply]:
-    """What each server (each master of a cluster) replies to one command, by the server's name."""
-    return (_server or _connected()).each(command)
+    """Server name → its reply to the command, for the one server or each master of a cluster."""
+    return server().each(command)
 
 
 def value(reply: Reply) -> Reply:
-    """What Redis said; raises RedisDown where it said nothing or refused."""
+    """The reply as it is; raises RedisDown for one that is missing or a refusal."""
     if isinstance(reply, exceptions.ResponseError):
         raise RedisDown(str(reply)) from reply
     if isinstance(reply, RedisDown):
@@ -63,7 +64,7 @@ def value(reply: Reply) -> Reply:
 def without_redis(
     *, returns: Any = None, instead: Callable[..., Any] | None = None
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """States what happens while Redis is gone: the method `returns` a value, or `instead` is called like it."""
+    """Where the method raises RedisDown, it `returns` a value, or what `instead` gives for the same arguments."""
 
     def decorate(method: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(method)
@@ -101,71 +102,49 @@ def script(text: str) -> Script:
     return Script(text)
 
 
-def _settled(server: Node | Cluster, commands: Sequence[Command], replies: list[Reply]) -> list[Reply]:
-    """The replies once more, after the scripts that a server did not know were sent to it in full."""
+def _complete(asked: Node | Cluster, commands: Sequence[Command], replies: list[Reply]) -> list[Reply]:
+    """The replies, after scripts that a server did not know were sent to it in full; counts and logs refusals."""
     unknown = [
         at
         for at, reply in enumerate(replies)
         if isinstance(reply, exceptions.NoScriptError) and commands[at][1] in _script_texts
     ]
     if unknown:
-        again = server.exchange([("EVAL", _script_texts[commands[at][1]], *commands[at][2:]) for at in unknown])
+        again = asked.exchange([("EVAL", _script_texts[commands[at][1]], *commands[at][2:]) for at in unknown])
         for at, reply in zip(unknown, again, strict=True):
             replies[at] = reply
     for reply in replies:
         if isinstance(reply, exceptions.ResponseError):
             note_lost("refused", 1)
-            _tell_once(reply.status_code or str(reply).partition(" ")[0])
+            _warn_once(reply.status_code or str(reply).partition(" ")[0])
     return replies
 
 
 @functools.lru_cache(maxsize=64)
-def _tell_once(kind: str) -> None:
+def _warn_once(kind: str) -> None:
     log.warning("Redis refuses commands: %s", kind)
 
 
 # ── servers ───────────────────────────────────────────────────────────────────────────────────────
 
-_server: Node | Cluster | None = None
-_making = threading.Lock()  # for assignments: a connection is made by the thread that will use it
-
-
-def _connected() -> Node | Cluster:
-    global _server
-    with _making:
-        if _server is None:
-            client: Any = caches["default"].client  # type: ignore[attr-defined]  # django-redis' own
-            _server = client.connection_factory.server(client._server[0])
-        return _server
-
 
 def states() -> list[tuple[str, bool]]:
-    """The servers that keys are asked of, and whether the breaker of each is open."""
-    masters = (_server or _connected()).masters()
+    """Pairs of a server's name and whether its breaker is open, for the one server or each master of a cluster."""
+    masters = server().masters()
     return [(node.name, node.breaker.is_open) for node in masters] or [("cluster", True)]
+
+
+def info() -> list[dict[str, str]]:
+    """What INFO says of each server (each master of a cluster) that answers: its fields and their values as text."""
+    return [info_fields(reply) for reply in each("INFO").values() if isinstance(reply, bytes)]
+
+
+def info_fields(reply: bytes) -> dict[str, str]:
+    """The fields of a reply to INFO by name, such as `used_memory`; values are text as Redis writes them."""
+    return dict(line.split(":", 1) for line in reply.decode("utf-8", "replace").splitlines() if ":" in line)
 
 
 def is_down() -> bool:
     """Whether a server fails to answer a PING; its breaker makes that quick while it is known to be down."""
     replies = each("PING")
     return not replies or any(isinstance(reply, Exception) for reply in replies.values())
-
-
-def reset() -> None:
-    """Forgets the connections and breakers: for tests, which change servers."""
-    if _server is not None:
-        _server.close()
-    for cluster in Connections.clusters.values():
-        cluster.close()
-    _disown()
-
-
-def _disown() -> None:
-    global _server, _making
-    _making = threading.Lock()
-    _server = None
-    Connections.clusters.clear()
-
-
-# The connections of a process that forks are not its child's to use, nor to close, nor are its threads there.
-os.register_at_fork(after_in_child=_disown)

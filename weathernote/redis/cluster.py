@@ -1,7 +1,7 @@
 """Redis Cluster: redis-py's map of it, kept up in a thread of its own, and a Node for each master that is asked.
 
-A shard that is gone costs its own slots their replies and nobody else anything; the operator's part of
-that is `cluster-require-full-coverage no`. Only masters are asked: counts must be exact.
+A shard that is gone costs the replies of its own slots and no others, if the operator has set
+`cluster-require-full-coverage no`. Only masters are asked: counts must be exact.
 """
 
 import logging
@@ -20,7 +20,7 @@ from redis.retry import Retry
 
 from weathernote.redis.connection import Reply
 from weathernote.redis.node import BROKEN, Command, Node, RedisDown, note_lost
-from weathernote.redis.resolver import NamedConnection, Names
+from weathernote.redis.resolver import NamedConnection, Resolver
 
 log = logging.getLogger(__name__)
 
@@ -31,9 +31,9 @@ DEFAULT_PORT = 6379
 _PAUSE_SECONDS = 0.5
 _FIRST_PAUSE_SECONDS = 0.1
 _FIRST_MAP_SECONDS = 1.0
-# For the operator's host names, all together: half of what the first requests wait.
+# For looking up all of the operator's host names: half of what the first requests wait.
 _LOOKUP_SECONDS = 0.5
-# Otherwise now and then, so that a fleet of nodes that were replaced one by one is never lost sight of.
+# While all is well, so that nodes that are replaced one by one are always known.
 _REST_SECONDS = 60
 # To a slot's new place, and once more where it moves at that moment.
 _REDIRECTS = 2
@@ -46,12 +46,12 @@ _Job = tuple[int | None, Command]
 
 
 class Cluster:
-    """Sends each command to the master of its first key; of many masters none waits for another."""
+    """Sends each command to the master of its first key, and to all masters before it waits for the first."""
 
     def __init__(self, url: str, options: dict[str, Any]) -> None:
         self._hosts = list(hosts(url))
         self._options = options | credentials(url)
-        self._names = Names()
+        self._resolver = Resolver()
         self._redis_py: RedisCluster | None = None
         self._nodes: dict[str, Node] = {}
         self._lock = threading.Lock()  # for a few assignments, never while anyone is asked
@@ -89,7 +89,7 @@ class Cluster:
         return [self._node(master.name) for master in redis_py.get_primaries()] if redis_py else []
 
     def client(self) -> RedisCluster:
-        """redis-py's own client, the one of this process, for Django's cache and for a shell."""
+        """redis-py's own client of this cluster, for Django's cache and for a shell; ConnectionError without a map."""
         redis_py = self._map()
         if redis_py is None:
             raise exceptions.ConnectionError("no node of the cluster answers")
@@ -107,8 +107,8 @@ class Cluster:
         # Whoever needs a handshake first comes last, so that the others have their commands meanwhile.
         order = sorted(jobs.items(), key=lambda job: not job[0].is_connected) if len(jobs) > 1 else jobs.items()
         sent = [(node, mine, node.send([command for _, command in mine])) for node, mine in order]
-        for node, mine, link in sent:
-            for (index, _), reply in zip(mine, node.receive(link, len(mine)), strict=True):
+        for node, mine, connection in sent:
+            for (index, _), reply in zip(mine, node.receive(connection, len(mine)), strict=True):
                 if index is not None:
                     replies[index] = reply
                 if isinstance(reply, exceptions.AskError) and not reply.host:
@@ -155,7 +155,7 @@ class Cluster:
 
     def _connection_to(self, name: str) -> Callable[[], NamedConnection]:
         host, _, port = name.rpartition(":")
-        return lambda: NamedConnection(names=self._names, host=host, port=int(port), **self._options)
+        return lambda: NamedConnection(resolver=self._resolver, host=host, port=int(port), **self._options)
 
     # ── the map ───────────────────────────────────────────────────────────────────────────────────
 
@@ -207,7 +207,7 @@ class Cluster:
         ends = monotonic() + _LOOKUP_SECONDS
         for host, port in self._hosts:
             with suppress(OSError):
-                for address in self._names.addresses(host, max(0.0, ends - monotonic())):
+                for address in self._resolver.addresses(host, max(0.0, ends - monotonic())):
                     yield address, port
 
 
@@ -219,6 +219,7 @@ def hosts(url: str) -> Iterator[tuple[str, int]]:
 
 
 def credentials(url: str) -> dict[str, str]:
+    """`username` and `password` of the URL, unquoted; one that is not there is left out."""
     user, _, password = url.partition("://")[2].rpartition("@")[0].partition(":")
-    told = {"username": unquote(user), "password": unquote(password)}
-    return {name: word for name, word in told.items() if word}
+    given = {"username": unquote(user), "password": unquote(password)}
+    return {name: word for name, word in given.items() if word}

@@ -18,7 +18,7 @@ _OLD_SECONDS = 1.0
 _NOT_YET = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
-class Link:
+class Connection:
     """Connected by redis-py (TCP, TLS, unix; AUTH, SELECT), then read and written without it: half the time.
 
     Every method may raise OSError, redis-py's exceptions and hiredis'; after that, or when an exchange

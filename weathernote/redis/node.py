@@ -9,7 +9,7 @@ from redis import exceptions
 from redis.connection import AbstractConnection
 
 from weathernote.redis.breaker import Breaker
-from weathernote.redis.connection import Link, Reply
+from weathernote.redis.connection import Connection, Reply
 
 log = logging.getLogger(__name__)
 
@@ -30,21 +30,22 @@ on_lost: list[Callable[[str, int], None]] = []
 
 
 class RedisDown(Exception):
-    """Redis gave no usable reply: gone, slow, full, read-only, garbled, or its breaker is open."""
+    """Redis gave no usable reply: it is gone, slow, full, read-only or garbled, or its breaker is open."""
 
 
 def note_lost(reason: str, commands: int) -> None:
+    """Calls each of `on_lost`."""
     for note in on_lost:
         note(reason, commands)
 
 
 class Node:
-    """`connection` makes one that is not connected yet, as redis-py's pools do."""
+    """`new_connection` makes one that is not connected yet, as redis-py's pools do."""
 
-    def __init__(self, name: str, connection: Callable[[], AbstractConnection]) -> None:
+    def __init__(self, name: str, new_connection: Callable[[], AbstractConnection]) -> None:
         self.name = name
         self.breaker = Breaker(pause_seconds=PAUSE_SECONDS)
-        self._new_connection = connection
+        self._new_connection = new_connection
         self._mine = threading.local()
         self._closed = threading.Event()
         # Connections from before an outage lead to a server that was: each would cost its thread a timeout.
@@ -55,83 +56,84 @@ class Node:
         return self.receive(self.send(commands), len(commands))
 
     def each(self, command: Command) -> dict[str, Reply]:
-        """What every server that is asked for keys replies to one command: here there is one."""
+        """Server name → reply; a Cluster has several."""
         return {self.name: self.exchange([command])[0]}
 
     def masters(self) -> list["Node"]:
+        """This one; a Cluster has several."""
         return [self]
 
-    def send(self, commands: Sequence[Command]) -> Link | RedisDown:
-        """Sends, for `receive` to read from; between the two other nodes can be sent to."""
+    def send(self, commands: Sequence[Command]) -> Connection | RedisDown:
+        """Sends the commands and returns the connection for `receive`; other nodes can be sent to in between."""
         # What cannot be written as a command is a mistake of ours, and is raised before anything is sent.
         packed = b"".join(map(hiredis.pack_command, commands))
         if self.breaker.is_open:
             note_lost("breaker_open", len(commands))
             return RedisDown(f"{self.name}: breaker open")
         try:
-            link = self._link()
-            link.send(packed)
+            connection = self._connected()
+            connection.send(packed)
         except BROKEN as error:
             return self._lost(error, len(commands))
-        return link
+        return connection
 
-    def receive(self, link: Link | RedisDown, count: int) -> list[Reply]:
-        """`count` replies; where one is missing none is of use, for whose it was is not certain."""
-        if isinstance(link, RedisDown):
-            return [link] * count
+    def receive(self, connection: Connection | RedisDown, count: int) -> list[Reply]:
+        """`count` replies; if one is missing all are RedisDown, as nobody knows which commands the others answer."""
+        if isinstance(connection, RedisDown):
+            return [connection] * count
         try:
-            replies = link.receive(count)
+            replies = connection.receive(count)
         except BROKEN as error:
             # Some servers say why before they hang up.
-            return [self._lost(link.refusals[0] if link.refusals else error, count)] * count
-        if link.refusals:
-            return self._sifted(link, replies)
+            return [self._lost(connection.refusals[0] if connection.refusals else error, count)] * count
+        if connection.refusals:
+            return self._sifted(connection, replies)
         self.breaker.succeeded()
         return replies
 
     @property
     def is_connected(self) -> bool:
         """Whether this thread's next command needs no handshake first."""
-        return getattr(self._mine, "link", None) is not None
+        return getattr(self._mine, "connection", None) is not None
 
     def close(self) -> None:
-        """Ends the search for a server that nobody asks any more."""
+        """Ends the probes of a server that is not used any more."""
         self._closed.set()
 
-    def _link(self) -> Link:
-        link: Link | None = getattr(self._mine, "link", None)
-        if link is not None:
-            if link.generation == self._generation and link.is_quiet():
-                return link
-            self._drop_link()
-        link = self._mine.link = Link(self._new_connection(), self._generation)
-        return link
+    def _connected(self) -> Connection:
+        connection: Connection | None = getattr(self._mine, "connection", None)
+        if connection is not None:
+            if connection.generation == self._generation and connection.is_quiet():
+                return connection
+            self._disconnect()
+        connection = self._mine.connection = Connection(self._new_connection(), self._generation)
+        return connection
 
-    def _drop_link(self) -> None:
-        link = getattr(self._mine, "link", None)
-        if link is not None:
-            self._mine.link = None
-            link.close()
+    def _disconnect(self) -> None:
+        connection = getattr(self._mine, "connection", None)
+        if connection is not None:
+            self._mine.connection = None
+            connection.close()
 
     def _lost(self, error: Exception, commands: int) -> RedisDown:
-        self._drop_link()
+        self._disconnect()
         note_lost(_reason(error), commands)
         self._failed(error)
         return RedisDown(f"{self.name}: {type(error).__name__}")
 
-    def _sifted(self, link: Link, replies: list[Reply]) -> list[Reply]:
+    def _sifted(self, connection: Connection, replies: list[Reply]) -> list[Reply]:
         """The replies, with RedisDown where the server said that it can serve nobody now."""
-        unusable = [error for error in link.refusals if is_unusable(error)]
+        unusable = [error for error in connection.refusals if is_unusable(error)]
         if unusable:
             note_lost("unusable", len(unusable))
-            self._drop_link()
+            self._disconnect()
             self._failed(unusable[0])
             down = RedisDown(f"{self.name}: {unusable[0]}")
             return [down if reply in unusable else reply for reply in replies]
         self.breaker.succeeded()
-        if any(isinstance(error, exceptions.ReadOnlyError) for error in link.refusals) and link.is_old():
+        if any(isinstance(error, exceptions.ReadOnlyError) for error in connection.refusals) and connection.is_old():
             # A primary that became a replica: its name may lead to the new one by now.
-            self._drop_link()
+            self._disconnect()
         return replies
 
     def _failed(self, error: Exception) -> None:
@@ -157,17 +159,17 @@ class Node:
                 self.breaker.failed()
 
     def _answers(self) -> bool:
-        link = None
+        connection = None
         try:
-            link = Link(self._new_connection(), self._generation)
-            link.send(hiredis.pack_command(PROBE))
-            link.receive(1)
-            return not any(map(is_unusable, link.refusals))
+            connection = Connection(self._new_connection(), self._generation)
+            connection.send(hiredis.pack_command(PROBE))
+            connection.receive(1)
+            return not any(map(is_unusable, connection.refusals))
         except BROKEN:
             return False
         finally:
-            if link is not None:
-                link.close()
+            if connection is not None:
+                connection.close()
 
 
 def is_unusable(error: Exception) -> bool:

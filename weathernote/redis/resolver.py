@@ -1,4 +1,4 @@
-"""Host names of Redis, looked up beside the requests: a name server that hangs holds nobody up."""
+"""Host names of Redis, looked up in threads of their own, so that no request waits for a name server that hangs."""
 
 import ipaddress
 import socket
@@ -11,11 +11,11 @@ from redis.connection import Connection, SSLConnection
 _SHORTEST_SECONDS = 0.001
 
 
-class Names:
-    """The addresses of hosts, as they were told last.
+class Resolver:
+    """The addresses of hosts, by the last lookup that succeeded.
 
-    A lookup has no timeout of its own, so it runs in a thread. Whoever connects waits for it for a moment; while it
-    hangs, or fails, the last addresses are taken, and where there are none the host counts as out of reach.
+    The system's lookup has no timeout, so it runs in a thread. Whoever connects waits for it for a moment; while it
+    hangs or fails the last addresses are used, and a host without any is out of reach.
     """
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class Names:
         self._lock = threading.Lock()
 
     def addresses(self, host: str, within_seconds: float) -> list[str]:
-        """One or more, in the order to be tried; OSError where the name is unknown, or unknown so far."""
+        """One or more addresses of `host`, in the order to be tried; OSError if the name is not known, or not yet."""
         if _is_address(host):
             return [host]
         began = monotonic()
@@ -33,7 +33,7 @@ class Names:
             if lookup is None:
                 lookup = self._lookups[host] = _Lookup(began)
                 self._start(host, lookup)
-        # Of one that hangs only the first seconds are waited for, however many come.
+        # Callers wait for the first seconds of a lookup only, so that one that hangs delays no later caller.
         lookup.done.wait(max(0.0, lookup.began + within_seconds - began))
         known = lookup.addresses or self._addresses.get(host)
         if not known:
@@ -77,18 +77,18 @@ def _is_address(host: str) -> bool:
 
 
 class NamedConnection(Connection):
-    """redis-py's connection, whose host is looked up by `names`; lookup and connection share its connect timeout."""
+    """redis-py's connection, whose host is looked up by `resolver`; lookup and connection share its connect timeout."""
 
-    def __init__(self, *, names: Names, **options: Any) -> None:
+    def __init__(self, *, resolver: Resolver, **options: Any) -> None:
         super().__init__(**options)
-        self._names = names
+        self._resolver = resolver
 
     def _connect(self) -> socket.socket:
         name, timeout_seconds = self.host, self.socket_connect_timeout or 0.1
         ends = monotonic() + timeout_seconds
         failure: OSError | None = None
         try:
-            addresses = self._names.addresses(name, timeout_seconds / 2)
+            addresses = self._resolver.addresses(name, timeout_seconds / 2)
             for tried, address in enumerate(addresses):
                 left_seconds = ends - monotonic()
                 if failure and left_seconds <= 0:
@@ -108,8 +108,8 @@ class NamedConnection(Connection):
 
 
 class NamedConnectionOverTls(SSLConnection, NamedConnection):
-    """The certificate is that of the name."""
+    """NamedConnection over TLS; the certificate is checked against the name, not against the address."""
 
 
-#: What stands for redis-py's connections where a request may wait for one.
+#: redis-py's connection class → ours, which looks up names by Resolver.
 BY_NAME: dict[type, type[NamedConnection]] = {Connection: NamedConnection, SSLConnection: NamedConnectionOverTls}

@@ -19,10 +19,10 @@ def loops() -> list[Loop]:
 
     The request log's waits for whoever reads it.
     """
-    popularity, price, budget = service().popularity, service().price, service().fetcher.budget
+    popularity, price, budget = service().popularity, service().price, service().budget
     return [
         every(request_log.WRITE_SECONDS, request_log.write, at_the_end=[request_log.write]),
         every(request_events.COUNT_SECONDS, request_events.count, at_the_end=[request_events.count]),
         every(FLUSH_SECONDS, usage.measure, active_users.flush, at_the_end=[active_users.flush]),
-        every(FLUSH_SECONDS, popularity.flush, price.agree, budget.look, at_the_end=[popularity.flush]),
+        every(FLUSH_SECONDS, popularity.flush, price.agree, budget.synchronize, at_the_end=[popularity.flush]),
     ]

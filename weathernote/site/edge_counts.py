@@ -103,7 +103,7 @@ def count(answers: list[EdgeAnswers], clients: list[str]) -> None:
         api_requests += given.times if given.route in metrics.API_ROUTES else 0
         if given.cell and given.cache in _HELD:
             metrics.EDGE_ANSWERS.labels(given.route, given.cache.lower()).inc(given.times)
-            service().popularity.saw(given.cell, given.times)
+            service().popularity.record(given.cell, given.times)
         if given.status == 429:
             metrics.RATE_LIMIT_EXCEEDED.inc(given.times)
     active_users.record(clients, requests=api_requests)

@@ -13,12 +13,11 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from prewarm.runs.schedule import last_good_run_seconds_ago
+from prewarm.runs.schedule import last_good_run
 from weather.api.service import service
 from weathernote import redis
 from weathernote.http import networks, problems
 from weathernote.http.read_only import read_only
-from weathernote.redis import info, without_redis
 from weathernote.telemetry import active_users, instance_metrics, metrics, request_events
 from weathernote.telemetry.instance_metrics import answer_rates, total
 from weathernote.telemetry.metrics import when_asked, when_asked_by
@@ -92,33 +91,33 @@ def _started_at() -> float:
 
 
 def _open_meteo() -> Iterator[Metric]:
-    budget = service().fetcher.budget
-    budget.look()
+    budget = service().budget
+    budget.synchronize()
     left = [(str(window), float(value)) for window, value in budget.remaining().items()]
     yield when_asked_by("weathernote_open_meteo_budget_remaining", "window", left)
 
 
 def _redis() -> Iterator[Metric]:
     """Sums over all Redis servers that answer; no metric at all where none does."""
-    servers = [info.fields(reply) for reply in redis.each("INFO").values() if isinstance(reply, bytes)]
+    servers = redis.info()
     for name, field in _REDIS.items():
         if servers:
             yield when_asked(name, sum(float(server.get(field, 0)) for server in servers))
 
 
-@without_redis(returns=())
-def _people() -> Iterable[Metric]:
+def _people() -> Iterator[Metric]:
     active_users.flush()
-    families: list[Metric] = []
-    if active := active_users.active():
-        windows = [("5m", float(active.five_minutes)), ("1d", float(active.day))]
-        per_user = active.requests_of_the_day / active.day if active.day else math.nan
-        families.append(when_asked_by("weathernote_active_users", "window", windows))
-        families.append(when_asked("weathernote_requests_per_user", per_user))
+    users, last_good = redis.fetch(active_users.users(), last_good_run())
+    if users:
+        yield when_asked_by(
+            "weathernote_active_users", "window", [("5m", float(users.five_minutes)), ("1d", float(users.day))]
+        )
+        yield when_asked(
+            "weathernote_requests_per_user", users.requests_of_the_day / users.day if users.day else math.nan
+        )
         popularity = service().popularity
         cells = popularity.most_popular(MOST_POPULAR).items()
         counts = [(cell.key, rate / popularity.rate_of_one) for cell, rate in cells]
-        families.append(when_asked_by("weathernote_popular_locations", "cell", counts))
-    if (seconds_ago := last_good_run_seconds_ago()) is not None:
-        families.append(when_asked("weathernote_prewarm_last_good_run_timestamp_seconds", time() - seconds_ago))
-    return families
+        yield when_asked_by("weathernote_popular_locations", "cell", counts)
+    if last_good is not None:
+        yield when_asked("weathernote_prewarm_last_good_run_timestamp_seconds", last_good)

@@ -6,7 +6,7 @@ from time import time
 from typing import NamedTuple
 
 from weathernote import redis
-from weathernote.redis import Command, Reply, without_redis
+from weathernote.redis import Command, Lookup, without_redis
 
 MINUTE_SECONDS, MINUTES = 60, 5
 HOUR_SECONDS, HOURS = 3600, 24
@@ -51,26 +51,21 @@ def flush() -> None:
     for key, life in ((minute[0], _LIFE_SECONDS["minute"]), (hour[0], _LIFE_SECONDS["hour"])):
         parts = [clients[at : at + _CLIENTS_AT_ONCE] for at in range(0, len(clients), _CLIENTS_AT_ONCE)]
         commands += [("PFADD", key, *part) for part in parts] + [("EXPIRE", key, life)]
-    for reply in redis.ask(*commands):
-        redis.value(reply)
+    redis.execute(*commands)
 
 
-def active() -> Users | None:
+def users() -> Lookup[Users | None]:
     """The users of all instances together; None without Redis."""
-    return read(*redis.ask(*finding()))
-
-
-def finding() -> list[Command]:
-    """The commands whose replies `read` reads, for whoever shares a round trip with them."""
     minutes, hours, counts = _keys(time())
-    return [("PFCOUNT", *minutes), ("PFCOUNT", *hours), ("MGET", *counts)]
+    return Lookup(("PFCOUNT", *minutes), ("PFCOUNT", *hours), ("MGET", *counts), read=_read, without=_unknown)
 
 
-@without_redis(returns=None)
-def read(*replies: Reply) -> Users | None:
-    """The users, from the replies to the commands of `finding`; None without Redis."""
-    five_minutes, day, requests = map(redis.value, replies)
+def _read(five_minutes: int, day: int, requests: list[bytes | None]) -> Users:
     return Users(five_minutes, day, sum(int(count) for count in requests if count))
+
+
+def _unknown() -> None:
+    return None
 
 
 def _keys(now: float) -> tuple[list[str], list[str], list[str]]:

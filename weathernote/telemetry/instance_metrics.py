@@ -11,7 +11,7 @@ from prometheus_client import REGISTRY
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
-from weathernote.telemetry import metrics
+from weathernote.telemetry.origin import ORIGINS
 
 
 def collect() -> list[Metric]:
@@ -56,7 +56,7 @@ def answer_rates(collected: Iterable[Metric]) -> AnswerRates | None:
     """The rates of this instance; None if nobody asked in the last five minutes."""
     found, fetched, none, answers = (
         total(collected, "weathernote_recent_answers", "origin", origins)
-        for origins in (["found"], ["fetched"], ["none"], metrics.ORIGINS)
+        for origins in (["found"], ["fetched"], ["none"], ORIGINS)
     )
     if not answers:
         return None

@@ -51,9 +51,6 @@ CACHE_LOOKUPS = Counter(
     "missing)",
     ["record", "outcome"],
 )
-#: What an answer was: found under its key, from the process's memory while Redis is gone, derived from what is held,
-#: fetched by a call, stale, or none.
-ORIGINS = ("found", "memory", "derived", "fetched", "stale", "none")
 RECENT_ANSWERS = Gauge(
     "weathernote_recent_answers",
     "Answers about places in the last five minutes by origin: found under their key in Redis, from memory while Redis "
@@ -85,7 +82,7 @@ ANSWERED_FROM_MEMORY = Counter(
 # ── Open-Meteo ────────────────────────────────────────────────────────────────────────────────────
 OPEN_METEO_CALLS = Counter(
     "weathernote_open_meteo_calls",
-    "Calls to Open-Meteo by outcome: ok, rejected (a place), refused (429), failed, nonsense, retried",
+    "Calls to Open-Meteo by outcome: ok, rejected (a place), refused (429), failed, invalid_response, retried",
     ["outcome"],
 )
 OPEN_METEO_WEIGHT = Counter("weathernote_open_meteo_weight", "What those calls weighed in Open-Meteo's quota")
@@ -128,7 +125,7 @@ for _route in ("weather", "forecast"):
         EDGE_ANSWERS.labels(_route, _cache)
 for _outcome in ("fresh", "due", "missing"):
     CACHE_LOOKUPS.labels("upstream", _outcome)
-for _outcome in ("ok", "rejected", "refused", "failed", "nonsense", "retried"):
+for _outcome in ("ok", "rejected", "refused", "failed", "invalid_response", "retried"):
     OPEN_METEO_CALLS.labels(_outcome)
 for _reason in ("breaker_open", "timeout", "disconnected", "nonsense", "unusable", "unowned", "refused"):
     REDIS_LOST_COMMANDS.labels(_reason)

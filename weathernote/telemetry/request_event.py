@@ -2,6 +2,8 @@
 
 from typing import NamedTuple, Protocol
 
+from weathernote.telemetry.origin import Origin
+
 
 class Named(Protocol):
     """A cell, of which telemetry knows no more than its name, as in `lat:40.7:lon:-74.0`."""
@@ -13,12 +15,11 @@ class Named(Protocol):
 class CellAnswer(NamedTuple):
     """What a request got about one cell.
 
-    `origin` is one of metrics.ORIGINS; `age_seconds` is the age of the forecast behind the answer, None where there is
-    none.
+    `age_seconds` is the age of the forecast behind the answer, None where there is none.
     """
 
     cell: Named
-    origin: str
+    origin: Origin
     age_seconds: float | None = None
 
 

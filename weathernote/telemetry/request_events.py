@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from time import monotonic
 
 from weathernote.telemetry import active_users, metrics, request_log
+from weathernote.telemetry.origin import LOOKUPS, ORIGINS
 from weathernote.telemetry.request_event import CellAnswer, RequestEvent
 
 #: /metrics of one worker shows the requests of the others so much later at most; a worker that is killed loses as much.
@@ -15,15 +16,6 @@ COUNT_SECONDS = 0.25
 RECENT_SECONDS, STEP_SECONDS = 300, 10
 #: More than a worker can answer between two counts.
 _MOST_QUEUED = 200_000
-#: Origin of an answer → outcome of the lookup of the answer, and of the held record where that was looked up too.
-_LOOKUPS = {
-    "found": ("hit", ""),
-    "memory": ("down", ""),
-    "derived": ("miss", "fresh"),
-    "stale": ("miss", "due"),
-    "fetched": ("miss", "missing"),
-    "none": ("miss", "missing"),
-}
 
 _queue: deque[RequestEvent] = deque(maxlen=_MOST_QUEUED)
 _counting = threading.Lock()
@@ -102,7 +94,7 @@ def _count_durations(events: Iterable[RequestEvent]) -> None:
 def _count_answers(answers: list[tuple[str, CellAnswer]]) -> None:
     """Moves the metrics by (route, answer) pairs."""
     for (route, origin), number in Counter((route, answer.origin) for route, answer in answers).items():
-        outcome, held = _LOOKUPS[origin]
+        outcome, held = LOOKUPS[origin]
         metrics.CACHE_LOOKUPS.labels(route, outcome).inc(number)
         if held:
             metrics.CACHE_LOOKUPS.labels("upstream", held).inc(number)
@@ -111,5 +103,5 @@ def _count_answers(answers: list[tuple[str, CellAnswer]]) -> None:
         in_buckets = Counter(bisect_left(metrics.AGES, age) for age in ages)
         metrics.observe_many(metrics.FORECAST_AGE, sum(ages), in_buckets.items())
     recent = _recent.add(Counter(answer.origin for _, answer in answers), monotonic())
-    for origin in metrics.ORIGINS:
+    for origin in ORIGINS:
         metrics.RECENT_ANSWERS.labels(origin).set(recent[origin])

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 
 def fetch(cell: Cell, *, hours_ago: float = 0) -> None:
     """Has the cell's forecast held, as if it had come so long ago."""
-    series = service().fetcher.want(cell).result(60)
+    series = service().workers.submit({cell: "cold"})[cell].future.result(60)
     service().store.hold({cell: replace(series, fetched_at=int(series.fetched_at - hours_ago * 3600))})
 
 
@@ -58,8 +58,8 @@ def test_a_popular_city_is_stale_sooner(editor, valkey):
     for cell in (busy, quiet):
         fetch(cell, hours_ago=1)
     popularity = service().popularity
-    popularity.saw(busy, 100_000)
-    popularity.saw(quiet, 1)
+    popularity.record(busy, 100_000)
+    popularity.record(quiet, 1)
     popularity.flush()
     valkey.set("popularity:price", repr(2e6))
     statuses = cell_status.read([busy, quiet])
@@ -74,7 +74,7 @@ def test_what_is_no_price_leaves_the_price_as_it_was(editor, valkey, garbage):
     valkey.mset({"popularity:price": garbage, "popularity:turn": "1"})
     assert editor.get(CITIES).status_code == 200
     price.agree()
-    assert price.value == price.read(redis.ask(price.finding())[0]) == 2e6
+    assert price.value == redis.fetch_one(price.shared()) == 2e6
 
 
 def test_the_list_reads_of_a_record_no_more_than_its_age(editor, monkeypatch):

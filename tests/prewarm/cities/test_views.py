@@ -212,7 +212,7 @@ def test_two_processes_that_read_at_once_both_answer(api, valkey, monkeypatch):
     inner, other = [], CitiesCache(views._loaded)
 
     def read_while_another_reads():
-        inner.append(other.answer(*redis.ask(*other.finding())))
+        inner.append(other.answer(redis.fetch_one(other.lookup())))
         return views._loaded()
 
     monkeypatch.setattr(views.cities_cache(), "load", read_while_another_reads)

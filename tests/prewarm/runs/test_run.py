@@ -17,12 +17,14 @@ from prewarm.cities.models import City
 from prewarm.runs.models import PrewarmRun
 from prewarm.runs.plan import Batch, Place
 from prewarm.runs.run import CannotRun, Options, refresh_now, run
-from prewarm.runs.schedule import last_good_run_seconds_ago
+from prewarm.runs.schedule import last_good_run
 from prewarm.runs.work import Work
 from weather.api.service import service
 from weather.core.cells import Cell
 from weather.core.datasets import WEATHER
 from weather.core.packing import version_of
+from weathernote import redis
+from weathernote.redis import RedisClock
 
 NAMES = ("Berlin", "Cairo", "Delhi", "Lagos", "Lima")
 BERLIN = "/api/v1/weather?lat=52.5&lon=13.4"
@@ -75,7 +77,7 @@ def not_at_the_end_of_a_minute():
 
 def ask_for(path, cell, api):
     api.get(path)
-    service().popularity.saw(cell, 3)
+    service().popularity.record(cell, 3)
     service().popularity.flush()
 
 
@@ -125,7 +127,7 @@ def test_a_cell_that_is_asked_for_is_refreshed_after_the_cities(five, simulator)
         clock.shift(timedelta(minutes=11))
         recent = service().popularity.recent
         assert recent
-        recent.now = lambda: time.time() - 660  # Redis' clock was not moved
+        recent.clock = RedisClock(lambda: time.time() - 660)  # Redis' clock was not moved
         assert prewarm("--limit=5")[0]["refreshed"] == 5
         assert simulator.state()["places"]["60.1,24.9"] == 1
         assert prewarm()[0]["refreshed"] == 1
@@ -185,7 +187,7 @@ def test_where_the_hour_leaves_nothing_for_cold_cities_none_could_be_done(five, 
     for arguments in ([], ["--force"]):
         summary, code = prewarm(*arguments)
         assert (summary["refreshed"], summary["message"], code) == (0, "budget: hour", 2)
-    assert last_good_run_seconds_ago() is None and simulator.state()["weight"] == 1
+    assert redis.fetch_one(last_good_run()) is None and simulator.state()["weight"] == 1
 
 
 def test_a_run_that_the_day_leaves_some_for_names_the_reason_and_is_good(five, settings, forget):
@@ -207,7 +209,7 @@ def test_with_the_budget_spent_and_no_city_cold_the_reason_is_named_and_the_run_
 def test_a_budget_that_others_spend_in_mid_run_is_named_too(five, settings, forget, monkeypatch):
     settings.UPSTREAM_DAY_BUDGET = 5
     forget()
-    monkeypatch.setattr("prewarm.runs.work.Work.rederive", lambda *_: service().fetcher.budget.charge(5, "cold"))
+    monkeypatch.setattr("prewarm.runs.work.Work.rederive", lambda *_: service().budget.charge(5, "cold"))
     summary, code = prewarm("--force")
     assert (summary["refreshed"], summary["message"], code) == (0, "budget: day", 2)
 
@@ -281,7 +283,7 @@ def test_2000_cells_are_worked_out_anew_in_one_run(five, simulator, valkey):
         some = cells[start : start + 100]
         one.store.hold({cell: replace(series, latitude=cell.latitude, longitude=cell.longitude) for cell in some})
         for cell in some:
-            one.popularity.saw(cell, 2)
+            one.popularity.record(cell, 2)
     one.popularity.flush()
     summary, _ = prewarm()
     print(f"4,000 answers of 2,000 cells re-derived in {summary['took_seconds']:.1f} s")
@@ -336,7 +338,7 @@ def test_a_cell_that_is_no_city_fails_no_run(five, simulator):
         prewarm()
         clock.shift(timedelta(minutes=11))
         assert (recent := service().popularity.recent)
-        recent.now = lambda: time.time() - 660  # Redis' clock was not moved
+        recent.clock = RedisClock(lambda: time.time() - 660)  # Redis' clock was not moved
         simulator.fault("one_bad_place", place="60.1,24.9")
         summary, code = prewarm()
     assert (summary["refreshed"], summary["failed"], summary["failed_cities"], code) == (5, 0, [], 0)
@@ -354,7 +356,7 @@ def test_with_open_meteo_down_none_could_be_done(five, simulator):
     summary, code = prewarm()
     assert (summary["refreshed"], summary["failed"], code) == (0, 5, 2)
     assert "503" in summary["message"]
-    assert last_good_run_seconds_ago() is None
+    assert redis.fetch_one(last_good_run()) is None
 
 
 def test_with_open_meteo_down_few_calls_are_made(api, db, simulator):
@@ -406,13 +408,13 @@ def test_rows_are_cleared_after_30_days_and_those_of_axes_too(five):
 
 
 def test_the_last_good_run_is_known_to_other_processes(five, simulator, valkey, forget):
-    assert last_good_run_seconds_ago() is None
+    assert redis.fetch_one(last_good_run()) is None
     prewarm()
     forget()
-    assert last_good_run_seconds_ago() == pytest.approx(0, abs=5)
+    assert redis.fetch_one(last_good_run()) == pytest.approx(time.time(), abs=5)
     assert valkey.ttl("prewarm:last-good") > 86_400
     valkey.set("prewarm:last-good", "garbage")
-    assert last_good_run_seconds_ago() is None
+    assert redis.fetch_one(last_good_run()) is None
 
 
 def test_every_key_of_prewarm_has_a_life(five, valkey):
@@ -474,7 +476,7 @@ def test_a_slot_that_another_holds_is_waited_for(five, simulator, valkey, monkey
 
 
 def test_cold_cells_that_requests_wait_for_go_along_in_the_call(five, simulator, valkey):
-    service().fetcher.conversation.want([ASKED_FOR_CELL], 30, [])
+    service().queue.enqueue(0, [ASKED_FOR_CELL], 30)
     assert prewarm()[0]["refreshed"] == 5
     assert simulator.state()["cells_per_call"] == [6]
     assert valkey.exists("upstream:lat:60.1:lon:24.9") and not valkey.exists("wanted:{open-meteo}:0")

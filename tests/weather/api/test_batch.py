@@ -288,7 +288,7 @@ def test_each_cell_counts_as_looked_up_and_as_popular(api, monkeypatch):
     api.get(weather(TWO))
     counted = [(answer.cell.key, answer.origin) for answer in events[1].cell_answers]
     assert counted == [("lat:40.7:lon:-74.0", "found"), ("lat:51.5:lon:-0.1", "fetched")]
-    assert len(service().popularity._waiting) == 3
+    assert len(service().popularity._pending) == 3
 
 
 # ── a cluster ─────────────────────────────────────────────────────────────────────────────────────

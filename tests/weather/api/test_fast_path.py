@@ -75,8 +75,8 @@ def test_what_is_remembered_is_answered_as_what_is_found(tmp_path, api, settings
 def test_a_derived_answer_is_the_one_that_is_read_back(api, valkey, path):
     question = QUESTIONS[path]
     api.get(path)
-    (text,) = redis.ask(("GET", question.key))
-    derived = service().store.found(question, text)
+    derived = redis.fetch_one(service().lookup(question)).answer
+    (text,) = redis.execute(("GET", question.key))
     assert derived == answers.read(question, text, datetime.now(UTC).timestamp())
 
 

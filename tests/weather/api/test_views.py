@@ -142,7 +142,7 @@ def test_a_record_that_is_due_is_served_at_once_as_stale_and_refreshed_behind(ap
         clock.shift(timedelta(seconds=600))
         stale = api.get(WEATHER)
         eventually(lambda: simulator.state()["calls"] == 2)
-        eventually(lambda: service().fetcher._wanted == {})
+        eventually(lambda: service().workers.is_idle)
         valkey.delete(WEATHER_KEY)
         refreshed = api.get(WEATHER).json()
     assert stale.json()["stale"] and stale.json()["cached"] and stale.json()["fetched_at"] == first["fetched_at"]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import redis as redis_py
 
-from tests.support.clock import Clock
+from tests.support.clocks import SetClock
 from tests.support.servers import Valkey
 
 #: A midnight of UTC, in seconds since 1970.
@@ -14,8 +14,8 @@ MIDNIGHT = 1_800_000_000 // 86_400 * 86_400
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock(MIDNIGHT)
+def clock() -> SetClock:
+    return SetClock(MIDNIGHT)
 
 
 @pytest.fixture

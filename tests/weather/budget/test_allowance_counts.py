@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from tests.support.clocks import SetClock
+from tests.support.outage import take_redis_away
 from weather.budget.allowance import Allowance, Charge, Exceeded
-from weathernote import redis
 
 MIDNIGHT = 1_795_478_400
 DAY = 86_400
@@ -31,10 +32,8 @@ class Reserve:
 
 def allowance_of(hour=100.0, day=1_000.0, cells=30, share=0.1, weight=1.0, now=MIDNIGHT):
     reserve: Any = Reserve(hour, day)
-    clock = [now]
-    made = Allowance(
-        reserve, cells_per_client=cells, share_per_address=share, weight_of_a_cell=weight, redis_now=lambda: clock[0]
-    )
+    clock = SetClock(now)
+    made = Allowance(reserve, cells_per_client=cells, share_per_address=share, weight_of_a_cell=weight, clock=clock)
     return made, clock
 
 
@@ -108,7 +107,7 @@ def test_no_more_comes_back_than_is_there(shared):
 def test_what_was_taken_of_one_window_is_not_given_back_to_the_next(shared, later, left):
     allowance, clock = allowance_of(now=MIDNIGHT + 100)
     charged = allowance.charge("phone", "street")
-    clock[0] += later
+    clock.seconds += later
     if later:
         allowance.charge("tablet", "street")
     allowance.give_back(charged)
@@ -183,7 +182,7 @@ def test_without_a_clock_of_its_own_it_goes_by_that_of_redis(shared):
 
 
 def test_without_redis_nothing_is_counted(shared, monkeypatch):
-    monkeypatch.setattr(redis, "ask", lambda *commands: [redis.RedisDown("gone")] * len(commands))
+    take_redis_away(monkeypatch)
     allowance, _ = allowance_of()
     charges = allowance.charge("phone", "street", 3)
     assert charges == [Charge("phone", "street", None, None)] * 3

@@ -12,13 +12,16 @@ from django.conf import settings as django_settings
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.clocks import SetClock
+from tests.support.outage import replace_ask, take_redis_away
 from tests.support.servers import eventually
 from tests.weather.budget.conftest import MIDNIGHT
 from weather.budget.budget import KEY, Budget, Denied, Granted
-from weather.budget.quota import Quota, line
+from weather.budget.day_line import line
+from weather.budget.quota import Quota
 from weather.core.windows import BudgetWindow
 from weathernote import redis
-from weathernote.redis import RedisDown
+from weathernote.redis import RedisClock
 
 DAY = 86_400
 
@@ -27,14 +30,8 @@ DAY = 86_400
 def budget(shared, clock):
     """Makes budgets of one fleet, all on the test's clock."""
 
-    def made(minute=600, hour=5_000, day=10_000, fleet_processes=40, **clocks):
-        return Budget(
-            minute=minute,
-            hour=hour,
-            day=day,
-            fleet_processes=fleet_processes,
-            **(clocks or {"now": clock, "redis_now": clock}),
-        )
+    def made(minute=600, hour=5_000, day=10_000, fleet_processes=40, clock=clock):
+        return Budget(minute=minute, hour=hour, day=day, fleet_processes=fleet_processes, clock=clock)
 
     return made
 
@@ -46,7 +43,7 @@ def gone(monkeypatch):
     def switch(is_gone):
         monkeypatch.undo()
         if is_gone:
-            monkeypatch.setattr(redis, "ask", lambda *commands: [RedisDown("gone")] * len(commands))
+            take_redis_away(monkeypatch)
 
     return switch
 
@@ -78,20 +75,20 @@ def test_each_window_binds_by_itself_in_any_order_of_size(budget, sizes, allowed
 
 
 def test_a_window_ends_when_it_should_and_says_when(budget, clock):
-    clock.now += 3600 * 5 + 17
+    clock.seconds += 3600 * 5 + 17
     spender = budget(minute=10, hour=15)
     drained(spender)
     assert spender.charge(1, "cold") == Denied("minute", 43)
-    clock.now += 43
+    clock.seconds += 43
     assert drained(spender) == 5
     assert spender.charge(1, "cold") == Denied("hour", 3600 - 60)
-    clock.now = MIDNIGHT + 6 * 3600
+    clock.seconds = MIDNIGHT + 6 * 3600
     assert drained(spender) == 10
 
 
 @pytest.mark.parametrize("seconds", [59, 59.5, 59.875])
 def test_in_the_last_second_of_a_window_the_next_is_a_second_away(budget, clock, seconds):
-    clock.now += seconds
+    clock.seconds += seconds
     spender = budget(minute=1)
     spender.charge(1, "cold")
     assert spender.charge(1, "cold") == Denied("minute", 1)
@@ -114,7 +111,7 @@ def test_a_batch_goes_whole_or_takes_what_is_left_if_that_is_enough(budget):
 def test_what_is_left_is_seen_by_all(budget):
     one, other = budget(), budget()
     one.charge(40, "cold")
-    other.look()
+    other.synchronize()
     assert one.remaining() == other.remaining() == {"minute": 560, "hour": 4_960, "day": 9_960}
 
 
@@ -124,8 +121,8 @@ def test_the_record_has_one_name_and_a_life(budget, shared):
 
 
 def test_redis_own_clock_counts_whatever_the_processes_think(budget):
-    behind = budget(now=lambda: time.time() - 3600)
-    ahead = budget(now=lambda: time.time() + 3600)
+    behind = budget(clock=RedisClock(lambda: time.time() - 3600))
+    ahead = budget(clock=RedisClock(lambda: time.time() + 3600))
     ahead.remaining(), behind.remaining()
     for _ in range(50):
         assert behind.charge(1, "cold") == ahead.charge(1, "cold") == Granted(1)
@@ -134,8 +131,8 @@ def test_redis_own_clock_counts_whatever_the_processes_think(budget):
 
 @pytest.mark.parametrize("ahead_seconds", [-7200, 7200])
 def test_without_redis_a_process_with_a_wrong_clock_goes_on_by_redis_clock(budget, gone, ahead_seconds):
-    spender = budget(now=lambda: time.time() + ahead_seconds)
-    spender.look()
+    spender = budget(clock=RedisClock(lambda: time.time() + ahead_seconds))
+    spender.synchronize()
     gone(True)
     granted = spender.charge(1, "cold")
     assert abs(granted.minute + 30 - time.time()) <= 31
@@ -144,16 +141,16 @@ def test_without_redis_a_process_with_a_wrong_clock_goes_on_by_redis_clock(budge
 
 @pytest.mark.parametrize("seconds", [0, 0.5, 59.5])
 def test_before_redis_was_seen_the_minute_is_that_of_the_processs_own_clock(budget, clock, seconds):
-    clock.now += seconds
-    assert budget(now=clock).minute() == MIDNIGHT
+    clock.seconds += seconds
+    assert budget(clock=RedisClock(clock)).minute() == MIDNIGHT
 
 
 def test_a_clock_that_is_set_back_ends_no_window_a_second_time(budget, clock):
     spender = budget(hour=10)
     drained(spender)
-    clock.now -= 5
+    clock.seconds -= 5
     assert isinstance(spender.charge(1, "cold"), Denied)
-    clock.now += 5
+    clock.seconds += 5
     assert isinstance(spender.charge(1, "cold"), Denied)
 
 
@@ -165,46 +162,46 @@ def test_a_clock_that_is_set_back_ends_no_window_a_second_time(budget, clock):
 )
 def test_refreshes_are_paced_along_the_day_with_credit(budget, clock, hour, least, most):
     """What was not spent earlier may be spent now; nearly nothing of the day is left unspent at its end."""
-    clock.now += hour * 3600 - (hour == 24)
+    clock.seconds += hour * 3600 - (hour == 24)
     assert least <= drained(budget(minute=10**6, hour=10**6), "refresh") <= most
 
 
 def test_refreshes_leave_a_share_of_the_minute_and_the_hour_to_cold_cells(budget, clock):
-    clock.now += DAY // 2
+    clock.seconds += DAY // 2
     spender = budget(minute=100, hour=150)
     assert drained(spender, "refresh") == 80
     assert drained(spender, "cold") == 20
-    clock.now += 60
+    clock.seconds += 60
     assert drained(spender, "refresh") == 20
     assert drained(spender, "cold") == 30
 
 
 def test_a_refresh_is_told_when_the_pace_will_have_reached_it(budget, clock):
-    clock.now += 7 * 3600
+    clock.seconds += 7 * 3600
     spender = budget(minute=10**6, hour=10**6)
     drained(spender, "refresh")
     denied = spender.charge(30, "refresh")
     assert denied.reason == "pace"
-    clock.now += denied.retry_after_seconds
+    clock.seconds += denied.retry_after_seconds
     assert spender.charge(30, "refresh") == Granted(30)
-    clock.now -= 10
+    clock.seconds -= 10
     assert isinstance(spender.charge(30, "refresh"), Denied)
 
 
 def test_what_cold_cells_took_is_shared_out_over_the_day_and_stops_no_refresh(budget, clock):
-    clock.now += 2 * 3600
+    clock.seconds += 2 * 3600
     spender = budget(minute=10**6, hour=10**6)
     before = spender.refreshes_per_second()
     assert spender.charge(2_000, "cold") == Granted(2_000)
     assert 600 < drained(spender, "refresh") < 700
-    clock.now += 2 * 3600
+    clock.seconds += 2 * 3600
     assert spender.charge(1, "refresh") == Granted(1)
     assert 0.7 * before < spender.refreshes_per_second() < 0.85 * before
 
 
 def test_one_address_and_its_share_of_the_reserve_hardly_lengthen_the_intervals(budget, clock):
     """Row 64: a tenth of the cold reserve, taken at once."""
-    clock.now += 3600
+    clock.seconds += 3600
     spender = budget()
     before = spender.refreshes_per_second()
     spender.charge(int(spender.cold_reserve()["day"] / 10), "cold")
@@ -215,7 +212,7 @@ def test_intervals_are_planned_so_that_the_pace_is_kept_and_used(budget, clock):
     """A day at the planned rate, with cold cells in between, spends nearly all and is hardly ever denied."""
     spender, denied, wishes = budget(), 0, 0.0
     for minute in range(1440):
-        clock.now = MIDNIGHT + minute * 60
+        clock.seconds = MIDNIGHT + minute * 60
         if minute % 5 == 0:
             spender.charge(3, "cold")
         wishes += spender.refreshes_per_second() * 60
@@ -226,7 +223,7 @@ def test_intervals_are_planned_so_that_the_pace_is_kept_and_used(budget, clock):
 
 
 def test_the_smallest_budgets_still_refresh(budget, clock):
-    clock.now += DAY - 60
+    clock.seconds += DAY - 60
     assert drained(budget(minute=1, hour=1, day=2), "refresh") == 1
 
 
@@ -244,12 +241,13 @@ def test_a_simulated_day_never_passes_a_window(budget, clock, pattern):
             "only refreshes": 100,
             "bursts": chance.choice([0, 0, 90]),
         }[pattern]
-        clock.now = MIDNIGHT + minute * 60 + chance.random() * 60
+        clock.seconds = MIDNIGHT + minute * 60 + chance.random() * 60
         for _ in range(wishes):
             spender = "refresh" if pattern == "only refreshes" else chance.choice(["refresh", "cold"])
             granted = chance.choice(fleet).charge(chance.choice([1, 1, 7]), spender, least=1)
             for seconds, windows in spent.items():
-                windows[clock.now // seconds] = windows.get(clock.now // seconds, 0) + getattr(granted, "weight", 0)
+                window = clock.seconds // seconds
+                windows[window] = windows.get(window, 0) + getattr(granted, "weight", 0)
     assert max(spent[60].values()) <= 60 and max(spent[3600].values()) <= 500 and max(spent[DAY].values()) <= 1_000
 
 
@@ -258,7 +256,7 @@ def test_the_cold_reserve_is_what_refreshes_to_come_do_not_need(budget, clock):
     assert spender.cold_reserve()["day"] == pytest.approx(2_000)
     spender.charge(500, "cold")
     assert spender.cold_reserve()["day"] == pytest.approx(1_500)
-    clock.now += DAY - 1
+    clock.seconds += DAY - 1
     assert spender.cold_reserve()["day"] == pytest.approx(9_500, abs=1)
 
 
@@ -300,7 +298,7 @@ def amounts(sizes, parts):
 def test_cold_cells_get_of_redis_what_one_process_alone_would_give(
     budget, shared, clock, now, sizes, held, seen, unreported, least, more
 ):
-    clock.now = now
+    clock.seconds = now
     spender = budget(**sizes)
     held_by(shared, now, amounts(sizes, held))
     seen_by(spender, now, amounts(sizes, seen), unreported)
@@ -327,7 +325,7 @@ def room_for_refreshes(now, sizes, spent, refreshed):
 @of_one_server
 @given(moments, sizes, parts, st.floats(0, 1), st.integers(1, 30))
 def test_refreshes_get_what_the_line_gives_and_no_more(budget, shared, clock, now, sizes, held, part, weight):
-    clock.now = now
+    clock.seconds = now
     spender, spent = budget(**sizes), amounts(sizes, held)
     refreshed = int(spent["day"] * part)
     held_by(shared, now, spent, refreshed)
@@ -342,7 +340,7 @@ def test_refreshes_get_what_the_line_gives_and_no_more(budget, shared, clock, no
 @given(moments, st.floats(0, 0.98) | st.floats(0.98, 1), st.floats(0, 1), st.integers(1, 50))
 def test_a_refused_refresh_may_come_when_it_was_told_and_not_sooner(budget, shared, clock, now, held, part, weight):
     spent = {"minute": 0, "hour": 0, "day": int(10_000 * held)}
-    clock.now = now
+    clock.seconds = now
     spender = budget(minute=10**6, hour=10**6)
     held_by(shared, now, spent, int(spent["day"] * part))
     got = spender.charge(weight, "refresh")
@@ -350,20 +348,20 @@ def test_a_refused_refresh_may_come_when_it_was_told_and_not_sooner(budget, shar
         return
     assert got.reason == ("day" if weight > 10_000 - spent["day"] else "pace")
     for moment, passes in ((now + got.retry_after_seconds - 1.01, False), (now + got.retry_after_seconds, True)):
-        clock.now = max(now, moment)
+        clock.seconds = max(now, moment)
         assert isinstance(spender.charge(weight, "refresh"), Granted) is passes
 
 
 @of_one_server
 @given(st.integers(0, 20 * 3600), st.integers(1, 3_000))
 def test_refreshes_as_planned_are_on_the_scripts_line_three_hours_later(budget, shared, clock, second, cold):
-    clock.now = now = MIDNIGHT + second
+    clock.seconds = now = MIDNIGHT + second
     shared.flushall()
     spender = budget(minute=10**6, hour=10**6)
     spender.charge(cold, "cold")
     spender.charge(10_000, "refresh", least=1)
     planned = spender.refreshes_per_second() * 3 * 3600
-    clock.now = now + 3 * 3600
+    clock.seconds = now + 3 * 3600
     granted = spender.charge(10_000, "refresh", least=1)
     # The hundredth on top of the line was taken before.
     assert granted.weight == pytest.approx(planned + 100, abs=2)
@@ -377,18 +375,18 @@ steps = st.lists(st.tuples(st.integers(1, 12 * 3600), st.sampled_from(["cold", "
 def test_whatever_comes_the_day_is_not_overspent_and_refreshes_leave_its_rest_to_its_rest(budget, shared, clock, steps):
     """After a refresh at least what the line keeps of the day is left, but for the hundredth that it may run ahead."""
     shared.flushall()
-    spender, spent, clock.now = budget(minute=10**6, hour=10**6, day=1_000), {"cold": 0, "refresh": 0}, MIDNIGHT
+    spender, spent, clock.seconds = budget(minute=10**6, hour=10**6, day=1_000), {"cold": 0, "refresh": 0}, MIDNIGHT
     for seconds, kind, weight in steps:
-        if clock.now // DAY != (clock.now + seconds) // DAY:
+        if clock.seconds // DAY != (clock.seconds + seconds) // DAY:
             spent = {"cold": 0, "refresh": 0}
-        clock.now += seconds
+        clock.seconds += seconds
         got = spender.charge(weight, kind, least=1)
         granted = getattr(got, "weight", 0)
         spent[kind] += granted
         left = 1_000 - sum(spent.values())
         assert left == spender.remaining()["day"] >= (10 if kind == "refresh" and granted else 0)
         if kind == "refresh" and granted:
-            to_come = 1 - line(clock.now % DAY / DAY)
+            to_come = 1 - line(clock.seconds % DAY / DAY)
             assert left >= (1_000 - spent["cold"]) * to_come - 10
 
 
@@ -401,7 +399,7 @@ def test_when_redis_forgets_spending_goes_on_from_the_most_that_was_seen(budget,
     drained(one, most=300)
     drained(other, most=200)
     shared.flushall()
-    other.look()
+    other.synchronize()
     assert one.charge(1, "cold") == Granted(1)
     assert one.remaining() == {"minute": 93, "hour": 4_449, "day": 9_399}
 
@@ -410,7 +408,7 @@ def test_what_was_seen_yesterday_is_not_counted_today(budget, shared, clock):
     spender = budget()
     drained(spender, most=300)
     shared.flushall()
-    clock.now += DAY
+    clock.seconds += DAY
     spender.charge(1, "cold")
     assert spender.remaining() == {"minute": 599, "hour": 4_999, "day": 9_999}
 
@@ -420,7 +418,7 @@ def test_without_redis_the_shares_of_all_processes_fit(budget, gone, known):
     fleet = [budget(minute=600, fleet_processes=8) for _ in range(8)]
     drained(fleet[0], most=known)
     for spender in fleet:
-        spender.look()
+        spender.synchronize()
     gone(True)
     assert 0.9 * (600 - known) < sum(drained(spender) for spender in fleet) <= 600 - known
     assert fleet[0].charge(1, "cold") == Denied("minute", 60)
@@ -438,7 +436,7 @@ def test_what_was_spent_without_redis_is_reported_when_it_is_back(budget, gone):
     spent = sum(drained(spender, most=100) for spender in fleet)
     gone(False)
     for spender in [*fleet, *fleet]:
-        spender.look()
+        spender.synchronize()
     assert spent == 400
     assert [spender.remaining()["day"] for spender in fleet] == [9_600] * 4
 
@@ -456,12 +454,12 @@ def test_what_is_spent_with_and_without_redis_is_neither_lost_nor_counted_twice(
         if step == "charge":
             spent += fleet[process].charge(1 + process, "cold").weight
         elif step == "look":
-            fleet[process].look()
+            fleet[process].synchronize()
         else:
             gone(step == "gone")
     gone(False)
     for spender in [*fleet, *fleet]:
-        spender.look()
+        spender.synchronize()
     assert [spender.remaining()["day"] for spender in fleet] == [10_000 - spent] * 3
 
 
@@ -471,7 +469,7 @@ def test_what_was_spent_without_redis_is_told_by_one_thread(budget, gone, monkey
     gone(True)
     spent = drained(spender)
     gone(False)
-    ask, other = redis.ask, threading.Thread(target=spender.look)
+    ask, other = redis.ask, threading.Thread(target=spender.synchronize)
 
     def ask_and_meet(*commands):
         monkeypatch.undo()
@@ -480,8 +478,8 @@ def test_what_was_spent_without_redis_is_told_by_one_thread(budget, gone, monkey
         other.join(1)
         return replies
 
-    monkeypatch.setattr(redis, "ask", ask_and_meet)
-    spender.look()
+    replace_ask(monkeypatch, ask_and_meet)
+    spender.synchronize()
     other.join()
     assert spender.remaining()["day"] == 10_000 - spent
 
@@ -506,12 +504,12 @@ refusals = pytest.mark.parametrize(
 @refusals
 def test_a_429_closes_its_window_for_everyone(budget, clock, window, retry_after_seconds, closed_for):
     """Rows 20 and 21."""
-    clock.now += 30
+    clock.seconds += 30
     one, other = budget(), budget()
     one.close(window, retry_after_seconds)
     assert one.charge(1, "cold") == other.charge(1, "refresh") == Denied("closed", closed_for)
     assert one.pause_seconds() == other.pause_seconds() == closed_for
-    clock.now += closed_for
+    clock.seconds += closed_for
     assert one.charge(1, "cold") == other.charge(1, "cold") == Granted(1)
 
 
@@ -526,7 +524,7 @@ def test_a_429_holds_for_its_process_though_redis_forgets_it(budget, shared):
     spender = budget()
     spender.close("hour")
     shared.flushall()
-    spender.look()
+    spender.synchronize()
     assert spender.charge(1, "cold") == Denied("closed", 3600)
 
 
@@ -535,9 +533,9 @@ def test_a_row_of_failures_pauses_everyone_for_a_growing_while(budget, clock):
     pauses = []
     for _ in range(10):
         one.failed()
-        other.look()
+        other.synchronize()
         pauses.append(other.pause_seconds())
-        clock.now += 31
+        clock.seconds += 31
     assert pauses == [0, 0, 1, 2, 4, 8, 16, 30, 30, 30]
 
 
@@ -547,7 +545,7 @@ def test_one_success_ends_the_row(budget):
         one.failed()
     assert other.charge(1, "cold") == Denied("failures", 4)
     other.succeeded()
-    one.look()
+    one.synchronize()
     assert one.pause_seconds() == 0 and one.charge(1, "cold") == Granted(1)
 
 
@@ -556,23 +554,23 @@ def test_without_redis_a_429_closes_its_window_for_its_process(
     budget, clock, gone, window, retry_after_seconds, closed_for
 ):
     gone(True)
-    clock.now += 30
+    clock.seconds += 30
     spender = budget()
     spender.close(window, retry_after_seconds)
     assert spender.charge(1, "cold") == Denied("closed", closed_for)
     assert spender.pause_seconds() == closed_for
-    clock.now += closed_for
+    clock.seconds += closed_for
     assert isinstance(spender.charge(1, "cold"), Granted)
 
 
 def test_without_redis_a_row_of_failures_pauses_its_process_for_a_growing_while(budget, clock, gone):
     spender, pauses = budget(), []
-    spender.look()
+    spender.synchronize()
     gone(True)
     for _ in range(9):
         spender.failed()
         pauses.append(spender.pause_seconds())
-        clock.now += 31
+        clock.seconds += 31
     assert pauses == [0, 0, 1, 2, 4, 8, 16, 30, 30]
 
 
@@ -606,9 +604,9 @@ def race(url, processes, allowed, start, results):
     cache["OPTIONS"]["SOCKET_TIMEOUT"] = 10  # on a busy machine a process may wait long for its turn to run
     # A virtual noon, so that no window ends in the middle of the race.
     budget = Budget(
-        minute=10**9, hour=10**9, day=allowed, fleet_processes=processes, redis_now=lambda: MIDNIGHT + DAY / 2
+        minute=10**9, hour=10**9, day=allowed, fleet_processes=processes, clock=SetClock(MIDNIGHT + DAY / 2)
     )
-    budget.look()
+    budget.synchronize()
     start.wait()
     results.put(drained(budget))
 

@@ -6,13 +6,14 @@ import time
 
 import pytest
 
+from tests.support.outage import take_redis_away
 from weather.budget import popularity
 from weather.budget.popularity import Popularity
 from weather.budget.price import Price
 from weather.core import freshness
 from weather.core.cells import Cell
 from weathernote import redis
-from weathernote.redis import RedisDown
+from weathernote.redis import RedisClock
 
 HOUR = 3600
 HALF_LIFE = 12 * HOUR
@@ -24,24 +25,24 @@ def popular(shared, clock):
     """Makes the popularity of one more process, on the test's clock."""
 
     def made(key="popularity:cells", half_life_seconds=HALF_LIFE):
-        return Popularity(key, half_life_seconds=half_life_seconds, now=clock, redis_now=clock)
+        return Popularity(key, half_life_seconds=half_life_seconds, clock=clock)
 
     return made
 
 
 def told(popular, cell, times=1):
-    popular.saw(cell, times)
+    popular.record(cell, times)
     popular.flush()
 
 
 def rate_of(popular, cell):
-    return popular.rate(redis.ask(popular.rating(cell))[0])
+    return redis.fetch_one(popular.request_rate(cell))
 
 
 def test_a_steady_rate_is_read_back_as_it_is(popular, clock):
     seen = popular()
     for _ in range(10 * 12 * 6):  # every ten minutes for ten half-lives
-        clock.now += 600
+        clock.seconds += 600
         told(seen, PARIS, 60)
     assert rate_of(seen, PARIS) == pytest.approx(0.1, rel=0.02)
 
@@ -50,7 +51,7 @@ def test_a_request_counts_half_after_one_half_life(popular, clock):
     seen = popular()
     told(seen, PARIS, 1_000)
     before = rate_of(seen, PARIS)
-    clock.now += HALF_LIFE
+    clock.seconds += HALF_LIFE
     assert rate_of(seen, PARIS) == pytest.approx(before / 2)
     told(seen, OSLO, 500)
     assert rate_of(seen, OSLO) == pytest.approx(rate_of(seen, PARIS))
@@ -85,7 +86,7 @@ def test_two_half_lives_run_side_by_side(popular, clock):
     lately, usually = popular("popularity:lately", 1800), popular()
     for seen in (lately, usually):
         told(seen, PARIS, 100)
-        clock.now += HOUR
+        clock.seconds += HOUR
         told(seen, OSLO, 50)
     assert list(lately.most_popular(1)) == [OSLO]
     assert list(usually.most_popular(1)) == [PARIS]
@@ -95,7 +96,7 @@ def test_counts_outlast_the_range_of_doubles(popular, clock):
     """2,400 half-lives; without rescaling a score would be infinite after 1,024."""
     seen = popular(half_life_seconds=90)
     for _ in range(60):
-        clock.now += HOUR
+        clock.seconds += HOUR
         told(seen, PARIS, 7)
         told(seen, OSLO, 14)
     assert rate_of(seen, OSLO) == pytest.approx(14 * math.log(2) / 90)
@@ -106,7 +107,7 @@ def test_beyond_the_most_the_least_popular_are_forgotten(popular, shared, monkey
     monkeypatch.setattr(popularity, "MOST_CELLS", 100)
     seen = popular()
     for cell in range(300):
-        seen.saw(Cell(0, cell), 1 + cell)
+        seen.record(Cell(0, cell), 1 + cell)
     seen.flush()
     assert shared.zcard("popularity:cells") == 101  # and the landmark
     assert set(seen.most_popular(1_000)) == {Cell(0, cell) for cell in range(200, 300)}
@@ -131,7 +132,7 @@ def test_what_lies_under_the_name_and_is_no_set_is_replaced(popular, shared):
 
 def test_redis_own_clock_counts_whatever_the_processes_think(popular):
     wrong = popular()
-    wrong.now, wrong.redis_now = (lambda: time.time() + 5 * HOUR), None
+    wrong.clock = RedisClock(lambda: time.time() + 5 * HOUR)
     told(wrong, PARIS, 100)
     assert rate_of(wrong, PARIS) == pytest.approx(100 * math.log(2) / HALF_LIFE, rel=0.001)
 
@@ -139,7 +140,7 @@ def test_redis_own_clock_counts_whatever_the_processes_think(popular):
 def test_without_redis_nothing_is_known_and_nothing_fails(popular, monkeypatch):
     seen = popular()
     price = Price(seen, lambda: 1.0)
-    monkeypatch.setattr(redis, "ask", lambda *commands: [RedisDown("gone")] * len(commands))
+    take_redis_away(monkeypatch)
     told(seen, PARIS)
     price.agree()
     price.work_out()
@@ -152,7 +153,7 @@ def test_without_redis_nothing_is_known_and_nothing_fails(popular, monkeypatch):
 
 def fill(popular, cells):
     for cell, times in cells.items():
-        popular.saw(cell, times)
+        popular.record(cell, times)
     popular.flush()
 
 

@@ -27,7 +27,7 @@ def own(value=7.0):
 @pytest.mark.pure
 @given(st.floats(min_value=0, allow_infinity=False))
 def test_any_price_that_was_told_is_read_back(value):
-    assert own().read(repr(value).encode()) == value
+    assert own().shared().value([repr(value).encode()]) == value
 
 
 @pytest.mark.pure
@@ -35,7 +35,7 @@ def test_any_price_that_was_told_is_read_back(value):
     "reply", [None, b"", b"much", b"nan", b"inf", b"-inf", b"-0.1", b"-5e-324", [b"1"], RedisDown("gone")]
 )
 def test_what_is_no_price_leaves_a_process_with_its_own(reply):
-    assert own().read(reply) == 7.0
+    assert own().shared().value([reply]) == 7.0
 
 
 @pytest.mark.parametrize(("key", "seconds"), [("popularity:turn", 60), ("popularity:price", 3600)])

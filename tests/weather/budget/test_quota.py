@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from weather.budget import quota
+from weather.budget import day_line
 from weather.budget.quota import Denied, Granted, Quota
 from weather.core.windows import BudgetWindow
 
@@ -85,20 +85,20 @@ def test_of_the_windows_without_room_for_a_weight_the_last_to_end_is_told(now, s
 def test_replies_may_come_in_any_order_and_count_once(replies, unreported):
     seen = quota_at(MIDNIGHT, {"minute": 600}, {"minute": 20}, {"minute": unreported})
     for spent, reported in replies:
-        seen.saw("minute", MIDNIGHT, spent, reported)
+        seen.learn("minute", MIDNIGHT, spent, reported)
     assert (seen.spent["minute"], seen.unreported["minute"]) == (60, unreported - 25)
 
 
 def test_more_reported_than_known_leaves_nothing_to_report():
     seen = quota_at(MIDNIGHT, {"minute": 600}, unreported={"minute": 4})
-    seen.saw("minute", MIDNIGHT, 9, 5)
+    seen.learn("minute", MIDNIGHT, 9, 5)
     assert seen.unreported["minute"] == 0
 
 
 @given(st.sampled_from([-3600, 3600]))
 def test_a_reply_about_another_window_replaces_what_was_known(step):
     seen = quota_at(MIDNIGHT, {"hour": 600}, {"hour": 500}, {"hour": 7})
-    seen.saw("hour", MIDNIGHT + step, 3, 0)
+    seen.learn("hour", MIDNIGHT + step, 3, 0)
     assert (seen.start["hour"], seen.spent["hour"], seen.unreported["hour"]) == (MIDNIGHT + step, 3, 0)
 
 
@@ -107,11 +107,11 @@ def test_a_reply_about_another_window_replaces_what_was_known(step):
 
 @given(st.floats(0, 1))
 def test_of_what_the_day_gave_so_far_the_line_leaves_a_fifth_less_and_less_to_cold_cells(t):
-    assert t - quota.line(t) == pytest.approx(t * (1 - t) / 5)
+    assert t - day_line.line(t) == pytest.approx(t * (1 - t) / 5)
 
 
 def test_the_line_gives_out_the_whole_day():
-    assert (quota.line(0), quota.line(1)) == (0, 1)
+    assert (day_line.line(0), day_line.line(1)) == (0, 1)
 
 
 @given(moments, amounts, budgets, st.sampled_from(list(LENGTHS)))
@@ -142,7 +142,7 @@ rates = st.floats(0.251, 1.499)
 @given(st.floats(3 / 24, 21 / 24), st.floats(0, 0.4), rates)
 @example(t=0.875, cold=0.0, rate=1.0)
 def test_after_three_hours_as_planned_refreshes_stand_on_the_line(t, cold, rate):
-    then = min((1 - cold) * quota.line(t + 3 / 24), 1 - cold - 1 / 100)
+    then = min((1 - cold) * day_line.line(t + 3 / 24), 1 - cold - 1 / 100)
     refreshed = then - rate * 3 / 24
     assume(refreshed >= 0)
     assert planned(t, cold, refreshed) == pytest.approx(rate, abs=1e-6)
@@ -150,7 +150,7 @@ def test_after_three_hours_as_planned_refreshes_stand_on_the_line(t, cold, rate)
 
 @given(st.floats(21.001 / 24, 0.9999), st.floats(0, 0.4), rates)
 def test_across_midnight_they_stand_on_the_next_days_line_with_today_but_a_hundredth_spent(t, cold, rate):
-    refreshed = 1 - cold - 1 / 100 + quota.line(t + 3 / 24 - 1) - rate * 3 / 24
+    refreshed = 1 - cold - 1 / 100 + day_line.line(t + 3 / 24 - 1) - rate * 3 / 24
     assume(cold + refreshed <= 1)
     assert planned(t, cold, refreshed) == pytest.approx(rate, abs=1e-6)
 

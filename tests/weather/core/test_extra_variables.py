@@ -2,7 +2,6 @@
 
 import json
 import random
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -13,17 +12,14 @@ from tests.support.staged_upstream import CELL, CELLS, NOW, StagedUpstream, answ
 from tests.support.tree import copy_of_the_code, run
 from tests.weather.core.test_forecast import make_series
 from weather.api.service import service
-from weather.budget.budget import Budget
 from weather.core import variables
 from weather.core.answers import Answer, Question, derive
-from weather.core.cells import Cell
 from weather.core.datasets import WEATHER as DATASET
 from weather.core.forecast import current, daily, hourly
 from weather.core.packing import pack, unpack, version_of
 from weather.core.series import Series
 from weather.core.variables import EXTRA, HOURLY, HOURLY_NAMES, HOURS, KNOWN
-from weather.fetching.round import BudgetSpent, Caller
-from weather.upstream.client import OpenMeteo, UpstreamNonsense, whole
+from weather.upstream.client import InvalidResponse, OpenMeteo, whole
 from weather.upstream.validation import read_place
 from weathernote import redis
 from weathernote.telemetry.metrics import OPEN_METEO_WEIGHT
@@ -44,8 +40,7 @@ def extended(api, settings, forget):
 
 
 def found(question: Question) -> Answer | None:
-    store = service().store
-    return store.found(question, redis.ask(store.finding(question))[0])
+    return redis.fetch_one(service().lookup(question)).answer
 
 
 # ── values ────────────────────────────────────────────────────────────────────────────────────────
@@ -113,7 +108,7 @@ def test_the_answers_have_them(extended):
 def test_one_call_asks_for_all_and_costs_what_the_budget_counts(extended, simulator):
     extended.get(WEATHER)
     assert simulator.state()["weight"] == 1.3
-    assert service().fetcher.budget.quota.spent["day"] == 2  # in whole numbers, and never less
+    assert service().budget.quota.spent["day"] == 2  # in whole numbers, and never less
 
 
 @pytest.mark.pure
@@ -121,60 +116,6 @@ def test_one_call_asks_for_all_and_costs_what_the_budget_counts(extended, simula
 def test_what_a_call_weighs(extras, places, expected):
     dataset = DATASET.with_extras(variables.EXTRA_NAMES[:extras])
     assert whole(places * dataset.weight_of_a_place) == expected
-
-
-def test_a_budget_buys_fewer_places(valkey, api, forget):
-    """What is left of ten is enough for seven places of 1.3."""
-    budget = Budget(minute=10, hour=1000, day=1000, fleet_processes=1)
-    caller = Caller(None, budget, None, weight_of_a_cell=1.3)  # type: ignore[arg-type] # neither is asked
-    cells = [Cell(number, 0) for number in range(20)]
-    assert list(caller.paid_for(cells, "cold")) == cells[:7]
-    assert all(isinstance(one, BudgetSpent) for one in caller.paid_for(cells, "cold").values())
-
-
-def test_what_is_paid_beyond_a_places_weight_goes_towards_the_next(valkey, api, forget):
-    """Ten places one by one cost 13, and not ten times the 2 that each would cost alone."""
-    budget = Budget(minute=1000, hour=1000, day=1000, fleet_processes=1)
-    caller = Caller(None, budget, None, weight_of_a_cell=1.3)  # type: ignore[arg-type] # neither is asked
-    for number in range(10):
-        assert caller.paid_for([Cell(number, 0)], "cold") == {Cell(number, 0): None}
-    assert budget.quota.spent["day"] == 13
-
-
-def test_what_is_paid_ahead_ends_with_its_minute(valkey, api, forget):
-    """Ten are left of the next minute, which is enough for seven places of 1.3, whatever the last one was paid."""
-    now = [NOW - NOW % 60.0]
-    budget = Budget(minute=10, hour=1000, day=1000, fleet_processes=1, now=lambda: now[0], redis_now=lambda: now[0])
-    caller = Caller(None, budget, None, weight_of_a_cell=1.3)  # type: ignore[arg-type] # neither is asked
-    assert list(caller.paid_for(CELLS[:1], "cold")) == CELLS[:1]
-    now[0] += 60
-    assert list(caller.paid_for([Cell(number, 0) for number in range(20)], "cold")) == [Cell(n, 0) for n in range(7)]
-    assert budget.quota.spent == {"minute": 10, "hour": 12, "day": 12}
-
-
-def test_a_minute_that_ends_during_the_payment_brings_nothing_over(valkey, api, forget, monkeypatch):
-    """This process still thinks that it is the old minute: 9 are charged, for six places of 1.3 and not seven."""
-    now = [NOW - NOW % 60.0]
-    budget = Budget(minute=100, hour=1000, day=1000, fleet_processes=1, now=lambda: now[0], redis_now=lambda: now[0])
-    caller = Caller(None, budget, None, weight_of_a_cell=1.3)  # type: ignore[arg-type] # neither is asked
-    caller.paid_for(CELLS[:1], "cold")
-    old = budget.minute()
-    monkeypatch.setattr(budget, "minute", lambda: old)
-    now[0] += 60
-    seven = [Cell(number, 0) for number in range(7)]
-    assert list(caller.paid_for(seven, "cold")) == seven[:6]
-    assert budget.quota.spent["minute"] == 9
-
-
-def test_over_an_hour_no_minute_gets_more_weight_than_it_counts(valkey, api, forget):
-    now, asked, rolls = [float(NOW - NOW % 3600)], Counter[int](), random.Random(4)
-    budget = Budget(minute=10, hour=400, day=1000, fleet_processes=1, now=lambda: now[0], redis_now=lambda: now[0])
-    caller = Caller(None, budget, None, weight_of_a_cell=1.3)  # type: ignore[arg-type] # neither is asked
-    while now[0] < NOW - NOW % 3600 + 3600:
-        got = caller.paid_for([Cell(number, 0) for number in range(rolls.randint(1, 9))], "cold")
-        asked[int(now[0] // 60)] += sum(denied is None for denied in got.values())
-        now[0] += rolls.uniform(1, 40)
-    assert 1.3 * max(asked.values()) <= 10 and 1.3 * asked.total() <= budget.quota.spent["day"] <= 400
 
 
 def test_what_a_call_weighs_is_told_as_open_meteo_counts_it(extended):
@@ -215,7 +156,7 @@ def test_what_open_meteo_says_of_them_is_checked_like_the_rest():
         client = OpenMeteo(upstream.url, DATASET.with_extras(["uv_index"]), now=lambda: NOW)
         got = client.fetch([CELL])[CELL]
         assert "uv_index" in upstream.requests[0].split("hourly=")[1].split("&")[0]
-    assert isinstance(got, UpstreamNonsense) and "uv_index" in str(got)
+    assert isinstance(got, InvalidResponse) and "uv_index" in str(got)
 
 
 def test_a_body_may_be_as_long_as_they_make_it():
@@ -225,7 +166,7 @@ def test_a_body_may_be_as_long_as_they_make_it():
         one |= {"padding": "x" * 60_000}
     with StagedUpstream(http(places)) as upstream:
         extras = OpenMeteo(upstream.url, DATASET.with_extras(variables.EXTRA_NAMES), now=lambda: NOW)
-        assert all(isinstance(got, UpstreamNonsense) for got in extras.fetch(CELLS).values())
+        assert all(isinstance(got, InvalidResponse) for got in extras.fetch(CELLS).values())
 
 
 # ── side by side ──────────────────────────────────────────────────────────────────────────────────

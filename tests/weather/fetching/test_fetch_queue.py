@@ -1,5 +1,6 @@
 """Slots and the queue, in a real Redis."""
 
+import threading
 import time
 from dataclasses import replace
 
@@ -10,97 +11,126 @@ from tests.weather.core.test_packing import a_series
 from weather.budget.budget import Budget
 from weather.core.cells import Cell
 from weather.core.datasets import WEATHER
-from weather.fetching.fetch_queue import Conversation
+from weather.fetching.fetch_queue import FetchQueue, Lease
+from weather.fetching.payment import Payments
+from weather.fetching.round import Round
 from weather.fetching.store import Store
-from weather.fetching.worker import Fetcher
-from weathernote.redis import ask
+from weather.fetching.worker import Workers
+from weathernote import redis
 
 CELLS = [Cell(n, n) for n in range(20)]
 
 
 @pytest.fixture
-def conversation(api):
-    return Conversation(slots=1, batch=5, call_seconds=5)
+def queue(api):
+    return FetchQueue(slots=1, batch=5, call_seconds=5)
 
 
-def test_one_holds_the_slot_and_the_others_do_not(conversation):
-    conversation.want(CELLS[:1], 6, [])
-    turn = conversation.turn(0)
-    assert turn is not None and turn.cold == CELLS[:1]
-    assert conversation.turn(0) is None
-    conversation.end(turn, turn.cold)
-    assert (turn := conversation.turn(0)) and turn.cold == []
+def test_one_holds_the_slot_and_the_others_do_not(queue):
+    queue.enqueue(0, CELLS[:1], 6)
+    lease = queue.lease(0)
+    assert lease is not None and lease.cold == CELLS[:1]
+    assert queue.lease(0) is None
+    queue.release(lease, lease.cold)
+    assert (lease := queue.lease(0)) and lease.cold == []
 
 
-def test_cold_cells_go_before_refreshes_and_a_batch_is_no_larger_than_it_may(conversation):
-    conversation.want([], 6, CELLS[:4])
-    conversation.want(CELLS[10:13], 6, [])
-    turn = conversation.turn(0)
-    assert set(turn.cold) == set(CELLS[10:13])
-    assert len(turn.refresh) == 2
+def test_cold_cells_go_before_refreshes_and_a_batch_is_no_larger_than_it_may(queue):
+    queue.enqueue(0, [], 6, CELLS[:4])
+    queue.enqueue(0, CELLS[10:13], 6)
+    lease = queue.lease(0)
+    assert set(lease.cold) == set(CELLS[10:13])
+    assert len(lease.refresh) == 2
 
 
-def test_a_cell_stands_once_in_the_queue_and_a_waiter_takes_a_refresh_forward(conversation, valkey):
-    conversation.want([], 6, CELLS[:1])
-    conversation.want([], 6, CELLS[:1])
-    conversation.want(CELLS[:1], 6, [])
-    conversation.want([], 6, CELLS[:1])
-    turn = conversation.turn(0)
-    assert (turn.cold, turn.refresh) == (CELLS[:1], [])
+def test_a_cell_stands_once_in_the_queue_and_a_waiter_takes_a_refresh_forward(queue, valkey):
+    queue.enqueue(0, [], 6, CELLS[:1])
+    queue.enqueue(0, [], 6, CELLS[:1])
+    queue.enqueue(0, CELLS[:1], 6)
+    queue.enqueue(0, [], 6, CELLS[:1])
+    lease = queue.lease(0)
+    assert (lease.cold, lease.refresh) == (CELLS[:1], [])
 
 
-def test_a_cell_that_nobody_waits_for_any_more_leaves_the_queue(conversation, valkey):
-    conversation.want(CELLS[:1], 0, CELLS[1:2])
-    (queue,) = valkey.keys("wanted:*")
-    for member, score in valkey.zrange(queue, 0, -1, withscores=True):
-        valkey.zadd(queue, {member: score - 100})  # as if the time had passed
-    turn = conversation.turn(0)
-    assert (turn.cold, turn.refresh) == ([], [])
+def test_a_cell_that_nobody_waits_for_any_more_leaves_the_queue(queue, valkey):
+    queue.enqueue(0, CELLS[:1], 0, CELLS[1:2])
+    (key,) = valkey.keys("wanted:*")
+    for member, score in valkey.zrange(key, 0, -1, withscores=True):
+        valkey.zadd(key, {member: score - 100})  # as if the time had passed
+    lease = queue.lease(0)
+    assert (lease.cold, lease.refresh) == ([], [])
 
 
-def test_a_dead_holders_slot_comes_free_by_itself(conversation, valkey):
+def test_a_dead_holders_slot_comes_free_by_itself(queue, valkey):
     """Fault 31."""
-    conversation.turn(0)
+    queue.lease(0)
     (slot,) = valkey.keys("slot:*")
     assert 5000 < valkey.pttl(slot) <= 6000
     valkey.pexpire(slot, 20)
-    assert eventually(lambda: conversation.turn(0))
+    assert eventually(lambda: queue.lease(0))
 
 
-def test_nobody_gives_back_or_keeps_anothers_slot(conversation, valkey):
+def test_nobody_gives_back_or_keeps_anothers_slot(queue, valkey):
     """Fault 32: the slot expired in the middle of a long call, and another has it by now."""
-    late = conversation.turn(0)
+    late = queue.lease(0)
     (slot,) = valkey.keys("slot:*")
     valkey.delete(slot)
-    other = conversation.turn(0)
-    assert not conversation.renew(late)
-    conversation.end(late, [])
+    other = queue.lease(0)
+    assert not queue.renew(late)
+    queue.release(late, [])
     assert valkey.get(slot) == other.token
-    assert conversation.renew(other)
+    assert queue.renew(other)
 
 
 def test_each_slot_has_the_cells_that_fall_to_it(api):
-    conversation = Conversation(slots=3, batch=50, call_seconds=5)
-    conversation.want(CELLS, 6, [])
-    taken = [set(turn.cold) for slot in range(3) if (turn := conversation.turn(slot))]
+    queue = FetchQueue(slots=3, batch=50, call_seconds=5)
+    for slot in range(3):
+        queue.enqueue(slot, [cell for cell in CELLS if queue.slot_of(cell) == slot], 6)
+    taken = [set(lease.cold) for slot in range(3) if (lease := queue.lease(slot))]
     assert set().union(*taken) == set(CELLS) and sum(map(len, taken)) == len(CELLS)
 
 
-def test_what_is_dealt_with_is_wanted_no_more(conversation):
-    conversation.want(CELLS[:3], 6, [])
-    turn = conversation.turn(0)
-    conversation.end(turn, CELLS[:2])
-    assert conversation.still_wanted(CELLS[:3]) == {CELLS[2]}
-    assert [conversation.stands(reply) for reply in ask(*map(conversation.standing, CELLS[1:3]))] == [False, True]
+def test_what_is_queued_with_the_lease_comes_with_it_unless_another_holds_it(queue):
+    lease = queue.lease(0, CELLS[:2], 6, CELLS[2:3])
+    assert (set(lease.cold), lease.refresh) == (set(CELLS[:2]), CELLS[2:3])
+    assert queue.lease(0, CELLS[3:4], 6) is None
+    queue.release(lease, lease.cells)
+    assert queue.lease(0).cold == CELLS[3:4]
 
 
-def test_every_key_of_it_has_a_life(conversation, valkey):
-    conversation.want(CELLS[:1], 6, CELLS[1:2])
-    conversation.turn(0)
+def test_what_is_dealt_with_is_wanted_no_more(queue):
+    queue.enqueue(0, CELLS[:3], 6)
+    lease = queue.lease(0)
+    queue.release(lease, CELLS[:2])
+    assert queue.queued_of(CELLS[:3]) == {CELLS[2]}
+    assert redis.fetch_all(map(queue.is_queued, CELLS[1:3])) == [False, True]
+
+
+@pytest.mark.pure
+@pytest.mark.parametrize(
+    ("spender", "cold", "refresh"),
+    [("cold", CELLS[:5], []), ("refresh", CELLS[:2], CELLS[2:5])],
+)
+def test_a_lease_carries_the_cells_of_its_holder_beside_those_that_requests_wait_for(spender, cold, refresh):
+    lease = Lease(0, "token", CELLS[:2], CELLS[10:12])
+    carrying = lease.for_cells(CELLS[1:9], spender, 5)
+    assert (carrying.cold, carrying.refresh) == (cold, refresh)
+    assert lease.for_cells(CELLS, spender, 1).cells == CELLS[:2]
+
+
+@pytest.mark.pure
+def test_a_lease_for_one_cell_prefers_a_cold_one():
+    assert Lease(0, "token", CELLS[:2], CELLS[2:4]).first_cell_only().cells == CELLS[:1]
+    assert Lease(0, "token", [], CELLS[2:4]).first_cell_only().cells == CELLS[2:3]
+
+
+def test_every_key_of_it_has_a_life(queue, valkey):
+    queue.enqueue(0, CELLS[:1], 6, CELLS[1:2])
+    queue.lease(0)
     assert all(valkey.ttl(key) != -1 for key in valkey.keys("*"))
 
 
-# ── two processes' fetchers over one Redis ────────────────────────────────────────────────────────
+# ── two processes' workers over one Redis ─────────────────────────────────────────────────────────
 
 
 class Upstream:
@@ -114,20 +144,29 @@ class Upstream:
         before_attempt(len(cells))
         self.asked += cells
         time.sleep(self.seconds)
-        return {cell: replace(a_series(), fetched_at=int(time.time())) for cell in cells}
+        fetched_at = int(time.time())
+        return {
+            cell: replace(a_series(), latitude=cell.latitude, longitude=cell.longitude, fetched_at=fetched_at)
+            for cell in cells
+        }
 
 
-def two_fetchers(upstream, slots=1):
-    def one():
+def two_processes(upstream, slots=1):
+    def workers():
         budget = Budget(minute=600, hour=5000, day=10_000, fleet_processes=2)
-        conversation = Conversation(slots, batch=100, call_seconds=5)
-        return Fetcher(upstream, Store(WEATHER, 172_800), budget, conversation, wait_seconds=5, fresh_seconds=600)
+        queue = FetchQueue(slots, batch=100, call_seconds=5)
+        store = Store(WEATHER, 172_800)
+        return Workers(Round(upstream, store, Payments(budget), queue, fresh_seconds=600), wait_seconds=5)
 
-    return one(), one()
+    return workers(), workers()
 
 
-def _wants_nothing(fetcher):
-    return lambda: not fetcher._wanted
+def submit(workers, cell, spender):
+    return workers.submit({cell: spender})[cell].future
+
+
+def _idle(workers):
+    return lambda: workers.is_idle
 
 
 def commands(valkey):
@@ -139,35 +178,55 @@ def test_a_refresh_that_both_want_is_asked_for_once_and_neither_spins(api, valke
     for _ in range(5):
         valkey.flushall()
         upstream.asked.clear()
-        first, second = two_fetchers(upstream)
+        processes = two_processes(upstream)
         before = commands(valkey)
-        for fetcher in (first, second):
-            fetcher.refresh(CELLS[0])
-        for fetcher in (first, second):
-            eventually(_wants_nothing(fetcher))
+        for workers in processes:
+            submit(workers, CELLS[0], "refresh")
+        for workers in processes:
+            eventually(_idle(workers))
         assert upstream.asked == [CELLS[0]]
         assert commands(valkey) - before < 500
 
 
 def test_a_refresh_whose_queue_redis_forgot_is_dropped_and_nobody_spins(api, valkey):
-    first, second = two_fetchers(Upstream(seconds=0.5))
-    first.refresh(CELLS[0])
+    first, second = two_processes(Upstream(seconds=0.5))
+    submit(first, CELLS[0], "refresh")
     eventually(lambda: valkey.keys("slot:*"))
-    second.refresh(CELLS[1])
-    eventually(lambda: second._wanted and second._wanted[CELLS[1]].queued_at)
+    submit(second, CELLS[1], "refresh")
+    eventually(lambda: valkey.zscore("wanted:{open-meteo}:0", CELLS[1].key))
     valkey.flushall()
     before = commands(valkey)
-    eventually(lambda: not second._wanted)
+    eventually(lambda: second.is_idle)
     assert commands(valkey) - before < 500
+    eventually(lambda: first.is_idle)  # what it holds is not to lie in the next test's way
 
 
 def test_with_several_slots_a_cell_is_still_asked_for_once(api, valkey):
     upstream = Upstream(seconds=0.3)
-    first, second = two_fetchers(upstream, slots=2)
-    in_slot = {slot: [cell for cell in CELLS if first.conversation.slot_of(cell) == slot] for slot in (0, 1)}
+    first, second = two_processes(upstream, slots=2)
+    in_slot = {slot: [cell for cell in CELLS if first.queue.slot_of(cell) == slot] for slot in (0, 1)}
     cold = in_slot[1][0]
-    asked_by_second = second.want(cold)
+    asked_by_second = submit(second, cold, "cold")
     eventually(lambda: upstream.asked)
-    refreshed = first.refresh(in_slot[0][0])
-    assert first.want(cold).result(60) and asked_by_second.result(60) and refreshed.result(60)
+    refreshed = submit(first, in_slot[0][0], "refresh")
+    assert submit(first, cold, "cold").result(60) and asked_by_second.result(60) and refreshed.result(60)
     assert upstream.asked.count(cold) == 1
+
+
+class Meeting(Upstream):
+    """Answers a call when another one has come."""
+
+    def __init__(self):
+        super().__init__(seconds=0)
+        self.both = threading.Barrier(2, timeout=60)
+
+    def fetch(self, cells, before_attempt):
+        self.both.wait()
+        return super().fetch(cells, before_attempt)
+
+
+def test_the_cells_of_several_slots_are_asked_for_side_by_side(api, valkey):
+    workers, _ = two_processes(Meeting(), slots=2)
+    in_slot = [next(cell for cell in CELLS if workers.queue.slot_of(cell) == slot) for slot in (0, 1)]
+    submitted = workers.submit(dict.fromkeys(in_slot, "cold"))
+    assert all(one.future.result(60) for one in submitted.values())

@@ -1,4 +1,4 @@
-"""The fetcher alone, with an upstream whose every call the test lets go."""
+"""Workers and rounds alone, with an upstream whose every call the test lets go."""
 
 import threading
 from concurrent.futures import wait
@@ -10,10 +10,13 @@ from tests.support.servers import eventually
 from tests.weather.core.test_packing import a_series
 from weather.budget.quota import Denied, Granted
 from weather.core.cells import Cell
-from weather.fetching.fetch_queue import Turn
-from weather.fetching.round import CALLS_TO_FIND_A_BAD_PLACE, BudgetSpent
-from weather.fetching.worker import Fetcher
-from weather.upstream.client import PlaceRejected, UpstreamError, UpstreamRefused, UpstreamUnavailable
+from weather.fetching.fetch_queue import Lease
+from weather.fetching.payment import BudgetSpent, Payments
+from weather.fetching.round import CALLS_TO_FIND_A_BAD_PLACE, Round
+from weather.fetching.worker import Workers
+from weather.upstream.errors import PlaceRejected, UpstreamError, UpstreamRefused, UpstreamUnavailable
+from weathernote import redis
+from weathernote.redis import Lookup
 
 pytestmark = pytest.mark.pure
 
@@ -22,62 +25,66 @@ BATCH = 100
 
 
 class NoStore:
-    """Keeps nothing, and says what it was told."""
+    """Keeps records in a dict, and notes what is rejected."""
 
     def __init__(self):
         self.rejected = []
         self.known = {}
 
-    def held_of(self, cells):
-        return {cell: self.known[cell] for cell in cells if cell in self.known}
+    def held(self, cell):
+        return Lookup(read=lambda: self.known.get(cell))
 
-    def hold(self, fetched):
+    def rejected_seconds(self, cell):
+        return Lookup(read=lambda: 600 if cell in self.rejected else 0)
+
+    def hold(self, fetched, rejected=(), *, also):
         self.known |= fetched
+        self.rejected += rejected
+        redis.fetch_one(also)
         return True
-
-    def reject(self, cells):
-        self.rejected += cells
 
     def reject_here(self, cells):
         assert not cells  # what this upstream says, everybody can read
 
-    def rejected_of(self, cells):
-        return {cell: 600 for cell in cells if cell in self.rejected}
-
 
 class Alone:
-    """The conversation of a fleet of one process, whose slot the test may take."""
+    """The queue of a fleet of one process, whose lease the test may take away."""
 
     batch = BATCH
+    slots = 1
 
     def __init__(self):
         self.is_free = True
         self.cold, self.refresh = set(), set()
-        self.ended = []
+        self.released = []
 
     def slot_of(self, cell):
         return 0
 
-    def want(self, cold, wait_seconds, refresh):
+    def enqueue(self, slot, cold, wait_seconds, refresh=()):
         self.cold |= set(cold)
         self.refresh |= set(refresh)
 
-    def turn(self, slot):
+    def lease(self, slot, cold=(), wait_seconds=0.0, refresh=()):
+        self.enqueue(slot, cold, wait_seconds, refresh)
         queues = (sorted(queue, key=CELLS.index)[:BATCH] for queue in (self.cold, self.refresh - self.cold))
-        return Turn(slot, "", *queues) if self.is_free else None
+        return Lease(slot, "token", *queues) if self.is_free else None
 
-    def turns(self, slots):
-        return [turn for turn in map(self.turn, slots) if turn]
-
-    def renew(self, turn):
+    def renew(self, lease):
         return True
 
-    def end(self, turn, done):
-        self.ended.append(turn.slot)
+    def release(self, lease, done=()):
+        redis.fetch_one(self.releasing(lease, done))
+
+    def releasing(self, lease, done):
+        return Lookup(read=lambda: self._release(lease, done))
+
+    def _release(self, lease, done):
+        self.released.append(lease.slot)
         self.cold -= set(done)
         self.refresh -= set(done)
 
-    def still_wanted(self, cells):
+    def queued_of(self, cells):
         return self.refresh.intersection(cells)
 
 
@@ -135,22 +142,31 @@ class Upstream:
         return {cell: a_series() for cell in cells}
 
 
-def fetcher(upstream, purse=None, conversation=None):
-    return Fetcher(
-        upstream,
-        cast(Any, NoStore()),
-        cast(Any, purse or Purse()),
-        cast(Any, conversation or Alone()),
-        wait_seconds=5,
-        fresh_seconds=600,
-        now=lambda: a_series().fetched_at + 1,
-    )
+class Fetching:
+    """Workers over a round, with what the tests look at."""
+
+    def __init__(self, upstream, purse=None, queue=None):
+        self.store = NoStore()
+        payments = Payments(cast(Any, purse or Purse()))
+        queue = cast(Any, queue or Alone())
+        now = a_series().fetched_at + 1
+        self.round = Round(upstream, cast(Any, self.store), payments, queue, fresh_seconds=600, now=lambda: now)
+        self.workers = Workers(self.round, wait_seconds=5)
+
+    def want(self, cell):
+        return self.submit(cell, "cold")
+
+    def refresh(self, cell):
+        return self.submit(cell, "refresh")
+
+    def submit(self, cell, spender):
+        return self.workers.submit({cell: spender})[cell].future
 
 
 def test_one_cell_wanted_by_many_is_fetched_once():
     upstream = Upstream()
     upstream.go.clear()
-    one = fetcher(upstream)
+    one = Fetching(upstream)
     futures = {id(one.want(CELLS[0])) for _ in range(100)}
     eventually(lambda: upstream.calls)
     futures.add(id(one.want(CELLS[0])))
@@ -162,7 +178,7 @@ def test_one_cell_wanted_by_many_is_fetched_once():
 def test_cells_wanted_during_a_call_gather_into_the_next():
     upstream = Upstream()
     upstream.go.clear()
-    one = fetcher(upstream)
+    one = Fetching(upstream)
     futures = [one.want(CELLS[0])]
     eventually(lambda: upstream.calls)
     futures += [one.want(cell) for cell in CELLS[1:100]]
@@ -174,7 +190,7 @@ def test_cells_wanted_during_a_call_gather_into_the_next():
 def test_a_call_carries_no_more_than_a_batch():
     upstream = Upstream()
     upstream.go.clear()
-    one = fetcher(upstream)
+    one = Fetching(upstream)
     futures = [one.want(cell) for cell in CELLS]
     upstream.go.set()
     assert not wait(futures, 60).not_done
@@ -184,7 +200,7 @@ def test_a_call_carries_no_more_than_a_batch():
 
 def test_a_cell_that_someone_has_just_stored_is_not_asked_for():
     upstream = Upstream()
-    one = fetcher(upstream)
+    one = Fetching(upstream)
     one.store.known[CELLS[0]] = a_series()
     assert one.want(CELLS[0]).result(60) == a_series()
     assert upstream.calls == []
@@ -192,26 +208,28 @@ def test_a_cell_that_someone_has_just_stored_is_not_asked_for():
 
 def test_a_failing_upstream_fails_those_who_wait_and_is_told():
     purse = Purse()
-    one = fetcher(Upstream(failing=UpstreamUnavailable("gone")), purse)
+    upstream = Upstream(failing=UpstreamUnavailable("gone"))
+    one = Fetching(upstream, purse)
     with pytest.raises(UpstreamUnavailable):
         one.want(CELLS[0]).result(60)
-    one.caller.upstream.failing = None
+    upstream.failing = None
     one.want(CELLS[0]).result(60)
     assert purse.told == ["failed", "succeeded"]
 
 
 def test_the_fetcher_outlives_an_error_that_nobody_thought_of():
-    one = fetcher(Upstream(failing=ZeroDivisionError("odd")))
+    upstream = Upstream(failing=ZeroDivisionError("odd"))
+    one = Fetching(upstream)
     with pytest.raises(UpstreamError):
         one.want(CELLS[0]).result(60)
-    one.caller.upstream.failing = None
+    upstream.failing = None
     assert one.want(CELLS[0]).result(60) == a_series()
 
 
 @pytest.mark.parametrize("bad", [[0], [99], [42], [0, 1], [3, 97]])
 def test_bad_places_do_not_spoil_a_batch(bad):
     upstream = Upstream(bad=[CELLS[place] for place in bad])
-    one = fetcher(upstream)
+    one = Fetching(upstream)
     upstream.go.clear()
     futures = {cell: one.want(cell) for cell in [CELLS[200], *CELLS[:100]]}
     upstream.go.set()
@@ -221,12 +239,12 @@ def test_bad_places_do_not_spoil_a_batch(bad):
 
 
 def test_a_call_that_is_wrong_as_a_whole_costs_few_calls_and_rejects_none():
-    upstream, conversation = Upstream(bad=CELLS[:100]), Alone()
-    conversation.is_free = False
-    one = fetcher(upstream, conversation=conversation)
+    upstream, queue = Upstream(bad=CELLS[:100]), Alone()
+    queue.is_free = False
+    one = Fetching(upstream, queue=queue)
     futures = [one.want(cell) for cell in CELLS[:100]]
-    eventually(lambda: len(conversation.cold) == 100)
-    conversation.is_free = True
+    eventually(lambda: len(queue.cold) == 100)
+    queue.is_free = True
     wait(futures, 60)
     assert all(future.exception() for future in futures)
     assert len(upstream.calls) <= CALLS_TO_FIND_A_BAD_PLACE
@@ -234,14 +252,14 @@ def test_a_call_that_is_wrong_as_a_whole_costs_few_calls_and_rejects_none():
 
 
 def test_while_it_fails_each_call_is_about_one_cell_and_then_about_all_again():
-    upstream, conversation = Upstream(failing=UpstreamUnavailable("it failed")), Alone()
-    one = fetcher(upstream, conversation=conversation)
+    upstream, queue = Upstream(failing=UpstreamUnavailable("it failed")), Alone()
+    one = Fetching(upstream, queue=queue)
     assert one.want(CELLS[200]).exception(5)
-    conversation.is_free = False
+    queue.is_free = False
     futures = [one.want(cell) for cell in CELLS[:50]]
-    eventually(lambda: len(conversation.cold) == 50)
+    eventually(lambda: len(queue.cold) == 50)
     upstream.go.clear()
-    conversation.is_free = True
+    queue.is_free = True
     eventually(lambda: len(upstream.calls) == 2)
     upstream.failing = None
     upstream.go.set()
@@ -252,21 +270,21 @@ def test_while_it_fails_each_call_is_about_one_cell_and_then_about_all_again():
 
 def test_what_is_asked_is_paid_for_before_it_is_asked():
     upstream, purse = Upstream(), Purse()
-    fetcher(upstream, purse).want(CELLS[0]).result(60)
+    Fetching(upstream, purse).want(CELLS[0]).result(60)
     assert purse.charged == [(1, "cold")] and purse.told == ["succeeded"]
 
 
 def test_past_the_wall_nothing_is_asked_and_the_waiter_is_told_when_to_come_again():
     upstream = Upstream()
     with pytest.raises(BudgetSpent) as spent:
-        fetcher(upstream, Purse(left=0)).want(CELLS[0]).result(60)
+        Fetching(upstream, Purse(left=0)).want(CELLS[0]).result(60)
     assert (spent.value.reason, spent.value.retry_after_seconds) == ("day", 77)
     assert spent.value.is_a_window and upstream.calls == []
 
 
 def test_what_the_budget_has_room_for_is_asked_and_the_rest_is_refused():
     upstream = Upstream()
-    one = fetcher(upstream, Purse(left=3))
+    one = Fetching(upstream, Purse(left=3))
     upstream.go.clear()
     futures = [one.want(cell) for cell in CELLS[:10]]
     upstream.go.set()
@@ -277,7 +295,7 @@ def test_what_the_budget_has_room_for_is_asked_and_the_rest_is_refused():
 
 def test_a_search_for_a_bad_place_pays_for_each_call():
     upstream, purse = Upstream(bad=[CELLS[3]]), Purse()
-    one = fetcher(upstream, purse)
+    one = Fetching(upstream, purse)
     upstream.go.clear()
     futures = [one.want(cell) for cell in CELLS[:8]]
     upstream.go.set()
@@ -287,7 +305,7 @@ def test_a_search_for_a_bad_place_pays_for_each_call():
 
 def test_a_refusal_closes_the_window_for_everyone():
     purse = Purse()
-    one = fetcher(Upstream(failing=UpstreamRefused("429", retry_after_seconds=9, window="hour")), purse)
+    one = Fetching(Upstream(failing=UpstreamRefused("429", retry_after_seconds=9, window="hour")), purse)
     with pytest.raises(UpstreamRefused):
         one.want(CELLS[0]).result(60)
     assert purse.told == [("hour", 9)]
@@ -295,7 +313,7 @@ def test_a_refusal_closes_the_window_for_everyone():
 
 def test_a_refresh_is_paid_for_as_one_and_asked_once():
     upstream, purse = Upstream(), Purse()
-    one = fetcher(upstream, purse)
+    one = Fetching(upstream, purse)
     upstream.go.clear()
     futures = {id(one.refresh(CELLS[0])) for _ in range(10)}
     upstream.go.set()
@@ -304,41 +322,62 @@ def test_a_refresh_is_paid_for_as_one_and_asked_once():
 
 
 def test_while_another_has_the_slot_its_records_are_found():
-    upstream, conversation = Upstream(), Alone()
-    conversation.is_free = False
-    one = fetcher(upstream, conversation=conversation)
+    upstream, queue = Upstream(), Alone()
+    queue.is_free = False
+    one = Fetching(upstream, queue=queue)
     future = one.want(CELLS[0])
     one.store.known[CELLS[0]] = a_series()
     assert future.result(60) == a_series() and upstream.calls == []
 
 
 def test_what_nobody_waits_for_any_more_is_not_asked():
-    upstream, conversation = Upstream(), Alone()
-    conversation.is_free = False
-    one = fetcher(upstream, conversation=conversation)
-    one.wait_seconds = 0.05
+    upstream, queue = Upstream(), Alone()
+    queue.is_free = False
+    one = Fetching(upstream, queue=queue)
+    one.workers.wait_seconds = 0.05
     one.want(CELLS[0])
-    eventually(lambda: not one.wanted_of(CELLS[:1]) or not one._wanted)
-    conversation.cold.clear()
-    conversation.is_free = True
-    one.want(CELLS[1])
-    one._wanted[CELLS[1]].future.result(60)
+    eventually(lambda: one.workers.is_idle)
+    queue.cold.clear()
+    queue.is_free = True
+    one.want(CELLS[1]).result(60)
     assert upstream.calls == [[CELLS[1]]]
 
 
-def test_without_a_thread_for_a_call_its_slot_is_given_back(monkeypatch):
-    upstream, conversation = Upstream(), Alone()
-    one, thread = fetcher(upstream, conversation=conversation), threading.Thread
+def test_a_cell_that_is_wanted_during_a_call_is_queued_at_once():
+    """So another process that is asked for it charges nobody for it."""
+    upstream, queue = Upstream(), Alone()
+    upstream.go.clear()
+    one = Fetching(upstream, queue=queue)
+    one.want(CELLS[0])
+    eventually(lambda: upstream.calls)
+    future = one.want(CELLS[1])
+    assert CELLS[1] in queue.cold
+    upstream.go.set()
+    assert future.result(60) == a_series()
+
+
+def test_only_the_first_to_submit_a_cell_is_the_first():
+    upstream = Upstream()
+    upstream.go.clear()
+    one = Fetching(upstream)
+    first, second = (one.workers.submit({CELLS[0]: "cold"})[CELLS[0]] for _ in range(2))
+    assert (first.is_first, second.is_first) == (True, False) and one.workers.wants(CELLS[0])
+    upstream.go.set()
+    assert first.future.result(60) == a_series()
+
+
+def test_without_a_thread_to_be_had_those_who_wait_are_told_and_the_next_tries_again(monkeypatch):
+    one, start = Fetching(Upstream()), threading.Thread.start
     refused: list[str] = []
 
-    def none_at_first(**given: Any) -> threading.Thread:
-        if given["name"] == "fetcher-call" and not refused:
-            refused.append(given["name"])
+    def none_at_first(thread: threading.Thread) -> None:
+        if not refused:
+            refused.append(thread.name)
             raise RuntimeError("can't start new thread")
-        return thread(**given)
+        start(thread)
 
-    monkeypatch.setattr(threading, "Thread", none_at_first)
+    monkeypatch.setattr(threading.Thread, "start", none_at_first)
     with pytest.raises(UpstreamError, match="new thread"):
         one.want(CELLS[0]).result(60)
-    assert refused and not one._talking and conversation.ended == [0]
+    assert refused and one.workers.is_idle
     assert one.want(CELLS[0]).result(60) == a_series()

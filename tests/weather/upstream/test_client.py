@@ -21,11 +21,11 @@ from weather.core.series import Series
 from weather.core.variables import HOUR_SECONDS, HOURLY, HOURLY_NAMES, HOURS
 from weather.upstream import answer_json
 from weather.upstream.client import (
+    InvalidResponse,
     OpenMeteo,
     PlaceRejected,
     UnreadableHere,
     UpstreamError,
-    UpstreamNonsense,
     UpstreamRefused,
     UpstreamUnavailable,
     exact_weight,
@@ -215,13 +215,13 @@ WRONG: dict[str, Change] = {
 
 @pytest.mark.parametrize("name", WRONG)
 def test_a_place_that_is_wrong_is_nonsense(name: str) -> None:
-    with pytest.raises(UpstreamNonsense):
+    with pytest.raises(InvalidResponse):
         read(changed(WRONG[name]))
 
 
 @pytest.mark.parametrize("document", [None, True, 7, "weather", [], [place()], {}])
 def test_what_is_no_place_is_nonsense(document: Any) -> None:
-    with pytest.raises(UpstreamNonsense):
+    with pytest.raises(InvalidResponse):
         read(document)
 
 
@@ -238,7 +238,7 @@ def test_what_is_no_place_is_nonsense(document: Any) -> None:
     ],
 )
 def test_hours_that_do_not_cover_now_and_a_week_are_nonsense(start: int, rows: int) -> None:
-    with pytest.raises(UpstreamNonsense):
+    with pytest.raises(InvalidResponse):
         read(place(start=start, rows=rows))
 
 
@@ -249,20 +249,20 @@ def test_hours_that_do_not_cover_now_and_a_week_are_nonsense(start: int, rows: i
     ids=["null", "object", "text", "empty", "short", "long"],
 )
 def test_a_column_that_is_not_one_value_an_hour_is_nonsense(name: str, column: Any) -> None:
-    with pytest.raises(UpstreamNonsense, match=name):
+    with pytest.raises(InvalidResponse, match=name):
         read(changed(hourly(name, column)))
 
 
 @pytest.mark.parametrize("name", HOURLY_NAMES)
 def test_a_missing_column_is_nonsense(name: str) -> None:
-    with pytest.raises(UpstreamNonsense, match=name):
+    with pytest.raises(InvalidResponse, match=name):
         read(changed(lambda document: document["hourly"].pop(name)))
 
 
 @pytest.mark.parametrize("name", HOURLY_NAMES)
 @pytest.mark.parametrize("unit", [None, "", "°F", "mp/h", "inch", 1])
 def test_a_column_in_another_unit_is_nonsense(name: str, unit: Any) -> None:
-    with pytest.raises(UpstreamNonsense, match=name):
+    with pytest.raises(InvalidResponse, match=name):
         read(changed(lambda document: document["hourly_units"].update({name: unit})))
 
 
@@ -273,21 +273,21 @@ def test_a_column_in_another_unit_is_nonsense(name: str, unit: Any) -> None:
     ids=["boolean", "text", "list", "object", "nan", "inf", "-inf", "huge", "-huge", "1e999"],
 )
 def test_a_value_that_is_no_finite_number_is_nonsense(number: int, value: Any) -> None:
-    with pytest.raises(UpstreamNonsense, match="pressure_msl"):
+    with pytest.raises(InvalidResponse, match="pressure_msl"):
         read(changed(row("pressure_msl", number, value)))
 
 
 @pytest.mark.parametrize("variable", HOURLY, ids=HOURLY_NAMES)
 def test_a_value_out_of_its_range_is_nonsense(variable: Any) -> None:
     for value in (variable.minimum - 0.1, variable.maximum + 0.1):
-        with pytest.raises(UpstreamNonsense, match=variable.name):
+        with pytest.raises(InvalidResponse, match=variable.name):
             read(changed(row(variable.name, 200, value)))
 
 
 @pytest.mark.parametrize("name", ["temperature_2m", "weather_code"])
 @pytest.mark.parametrize("number", [(NOW - MIDNIGHT) // HOUR_SECONDS, 100, (NOW - MIDNIGHT) // HOUR_SECONDS + 7 * 24])
 def test_a_gap_within_seven_days_is_nonsense(name: str, number: int) -> None:
-    with pytest.raises(UpstreamNonsense, match=name):
+    with pytest.raises(InvalidResponse, match=name):
         read(changed(row(name, number, None)))
 
 
@@ -335,7 +335,7 @@ def test_places_in_another_order_are_nonsense() -> None:
     ],
 )
 def test_an_answer_that_is_no_list_of_places_is_nonsense_as_a_whole(body: bytes) -> None:
-    with pytest.raises(UpstreamNonsense):
+    with pytest.raises(InvalidResponse):
         read_all(body, CELLS)
 
 
@@ -361,7 +361,7 @@ def test_blanks_may_stand_wherever_json_has_them() -> None:
 
 @pytest.mark.parametrize("places", [0, 1, 99, 101, 1_000, 1_001, 1_000_000])
 def test_another_number_of_places_is_nonsense(places: int) -> None:
-    with pytest.raises(UpstreamNonsense):
+    with pytest.raises(InvalidResponse):
         read_all(b"[" + b",".join([b"0"] * places) + b"]", [Cell(0, number) for number in range(100)])
 
 
@@ -402,19 +402,19 @@ def test_whatever_json_comes_each_place_is_a_series_or_an_error(path: list[str |
             document[path[-1]] = value  # type: ignore[index]  # such as this
     try:
         got = read_all(json.dumps(value if not path else document).encode(), CELLS[:2])
-    except UpstreamNonsense:
+    except InvalidResponse:
         return
     assert list(got) == CELLS[:2]
-    assert all(isinstance(each, Series | UpstreamNonsense) for each in got.values())
+    assert all(isinstance(each, Series | InvalidResponse) for each in got.values())
 
 
 @given(st.binary() | json_values.map(lambda value: json.dumps(value).encode()))
 def test_whatever_bytes_come_no_other_error_leaves(body: bytes) -> None:
     try:
         got = read_all(body, [CELL])
-    except UpstreamNonsense:
+    except InvalidResponse:
         return
-    assert isinstance(got[CELL], UpstreamNonsense)
+    assert isinstance(got[CELL], InvalidResponse)
 
 
 #: What an answer is made of, and what it may be made wrong by.
@@ -515,7 +515,7 @@ def test_more_places_than_a_call_takes_are_a_mistake_of_the_caller() -> None:
 
 def test_the_url_of_six_hundred_places_is_within_8_kilobytes() -> None:
     far = [Cell(-334 - number // 600, -1785 + number) for number in range(600)]
-    with StagedUpstream(http({"error": True, "reason": "no"}, 400)) as upstream, pytest.raises(UpstreamNonsense):
+    with StagedUpstream(http({"error": True, "reason": "no"}, 400)) as upstream, pytest.raises(InvalidResponse):
         OpenMeteo(upstream.url).fetch(far)
 
     assert len(upstream.requests[0].split()[1]) < 8192
@@ -663,16 +663,16 @@ def test_a_rejection_of_a_place_is_told_from_other_rejections(reason: str) -> No
 @pytest.mark.parametrize(
     ("status", "body", "kind"),
     [
-        (400, said("Forecast days is invalid. Allowed range 0 to 16. Given 16."), UpstreamNonsense),
-        (400, said("Only up to 1000 locations can be requested at once"), UpstreamNonsense),
-        (400, b"<html>", UpstreamNonsense),
+        (400, said("Forecast days is invalid. Allowed range 0 to 16. Given 16."), InvalidResponse),
+        (400, said("Only up to 1000 locations can be requested at once"), InvalidResponse),
+        (400, b"<html>", InvalidResponse),
         (400, said("The supplied API key is invalid."), UpstreamUnavailable),
         (401, said("API key required."), UpstreamUnavailable),
         (403, b"", UpstreamUnavailable),
-        (404, b"<html>", UpstreamNonsense),
-        (414, b"", UpstreamNonsense),
-        (204, b"", UpstreamNonsense),
-        (299, answer([CELL]), UpstreamNonsense),
+        (404, b"<html>", InvalidResponse),
+        (414, b"", InvalidResponse),
+        (204, b"", InvalidResponse),
+        (299, answer([CELL]), InvalidResponse),
         (503, said("The service is overloaded"), UpstreamUnavailable),
         (599, b"", UpstreamUnavailable),
     ],

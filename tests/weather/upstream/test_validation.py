@@ -13,7 +13,7 @@ from weather.core.datasets import WEATHER, Dataset
 from weather.core.packing import pack, unpack
 from weather.core.series import Series
 from weather.core.variables import EXTRA, EXTRA_NAMES, HOURLY, HOURS
-from weather.upstream.errors import UpstreamNonsense
+from weather.upstream.errors import InvalidResponse
 from weather.upstream.validation import great_circle_km, read_place
 
 pytestmark = pytest.mark.pure
@@ -25,7 +25,7 @@ EXTENDED = WEATHER.with_extras(EXTRA_NAMES)
 def is_taken(document: Any, cell: Cell = CELL, now: float = NOW, dataset: Dataset = WEATHER) -> bool:
     try:
         return isinstance(read_place(document, cell, now, "open-meteo", dataset), Series)
-    except UpstreamNonsense:
+    except InvalidResponse:
         return False
 
 

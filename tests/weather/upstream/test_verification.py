@@ -12,7 +12,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from tests.settings import OURS
-from tests.support.clock import Clock
+from tests.support.clocks import SetClock
 from tests.support.servers import TOP
 from tests.support.staged_upstream import StagedUpstream, http
 from weather.api.service import service
@@ -39,26 +39,26 @@ NAMES = [place.name for place in PLACES]
 
 
 @pytest.fixture(scope="module")
-def started() -> Iterator[tuple[OpenMeteoSimulator, Clock]]:
-    clock = Clock(NOW)
+def started() -> Iterator[tuple[OpenMeteoSimulator, SetClock]]:
+    clock = SetClock(NOW)
     with OpenMeteoSimulator(base_ms=0, per_place_ms=0, unlimited=True, clock=clock) as simulator:
         yield simulator, clock
 
 
 @pytest.fixture
-def clock(started: tuple[OpenMeteoSimulator, Clock]) -> Clock:
-    started[1].now = NOW
+def clock(started: tuple[OpenMeteoSimulator, SetClock]) -> SetClock:
+    started[1].seconds = NOW
     return started[1]
 
 
 @pytest.fixture
-def upstream(started: tuple[OpenMeteoSimulator, Clock], clock: Clock) -> OpenMeteoSimulator:
+def upstream(started: tuple[OpenMeteoSimulator, SetClock], clock: SetClock) -> OpenMeteoSimulator:
     started[0].reset()
     return started[0]
 
 
 @pytest.fixture
-def look(upstream: OpenMeteoSimulator, clock: Clock) -> Callable[..., list[Finding]]:
+def look(upstream: OpenMeteoSimulator, clock: SetClock) -> Callable[..., list[Finding]]:
     """The findings about a simulator that a fault is switched on in."""
 
     def findings(kind: str | None = None, **arguments: Any) -> list[Finding]:
@@ -99,10 +99,10 @@ def test_a_right_open_meteo_is_found_right_in_each_way_in_each_place(look: Calla
 
 
 def test_it_is_right_at_any_quarter_of_any_hour_in_any_weather(
-    look: Callable[..., list[Finding]], clock: Clock
+    look: Callable[..., list[Finding]], clock: SetClock
 ) -> None:
     for step in range(60):
-        clock.now = NOW + step * 29 * QUARTER
+        clock.seconds = NOW + step * 29 * QUARTER
         assert [finding for finding in look() if finding.verdict != "ok"] == []
 
 
@@ -290,9 +290,9 @@ def test_days_and_a_quarter_that_are_not_of_now_are_another_shape(
     assert differing(look()) == ["shape"]
 
 
-def test_days_beyond_a_change_of_the_clocks_are_left_out(look: Callable[..., list[Finding]], clock: Clock) -> None:
+def test_days_beyond_a_change_of_the_clocks_are_left_out(look: Callable[..., list[Finding]], clock: SetClock) -> None:
     # Santiago's summer time ends at the end of 4 April.
-    clock.now = datetime(2026, 3, 30, 12, tzinfo=UTC).timestamp()
+    clock.seconds = datetime(2026, 3, 30, 12, tzinfo=UTC).timestamp()
     findings = look()
 
     assert {finding.verdict for finding in findings} == {"ok"}
@@ -363,7 +363,7 @@ def test_the_command_tells_what_was_found_and_spent(
 def test_the_command_asks_nothing_that_would_pass_the_budget(
     command: Callable[[], tuple[int, list[str]]], simulator: OpenMeteoSimulator
 ) -> None:
-    service().fetcher.budget.close("hour")
+    service().budget.close("hour")
     with pytest.raises(CommandError, match="must not be asked"):
         command()
     assert simulator.state()["calls"] == 0
@@ -440,7 +440,9 @@ def test_its_exit_code_and_its_lines_reach_the_shell(
         assert (ended.returncode, ended.stdout, ended.stderr) == (1, "", line)
 
 
-def test_further_variables_are_looked_at_as_far_as_the_weight_goes(upstream: OpenMeteoSimulator, clock: Clock) -> None:
+def test_further_variables_are_looked_at_as_far_as_the_weight_goes(
+    upstream: OpenMeteoSimulator, clock: SetClock
+) -> None:
     purse = Purse()
     findings = verify(OpenMeteo(upstream.url, WEATHER.with_extras(EXTRA_NAMES[:MOST_EXTRAS]), now=clock), purse)
     assert {finding.verdict for finding in findings} == {"ok"}

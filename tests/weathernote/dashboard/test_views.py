@@ -15,7 +15,7 @@ from prewarm.cities.models import City
 from prewarm.runs.models import PrewarmRun
 from tests.support.redis_cluster import RedisCluster
 from weather.api.service import service
-from weather.budget import quota
+from weather.budget import day_line
 from weather.core.cells import Cell
 from weathernote import redis
 from weathernote.dashboard import budget_chart, spending, views, worldmap
@@ -44,12 +44,12 @@ def cell_of(name: str) -> Cell:
 
 def fetch(valkey, cell: Cell, *, hours_ago: float = 0) -> None:
     """Has the cell's forecast held, as if it had come so long ago."""
-    service().fetcher.want(cell).result(60)
+    service().workers.submit({cell: "cold"})[cell].future.result(60)
     valkey.expire(f"upstream:{cell.key}", int(service().store.hold_seconds - hours_ago * 3600))
 
 
 def ask_for(cell: Cell, times: int) -> None:
-    service().popularity.saw(cell, times)
+    service().popularity.record(cell, times)
     service().popularity.flush()
 
 
@@ -153,7 +153,7 @@ def test_a_position_has_its_place_on_the_map(position, expected):
 def test_a_load_takes_one_round_trip_and_the_same_queries_for_many_cities(editor, valkey, monkeypatch):
     editor.get(DASHBOARD)  # a server that does not know a script yet is told of it
     sent: list[int] = []
-    server: Any = redis.client._server
+    server: Any = redis.servers.server()
     exchange = server.exchange
 
     def counted(commands):
@@ -188,7 +188,7 @@ def test_in_a_cluster_every_master_says_its_part(editor, tmp_path, settings, for
         forget()
         popular = [Cell(450 + number, 90) for number in range(20)]
         for cell in popular:
-            service().popularity.saw(cell, 5)
+            service().popularity.record(cell, 5)
             redis.ask(("SET", f"upstream:{cell.key}", "held", "EX", service().store.hold_seconds))
         service().popularity.flush()
         page = editor.get(DASHBOARD)
@@ -226,16 +226,16 @@ def spent(total: int, refreshed: int, *, budget: int = 10_000, now: float = NOON
 
 
 def test_what_the_budget_counts_is_what_is_shown(editor, valkey):
-    service().fetcher.budget.charge(7, "cold")
-    service().fetcher.budget.charge(5, "refresh")
+    service().budget.charge(7, "cold")
+    service().budget.charge(5, "refresh")
     shown = editor.get(DASHBOARD).context
     assert (shown["spent"], shown["refreshed"], shown["on_new_places"]) == ("12", "5", "7")
-    assert shown["left"]["day"] == f"{service().fetcher.budget.remaining()['day']:,}"
+    assert shown["left"]["day"] == f"{service().budget.remaining()['day']:,}"
 
 
 def test_the_line_is_the_one_that_refreshes_keep_to():
     shown = spent(900, 0)
-    assert shown.line_at(0.5) == 900 + 100 + 9100 * quota.line(0.5)
+    assert shown.line_at(0.5) == 900 + 100 + 9100 * day_line.line(0.5)
     assert spent(0, 0).line_at(0) == 100 and spent(0, 0).line_at(1) == 9900
 
 
@@ -253,10 +253,10 @@ def test_the_bars_stand_on_each_other_and_never_leave_the_drawing():
 
 
 def test_a_pause_and_a_failure_of_open_meteo_are_told(editor, valkey):
-    service().fetcher.budget.close("minute")
+    service().budget.close("minute")
     assert figure(editor.get(DASHBOARD), "Open-Meteo").value == "paused"
     for _ in range(3):
-        service().fetcher.budget.failed()
+        service().budget.failed()
     page = editor.get(DASHBOARD)
     assert figure(page, "Open-Meteo").value == "failing" and "Open-Meteo fails: 3 calls" in page.content.decode()
 
@@ -314,7 +314,8 @@ def test_five_thousand_cities_are_looked_at_in_one_round_trip(api, round_trips):
     service()
     round_trips.clear()
     assert len(take_snapshot(cells).cities) == 5_000
-    assert [commands for commands in round_trips if commands] == [max(round_trips)] and max(round_trips) > 5_000
+    (commands,) = filter(None, round_trips)
+    assert len(commands) > 5_000
 
 
 def test_of_more_cities_no_part_is_large_and_none_is_unknown(api, round_trips, valkey):
@@ -328,7 +329,8 @@ def test_of_more_cities_no_part_is_large_and_none_is_unknown(api, round_trips, v
     told = [snapshot.cities[cell].state for cell in cells]
     assert (told[0], told[-1], set(told[1:-1])) == ("fresh", "stale", {"cold"})
     assert (snapshot.cities[cells[-1]].requests_per_hour or 0) > 0
-    assert len([commands for commands in round_trips if commands > 100]) == 34 and max(round_trips) < 1_020
+    large = [len(commands) for commands in round_trips if len(commands) > 100]
+    assert len(large) == 34 and max(large) < 1_020
 
 
 # ── when things break ─────────────────────────────────────────────────────────────────────────────

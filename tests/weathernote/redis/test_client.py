@@ -46,7 +46,7 @@ def test_large_commands_and_replies_pass(here):
 def test_a_reply_that_came_in_time_is_read_however_late_its_thread_goes_on(here):
     here.set("a", 1)
     ask(("PING",))
-    node = redis.client._connected()
+    node = redis.servers.server()
     assert isinstance(node, Node)
     link = node.send([("GET", "a")])
     time.sleep(0.3)  # as in a process whose other threads are busy

@@ -58,4 +58,4 @@ def test_many_threads_leave_the_bounds_intact():
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(memory) <= 50 and memory._bytes == sum(len(kept.text) for kept in memory._kept.values()) <= 5000
+    assert len(memory) <= 50 and memory._bytes == sum(len(kept.text) for kept in memory._entries.values()) <= 5000

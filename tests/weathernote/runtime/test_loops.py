@@ -22,12 +22,12 @@ def own_service(forget: Callable[[], None]) -> Any:
 
 
 def test_the_list_of_steps_and_how_often_they_are_taken(own_service: Any) -> None:
-    popularity, price, budget = own_service.popularity, own_service.price, own_service.fetcher.budget
+    popularity, price, budget = own_service.popularity, own_service.price, own_service.budget
     assert [(loop.seconds, loop.steps) for loop in loops.loops()] == [
         (0.25, (request_log.write,)),
         (0.25, (request_events.count,)),
         (5, (usage.measure, active_users.flush)),
-        (5, (popularity.flush, price.agree, budget.look)),
+        (5, (popularity.flush, price.agree, budget.synchronize)),
     ]
 
 

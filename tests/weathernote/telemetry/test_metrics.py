@@ -142,7 +142,7 @@ def test_a_refresh_tells_how_far_the_old_one_had_drifted(api: Client, scraped: C
     held = store.held_of([cell])[cell]
     before = scraped()
     store.hold({cell: replace(held, fetched_at=held.fetched_at - 7200)})
-    service().fetcher.refresh(cell).result(60)
+    service().workers.submit({cell: "refresh"})[cell].future.result(60)
     after = scraped()
     drifts = "weathernote_forecast_drift_count"
     assert moved(before, after, drifts, age="3h") == 3
@@ -187,7 +187,7 @@ def test_users_are_counted_without_being_known(
 def test_the_most_popular_twenty_places(api: Client, scraped: Callable[[], Samples]) -> None:
     popularity = service().popularity
     for number in range(30):
-        popularity.saw(Cell(number, 0), times=number + 1)
+        popularity.record(Cell(number, 0), times=number + 1)
     popularity.flush()
     told = scraped()
     cells = {dict(labels)["cell"]: count for (name, labels), count in told.items() if name.endswith("_locations")}

@@ -29,7 +29,7 @@ class Command(BaseCommand):
             api_key=settings.OPEN_METEO_API_KEY,
             timeout_seconds=settings.UPSTREAM_TIMEOUT_SECONDS,
         )
-        refused = service().fetcher.budget.charge(MOST_WEIGHT, "cold")
+        refused = service().budget.charge(MOST_WEIGHT, "cold")
         if isinstance(refused, Denied):
             raise CommandError(f"Open-Meteo must not be asked for {refused.retry_after_seconds} s ({refused.reason}).")
         purse = Purse()

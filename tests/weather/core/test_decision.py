@@ -1,0 +1,47 @@
+"""Every case of what is done for an answer that is not in the cache."""
+
+import pytest
+
+from weather.core.decision import LONGEST_WITHOUT_REDIS_SECONDS as HOUR
+from weather.core.decision import Decision, decide
+from weather.core.freshness import WORTH_A_WAIT_SECONDS as LONG
+
+pytestmark = pytest.mark.pure
+
+UP, DOWN = True, False
+
+
+@pytest.mark.parametrize(
+    ("age", "interval", "is_redis_up", "remembers_expired", "decision"),
+    [
+        # nothing held
+        (None, 600, UP, False, Decision.WAIT),
+        (None, 600, UP, True, Decision.WAIT),
+        (None, 600, DOWN, False, Decision.WAIT),
+        (None, 600, DOWN, True, Decision.SERVE_EXPIRED),
+        # held and not due
+        (0, 600, UP, False, Decision.DERIVE),
+        (599, 600, UP, True, Decision.DERIVE),
+        (599, 600, DOWN, False, Decision.DERIVE),
+        (599, 600, DOWN, True, Decision.DERIVE),
+        (LONG + 1, LONG + 2, UP, False, Decision.DERIVE),
+        (LONG + 1, LONG + 2, DOWN, False, Decision.DERIVE),
+        # due
+        (600, 600, UP, False, Decision.SERVE_STALE_AND_REFRESH),
+        (600, 600, UP, True, Decision.SERVE_STALE_AND_REFRESH),
+        (600, 600, DOWN, False, Decision.SERVE_STALE),
+        (600, 600, DOWN, True, Decision.SERVE_STALE),
+        # due for long: Redis keeps the queue, so that one process asks for all
+        (LONG, 600, UP, False, Decision.SERVE_STALE_AND_REFRESH),
+        (LONG + 1, 600, UP, False, Decision.WAIT_THEN_STALE),
+        (LONG + 1, 600, UP, True, Decision.WAIT_THEN_STALE),
+        (2 * LONG, LONG, UP, False, Decision.SERVE_STALE_AND_REFRESH),
+        (2 * LONG + 1, LONG, UP, False, Decision.WAIT_THEN_STALE),
+        # due for long without Redis: each process asks for itself
+        (HOUR, 600, DOWN, False, Decision.SERVE_STALE),
+        (HOUR + 1, 600, DOWN, False, Decision.WAIT_THEN_STALE),
+        (HOUR + 1, 600, DOWN, True, Decision.WAIT_THEN_STALE),
+    ],
+)
+def test_what_is_done(age, interval, is_redis_up, remembers_expired, decision):
+    assert decide(age, interval, is_redis_up=is_redis_up, remembers_expired=remembers_expired) is decision

@@ -1,0 +1,85 @@
+"""A round alone: what it asks for, holds and releases, and what its result says of that."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.weather.core.test_packing import a_series
+from tests.weather.fetching.test_worker import CELLS, Alone, Fetching, Purse, Upstream
+from weather.budget.quota import Denied
+from weather.fetching.fetch_queue import Lease
+from weather.fetching.payment import BudgetSpent
+from weather.upstream.errors import NoWeatherHere, UpstreamRefused
+
+pytestmark = pytest.mark.pure
+
+
+def lease(cold=(), refresh=()):
+    return Lease(0, "token", list(cold), list(refresh))
+
+
+def test_it_asks_for_what_is_not_known_in_one_call_and_holds_it():
+    upstream, queue = Upstream(), Alone()
+    one = Fetching(upstream, queue=queue)
+    one.store.known[CELLS[0]] = a_series()
+    result = one.round.run(lease(cold=CELLS[:3], refresh=CELLS[3:5]))
+    assert upstream.calls == [CELLS[1:5]] and queue.released == [0]
+    assert set(result.outcomes) == set(CELLS[:5]) == set(one.store.known)
+    assert (result.called, result.calls, result.cells, result.weight) == (set(CELLS[1:5]), 1, 4, 4.0)
+    assert result.refusal is None
+
+
+def test_how_old_a_record_may_be_is_the_callers_to_say():
+    upstream = Upstream()
+    one = Fetching(upstream)
+    one.store.known[CELLS[0]] = replace(a_series(), fetched_at=a_series().fetched_at - 100)
+    assert not one.round.run(lease(cold=CELLS[:1])).called
+    assert one.round.run(lease(cold=CELLS[:1]), fresh_seconds=50).called == set(CELLS[:1])
+
+
+def test_a_place_that_is_known_to_have_no_weather_is_not_asked_for():
+    upstream = Upstream()
+    one = Fetching(upstream)
+    one.store.rejected.append(CELLS[0])
+    result = one.round.run(lease(cold=CELLS[:2]))
+    assert upstream.calls == [CELLS[1:2]] and isinstance(result.outcomes[CELLS[0]], NoWeatherHere)
+
+
+def test_each_spender_pays_for_its_own_cells():
+    purse = Purse()
+    Fetching(Upstream(), purse).round.run(lease(cold=CELLS[:3], refresh=CELLS[3:5]))
+    assert purse.charged == [(3, "cold"), (2, "refresh")]
+
+
+def test_cells_that_the_budget_has_no_room_for_beside_others_are_left_in_the_queue():
+    one = Fetching(Upstream(), Purse(left=2))
+    result = one.round.run(lease(cold=CELLS[:3]))
+    assert set(result.outcomes) == set(CELLS[:2]) and result.refusal is None
+
+
+def test_where_it_has_room_for_none_the_result_says_why():
+    upstream = Upstream()
+    result = Fetching(upstream, Purse(left=0)).round.run(lease(cold=CELLS[:3]))
+    assert isinstance(result.refusal, BudgetSpent) and result.refusal.reason == Denied("day", 77).reason
+    assert (result.calls, result.weight, upstream.calls) == (0, 0.0, [])
+
+
+def test_a_refusal_of_open_meteo_is_told_and_its_attempt_counted():
+    upstream = Upstream(failing=UpstreamRefused("429", retry_after_seconds=9, window="hour"))
+    result = Fetching(upstream).round.run(lease(cold=CELLS[:3]))
+    assert isinstance(result.refusal, UpstreamRefused) and (result.calls, result.cells) == (1, 3)
+
+
+def test_a_search_for_a_bad_place_counts_every_call():
+    upstream = Upstream(bad=[CELLS[3]])
+    result = Fetching(upstream).round.run(lease(cold=CELLS[:8]))
+    assert (result.calls, result.cells) == (len(upstream.calls), sum(map(len, upstream.calls)))
+    assert [cell for cell, got in result.outcomes.items() if isinstance(got, NoWeatherHere)] == [CELLS[3]]
+
+
+def test_whatever_happens_the_lease_is_released():
+    queue = Alone()
+    one = Fetching(Upstream(failing=ZeroDivisionError("odd")), queue=queue)
+    with pytest.raises(ZeroDivisionError):
+        one.round.run(lease(cold=CELLS[:1]))
+    assert queue.released == [0]

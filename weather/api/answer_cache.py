@@ -1,0 +1,94 @@
+"""The finished answers: kept in Redis, and remembered by each process for the time when Redis is gone."""
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from time import time
+from typing import NamedTuple
+
+from weather.core import answers
+from weather.core.answers import Answer, Question
+from weather.core.datasets import Dataset
+from weather.core.decision import LONGEST_WITHOUT_REDIS_SECONDS
+from weathernote import redis
+from weathernote.redis import Command, Lookup
+from weathernote.redis.memory import Memory
+from weathernote.telemetry import metrics
+
+#: What a process remembers of answers; about 3,000 cells.
+MEMORY_BYTES = 16_000_000
+
+
+class Found(NamedTuple):
+    """The finished answer to a question, None if there is none, and whether Redis said so."""
+
+    answer: Answer | None
+    is_redis_up: bool
+
+
+class AnswerCache:
+    """Finished answers about one dataset by question."""
+
+    def __init__(self, dataset: Dataset, now: Callable[[], float] = time) -> None:
+        self.dataset = dataset
+        self.now = now
+        self._remembered: Memory[Answer] = Memory(most_entries=10_000, most_bytes=MEMORY_BYTES)
+
+    def answer(self, question: Question) -> Lookup[Found]:
+        """The finished answer in Redis; without Redis the one that this process saw last, if it still lives.
+
+        What is no answer is deleted and counts as none. An answer without the variables that this instance shows
+        counts as none too, but stays for the instances with other settings.
+        """
+        read, without = partial(self._read, question), partial(self._recall, question)
+        return Lookup(("GET", question.key), read=read, without=without)
+
+    def expired_answer(self, question: Question) -> Answer | None:
+        """The answer that this process saw last, as a stale one that lives a minute; None if it ended an hour ago.
+
+        To be asked for only while Redis is gone: Redis keeps no expired answer.
+        """
+        answer = self._remembered.get(question.key)
+        if answer is None or answer.expires_at + LONGEST_WITHOUT_REDIS_SECONDS <= self.now():
+            return None
+        prolonged = answers.prolonged(question, answer, self.now())
+        if prolonged is not None:
+            metrics.ANSWERED_FROM_MEMORY.inc()
+        return prolonged
+
+    def store_answers(self, finished: Mapping[Question, Answer]) -> int:
+        """Keeps answers as long as each lives, in one round trip, and gives how many. Raises RedisDown."""
+        commands: list[Command] = []
+        for question, answer in finished.items():
+            life_seconds = question.kept_seconds(answer.expires_at - int(self.now()))
+            if life_seconds >= 1:
+                self._remembered.put(question.key, answer.text, answer)
+                commands.append(("SET", question.key, answer.text, "EX", life_seconds))
+        return len(redis.execute(*commands))
+
+    def lives_of(self, questions: Iterable[Question]) -> dict[Question, float]:
+        """For how many seconds each answer lives on, 0 for one that is not there. Raises RedisDown."""
+        questions = list(questions)
+        left = redis.execute(*(("PTTL", question.key) for question in questions))
+        return {question: max(0, milliseconds) / 1000 for question, milliseconds in zip(questions, left, strict=True)}
+
+    def _read(self, question: Question, text: bytes | None) -> Found:
+        if text is None:
+            return Found(None, is_redis_up=True)
+        key, now = question.key, self.now()
+        # The same bytes under the same name were read before, and are not read twice.
+        known = self._remembered.same(key, text)
+        if known is not None and now < min(known.expires_at, known.midnight or known.expires_at):
+            return Found(known, is_redis_up=True)
+        answer = answers.read(question, text, now, self.dataset.extras)
+        if answer is not None:
+            self._remembered.put(key, text, answer)
+        elif answers.read(question, text, now) is None:
+            redis.ask(("DEL", key))
+        return Found(answer, is_redis_up=True)
+
+    def _recall(self, question: Question) -> Found:
+        answer = self._remembered.get(question.key)
+        if answer is None or answer.expires_at <= self.now():
+            return Found(None, is_redis_up=False)
+        metrics.ANSWERED_FROM_MEMORY.inc()
+        return Found(answer, is_redis_up=False)

@@ -1,0 +1,139 @@
+"""Answers that are not in the cache: derived from held records, or from what is fetched for all of a call at once."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from weather.api.answer_cache import AnswerCache, Found
+from weather.budget.popularity import Popularity
+from weather.budget.price import Price
+from weather.budget.quota import Spender
+from weather.core import answers
+from weather.core.answers import Answer, Question
+from weather.core.cells import Cell
+from weather.core.decision import Decision, decide
+from weather.core.series import Series
+from weather.fetching.admission import ColdAdmission, Requester
+from weather.fetching.cell_state import CellState, states_of
+from weather.fetching.fetch_queue import FetchQueue
+from weather.fetching.store import Store
+from weather.fetching.worker import Workers
+from weathernote.http.problems import Problem
+from weathernote.redis import without_redis
+from weathernote.telemetry import metrics
+from weathernote.telemetry.origin import Origin
+
+
+class Served(NamedTuple):
+    """An answer, where it came from, and whether Redis keeps it now."""
+
+    answer: Answer
+    origin: Origin
+    is_stored: bool
+
+    @property
+    def text(self) -> bytes:
+        """The body for those who asked: it says whether Open-Meteo was asked for them."""
+        return self.answer.fetched_text if self.origin == "fetched" else self.answer.text
+
+
+#: What became of a question.
+Outcome = Served | Problem
+
+
+@dataclass(slots=True)
+class _Miss:
+    """A question whose answer is not in the cache, and what is done for it."""
+
+    question: Question
+    cell: Cell
+    is_redis_up: bool
+    state: CellState
+    decision: Decision
+    expired: Answer | None
+
+    @property
+    def refresh_spender(self) -> Spender:
+        """Who pays for a refresh that a request waits for: without Redis no queue takes refreshes."""
+        return "refresh" if self.is_redis_up else "cold"
+
+
+@dataclass(frozen=True, slots=True)
+class Misses:
+    """Answers the questions of a call, be it one or twenty, whose answers are not in the cache.
+
+    `life_seconds` is how long the finished answer to a question lives.
+    """
+
+    cache: AnswerCache
+    store: Store
+    queue: FetchQueue
+    workers: Workers
+    popularity: Popularity
+    price: Price
+    admission: ColdAdmission
+    life_seconds: Callable[[Question], int]
+    now: Callable[[], float]
+
+    def outcomes(self, missed: Mapping[Question, Found], requester: Requester) -> dict[Question, Outcome]:
+        """The outcome for each question about a different cell, given what the cache said of it."""
+        states = states_of([question.cell for question in missed], self.store, self.popularity, self.queue)
+        misses = [self._decided(question, found, states[question.cell]) for question, found in missed.items()]
+        fetched = self._fetched(misses, requester)
+        outcomes: dict[Question, Outcome] = {}
+        sources: dict[Question, tuple[Series, Origin]] = {}
+        for miss in misses:
+            got = fetched.get(miss.cell)
+            if isinstance(got, Problem):
+                outcomes[miss.question] = got
+            elif got is not None:
+                sources[miss.question] = got, "fetched"
+            elif miss.state.held is not None:
+                sources[miss.question] = miss.state.held, "derived" if miss.decision is Decision.DERIVE else "stale"
+            elif miss.expired is not None:
+                outcomes[miss.question] = Served(miss.expired, "stale", is_stored=False)
+        return outcomes | self._derived(sources)
+
+    def _decided(self, question: Question, found: Found, state: CellState) -> _Miss:
+        age = None if state.held is None else self.now() - state.held.fetched_at
+        # Counted as answered from memory, so only asked for where it may be shown.
+        expired = self.cache.expired_answer(question) if age is None and not found.is_redis_up else None
+        decision = decide(
+            age,
+            self.price.interval_seconds(state.rate),
+            is_redis_up=found.is_redis_up,
+            remembers_expired=expired is not None,
+        )
+        return _Miss(question, question.cell, found.is_redis_up, state, decision, expired)
+
+    def _fetched(self, misses: list[_Miss], requester: Requester) -> dict[Cell, Series | Problem]:
+        """What comes of the cells that are waited for; refreshes that nobody waits for are queued."""
+        cold = {miss.cell: miss.state for miss in misses if miss.decision is Decision.WAIT}
+        awaited = {miss.cell: miss.refresh_spender for miss in misses if miss.decision is Decision.WAIT_THEN_STALE}
+        fetched = self.admission.fetch(cold, awaited, requester) if cold or awaited else {}
+        behind = [miss.cell for miss in misses if miss.decision is Decision.SERVE_STALE_AND_REFRESH]
+        # A refresh that did not come in time goes on behind the request.
+        behind += [cell for cell, spender in awaited.items() if spender == "refresh" and cell not in fetched]
+        if behind:
+            self.workers.submit(dict.fromkeys(behind, "refresh"), has_waiters=False)
+        return fetched
+
+    def _derived(self, sources: Mapping[Question, tuple[Series, Origin]]) -> dict[Question, Outcome]:
+        """An answer from each question's series, and all of them stored."""
+        now = self.now()
+        derived = {
+            question: answers.derive(question, series, now, self.life_seconds(question), stale=origin == "stale")
+            for question, (series, origin) in sources.items()
+        }
+        is_stored = bool(derived) and self._is_stored(derived)
+        return {question: Served(answer, sources[question][1], is_stored) for question, answer in derived.items()}
+
+    @without_redis(instead=lambda self, derived: _count_lost_write())
+    def _is_stored(self, derived: Mapping[Question, Answer]) -> bool:
+        return self.cache.store_answers(derived) == len(derived)
+
+
+def _count_lost_write() -> bool:
+    """Answers that Redis did not take; whoever needs them derives them again."""
+    metrics.REDIS_LOST_WRITES.inc()
+    return False

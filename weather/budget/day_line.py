@@ -1,0 +1,51 @@
+"""The day's line: how much of Open-Meteo's day refreshes may have spent by a time of the day; pure.
+
+It gives out what cold cells have left, from midnight to midnight, and leaves a share r for cold cells to come, early in
+the day, and nearly nothing at its end: line(t) = t·(1 − r·(1 − t)) for t from 0 to 1. Processes need it in Python and
+the budget's script in Lua; both are written here, from the same constants.
+"""
+
+import math
+
+#: r: what refreshes leave of every window for cells that nobody holds; of the day's, less and less until its end.
+COLD_SHARE = 0.2
+#: One in so many of the day's budget comes on top at midnight, so that refreshes never stop then, and is left for the
+#: cold cells of the last minutes instead.
+SPARE_DIVISOR = 100
+
+
+def line(t: float) -> float:
+    """The part of what cold cells have left that refreshes may have spent at a time of the day, from 0 to 1."""
+    return t * (1 - COLD_SHARE * (1 - t))
+
+
+def time_at(part: float) -> float:
+    """The time of the day at which the line comes to a part of at least 0; past 1 for more than the whole."""
+    return (math.sqrt((1 - COLD_SHARE) ** 2 + 4 * COLD_SHARE * part) - (1 - COLD_SHARE)) / (2 * COLD_SHARE)
+
+
+def spare(day_budget: float) -> float:
+    """What comes on top of the line at midnight, and what refreshes leave of the whole day."""
+    return max(1, day_budget / SPARE_DIVISOR)
+
+
+def refresh_limit(day_budget: float, cold: float, t: float) -> float:
+    """What refreshes may have spent by `t` of the day, if cold cells have spent `cold` of its budget."""
+    return spare(day_budget) + max(1, day_budget - cold) * line(t)
+
+
+#: The same four functions in Lua, by the same names.
+LUA = f"""
+local function line(t)
+  return t * (1 - {COLD_SHARE!r} * (1 - t))
+end
+local function time_at(part)
+  return (math.sqrt((1 - {COLD_SHARE!r}) ^ 2 + 4 * {COLD_SHARE!r} * part) - (1 - {COLD_SHARE!r})) / (2 * {COLD_SHARE!r})
+end
+local function spare(day_budget)
+  return math.max(1, day_budget / {SPARE_DIVISOR})
+end
+local function refresh_limit(day_budget, cold, t)
+  return spare(day_budget) + math.max(1, day_budget - cold) * line(t)
+end
+"""

@@ -1,0 +1,72 @@
+"""Payment for cells before they are asked for, out of a budget that counts in whole numbers."""
+
+import threading
+from collections.abc import Sequence
+
+from weather.budget.budget import Budget
+from weather.budget.quota import Denied, Spender
+from weather.core.cells import Cell
+from weather.core.windows import WINDOW_SECONDS
+from weather.upstream.client import whole
+from weather.upstream.errors import UpstreamError
+
+
+class BudgetSpent(UpstreamError):
+    """The call was not made: it would have passed the budget, or Open-Meteo wants to be left alone for a while."""
+
+    def __init__(self, denied: Denied) -> None:
+        super().__init__(f"no call was made: {denied.reason}")
+        self.reason = denied.reason
+        self.retry_after_seconds = denied.retry_after_seconds
+
+    @property
+    def is_a_window(self) -> bool:
+        """Whether the budget of a window is spent; else Open-Meteo is left alone after a refusal or failures."""
+        return self.reason in WINDOW_SECONDS
+
+
+class Payments:
+    """Charges the budget for cells that weigh `weight_of_a_cell` each.
+
+    What was charged beyond the cells' weight, for budgets count in whole numbers, is a credit towards the next cells
+    of the same minute. The credit lapses at the end of that minute and is not carried over.
+    """
+
+    def __init__(self, budget: Budget, weight_of_a_cell: float = 1.0) -> None:
+        self.budget = budget
+        self.weight_of_a_cell = weight_of_a_cell
+        self._credit = 0.0
+        self._minute = 0
+        self._paying = threading.Lock()
+
+    def pay(self, cells: Sequence[Cell], spender: Spender) -> dict[Cell, BudgetSpent | None]:
+        """None for each of the first cells, as many as the budget has room for; the others are left out.
+
+        Where it has room for none, the reason for each of the cells.
+        """
+        if not cells:
+            return {}
+        with self._paying:
+            if self._credit:
+                self._enter(self.budget.minute())
+            granted = self.budget.charge(self._price(len(cells)), spender, least=self._price(1))
+            if isinstance(granted, Denied):
+                return dict.fromkeys(cells, BudgetSpent(granted))
+            # Another minute, if it ended meanwhile or Redis' clock is not quite what was thought.
+            self._enter(granted.minute)
+            paid = granted.weight + self._credit
+            affordable = min(len(cells), int(round(paid / self.weight_of_a_cell, 6)))
+            self._credit = paid - affordable * self.weight_of_a_cell
+            return dict.fromkeys(cells[:affordable])
+
+    def pay_again(self, weight: int) -> None:
+        """Charges for a further attempt at a call about cold cells. Raises BudgetSpent."""
+        if isinstance(granted := self.budget.charge(weight, "cold"), Denied):
+            raise BudgetSpent(granted)
+
+    def _enter(self, minute: int) -> None:
+        if minute != self._minute:
+            self._minute, self._credit = minute, 0.0
+
+    def _price(self, cells: int) -> int:
+        return max(1, whole(cells * self.weight_of_a_cell - self._credit))

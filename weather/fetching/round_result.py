@@ -1,0 +1,41 @@
+"""What a round did: the outcome of each cell, and what it cost."""
+
+from dataclasses import dataclass, field
+
+from weather.core.cells import Cell
+from weather.core.series import Series
+from weather.fetching.payment import BudgetSpent
+from weather.upstream.errors import UpstreamError, UpstreamRefused
+
+#: What became of each cell: its series, or why there is none.
+Outcomes = dict[Cell, Series | UpstreamError]
+
+
+@dataclass(slots=True)
+class RoundResult:
+    """What a round did.
+
+    `outcomes` has the cells of the lease that were dealt with: those that were known, those that calls were made for
+    and, where the budget had room for none, the reason. A cell that is left out is still in the queue: the budget had
+    room for some of its kind, or a call failed in a way that nobody foresaw.
+    """
+
+    weight_of_a_cell: float = 1.0
+    outcomes: Outcomes = field(default_factory=dict)
+    #: The cells that calls were made for; the others of `outcomes` were known, or not paid for.
+    called: set[Cell] = field(default_factory=set)
+    #: Attempts, retries included.
+    calls: int = 0
+    #: The cells of all these attempts; one that was asked for twice counts twice.
+    cells: int = 0
+
+    @property
+    def weight(self) -> float:
+        """What the calls weigh in Open-Meteo's quota."""
+        return self.cells * self.weight_of_a_cell
+
+    @property
+    def refusal(self) -> BudgetSpent | UpstreamRefused | None:
+        """Why cells were not asked for: the budget or the pace had no room, or Open-Meteo said 429."""
+        refusals = (got for got in self.outcomes.values() if isinstance(got, BudgetSpent | UpstreamRefused))
+        return next(refusals, None)

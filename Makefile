@@ -4,7 +4,7 @@ PACKAGES := weathernote weather ratelimit prewarm manage.py
 # Settings from a file, read as cron and systemd read it.
 WITH_ENVIRONMENT = $(if $(ENVIRONMENT_FILE),$(IN_VENV) deploy/with_environment.py '$(ENVIRONMENT_FILE)')
 
-.PHONY: help run demo edge test bench bench-quick mutants lint audit lock
+.PHONY: help run demo edge test bench bench-quick mutants lint audit docs lock
 
 help:
 	@echo "make run    serve with the live Open-Meteo on http://127.0.0.1:8000 (HOST, PORT)"
@@ -17,6 +17,7 @@ help:
 	@echo "               (ARGS=\"weather/budget/quota.py --number 25\": 25 changes of one module)"
 	@echo "make lint   ruff, format, types, import arrows, docstrings, migrations, check --deploy"
 	@echo "make audit  a bill of materials in .run/sbom.json, and known vulnerabilities where their database can be reached"
+	@echo "make docs   the manual as a site in .run/manual; a dead link or a missing page fails"
 	@echo "run, demo and edge take ENVIRONMENT_FILE=/etc/weathernote/environment; it wins over variables of the command line"
 	@echo "make lock   resolve requirements.txt and requirements-dev.txt anew from pyproject.toml"
 
@@ -65,6 +66,10 @@ lint:
 audit:
 	@$(PYTHON) deploy/venv.py requirements-dev.txt
 	@exec $(IN_VENV) deploy/audit.py
+
+docs:
+	@$(PYTHON) deploy/venv.py requirements-dev.txt
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --quiet --strict
 
 lock:
 	@$(PYTHON) deploy/venv.py requirements-dev.txt

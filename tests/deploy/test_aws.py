@@ -589,7 +589,7 @@ def test_the_line_of_a_prewarm_has_what_is_counted():
 
 def test_every_heading_of_the_runbook_that_is_named_is_there():
     named = set(re.findall(r"^  # (WeatherNote\w+)", (AWS / "scaling.yaml").read_text(), re.MULTILINE))
-    headings = set(re.findall(r"^### (\w+)$", (TOP / "deploy" / "RUNBOOK.md").read_text(), re.MULTILINE))
+    headings = set(re.findall(r"^### (\w+)$", (TOP / "docs" / "runbook.md").read_text(), re.MULTILINE))
     assert len(named) == 5 and named <= headings
 
 

@@ -11,11 +11,11 @@ from weather.budget.day_line import COLD_SHARE, line
 
 STORIES = sorted((PROMETHEUS / "tests").glob("*.yml"))
 ALERTS = {rule["alert"]: rule for rule in rules(RULE_FILES[1])}
-RUNBOOK = (PROMETHEUS.parent / "RUNBOOK.md").read_text()
-#: As the forges make them of headings.
+RUNBOOK = PROMETHEUS.parents[1] / "docs" / "runbook.md"
+#: As forges and MkDocs make them of headings.
 ANCHORS = {
     re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-")
-    for heading in re.findall(r"^#+ (.+)$", RUNBOOK, re.MULTILINE)
+    for heading in re.findall(r"^#+ (.+)$", RUNBOOK.read_text(), re.MULTILINE)
 }
 
 
@@ -54,7 +54,7 @@ def test_an_alert_says_for_how_long_how_bad_it_is_what_users_see_and_where_to_re
     assert re.search(r"[Uu]ser|phone", alert["annotations"]["summary"])
     assert "$value" in alert["annotations"]["description"] or len(alert["annotations"]["description"]) > 40
     file, anchor = alert["annotations"]["runbook_url"].split("#")
-    assert (PROMETHEUS / file).resolve() == (PROMETHEUS.parent / "RUNBOOK.md").resolve()
+    assert (PROMETHEUS / file).resolve() == RUNBOOK.resolve()
     assert anchor == name.lower() and anchor in ANCHORS
 
 

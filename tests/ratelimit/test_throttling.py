@@ -117,7 +117,7 @@ def test_the_count_is_right_after_redis_forgot_the_script(limited, valkey):
 
 
 def test_at_the_windows_edge_both_windows_pass_in_full(limited, valkey):
-    """Fault 47: sixty at second 59.9, then sixty more at 60.1: what README.md says of a fixed window."""
+    """Fault 47: sixty at second 59.9, then sixty more at 60.1: what docs/api.md says of a fixed window."""
     key = f"rate_limit:hash:{hashed('phone')}"
     before = statuses(limited, 60)
     valkey.pexpire(key, 1)

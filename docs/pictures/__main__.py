@@ -1,0 +1,19 @@
+"""Draws every picture into this folder."""
+
+from pathlib import Path
+
+from docs.pictures import budget, cells, house, interval, request
+
+#: What draws each picture, by the picture's name.
+PICTURES = {
+    "house": house.draw,
+    "request": request.draw,
+    "cells": cells.draw,
+    "interval": interval.draw,
+    "budget": budget.draw,
+}
+FOLDER = Path(__file__).parent
+
+if __name__ == "__main__":
+    for name, draw in PICTURES.items():
+        (FOLDER / f"{name}.svg").write_text(draw(), encoding="utf-8")

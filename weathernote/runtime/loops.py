@@ -11,7 +11,7 @@ FLUSH_SECONDS = 5
 def start() -> None:
     """Starts the loops of this process, once it is a server's worker: threads do not outlive a fork."""
     request_log.open_queue()
-    background.run(loops())
+    background.run(loops)
 
 
 def loops() -> list[Loop]:
@@ -23,6 +23,7 @@ def loops() -> list[Loop]:
     return [
         every(request_log.WRITE_SECONDS, request_log.write, at_the_end=[request_log.write]),
         every(request_events.COUNT_SECONDS, request_events.count, at_the_end=[request_events.count]),
-        every(FLUSH_SECONDS, usage.measure, active_users.flush, at_the_end=[active_users.flush]),
+        # What the last requests counted is flushed too.
+        every(FLUSH_SECONDS, usage.measure, active_users.flush, at_the_end=[request_events.count, active_users.flush]),
         every(FLUSH_SECONDS, popularity.flush, price.agree, budget.synchronize, at_the_end=[popularity.flush]),
     ]

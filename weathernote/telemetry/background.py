@@ -3,6 +3,7 @@
 import atexit
 import logging
 import multiprocessing.util
+import os
 import threading
 from collections.abc import Callable, Iterable
 from time import monotonic
@@ -27,7 +28,7 @@ class Loop:
         self.last_steps = tuple(last_steps)
         self._failing: set[Step] = set()
         self._is_stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"every {seconds:g} s", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=_name_of(*self.steps, *self.last_steps), daemon=True)
 
     def start(self) -> None:
         """RuntimeError where no thread can be had."""
@@ -53,10 +54,16 @@ class Loop:
                 step()
             except Exception:
                 if step not in self._failing:
-                    log.exception("A step in the background fails; it is tried again every %g s.", self.seconds)
+                    log.exception(
+                        "%s fails in the background; it is tried again every %g s.", _name_of(step), self.seconds
+                    )
                 self._failing.add(step)
             else:
                 self._failing.discard(step)
+
+
+def _name_of(step: Step, *_: Step) -> str:
+    return f"{step.__module__}.{getattr(step, '__qualname__', 'step')}"
 
 
 def every(seconds: float, *steps: Step, at_the_end: Iterable[Step] = ()) -> Loop:
@@ -64,15 +71,20 @@ def every(seconds: float, *steps: Step, at_the_end: Iterable[Step] = ()) -> Loop
     return Loop(seconds, steps, at_the_end)
 
 
-def run(loops: Iterable[Loop]) -> None:
-    """Starts the loops, and stops them when this process ends of its own accord; RuntimeError where no thread is left.
+def run(make_loops: Callable[[], Iterable[Loop]]) -> None:
+    """Starts loops, and stops them when this process ends of its own accord. Raises RuntimeError if no thread is left.
 
-    After a fork and not before: threads do not live on in a child.
+    Threads do not live on in a child: one that is forked later makes and starts loops of its own.
     """
-    loops = tuple(loops)
-    for loop in loops:
-        loop.start()
-    when_the_process_ends(lambda: stop(loops))
+
+    def start() -> None:
+        loops = tuple(make_loops())
+        for loop in loops:
+            loop.start()
+        when_the_process_ends(lambda: stop(loops))
+
+    start()
+    os.register_at_fork(after_in_child=start)
 
 
 def stop(loops: Iterable[Loop]) -> None:

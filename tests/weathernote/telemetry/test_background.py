@@ -88,7 +88,7 @@ def test_a_step_that_hangs_holds_up_the_end_for_a_while_only(monkeypatch: pytest
 def test_a_process_that_ends_takes_the_last_steps() -> None:
     program = """
 from weathernote.telemetry import background
-background.run([background.every(60, at_the_end=[lambda: print("written down", flush=True)])])
+background.run(lambda: [background.every(60, at_the_end=[lambda: print("written down", flush=True)])])
 """
     ended = subprocess.run([sys.executable, "-c", program], cwd=TOP, capture_output=True, text=True, check=True)
     assert ended.stdout == "written down\n"
@@ -99,7 +99,7 @@ def test_a_child_of_multiprocessing_takes_the_last_steps_too() -> None:
 import multiprocessing
 from weathernote.telemetry import background
 def work():
-    background.run([background.every(60, at_the_end=[lambda: print("written down", flush=True)])])
+    background.run(lambda: [background.every(60, at_the_end=[lambda: print("written down", flush=True)])])
 if __name__ == "__main__":
     child = multiprocessing.get_context("fork").Process(target=work)
     child.start()
@@ -107,3 +107,20 @@ if __name__ == "__main__":
 """
     ended = subprocess.run([sys.executable, "-c", program], cwd=TOP, capture_output=True, text=True, check=True)
     assert ended.stdout == "written down\n"
+
+
+def test_a_process_that_is_forked_later_has_loops_of_its_own() -> None:
+    """As workers are of a server that loads the application before it forks."""
+    program = """
+import os, time
+from weathernote.telemetry import background
+taken = []
+background.run(lambda: [background.every(0.01, lambda: taken.append(os.getpid()))])
+if child := os.fork():
+    os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+deadline = time.monotonic() + 30
+while os.getpid() not in taken and time.monotonic() < deadline:
+    time.sleep(0.01)
+os._exit(0 if os.getpid() in taken else 1)
+"""
+    assert subprocess.run([sys.executable, "-c", program], cwd=TOP, check=False).returncode == 0

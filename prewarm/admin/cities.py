@@ -144,7 +144,7 @@ class CityAdmin(CityFilesMixin, admin.ModelAdmin):
             text = f"At most {MOST_PREWARMED_NOW} cities at a time; manage.py prewarm does them all."
             self.message_user(request, text, messages.ERROR)
             return
-        work = background_task.begin(lambda: run.refresh_now(chosen, is_told_to_stop=background_task.is_ending.is_set))
+        work = background_task.begin(lambda: run.refresh_now(chosen, should_stop=background_task.is_ending.is_set))
         if work is None:
             self.message_user(request, background_task.BUSY, messages.ERROR)
             return

@@ -59,13 +59,13 @@ class Outcome:
 def run(
     options: Options,
     *,
-    is_told_to_stop: Callable[[], bool] = lambda: False,
+    should_stop: Callable[[], bool] = lambda: False,
     progress: Progress = lambda what, total: nullcontext(lambda done: None),
     lock_seconds: float = lock.LIFE_SECONDS,
 ) -> Outcome:
     """Runs once, unless another run holds the lock. Raises CannotRun if the database or Redis is down at the start."""
     cities, suspects = _from_database()
-    if is_told_to_stop():
+    if should_stop():
         raise CannotRun(f"{STOPPED} before anything was done.")
     try:
         if options.dry_run:
@@ -78,7 +78,7 @@ def run(
                 service(),
                 force=options.force,
                 pause_seconds=options.pause_seconds,
-                ends=_ends(is_told_to_stop, held, MOST_SECONDS),
+                ends=_ends(should_stop, held, MOST_SECONDS),
             )
             _both_steps(work, options, cities, suspects, progress)
             work.tally.is_broken |= held.is_lost
@@ -93,7 +93,7 @@ def run(
     return Outcome(work.tally.exit_code, run_history.summary(row))
 
 
-def refresh_now(cities: Iterable[City], *, is_told_to_stop: Callable[[], bool] = lambda: False) -> RefreshOutcome:
+def refresh_now(cities: Iterable[City], *, should_stop: Callable[[], bool] = lambda: False) -> RefreshOutcome:
     """Asks Open-Meteo for these cities at once, whatever their interval and the pace.
 
     It leaves a row like any run, which is there while it goes on. It takes no lock: cron's run would give way to it,
@@ -105,7 +105,7 @@ def refresh_now(cities: Iterable[City], *, is_told_to_stop: Callable[[], bool] =
     work = Work(
         service(),
         force=True,
-        ends=lambda: STOPPED if is_told_to_stop() else _too_long(began, MOST_SECONDS_NOW),
+        ends=lambda: STOPPED if should_stop() else _too_long(began, MOST_SECONDS_NOW),
     )
     is_redis_down = False
     try:
@@ -125,7 +125,7 @@ def refresh_now(cities: Iterable[City], *, is_told_to_stop: Callable[[], bool] =
         refreshed=work.tally.refreshed,
         cells=len({city.cell for city in cities}),
         calls=work.tally.calls,
-        failed=tuple(place.name for place in work.tally.failed),
+        failed=tuple(candidate.name for candidate in work.tally.failed),
         reasons=tuple(work.tally.reasons),
         is_redis_down=is_redis_down,
     )
@@ -187,16 +187,16 @@ def _foreseen(planned: Plan) -> dict[str, Any]:
     return {
         "dry_run": True,
         "would_work_out_anew": sum(len(one.questions) for one in planned.rederivations),
-        "would_refresh": [place.name for place in planned.refresh],
+        "would_refresh": [candidate.name for candidate in planned.refresh],
         "would_skip": planned.left_out,
     }
 
 
-def _ends(is_told_to_stop: Callable[[], bool], held: lock.Lock, most_seconds: float) -> Callable[[], str]:
+def _ends(should_stop: Callable[[], bool], held: lock.Lock, most_seconds: float) -> Callable[[], str]:
     began = time.monotonic()
 
     def reason() -> str:
-        if is_told_to_stop():
+        if should_stop():
             return STOPPED
         if held.is_lost:
             return "the lock is lost: Redis does not answer, or another run has it"

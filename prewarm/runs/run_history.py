@@ -31,7 +31,7 @@ def end(row: PrewarmRun, tally: Tally) -> None:
     row.finished = timezone.now()
     row.took_seconds = round((row.finished - row.started).total_seconds(), 3)
     row.refreshed, row.rederived, row.skipped = tally.refreshed, tally.rederived, tally.skipped
-    row.failed, row.failed_cities = len(tally.failed), [name for place in tally.failed for name in place.cities]
+    row.failed, row.failed_cities = len(tally.failed), [name for candidate in tally.failed for name in candidate.cities]
     row.calls, row.weight = tally.calls, tally.weight
     row.exit_code, row.message = tally.exit_code, tally.message
     if write_or_log(row.save):

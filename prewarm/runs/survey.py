@@ -5,7 +5,7 @@ from functools import partial
 from typing import TypeVar
 
 from prewarm.cities.models import City
-from prewarm.runs.plan import Place
+from prewarm.runs.plan import Candidate
 from prewarm.runs.retry import with_retries
 from weather.api.answering import Service
 from weather.core.answers import Question
@@ -30,8 +30,8 @@ def asked_for_of_late(service: Service) -> list[Cell]:
 
 def survey(
     service: Service, cities: Iterable[City], others: Iterable[Cell] = (), suspects: Collection[str] = ()
-) -> list[Place]:
-    """One Place for each cell of the cities, in staff's order, then for each of `others`.
+) -> list[Candidate]:
+    """One Candidate for each cell of the cities, in staff's order, then for each of `others`.
 
     `suspects` are names of cities whose last refresh failed. Raises RedisDown without Redis.
     """
@@ -50,7 +50,7 @@ def survey(
         rates |= service.popularity.rates(some)
     now = service.now()
     return [
-        Place(
+        Candidate(
             cell,
             {question: lives[question] for question in questions(cell)},
             now - fetched[cell] if cell in fetched else None,

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from prewarm.runs.plan import Batch, Place, Rederivation
+from prewarm.runs.plan import Batch, Candidate, Rederivation
 from prewarm.runs.retry import with_retries
 from prewarm.runs.survey import CELLS_AT_ONCE, chunks, questions
 from weather.api.answering import Service
@@ -38,7 +38,7 @@ class Tally:
     cities_in_order: int = 0
     skipped: int = 0
     #: Cities' cells; of the others it is enough to know how many.
-    failed: list[Place] = field(default_factory=list)
+    failed: list[Candidate] = field(default_factory=list)
     others_failed: int = 0
     #: Cities of which nothing is held, and for which the hour's or the day's budget had nothing.
     unpaid_cold_cities: int = 0
@@ -63,17 +63,17 @@ class Tally:
         others = [f"of the cells that are no city: {self.others_failed} failed"] if self.others_failed else []
         return "; ".join([*self.reasons, *others])
 
-    def fail(self, place: Place) -> None:
-        if place.cities:
-            self.failed.append(place)
+    def fail(self, candidate: Candidate) -> None:
+        if candidate.cities:
+            self.failed.append(candidate)
         else:
             self.others_failed += 1
 
-    def leave_unpaid(self, places: Collection[Place], window: str) -> None:
-        self.skipped += len(places)
-        if places:
+    def leave_unpaid(self, candidates: Collection[Candidate], window: str) -> None:
+        self.skipped += len(candidates)
+        if candidates:
             self.reasons[f"budget: {window}"] = None
-        self.unpaid_cold_cities += sum(place.is_cold_city for place in places)
+        self.unpaid_cold_cities += sum(candidate.is_cold_city for candidate in candidates)
 
 
 class Work:
@@ -124,7 +124,7 @@ class Work:
     def refresh(self, batches: Iterable[Batch], advance: Advance) -> None:
         """One call after the other, each when the fleet's slot is free. RedisDown without Redis."""
         for batch in batches:
-            waiting = {place.cell: place for place in batch.places}
+            waiting = {candidate.cell: candidate for candidate in batch.candidates}
             while waiting and not self.is_stopped() and batch.spender not in self._over:
                 if result := self._round(batch, list(waiting)):
                     self._note(result, waiting, advance)
@@ -147,7 +147,7 @@ class Work:
             lease.for_cells(cells, batch.spender, queue.batch), fresh_seconds=self.fresh_seconds
         )
 
-    def _note(self, result: RoundResult, waiting: dict[Cell, Place], advance: Advance) -> None:
+    def _note(self, result: RoundResult, waiting: dict[Cell, Candidate], advance: Advance) -> None:
         """Stores the answers of what came, and takes what is settled out of `waiting`."""
         self.tally.calls += result.calls
         self.tally.weight += result.weight
@@ -163,16 +163,16 @@ class Work:
         for some in chunks(list(series), CELLS_AT_ONCE):
             self._finish((question, series[cell], False) for cell in some for question in questions(cell))
 
-    def _settle(self, place: Place, outcome: Series | UpstreamError, *, was_called: bool) -> None:
+    def _settle(self, candidate: Candidate, outcome: Series | UpstreamError, *, was_called: bool) -> None:
         if isinstance(outcome, UpstreamError):
-            self.tally.fail(place)
+            self.tally.fail(candidate)
             self.tally.reasons[f"Open-Meteo: {outcome}"] = None
         elif was_called:
             self.tally.refreshed += 1
         else:
             # Another process had just fetched it.
             self.tally.skipped += 1
-            self.tally.cities_in_order += bool(place.cities)
+            self.tally.cities_in_order += bool(candidate.cities)
 
     def _heed(self, refusal: BudgetSpent | UpstreamRefused | None, spender: Spender) -> None:
         """Where a call was refused or not paid for: waits if that is over soon, else nothing more is asked."""
@@ -194,16 +194,16 @@ class Work:
         else:
             self._over = dict.fromkeys(("cold", "refresh"), f"Open-Meteo: {refusal}")
 
-    def _give_up(self, places: Collection[Place], spender: Spender) -> None:
+    def _give_up(self, candidates: Collection[Candidate], spender: Spender) -> None:
         """What Open-Meteo's trouble kept from being asked has failed; what our limits did waits for the next run."""
-        if places and (trouble := self._over.get(spender)):
+        if candidates and (trouble := self._over.get(spender)):
             self.tally.reasons[trouble] = None
-            for place in places:
-                self.tally.fail(place)
+            for candidate in candidates:
+                self.tally.fail(candidate)
         elif spender in self._spent:
-            self.tally.leave_unpaid(places, self._spent[spender])
+            self.tally.leave_unpaid(candidates, self._spent[spender])
         else:
-            self.tally.skipped += len(places)
+            self.tally.skipped += len(candidates)
 
     # ── the end ───────────────────────────────────────────────────────────────────────────────────
 

@@ -66,7 +66,7 @@ class Command(BaseCommand):
                     pause_seconds=options["pause_ms"] / 1000,
                     batch_size=options["batch_size"],
                 ),
-                is_told_to_stop=lambda: self.is_stopped,
+                should_stop=lambda: self.is_stopped,
                 progress=self._progress,
             )
         except CannotRun as reason:

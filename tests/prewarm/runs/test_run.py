@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from prewarm.cities.models import City
 from prewarm.runs.models import PrewarmRun
-from prewarm.runs.plan import Batch, Place
+from prewarm.runs.plan import Batch, Candidate
 from prewarm.runs.run import CannotRun, Options, refresh_now, run
 from prewarm.runs.schedule import last_good_run
 from prewarm.runs.work import Work
@@ -217,7 +217,7 @@ def test_a_budget_that_others_spend_in_mid_run_is_named_too(five, settings, forg
 def test_a_cell_that_another_process_has_just_fetched_is_not_counted_as_asked(five, simulator):
     five.get(BERLIN)
     work = Work(service(), ends=lambda: "")
-    work.refresh([Batch(0, "refresh", [Place(BERLIN_CELL, {}, None, cities=("Berlin",))])], lambda done: None)
+    work.refresh([Batch(0, "refresh", [Candidate(BERLIN_CELL, {}, None, cities=("Berlin",))])], lambda done: None)
     assert (work.tally.refreshed, work.tally.skipped, work.tally.cities_in_order) == (0, 1, 1)
     assert simulator.state()["calls"] == 1
 
@@ -522,19 +522,19 @@ def test_staff_do_not_wait_for_ever(five, valkey, monkeypatch):
 
 def test_a_run_ends_when_it_is_told_to(five, simulator):
     calls = iter([False, False, False])
-    outcome = run(Options(pause_seconds=0, batch_size=1), is_told_to_stop=lambda: next(calls, True))
+    outcome = run(Options(pause_seconds=0, batch_size=1), should_stop=lambda: next(calls, True))
     assert 0 < outcome.summary["refreshed"] < 5 and outcome.summary["message"] == "stopped by a signal"
     assert outcome.exit_code == 0
 
 
 def test_a_signal_while_the_database_hangs_is_heard_before_anything_is_done(five, simulator, valkey):
     with pytest.raises(CannotRun, match="stopped by a signal"):
-        run(Options(), is_told_to_stop=lambda: True)
+        run(Options(), should_stop=lambda: True)
     assert not valkey.keys("prewarm:*") and not PrewarmRun.objects.exists() and simulator.state()["calls"] == 0
 
 
 def test_a_signal_while_the_row_is_written_is_heard_before_anything_is_planned(five, simulator, valkey):
     calls = iter([False])
-    outcome = run(Options(), is_told_to_stop=lambda: next(calls, True))
+    outcome = run(Options(), should_stop=lambda: next(calls, True))
     assert (outcome.exit_code, outcome.summary["message"]) == (2, "stopped by a signal")
     assert not valkey.keys("prewarm:*") and simulator.state()["calls"] == 0

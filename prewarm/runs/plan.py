@@ -147,7 +147,7 @@ def _rederivation(candidate: Candidate, price: float, seconds_to_next_run: float
 
 
 def batches(refresh: Iterable[Candidate], size: int, slot_of: Callable[[Cell], int], *, force: bool) -> Iterator[Batch]:
-    """Batches of up to `size` candidates with the same slot and spender, in about their order; suspects alone, and last."""
+    """Batches of at most `size` candidates of one slot and spender, in about their order; suspects last, each alone."""
     waiting: dict[tuple[int, Spender], list[Candidate]] = {}
     alone = []
     for candidate in refresh:

@@ -112,14 +112,14 @@ class RedisStorage(BaseStorage):
     def save(self, data: bytes) -> None:
         """Stores the file under a random name."""
         self.name = uuid.uuid4().hex
-        redis.value(redis.ask(("SET", self._key, data, "EX", KEPT_SECONDS))[0])
+        redis.execute(("SET", self._key, data, "EX", KEPT_SECONDS))
 
     def read(self) -> bytes:
         """The file that was saved."""
-        data: bytes | None = redis.value(redis.ask(("GET", self._key))[0])
+        (data,) = redis.execute(("GET", self._key))
         if data is None:
             raise UploadGone
-        return data
+        return bytes(data)
 
     def remove(self) -> None:
         """Deletes the file; it would expire by itself."""

@@ -1,5 +1,7 @@
 """When prewarm runs next, and when a run last succeeded, both kept in Redis."""
 
+from contextlib import suppress
+from math import inf
 from time import time
 
 from prewarm.runs.plan import PERIOD_SECONDS
@@ -44,7 +46,7 @@ def _past_moment(text: bytes | None) -> float | None:
 
 def _moment(text: bytes | None) -> float | None:
     """Unix seconds; None for anything else, as anyone can write to Redis."""
-    try:
-        return float(text) if text is not None else None
-    except ValueError:
-        return None
+    with suppress(ValueError):
+        if text is not None and 0 < (moment := float(text)) < inf:
+            return moment
+    return None

@@ -57,7 +57,7 @@ def wait_seconds(request: HttpRequest) -> float:
     return min(WAIT_SECONDS, request_bodies.seconds_left(request.META))
 
 
-def say_it_goes_on(request: HttpRequest, what: str, changelist: str, title: str) -> None:
+def announce_continuation(request: HttpRequest, what: str, changelist: str, title: str) -> None:
     """Tells staff that the work continues after this answer, with a link to the list that shows its result."""
     text = '{} goes on without you: its result will be listed under <a href="{}">{}</a>.'
     messages.info(request, format_html(text, what, reverse(changelist), title))

@@ -151,7 +151,7 @@ class CityAdmin(CityFilesMixin, admin.ModelAdmin):
         try:
             outcome = work.result(background_task.wait_seconds(request))
         except TimeoutError:
-            background_task.say_it_goes_on(
+            background_task.announce_continuation(
                 request, "The prewarm", "admin:prewarm_prewarmrun_changelist", "prewarm runs"
             )
         else:

@@ -73,7 +73,7 @@ class CityFilesMixin(ImportExportMixin):
             return work.result(background_task.wait_seconds(request))
         except TimeoutError:
             imports = "admin:prewarm_cityimport_changelist"
-            background_task.say_it_goes_on(request, "The import", imports, "imports")
+            background_task.announce_continuation(request, "The import", imports, "imports")
             return HttpResponseRedirect(reverse(imports))
         except importing.UploadGone:
             return self._upload_again(request, UPLOAD_GONE)

@@ -19,7 +19,7 @@ LARGEST_BYTES = 2_000_000
 MOST_ROWS = 5_000
 #: The nine columns of a city, and room for columns of staff's own.
 MOST_COLUMNS = 40
-KEPT_SECONDS = 3600
+UPLOAD_LIFE_SECONDS = 3600
 
 # The first line by which Excel names the separator.
 _SEPARATOR = re.compile(r"sep=([,;\t])\s*", re.IGNORECASE)
@@ -112,7 +112,7 @@ class RedisStorage(BaseStorage):
     def save(self, data: bytes) -> None:
         """Stores the file under a random name."""
         self.name = uuid.uuid4().hex
-        redis.execute(("SET", self._key, data, "EX", KEPT_SECONDS))
+        redis.execute(("SET", self._key, data, "EX", UPLOAD_LIFE_SECONDS))
 
     def read(self) -> bytes:
         """The file that was saved."""

@@ -14,7 +14,7 @@ from prewarm.runs.models import PrewarmRun
 from prewarm.runs.outcome import NO_REDIS, RefreshOutcome
 from prewarm.runs.plan import Plan
 from prewarm.runs.retry import with_retries
-from prewarm.runs.survey import asked_for_of_late, survey
+from prewarm.runs.survey import recently_requested, survey
 from prewarm.runs.work import Advance, Tally, Work
 from weather.api.service import BATCH_CELLS, service
 from weather.core.windows import BudgetWindow
@@ -26,7 +26,7 @@ __all__ = ["CannotRun", "Options", "Outcome", "refresh_now", "run"]
 MOST_SECONDS = plan.PERIOD_SECONDS - 60
 #: A refresh by staff, of a hundred cities at most, stops then.
 MOST_SECONDS_NOW = 120
-ANOTHER = "another prewarm is running: nothing to do here"
+ALREADY_RUNNING = "another prewarm is running: nothing to do here"
 STOPPED = "stopped by a signal"
 
 #: Called with the name and the size of a step; its context gives a function to call with the number of cells done.
@@ -69,25 +69,25 @@ def run(
         raise CannotRun(f"{STOPPED} before anything was done.")
     try:
         if options.dry_run:
-            return Outcome(0, _foreseen(_planned(options, cities, suspects)))
+            return Outcome(0, _dry_run_summary(_planned(options, cities, suspects)))
         with lock.held(lock_seconds) as held:
             if held is None:
-                return Outcome(0, {"message": ANOTHER, "exit_code": 0})
+                return Outcome(0, {"message": ALREADY_RUNNING, "exit_code": 0})
             row = run_history.begin(forced=options.force)
             work = Work(
                 service(),
                 force=options.force,
                 pause_seconds=options.pause_seconds,
-                ends=_ends(should_stop, held, MOST_SECONDS),
+                stop_reason=_stop_reason(should_stop, held, MOST_SECONDS),
             )
-            _both_steps(work, options, cities, suspects, progress)
+            _rederive_and_refresh(work, options, cities, suspects, progress)
             work.tally.is_broken |= held.is_lost
     except RedisDown:
         if not options.dry_run:
             run_history.end(run_history.begin(forced=options.force), Tally(reasons={NO_REDIS: None}, is_broken=True))
         raise CannotRun(f"{NO_REDIS}.") from None
     if work.tally.exit_code == 0:
-        schedule.note_good_run()
+        schedule.record_good_run()
     # The lock is back: a database that hangs by now holds up nobody else.
     run_history.end(row, work.tally)
     return Outcome(work.tally.exit_code, run_history.summary(row))
@@ -105,7 +105,7 @@ def refresh_now(cities: Iterable[City], *, should_stop: Callable[[], bool] = lam
     work = Work(
         service(),
         force=True,
-        ends=lambda: STOPPED if should_stop() else _too_long(began, MOST_SECONDS_NOW),
+        stop_reason=lambda: STOPPED if should_stop() else _timeout_reason(began, MOST_SECONDS_NOW),
     )
     is_redis_down = False
     try:
@@ -142,16 +142,18 @@ def _from_database() -> tuple[list[City], frozenset[str]]:
         raise CannotRun(f"The database does not answer, so there is no list of cities: {reason}") from None
 
 
-def _both_steps(work: Work, options: Options, cities: list[City], suspects: frozenset[str], progress: Progress) -> None:
+def _rederive_and_refresh(
+    work: Work, options: Options, cities: list[City], suspects: frozenset[str], progress: Progress
+) -> None:
     try:
         # The row took its time where the database hangs.
-        if work.is_stopped():
+        if work.check_for_stop():
             return
         work.service.budget.synchronize()
         with_retries(schedule.begin)
         planned = _planned(options, cities, suspects)
         work.tally.skipped += planned.past_limit
-        work.tally.leave_unpaid(planned.unpaid, _tightest(work.service.budget.remaining()))
+        work.tally.leave_unpaid(planned.unpaid, _tighter_window(work.service.budget.remaining()))
         work.tally.cities_in_order = planned.cities_in_order
         with progress("re-derived", len(planned.rederivations)) as advance:
             work.rederive(planned.rederivations, advance)
@@ -169,21 +171,21 @@ def _planned(options: Options, cities: list[City], suspects: frozenset[str]) -> 
     left, weight_of_a_cell = budget.remaining(), one.round.weight_of_a_cell
     refreshes_per_second = budget.refreshes_per_second() / weight_of_a_cell
     return plan.plan(
-        survey(one, cities, asked_for_of_late(one), suspects),
+        survey(one, cities, recently_requested(one), suspects),
         price=plan.common_price(with_retries(one.popularity.census), len(cities), refreshes_per_second),
         seconds_to_next_run=with_retries(schedule.seconds_to_next_run),
         force=options.force,
         limit=options.limit,
-        budget_left=int(left[_tightest(left)] / weight_of_a_cell),
+        budget_left=int(left[_tighter_window(left)] / weight_of_a_cell),
     )
 
 
-def _tightest(left: dict[BudgetWindow, int]) -> BudgetWindow:
+def _tighter_window(left: dict[BudgetWindow, int]) -> BudgetWindow:
     """Of the windows that no run can wait for."""
     return "day" if left["day"] <= left["hour"] else "hour"
 
 
-def _foreseen(planned: Plan) -> dict[str, Any]:
+def _dry_run_summary(planned: Plan) -> dict[str, Any]:
     return {
         "dry_run": True,
         "would_work_out_anew": sum(len(one.questions) for one in planned.rederivations),
@@ -192,7 +194,7 @@ def _foreseen(planned: Plan) -> dict[str, Any]:
     }
 
 
-def _ends(should_stop: Callable[[], bool], held: lock.Lock, most_seconds: float) -> Callable[[], str]:
+def _stop_reason(should_stop: Callable[[], bool], held: lock.Lock, most_seconds: float) -> Callable[[], str]:
     began = time.monotonic()
 
     def reason() -> str:
@@ -200,10 +202,10 @@ def _ends(should_stop: Callable[[], bool], held: lock.Lock, most_seconds: float)
             return STOPPED
         if held.is_lost:
             return "the lock is lost: Redis does not answer, or another run has it"
-        return _too_long(began, most_seconds)
+        return _timeout_reason(began, most_seconds)
 
     return reason
 
 
-def _too_long(began: float, most_seconds: float) -> str:
+def _timeout_reason(began: float, most_seconds: float) -> str:
     return f"stopped after {most_seconds} s" if time.monotonic() - began > most_seconds else ""

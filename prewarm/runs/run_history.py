@@ -14,7 +14,7 @@ from prewarm.runs.work import Tally
 
 log = logging.getLogger(__name__)
 
-KEPT_DAYS = 30
+RETENTION_DAYS = 30
 #: Tables of django-axes, which records every login; their rows are deleted with those of runs.
 AXES_MODELS = ("AccessAttempt", "AccessLog", "AccessFailureLog")
 
@@ -39,8 +39,8 @@ def end(row: PrewarmRun, tally: Tally) -> None:
 
 
 def clear() -> None:
-    """Deletes rows of runs and logins older than KEPT_DAYS."""
-    oldest = timezone.now() - timedelta(days=KEPT_DAYS)
+    """Deletes rows of runs and logins older than RETENTION_DAYS."""
+    oldest = timezone.now() - timedelta(days=RETENTION_DAYS)
     PrewarmRun.objects.older_than(oldest).delete()
     if apps.is_installed("axes"):
         for name in AXES_MODELS:

@@ -29,7 +29,7 @@ def seconds_to_next_run() -> float:
 
 
 @without_redis(returns=None)
-def note_good_run() -> None:
+def record_good_run() -> None:
     """Notes that a run has just ended in which nothing failed."""
     redis.execute(("SET", LAST_GOOD_KEY, f"{time():.0f}", "EX", LAST_GOOD_LIFE_SECONDS))
 

@@ -20,9 +20,9 @@ from weather.fetching.worker import POLL_SECONDS
 from weather.upstream.errors import UpstreamError, UpstreamRefused
 
 #: How often a signal is looked for while nothing is done.
-NAP_SECONDS = 0.1
+STOP_CHECK_SECONDS = 0.1
 #: "Too many concurrent requests" and a short pause are waited out, so often in a run.
-BRIEFLY_SECONDS, MOST_BRIEF_PAUSES = 5, 3
+BRIEF_SECONDS, MOST_BRIEF_PAUSES = 5, 3
 MINUTE_SECONDS = 60
 
 Advance = Callable[[int], object]
@@ -80,17 +80,17 @@ class Work:
     """Does what is planned and keeps the tally. `ends` says why to stop, as soon as there is a reason."""
 
     def __init__(
-        self, service: Service, *, force: bool = False, pause_seconds: float = 0.0, ends: Callable[[], str]
+        self, service: Service, *, force: bool = False, pause_seconds: float = 0.0, stop_reason: Callable[[], str]
     ) -> None:
         self.service = service
         self.pause_seconds = pause_seconds
-        self.ends = ends
+        self.stop_reason = stop_reason
         # Who forces asks again for what was just fetched.
         self.fresh_seconds = 0 if force else FRESH_SECONDS
         self.tally = Tally()
         self._brief_pauses = 0
         #: Spender → Open-Meteo's trouble, empty for a limit of ours: spenders that this run has stopped serving.
-        self._over: dict[Spender, str] = {}
+        self._stopped: dict[Spender, str] = {}
         #: Of these, the spenders whose hour or day is spent, and which.
         self._spent: dict[Spender, str] = {}
 
@@ -101,17 +101,17 @@ class Work:
 
         Raises RedisDown without Redis.
         """
-        for some in chunks(planned, CELLS_AT_ONCE):
-            if self.is_stopped():
+        for part in chunks(planned, CELLS_AT_ONCE):
+            if self.check_for_stop():
                 return
-            held = self.service.store.held_of(one.cell for one in some)
-            known = [(one, held[one.cell]) for one in some if one.cell in held]
-            self.tally.rederived += self._finish(
+            held = self.service.store.held_of(one.cell for one in part)
+            known = [(one, held[one.cell]) for one in part if one.cell in held]
+            self.tally.rederived += self._derive_and_store(
                 (question, series, one.stale) for one, series in known for question in one.questions
             )
-            advance(len(some))
+            advance(len(part))
 
-    def _finish(self, wanted: Iterable[tuple[Question, Series, bool]]) -> int:
+    def _derive_and_store(self, wanted: Iterable[tuple[Question, Series, bool]]) -> int:
         now, life = self.service.now(), self.service.life_seconds
         finished = {
             question: answers.derive(question, series, now, life(question), stale=stale)
@@ -125,14 +125,14 @@ class Work:
         """One call after the other, each when the fleet's slot is free. RedisDown without Redis."""
         for batch in batches:
             waiting = {candidate.cell: candidate for candidate in batch.candidates}
-            while waiting and not self.is_stopped() and batch.spender not in self._over:
+            while waiting and not self.check_for_stop() and batch.spender not in self._stopped:
                 if result := self._round(batch, list(waiting)):
-                    self._note(result, waiting, advance)
-                    self.rest(result.cells * self.pause_seconds)
-                    self._heed(result.refusal, batch.spender)
+                    self._take_over(result, waiting, advance)
+                    self.pause(result.cells * self.pause_seconds)
+                    self._react_to(result.refusal, batch.spender)
                 else:
                     time.sleep(POLL_SECONDS)
-            self._give_up(waiting.values(), batch.spender)
+            self._count_unserved(waiting.values(), batch.spender)
 
     def _round(self, batch: Batch, cells: Sequence[Cell]) -> RoundResult | None:
         """A round about cells of the batch and the cold ones that requests wait for; None if it cannot be now.
@@ -147,7 +147,7 @@ class Work:
             lease.for_cells(cells, batch.spender, queue.batch), fresh_seconds=self.fresh_seconds
         )
 
-    def _note(self, result: RoundResult, waiting: dict[Cell, Candidate], advance: Advance) -> None:
+    def _take_over(self, result: RoundResult, waiting: dict[Cell, Candidate], advance: Advance) -> None:
         """Stores the answers of what came, and takes what is settled out of `waiting`."""
         self.tally.calls += result.calls
         self.tally.weight += result.weight
@@ -155,15 +155,15 @@ class Work:
         self._store_answers(outcomes)
         for cell, outcome in outcomes.items():
             if not isinstance(outcome, BudgetSpent | UpstreamRefused):
-                self._settle(waiting.pop(cell), outcome, was_called=cell in result.called)
+                self._count(waiting.pop(cell), outcome, was_called=cell in result.called)
                 advance(1)
 
     def _store_answers(self, outcomes: Outcomes) -> None:
         series = {cell: outcome for cell, outcome in outcomes.items() if isinstance(outcome, Series)}
-        for some in chunks(list(series), CELLS_AT_ONCE):
-            self._finish((question, series[cell], False) for cell in some for question in questions(cell))
+        for part in chunks(list(series), CELLS_AT_ONCE):
+            self._derive_and_store((question, series[cell], False) for cell in part for question in questions(cell))
 
-    def _settle(self, candidate: Candidate, outcome: Series | UpstreamError, *, was_called: bool) -> None:
+    def _count(self, candidate: Candidate, outcome: Series | UpstreamError, *, was_called: bool) -> None:
         if isinstance(outcome, UpstreamError):
             self.tally.fail(candidate)
             self.tally.reasons[f"Open-Meteo: {outcome}"] = None
@@ -174,7 +174,7 @@ class Work:
             self.tally.skipped += 1
             self.tally.cities_in_order += bool(candidate.cities)
 
-    def _heed(self, refusal: BudgetSpent | UpstreamRefused | None, spender: Spender) -> None:
+    def _react_to(self, refusal: BudgetSpent | UpstreamRefused | None, spender: Spender) -> None:
         """Where a call was refused or not paid for: waits if that is over soon, else nothing more is asked."""
         if refusal is None:
             return
@@ -182,21 +182,21 @@ class Work:
         ours = refusal.reason if isinstance(refusal, BudgetSpent) else "closed"
         is_ours = ours not in ("closed", "failures")
         if is_ours and spender == "cold" and seconds <= MINUTE_SECONDS:
-            self.rest(seconds)
-        elif not is_ours and seconds <= BRIEFLY_SECONDS and self._brief_pauses < MOST_BRIEF_PAUSES:
+            self.pause(seconds)
+        elif not is_ours and seconds <= BRIEF_SECONDS and self._brief_pauses < MOST_BRIEF_PAUSES:
             self._brief_pauses += 1
-            self.rest(max(1, seconds))
+            self.pause(max(1, seconds))
         elif is_ours:
-            self._over[spender] = ""
+            self._stopped[spender] = ""
             self.tally.reasons[f"budget: {ours}"] = None
             if ours in ("hour", "day"):
                 self._spent[spender] = ours
         else:
-            self._over = dict.fromkeys(("cold", "refresh"), f"Open-Meteo: {refusal}")
+            self._stopped = dict.fromkeys(("cold", "refresh"), f"Open-Meteo: {refusal}")
 
-    def _give_up(self, candidates: Collection[Candidate], spender: Spender) -> None:
+    def _count_unserved(self, candidates: Collection[Candidate], spender: Spender) -> None:
         """What Open-Meteo's trouble kept from being asked has failed; what our limits did waits for the next run."""
-        if candidates and (trouble := self._over.get(spender)):
+        if candidates and (trouble := self._stopped.get(spender)):
             self.tally.reasons[trouble] = None
             for candidate in candidates:
                 self.tally.fail(candidate)
@@ -207,13 +207,13 @@ class Work:
 
     # ── the end ───────────────────────────────────────────────────────────────────────────────────
 
-    def rest(self, seconds: float) -> None:
+    def pause(self, seconds: float) -> None:
         until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0 and not self.is_stopped():
-            time.sleep(min(left, NAP_SECONDS))
+        while (left := until - time.monotonic()) > 0 and not self.check_for_stop():
+            time.sleep(min(left, STOP_CHECK_SECONDS))
 
-    def is_stopped(self) -> bool:
-        if reason := self.ends():
+    def check_for_stop(self) -> bool:
+        if reason := self.stop_reason():
             self.tally.reasons[reason] = None
             self.tally.was_cut_off = True
         return bool(reason)

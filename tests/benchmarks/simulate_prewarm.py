@@ -83,12 +83,12 @@ class Kept(SimulatedService):
 
     def prewarm(self, now: float) -> None:
         from prewarm.runs import plan
-        from prewarm.runs.survey import ASKED_WITHIN_SECONDS, MOST_CELLS
+        from prewarm.runs.survey import MOST_CELLS, RECENT_SECONDS
 
         budget, popularity = self.budget, self.counted.popularity
         assert budget and popularity.recent
         budget.synchronize()
-        asked = popularity.recent.asked_for_within(ASKED_WITHIN_SECONDS, MOST_CELLS)
+        asked = popularity.recent.asked_for_within(RECENT_SECONDS, MOST_CELLS)
         cells = dict.fromkeys([*self.cities.tolist(), *(self.index[cell] for cell in asked)])
         left = budget.remaining()
         planned = plan.plan(

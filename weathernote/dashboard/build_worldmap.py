@@ -47,14 +47,14 @@ def rings_of(topology: dict[str, Any]) -> Iterator[list[Point]]:
                 # A negative number is the same arc backwards; its first point is the last one's end.
                 degrees += (arcs[arc] if arc >= 0 else arcs[~arc][::-1])[1 if degrees else 0 :]
             if max(lat for _, lat in degrees) > SOUTH:
-                for lons in whole_turns([lon for lon, _ in degrees]):
+                for lons in unwrapped([lon for lon, _ in degrees]):
                     yield [
                         ((lon - WEST) * UNITS_PER_DEGREE, (NORTH - lat) * UNITS_PER_DEGREE)
                         for lon, (_, lat) in zip(lons, degrees, strict=True)
                     ]
 
 
-def whole_turns(lons: list[float]) -> Iterator[list[float]]:
+def unwrapped(lons: list[float]) -> Iterator[list[float]]:
     """A ring's longitudes without a jump at the antimeridian; a ring that lies on both sides of it comes on both."""
     jumps = (360 if here - there > 180 else -360 if there - here > 180 else 0 for here, there in pairwise(lons))
     going_on = [lon + turn for lon, turn in zip(lons, accumulate(jumps, initial=0), strict=True)]

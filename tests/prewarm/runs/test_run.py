@@ -216,7 +216,7 @@ def test_a_budget_that_others_spend_in_mid_run_is_named_too(five, settings, forg
 
 def test_a_cell_that_another_process_has_just_fetched_is_not_counted_as_asked(five, simulator):
     five.get(BERLIN)
-    work = Work(service(), ends=lambda: "")
+    work = Work(service(), stop_reason=lambda: "")
     work.refresh([Batch(0, "refresh", [Candidate(BERLIN_CELL, {}, None, cities=("Berlin",))])], lambda done: None)
     assert (work.tally.refreshed, work.tally.skipped, work.tally.cities_in_order) == (0, 1, 1)
     assert simulator.state()["calls"] == 1

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import time_machine
 
@@ -14,14 +14,14 @@ from weathernote.redis import RedisClock
 
 @contextmanager
 def around_noon(simulator: OpenMeteoSimulator) -> Iterator[None]:
-    """Sets this process and the simulator to 12 o'clock UTC of today, with the present minutes and seconds.
+    """Sets this process and the simulator back to the last 12 o'clock UTC, with the present minutes and seconds.
 
     Europe, Africa, India and the Americas are hours away from their midnight then, at which a forecast ends. Redis'
-    clock is not moved.
+    clock is not moved: it is ahead, so that what Redis holds until a moment of its own is not over for this process.
     """
     now = datetime.now(UTC)
-    with time_machine.travel(now.replace(hour=12), tick=True):
-        simulator.settings(clock_offset_seconds=time.time() - now.timestamp())
+    with time_machine.travel(now - timedelta(hours=(now.hour - 12) % 24), tick=True):
+        simulator.settings(clock_offset_seconds=time.time() - simulator.now())
         yield
 
 

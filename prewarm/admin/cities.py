@@ -134,7 +134,9 @@ class CityAdmin(CityFilesMixin, admin.ModelAdmin):
         if switched:
             staff: Any = request.user
             LogEntry.objects.log_actions(staff.pk, switched, CHANGE, word.capitalize())
-        self.message_user(request, f"{len(switched)} {_cities(len(switched))} {word}.", messages.SUCCESS)
+        self.message_user(
+            request, f"{len(switched)} {'city' if len(switched) == 1 else 'cities'} {word}.", messages.SUCCESS
+        )
 
     @admin.action(description="Prewarm selected cities now", permissions=["change"])
     def prewarm_now(self, request: HttpRequest, queryset: QuerySet) -> None:
@@ -159,11 +161,7 @@ class CityAdmin(CityFilesMixin, admin.ModelAdmin):
 
 
 def _level(outcome: RefreshOutcome) -> int:
-    """The level of the message about a prewarm: a success only where nothing was left undone."""
+    """The level of the message about a prewarm: a success only if it is complete."""
     if outcome.is_redis_down:
         return messages.ERROR
     return messages.SUCCESS if outcome.is_complete else messages.WARNING
-
-
-def _cities(number: int) -> str:
-    return "city" if number == 1 else "cities"

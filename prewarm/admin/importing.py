@@ -1,4 +1,4 @@
-"""CSV files of staff: read leniently, and kept in Redis from the preview to the confirmation, for every instance."""
+"""CSV files of staff: read leniently, and stored in Redis from the preview to the confirmation, for all instances."""
 
 import csv
 import io
@@ -28,7 +28,7 @@ _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
 class NoTable(ValueError):
-    """The file cannot be read as a table; the message tells staff why, and what to do."""
+    """The file cannot be read as a table; the message, for staff, says why and what to do."""
 
 
 class CityCsv(CSV):
@@ -73,8 +73,8 @@ def _table(text: str) -> tablib.Dataset:
             raise NoTable(f"The file has more than {MOST_ROWS:,} rows: import it in parts.")
         width = len(headers)
         # Too many fields come from an unquoted comma, most likely in the last column, the notes.
-        kept = row if len(row) <= width else [*row[: width - 1], delimiter.join(row[width - 1 :])]
-        dataset.append([*map(_unescaped, kept), *[""] * (width - len(kept))])
+        values = row if len(row) <= width else [*row[: width - 1], delimiter.join(row[width - 1 :])]
+        dataset.append([*map(_unescaped, values), *[""] * (width - len(values))])
     return dataset
 
 
@@ -104,7 +104,7 @@ class UploadGone(LookupError):
 
 
 class RedisStorage(BaseStorage):
-    """Keeps a previewed file in Redis for an hour, since the confirmation may reach another instance.
+    """Stores a previewed file in Redis for an hour, as the confirmation may reach another instance.
 
     `save` and `read` raise RedisDown, `read` UploadGone.
     """

@@ -1,6 +1,6 @@
 """The list of active cities in Redis, as `cities:active`, for ten minutes or until staff save.
 
-Without Redis the list that this process last saw is served, else the database is read.
+Without Redis this process serves the list that it read last, or reads the database.
 """
 
 import threading
@@ -26,7 +26,7 @@ LIFE_SECONDS = 600
 #: The life of a list that could not be refreshed, and the pause before the database is tried again.
 STALE_LIFE_SECONDS = 60
 DATABASE_PAUSE_SECONDS = 5
-#: A request without any list to serve waits so long for the thread that reads the database; so many may wait.
+#: How long a request waits for the thread that reads the database if there is no list to serve, and how many may.
 WAIT_SECONDS = 2
 WAITERS = 2
 
@@ -48,7 +48,10 @@ return 1
 
 @dataclass(frozen=True, slots=True)
 class CachedListing:
-    """A list, when it expires (unix seconds), where it came from, and whether it is stored in Redis."""
+    """A list, when it expires (unix seconds), its origin, and whether it is stored in Redis.
+
+    `found` was in Redis, `read` comes from the database, `stale` is the last one that this process read.
+    """
 
     listing: Listing
     expires_at: int
@@ -57,7 +60,7 @@ class CachedListing:
 
 
 class CitiesCache:
-    """The list of active cities: from Redis, else from the database, else as this process last saw it.
+    """The list of active cities: from Redis, else from the database, else the one that this process read last.
 
     `load` composes the list from the database; `read` runs it, within the limits that all readers share.
     """
@@ -78,11 +81,11 @@ class CitiesCache:
         self._waiting = threading.BoundedSemaphore(WAITERS)
 
     def lookup(self) -> Lookup[CachedListing | None]:
-        """The list that Redis keeps, or None; without Redis what this process saw, while it would have been kept."""
+        """The list in Redis, or None; without Redis the one that this process read last, until it expires."""
         return Lookup(("GET", KEY), ("TTL", KEY), read=self._from_redis, without=self._from_memory)
 
     def answer(self, cached: CachedListing | None) -> CachedListing:
-        """The list that `lookup` gave, else one from the database; Problem where there is none."""
+        """The list that `lookup` gave, else one from the database, else the last, as stale. Raises Problem (503)."""
         if cached:
             return cached
         try:
@@ -105,7 +108,8 @@ class CitiesCache:
     def _from_redis(self, text: bytes | None, life_seconds: int) -> CachedListing | None:
         if text is None or text.startswith(_MARK):
             return None
-        listed = self._last.listing if self._last and self._last.listing.text == text else listing.read(text)
+        last = self._last
+        listed = last.listing if last and last.listing.text == text else listing.read(text)
         if listed is None:
             redis.ask(("DEL", KEY))
             return None

@@ -1,4 +1,4 @@
-"""The tables of the cities that staff keep warm, and of their imports."""
+"""The tables of the cities that prewarm keeps warm, and of their imports."""
 
 import functools
 from collections.abc import Callable, Collection
@@ -82,7 +82,7 @@ class CityQuerySet(models.QuerySet["City"]):
 
 
 class City(models.Model):
-    """A place whose weather prewarm keeps ready."""
+    """A city whose weather prewarm keeps cached."""
 
     STAFFS_ORDER = ("order", "-population", "name", "pk")
 

@@ -28,7 +28,10 @@ _RELEASE = redis.script("if redis.call('GET', KEYS[1]) == ARGV[1] then return re
 
 
 class Lock:
-    """A lock that a thread renews once `take` succeeded; `is_lost` as soon as another run may hold it."""
+    """A lock of `life_seconds` that a thread renews once `take` succeeded.
+
+    `is_lost` as soon as another run may hold it.
+    """
 
     def __init__(self, life_seconds: float) -> None:
         self.life_seconds = life_seconds

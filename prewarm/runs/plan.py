@@ -17,7 +17,7 @@ CITY_RATE = 1 / PERIOD_SECONDS
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A cell that prewarm may serve: of one or several cities, or asked for lately, with what Redis holds of it."""
+    """A cell that prewarm may serve: of one or several cities, or requested lately, with what Redis holds of it."""
 
     cell: Cell
     #: The rest of the life of each cached answer in seconds, 0 for one that is not cached.
@@ -37,7 +37,7 @@ class Candidate:
 
     @property
     def is_cold_city(self) -> bool:
-        """Whether it is a city of which nothing is held."""
+        """Whether it is a city without a held forecast."""
         return bool(self.cities) and self.age_seconds is None
 
     @property
@@ -51,7 +51,7 @@ class Candidate:
         return freshness.interval_seconds(rate, price)
 
     def lateness(self, price: float) -> float:
-        """The age in refresh intervals: due from 1 on, infinite if nothing is held."""
+        """The age in refresh intervals: due from 1 on, infinite without a held forecast."""
         return float("inf") if self.age_seconds is None else self.age_seconds / self.interval_seconds(price)
 
 
@@ -66,7 +66,7 @@ class Rederivation:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Rederivations, then refreshes, in this order.
+    """What a run will do: first the rederivations, then the refreshes, each in its list's order.
 
     `past_limit` counts due cells beyond the limit; for those in `unpaid` there is no budget.
     """
@@ -109,8 +109,8 @@ def plan(
 ) -> Plan:
     """The plan for `candidates`, which come with cities in staff's order and others by popularity.
 
-    Cities are refreshed first: those of which nothing is held, then the most overdue. Other cells follow as they came.
-    `limit` and `budget_left` bound the refreshes, in cells.
+    Cities are refreshed first: those without a held forecast, then the most overdue. Other cells follow in the order of
+    `candidates`. `limit` and `budget_left` bound the refreshes, in cells.
     """
     candidates = list(candidates)
     rederivations = [one for candidate in candidates if (one := _rederivation(candidate, price, seconds_to_next_run))]
@@ -132,7 +132,7 @@ def plan(
 
 
 def _is_due(candidate: Candidate, price: float) -> bool:
-    # A cell of which nothing is held waits for its next request; only cities are fetched without one.
+    # A cell without a held forecast waits for its next request; only cities are fetched without one.
     return candidate.age_seconds is not None and candidate.lateness(price) >= 1
 
 

@@ -1,4 +1,4 @@
-"""A whole run of prewarm, for `manage.py prewarm`, and a refresh of chosen cities, for the admin."""
+"""A run of prewarm, for `manage.py prewarm`, and a refresh of chosen cities, for the admin."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -34,12 +34,12 @@ Progress = Callable[[str, int], AbstractContextManager[Advance]]
 
 
 class CannotRun(Exception):
-    """Nothing could be done; the message says why, in one line."""
+    """The run cannot begin; the message says why, in one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The options of `manage.py prewarm`."""
+    """The options of `manage.py prewarm`; `limit` and `batch_size` are in cells, `pause_seconds` is for each cell."""
 
     dry_run: bool = False
     force: bool = False
@@ -88,16 +88,16 @@ def run(
         raise CannotRun(f"{NO_REDIS}.") from None
     if work.tally.exit_code == 0:
         schedule.record_good_run()
-    # The lock is back: a database that hangs by now holds up nobody else.
+    # After the lock's release: a database that hangs by now delays no other run.
     run_history.end(row, work.tally)
     return Outcome(work.tally.exit_code, run_history.summary(row))
 
 
 def refresh_now(cities: Iterable[City], *, should_stop: Callable[[], bool] = lambda: False) -> RefreshOutcome:
-    """Asks Open-Meteo for these cities at once, whatever their interval and the pace.
+    """Fetches these cities now, whatever their refresh interval and the budget's pace, and returns what it did.
 
-    It leaves a row like any run, which is there while it goes on. It takes no lock: cron's run would give way to it,
-    and leave all the other cities out until the next.
+    It saves a row like any run, from its beginning. It takes no lock, for which cron's run would give up and leave all
+    other cities to the next. It raises nothing for Redis or Open-Meteo; other errors are saved in the row and raised.
     """
     cities = list(cities)
     began = time.monotonic()
@@ -110,8 +110,8 @@ def refresh_now(cities: Iterable[City], *, should_stop: Callable[[], bool] = lam
     is_redis_down = False
     try:
         named = survey(work.service, cities)
-        slot_of = work.service.queue.slot_of
-        work.refresh(plan.batches(named, BATCH_CELLS, slot_of, force=True), lambda done: None)
+        queue = work.service.queue
+        work.refresh(plan.batches(named, BATCH_CELLS, queue.slot_of, force=True), lambda done: None)
     except RedisDown:
         is_redis_down = work.tally.is_broken = True
         work.tally.reasons[NO_REDIS] = None
@@ -132,7 +132,7 @@ def refresh_now(cities: Iterable[City], *, should_stop: Callable[[], bool] = lam
 
 
 def _from_database() -> tuple[list[City], frozenset[str]]:
-    """The active cities, and the names of what failed in the command's last run where other cells did not."""
+    """The active cities, and the names of those that failed in the command's last run while others succeeded."""
     try:
         last = PrewarmRun.objects.filter(exit_code__isnull=False, by_staff=False).first()
         suspects = frozenset(last.failed_cities if last and last.exit_code == 1 else ())
@@ -145,21 +145,22 @@ def _from_database() -> tuple[list[City], frozenset[str]]:
 def _rederive_and_refresh(
     work: Work, options: Options, cities: list[City], suspects: frozenset[str], progress: Progress
 ) -> None:
+    budget, queue = work.service.budget, work.service.queue
     try:
-        # The row took its time where the database hangs.
+        # Saving the row may have taken long, if the database hangs.
         if work.check_for_stop():
             return
-        work.service.budget.synchronize()
+        budget.synchronize()
         with_retries(schedule.begin)
         planned = _planned(options, cities, suspects)
         work.tally.skipped += planned.past_limit
-        work.tally.leave_unpaid(planned.unpaid, _tighter_window(work.service.budget.remaining()))
+        work.tally.leave_unpaid(planned.unpaid, _tighter_window(budget.remaining()))
         work.tally.cities_in_order = planned.cities_in_order
         with progress("re-derived", len(planned.rederivations)) as advance:
             work.rederive(planned.rederivations, advance)
-        size, slot_of = min(options.batch_size, BATCH_CELLS), work.service.queue.slot_of
+        size = min(options.batch_size, BATCH_CELLS)
         with progress("refreshed", len(planned.refresh)) as advance:
-            work.refresh(plan.batches(planned.refresh, size, slot_of, force=options.force), advance)
+            work.refresh(plan.batches(planned.refresh, size, queue.slot_of, force=options.force), advance)
     except RedisDown:
         work.tally.reasons["Redis does not answer any more"] = None
         work.tally.is_broken = True
@@ -181,7 +182,7 @@ def _planned(options: Options, cities: list[City], suspects: frozenset[str]) -> 
 
 
 def _tighter_window(left: dict[BudgetWindow, int]) -> BudgetWindow:
-    """Of the windows that no run can wait for."""
+    """The hour or the day, whichever has less left; the minute does not count, as a run can wait for its end."""
     return "day" if left["day"] <= left["hour"] else "hour"
 
 

@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 def recently_requested(service: Service) -> list[Cell]:
-    """The cells asked for within RECENT_SECONDS, the most popular first."""
+    """At most MOST_CELLS cells that were asked for within RECENT_SECONDS, the most popular first."""
     recent = service.popularity.recent
     return recent.asked_for_within(RECENT_SECONDS, MOST_CELLS) if recent else []
 

@@ -19,9 +19,9 @@ from weather.fetching.round_result import Outcomes, RoundResult
 from weather.fetching.worker import POLL_SECONDS
 from weather.upstream.errors import UpstreamError, UpstreamRefused
 
-#: How often a signal is looked for while nothing is done.
+#: The interval of checks for a signal during a pause.
 STOP_CHECK_SECONDS = 0.1
-#: "Too many concurrent requests" and a short pause are waited out, so often in a run.
+#: A refusal that ends within this time is waited out, at most so often in a run: "Too many concurrent requests", say.
 BRIEF_SECONDS, MOST_BRIEF_PAUSES = 5, 3
 MINUTE_SECONDS = 60
 
@@ -30,28 +30,32 @@ Advance = Callable[[int], object]
 
 @dataclass(slots=True)
 class Tally:
-    """What a run has done so far; `reasons` say why something was not."""
+    """What a run has done so far, in cells; `reasons` say why something was left undone, in order and once each."""
 
     rederived: int = 0
     refreshed: int = 0
     #: Cities that needed no refresh.
     cities_in_order: int = 0
     skipped: int = 0
-    #: Cities' cells; of the others it is enough to know how many.
+    #: Cells of cities that failed; other cells are only counted, in `others_failed`.
     failed: list[Candidate] = field(default_factory=list)
     others_failed: int = 0
-    #: Cities of which nothing is held, and for which the hour's or the day's budget had nothing.
+    #: Cities without a held forecast that the hour's or the day's budget could not pay for.
     unpaid_cold_cities: int = 0
     calls: int = 0
     weight: float = 0.0
     reasons: dict[str, None] = field(default_factory=dict)
-    #: It ended before its time: by a signal, say; or because Redis or the lock was gone.
+    #: The run was stopped early, by a signal or a time limit, say.
     was_cut_off: bool = False
+    #: Redis or the lock was lost, or the run met a fault.
     is_broken: bool = False
 
     @property
     def exit_code(self) -> int:
-        """0 where no city failed, 1 where some did, 2 where no city is in order, or nothing was done for cold ones."""
+        """0 if no city failed, 1 if some did, 2 if none is in order.
+
+        It is also 2 if the budget had nothing for cold cities and nothing was refreshed.
+        """
         if self.unpaid_cold_cities and not self.refreshed:
             return 2
         if self.failed or self.is_broken:
@@ -60,16 +64,19 @@ class Tally:
 
     @property
     def message(self) -> str:
+        """The reasons in one line, joined by `; `, and how many cells without a city failed."""
         others = [f"of the cells that are no city: {self.others_failed} failed"] if self.others_failed else []
         return "; ".join([*self.reasons, *others])
 
     def fail(self, candidate: Candidate) -> None:
+        """Counts a failed candidate: by name if it is a city's."""
         if candidate.cities:
             self.failed.append(candidate)
         else:
             self.others_failed += 1
 
     def leave_unpaid(self, candidates: Collection[Candidate], window: str) -> None:
+        """Counts candidates as skipped because the budget of `window`, hour or day, is spent."""
         self.skipped += len(candidates)
         if candidates:
             self.reasons[f"budget: {window}"] = None
@@ -77,34 +84,40 @@ class Tally:
 
 
 class Work:
-    """Does what is planned and keeps the tally. `ends` says why to stop, as soon as there is a reason."""
+    """Does the two steps of a run and counts what it did in `tally`.
+
+    `stop_reason` is called again and again: it returns why the run must stop, or an empty string. With `force` cells
+    that were fetched a moment ago are fetched again. `pause_seconds` is the pause after a call for each of its cells.
+    """
 
     def __init__(
         self, service: Service, *, force: bool = False, pause_seconds: float = 0.0, stop_reason: Callable[[], str]
     ) -> None:
         self.service = service
+        self._cache, self._store, self._queue, self._round = service.cache, service.store, service.queue, service.round
         self.pause_seconds = pause_seconds
         self.stop_reason = stop_reason
-        # Who forces asks again for what was just fetched.
         self.fresh_seconds = 0 if force else FRESH_SECONDS
         self.tally = Tally()
         self._brief_pauses = 0
-        #: Spender → Open-Meteo's trouble, empty for a limit of ours: spenders that this run has stopped serving.
+        #: Spenders that this run has stopped serving → why, if it is Open-Meteo's failure; empty for a limit of ours.
         self._stopped: dict[Spender, str] = {}
-        #: Of these, the spenders whose hour or day is spent, and which.
+        #: Those of them whose budget is spent → `hour` or `day`.
         self._spent: dict[Spender, str] = {}
 
     # ── re-derive ─────────────────────────────────────────────────────────────────────────────────
 
     def rederive(self, planned: Sequence[Rederivation], advance: Advance) -> None:
-        """Derives answers from held forecasts, in parts so small that few records change meanwhile.
+        """Derives the planned answers from held forecasts, in parts so small that few records change meanwhile.
+
+        `advance` is called with the number of cells of each part.
 
         Raises RedisDown without Redis.
         """
         for part in chunks(planned, CELLS_AT_ONCE):
             if self.check_for_stop():
                 return
-            held = self.service.store.held_of(one.cell for one in part)
+            held = self._store.held_of(one.cell for one in part)
             known = [(one, held[one.cell]) for one in part if one.cell in held]
             self.tally.rederived += self._derive_and_store(
                 (question, series, one.stale) for one, series in known for question in one.questions
@@ -117,16 +130,19 @@ class Work:
             question: answers.derive(question, series, now, life(question), stale=stale)
             for question, series, stale in wanted
         }
-        return with_retries(lambda: self.service.cache.store_answers(finished))
+        return with_retries(lambda: self._cache.store_answers(finished))
 
     # ── refresh ───────────────────────────────────────────────────────────────────────────────────
 
     def refresh(self, batches: Iterable[Batch], advance: Advance) -> None:
-        """One call after the other, each when the fleet's slot is free. RedisDown without Redis."""
+        """Fetches the batches, one call after the other, each when the lease of its slot is free.
+
+        `advance` is called with 1 for each cell that is dealt with. Raises RedisDown without Redis.
+        """
         for batch in batches:
             waiting = {candidate.cell: candidate for candidate in batch.candidates}
             while waiting and not self.check_for_stop() and batch.spender not in self._stopped:
-                if result := self._round(batch, list(waiting)):
+                if result := self._fetch(batch, list(waiting)):
                     self._take_over(result, waiting, advance)
                     self.pause(result.cells * self.pause_seconds)
                     self._react_to(result.refusal, batch.spender)
@@ -134,21 +150,19 @@ class Work:
                     time.sleep(POLL_SECONDS)
             self._count_unserved(waiting.values(), batch.spender)
 
-    def _round(self, batch: Batch, cells: Sequence[Cell]) -> RoundResult | None:
-        """A round about cells of the batch and the cold ones that requests wait for; None if it cannot be now.
+    def _fetch(self, batch: Batch, cells: Sequence[Cell]) -> RoundResult | None:
+        """Fetches cells of the batch, and the cold ones of its slot that requests wait for.
 
-        Another process has the lease, or Redis could not hold what comes.
+        None if another process holds the lease, or Redis cannot store the result.
         """
-        queue = self.service.queue
-        lease = queue.lease(batch.slot)
+        lease = self._queue.lease(batch.slot)
         if lease is None or not lease.token:
             return None
-        return self.service.round.run(
-            lease.for_cells(cells, batch.spender, queue.batch), fresh_seconds=self.fresh_seconds
-        )
+        chosen = lease.for_cells(cells, batch.spender, self._queue.batch)
+        return self._round.run(chosen, fresh_seconds=self.fresh_seconds)
 
     def _take_over(self, result: RoundResult, waiting: dict[Cell, Candidate], advance: Advance) -> None:
-        """Stores the answers of what came, and takes what is settled out of `waiting`."""
+        """Stores the answers of fetched cells, and removes from `waiting` what need not be asked for again."""
         self.tally.calls += result.calls
         self.tally.weight += result.weight
         outcomes = {cell: result.outcomes[cell] for cell in waiting if cell in result.outcomes}
@@ -175,7 +189,7 @@ class Work:
             self.tally.cities_in_order += bool(candidate.cities)
 
     def _react_to(self, refusal: BudgetSpent | UpstreamRefused | None, spender: Spender) -> None:
-        """Where a call was refused or not paid for: waits if that is over soon, else nothing more is asked."""
+        """After a call that was refused or not paid for: pauses if that ends soon, else stops serving the spender."""
         if refusal is None:
             return
         seconds = refusal.retry_after_seconds or 0
@@ -195,7 +209,7 @@ class Work:
             self._stopped = dict.fromkeys(("cold", "refresh"), f"Open-Meteo: {refusal}")
 
     def _count_unserved(self, candidates: Collection[Candidate], spender: Spender) -> None:
-        """What Open-Meteo's trouble kept from being asked has failed; what our limits did waits for the next run."""
+        """Counts cells that were not fetched: failed because of Open-Meteo, or skipped because of a limit of ours."""
         if candidates and (trouble := self._stopped.get(spender)):
             self.tally.reasons[trouble] = None
             for candidate in candidates:
@@ -208,11 +222,13 @@ class Work:
     # ── the end ───────────────────────────────────────────────────────────────────────────────────
 
     def pause(self, seconds: float) -> None:
+        """Sleeps so long, or until the run must stop."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0 and not self.check_for_stop():
             time.sleep(min(left, STOP_CHECK_SECONDS))
 
     def check_for_stop(self) -> bool:
+        """Whether the run must stop now; the tally gets the reason."""
         if reason := self.stop_reason():
             self.tally.reasons[reason] = None
             self.tally.was_cut_off = True

@@ -21,7 +21,7 @@ from weathernote.redis import Lookup, Several
 from weathernote.telemetry import active_users
 from weathernote.telemetry.active_users import Users
 
-#: So many of the cells that people ask for are shown on the map beside the cities.
+#: How many of the most requested cells are shown on the map in addition to the cities.
 MOST_POPULAR = 50
 
 # Only Redis knows which cells these are, so that a script reads their lives with them. In a cluster most of them are on
@@ -46,7 +46,7 @@ _MOST = 1e11
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Bytes of the server that was asked, in a cluster of one master; `most` is 0 where there is no limit."""
+    """Bytes of the Redis server, in a cluster of one of its masters; `most` is 0 without a limit."""
 
     used: int
     most: int
@@ -74,11 +74,12 @@ def take_snapshot(cells: Sequence[Cell]) -> RedisSnapshot:
 
     It takes one round trip, in a cluster two, and beyond `MOST_AT_ONCE` cells one more for each `PART` of them.
     """
-    popularity = service().popularity
+    own = service()
+    popularity = own.popularity
     first, *further = _parts(list(dict.fromkeys(cells)))
     price, spent, memory, last_good_run, popular, users, rates, lives = redis.fetch(
-        service().price.shared(),
-        _spending(service().budget),
+        own.price.shared(),
+        _spending(own.budget),
         Lookup(("INFO", "memory"), read=_read_memory, without=lambda: None),
         schedule.last_good_run(),
         _popular(popularity),

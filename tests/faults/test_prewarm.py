@@ -8,7 +8,7 @@ import pytest
 import redis
 import time_machine
 
-from prewarm.runs import lock, plan
+from prewarm.runs import plan
 from prewarm.runs.lock import KEY
 from prewarm.runs.models import PrewarmRun
 from prewarm.runs.run import Options, run
@@ -101,17 +101,6 @@ def test_sigterm_ends_a_run_cleanly(host, simulator, own_valkey):
 
 def test_a_terminal_that_reports_no_width_gets_a_bar(host):
     assert "100/100" in host.on_a_terminal("--pause-ms=1")
-
-
-def test_the_lock_is_kept_for_as_long_as_the_run_lasts(api, valkey):
-    with lock.held(2) as held:
-        time.sleep(3)
-        assert held and valkey.get(KEY) == held.token and not held.is_lost
-        with lock.held() as second:
-            assert second is None
-        valkey.delete(KEY)  # a failover may forget it
-        eventually(lambda: valkey.get(KEY) == held.token)
-    assert not valkey.exists(KEY)
 
 
 def test_a_run_that_was_frozen_stops_when_another_has_the_lock(api, db, simulator, valkey):

@@ -8,9 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
-from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.core.management import CommandError, call_command
-from django.utils import timezone
 
 from prewarm.cities.models import City
 from prewarm.runs.models import PrewarmRun
@@ -390,19 +388,6 @@ def test_a_run_leaves_a_row(five):
     row = PrewarmRun.objects.get()
     assert (row.refreshed, row.calls, row.weight, row.exit_code, row.failed_cities) == (5, 1, 5.0, 0, [])
     assert row.finished and (row.finished - row.started).total_seconds() == pytest.approx(row.took_seconds, abs=0.01)
-
-
-def test_rows_are_cleared_after_30_days_and_those_of_axes_too(five):
-    for days in (29, 31):
-        moment = timezone.now() - timedelta(days=days)
-        PrewarmRun.objects.create(started=moment)
-        for model in (AccessAttempt, AccessLog, AccessFailureLog):
-            count = {"failures_since_start": 1} if model is AccessAttempt else {}
-            row = model.objects.create(username="staff", user_agent=str(days), path_info="/", **count)
-            model.objects.filter(pk=row.pk).update(attempt_time=moment)
-    prewarm()
-    assert PrewarmRun.objects.count() == 2
-    assert [model.objects.count() for model in (AccessAttempt, AccessLog, AccessFailureLog)] == [1, 1, 1]
 
 
 def test_the_last_good_run_is_known_to_other_processes(five, simulator, valkey, forget):

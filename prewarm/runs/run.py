@@ -110,8 +110,7 @@ def refresh_now(cities: Iterable[City], *, should_stop: Callable[[], bool] = lam
     is_redis_down = False
     try:
         named = survey(work.service, cities)
-        queue = work.service.queue
-        work.refresh(plan.batches(named, BATCH_CELLS, queue.slot_of, force=True), lambda done: None)
+        work.refresh(plan.batches(named, BATCH_CELLS, work.queue.slot_of, force=True), lambda done: None)
     except RedisDown:
         is_redis_down = work.tally.is_broken = True
         work.tally.reasons[NO_REDIS] = None
@@ -145,10 +144,10 @@ def _from_database() -> tuple[list[City], frozenset[str]]:
 def _rederive_and_refresh(
     work: Work, options: Options, cities: list[City], suspects: frozenset[str], progress: Progress
 ) -> None:
-    budget, queue = work.service.budget, work.service.queue
+    budget = service().budget
     try:
         # Saving the row may have taken long, if the database hangs.
-        if work.check_for_stop():
+        if work.check_stop():
             return
         budget.synchronize()
         with_retries(schedule.begin)
@@ -160,7 +159,7 @@ def _rederive_and_refresh(
             work.rederive(planned.rederivations, advance)
         size = min(options.batch_size, BATCH_CELLS)
         with progress("refreshed", len(planned.refresh)) as advance:
-            work.refresh(plan.batches(planned.refresh, size, queue.slot_of, force=options.force), advance)
+            work.refresh(plan.batches(planned.refresh, size, work.queue.slot_of, force=options.force), advance)
     except RedisDown:
         work.tally.reasons["Redis does not answer any more"] = None
         work.tally.is_broken = True

@@ -94,7 +94,8 @@ class Work:
         self, service: Service, *, force: bool = False, pause_seconds: float = 0.0, stop_reason: Callable[[], str]
     ) -> None:
         self.service = service
-        self._cache, self._store, self._queue, self._round = service.cache, service.store, service.queue, service.round
+        self.store, self.cache = service.store, service.cache
+        self.queue, self.round = service.queue, service.round
         self.pause_seconds = pause_seconds
         self.stop_reason = stop_reason
         self.fresh_seconds = 0 if force else FRESH_SECONDS
@@ -115,9 +116,9 @@ class Work:
         Raises RedisDown without Redis.
         """
         for part in chunks(planned, CELLS_AT_ONCE):
-            if self.check_for_stop():
+            if self.check_stop():
                 return
-            held = self._store.held_of(one.cell for one in part)
+            held = self.store.held_of(one.cell for one in part)
             known = [(one, held[one.cell]) for one in part if one.cell in held]
             self.tally.rederived += self._derive_and_store(
                 (question, series, one.stale) for one, series in known for question in one.questions
@@ -130,7 +131,7 @@ class Work:
             question: answers.derive(question, series, now, life(question), stale=stale)
             for question, series, stale in wanted
         }
-        return with_retries(lambda: self._cache.store_answers(finished))
+        return with_retries(lambda: self.cache.store_answers(finished))
 
     # ── refresh ───────────────────────────────────────────────────────────────────────────────────
 
@@ -141,7 +142,7 @@ class Work:
         """
         for batch in batches:
             waiting = {candidate.cell: candidate for candidate in batch.candidates}
-            while waiting and not self.check_for_stop() and batch.spender not in self._stopped:
+            while waiting and not self.check_stop() and batch.spender not in self._stopped:
                 if result := self._fetch(batch, list(waiting)):
                     self._take_over(result, waiting, advance)
                     self.pause(result.cells * self.pause_seconds)
@@ -155,11 +156,11 @@ class Work:
 
         None if another process holds the lease, or Redis cannot store the result.
         """
-        lease = self._queue.lease(batch.slot)
+        lease = self.queue.lease(batch.slot)
         if lease is None or not lease.token:
             return None
-        chosen = lease.for_cells(cells, batch.spender, self._queue.batch)
-        return self._round.run(chosen, fresh_seconds=self.fresh_seconds)
+        chosen = lease.for_cells(cells, batch.spender, self.queue.batch)
+        return self.round.run(chosen, fresh_seconds=self.fresh_seconds)
 
     def _take_over(self, result: RoundResult, waiting: dict[Cell, Candidate], advance: Advance) -> None:
         """Stores the answers of fetched cells, and removes from `waiting` what need not be asked for again."""
@@ -224,10 +225,10 @@ class Work:
     def pause(self, seconds: float) -> None:
         """Sleeps so long, or until the run must stop."""
         until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0 and not self.check_for_stop():
+        while (left := until - time.monotonic()) > 0 and not self.check_stop():
             time.sleep(min(left, STOP_CHECK_SECONDS))
 
-    def check_for_stop(self) -> bool:
+    def check_stop(self) -> bool:
         """Whether the run must stop now; the tally gets the reason."""
         if reason := self.stop_reason():
             self.tally.reasons[reason] = None

@@ -1,15 +1,17 @@
+"""The app `prewarm`."""
+
 from django.apps import AppConfig
 from django.db.models.signals import post_delete, post_save
 
 
 class PrewarmConfig(AppConfig):
-    """The app of staff's cities and of the runs that keep them warm."""
+    """The app of staff's cities and of the runs that refresh them."""
 
     name = "prewarm"
     verbose_name = "Prewarming"
 
     def ready(self) -> None:
-        """Has each change of a city invalidate the cached list."""
+        """Connects the signals by which each change of a city invalidates the cached list."""
         from prewarm.cities.cities_cache import invalidate_after_commit
         from prewarm.cities.models import City
 

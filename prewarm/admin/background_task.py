@@ -1,4 +1,4 @@
-"""Long work of staff, such as an import: a thread goes on with it after their request was answered, one at a time."""
+"""Long work of staff, such as an import, in a thread that outlives the request; one at a time in each process."""
 
 import logging
 import threading
@@ -53,12 +53,12 @@ def begin(work: Callable[[], T]) -> "Future[T] | None":
 
 
 def wait_seconds(request: HttpRequest) -> float:
-    """How long this request may still wait for its work: less where its body took long to arrive."""
+    """The seconds that this request may still wait for its work: less than WAIT_SECONDS if its body came slowly."""
     return min(WAIT_SECONDS, request_bodies.seconds_left(request.META))
 
 
-def say_it_goes_on(request: HttpRequest, what: str, changelist: str, title: str) -> None:
-    """Tells staff that the work continues after this answer, with a link to the list that shows its result."""
+def announce_continuation(request: HttpRequest, what: str, changelist: str, title: str) -> None:
+    """Adds a message that the work continues after this answer, with a link to the list that will show its result."""
     text = '{} goes on without you: its result will be listed under <a href="{}">{}</a>.'
     messages.info(request, format_html(text, what, reverse(changelist), title))
 

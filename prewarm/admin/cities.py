@@ -134,7 +134,9 @@ class CityAdmin(CityFilesMixin, admin.ModelAdmin):
         if switched:
             staff: Any = request.user
             LogEntry.objects.log_actions(staff.pk, switched, CHANGE, word.capitalize())
-        self.message_user(request, f"{len(switched)} {_cities(len(switched))} {word}.", messages.SUCCESS)
+        self.message_user(
+            request, f"{len(switched)} {'city' if len(switched) == 1 else 'cities'} {word}.", messages.SUCCESS
+        )
 
     @admin.action(description="Prewarm selected cities now", permissions=["change"])
     def prewarm_now(self, request: HttpRequest, queryset: QuerySet) -> None:
@@ -144,14 +146,14 @@ class CityAdmin(CityFilesMixin, admin.ModelAdmin):
             text = f"At most {MOST_PREWARMED_NOW} cities at a time; manage.py prewarm does them all."
             self.message_user(request, text, messages.ERROR)
             return
-        work = background_task.begin(lambda: run.refresh_now(chosen, is_told_to_stop=background_task.is_ending.is_set))
+        work = background_task.begin(lambda: run.refresh_now(chosen, should_stop=background_task.is_ending.is_set))
         if work is None:
             self.message_user(request, background_task.BUSY, messages.ERROR)
             return
         try:
             outcome = work.result(background_task.wait_seconds(request))
         except TimeoutError:
-            background_task.say_it_goes_on(
+            background_task.announce_continuation(
                 request, "The prewarm", "admin:prewarm_prewarmrun_changelist", "prewarm runs"
             )
         else:
@@ -159,11 +161,7 @@ class CityAdmin(CityFilesMixin, admin.ModelAdmin):
 
 
 def _level(outcome: RefreshOutcome) -> int:
-    """The level of the message about a prewarm: a success only where nothing was left undone."""
+    """The level of the message about a prewarm: a success only if it is complete."""
     if outcome.is_redis_down:
         return messages.ERROR
     return messages.SUCCESS if outcome.is_complete else messages.WARNING
-
-
-def _cities(number: int) -> str:
-    return "city" if number == 1 else "cities"

@@ -51,7 +51,7 @@ class CityFilesMixin(ImportExportMixin):
             return self._upload_again(request, str(error))
 
     def get_import_resource_kwargs(self, request: HttpRequest, **kwargs: Any) -> dict[str, Any]:
-        """Tells the check how long the request may still take."""
+        """Adds `seconds_left`, which the request may still take, to the resource's arguments."""
         return {
             **super().get_import_resource_kwargs(request, **kwargs),
             "seconds_left": request_bodies.seconds_left(request.META),
@@ -73,7 +73,7 @@ class CityFilesMixin(ImportExportMixin):
             return work.result(background_task.wait_seconds(request))
         except TimeoutError:
             imports = "admin:prewarm_cityimport_changelist"
-            background_task.say_it_goes_on(request, "The import", imports, "imports")
+            background_task.announce_continuation(request, "The import", imports, "imports")
             return HttpResponseRedirect(reverse(imports))
         except importing.UploadGone:
             return self._upload_again(request, UPLOAD_GONE)
@@ -83,7 +83,7 @@ class CityFilesMixin(ImportExportMixin):
     def _import_file(
         self, process: Callable[[], HttpResponseBase], request: HttpRequest, row: CityImport
     ) -> HttpResponseBase:
-        """Imports the whole file or nothing of it, and saves the result in `row`."""
+        """Imports all rows of the file or none, and saves the result in `row`."""
         row.save()
         request.city_import = row  # type: ignore[attr-defined]
         try:

@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 
-from prewarm.cities.models import City, kept_degrees
+from prewarm.cities.models import City, stored_degrees
 from weather.core.cells import InvalidPosition, latitude_tenths, longitude_tenths
 
 
@@ -19,7 +19,7 @@ class DegreesField(forms.CharField):
     def clean(self, value: Any) -> Decimal:
         """The degrees as the table holds them; a ValidationError in the words of the API otherwise."""
         try:
-            return kept_degrees(super().clean(value), self.parse)
+            return stored_degrees(super().clean(value), self.parse)
         except InvalidPosition as invalid:
             raise forms.ValidationError(invalid.detail) from None
 
@@ -30,7 +30,7 @@ class DegreesField(forms.CharField):
     def has_changed(self, initial: Any, data: Any) -> bool:
         """Compares degrees, so that 40.70 is no change of 40.7."""
         try:
-            return initial != kept_degrees(str(data).strip(), self.parse)
+            return initial != stored_degrees(str(data).strip(), self.parse)
         except InvalidPosition:
             return True
 

@@ -1,4 +1,4 @@
-"""CSV files of staff: read leniently, and kept in Redis from the preview to the confirmation, for every instance."""
+"""CSV files of staff: read leniently, and stored in Redis from the preview to the confirmation, for all instances."""
 
 import csv
 import io
@@ -19,7 +19,7 @@ LARGEST_BYTES = 2_000_000
 MOST_ROWS = 5_000
 #: The nine columns of a city, and room for columns of staff's own.
 MOST_COLUMNS = 40
-KEPT_SECONDS = 3600
+UPLOAD_LIFE_SECONDS = 3600
 
 # The first line by which Excel names the separator.
 _SEPARATOR = re.compile(r"sep=([,;\t])\s*", re.IGNORECASE)
@@ -28,7 +28,7 @@ _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
 class NoTable(ValueError):
-    """The file cannot be read as a table; the message tells staff why, and what to do."""
+    """The file cannot be read as a table; the message, for staff, says why and what to do."""
 
 
 class CityCsv(CSV):
@@ -73,8 +73,8 @@ def _table(text: str) -> tablib.Dataset:
             raise NoTable(f"The file has more than {MOST_ROWS:,} rows: import it in parts.")
         width = len(headers)
         # Too many fields come from an unquoted comma, most likely in the last column, the notes.
-        kept = row if len(row) <= width else [*row[: width - 1], delimiter.join(row[width - 1 :])]
-        dataset.append([*map(_unescaped, kept), *[""] * (width - len(kept))])
+        values = row if len(row) <= width else [*row[: width - 1], delimiter.join(row[width - 1 :])]
+        dataset.append([*map(_unescaped, values), *[""] * (width - len(values))])
     return dataset
 
 
@@ -104,7 +104,7 @@ class UploadGone(LookupError):
 
 
 class RedisStorage(BaseStorage):
-    """Keeps a previewed file in Redis for an hour, since the confirmation may reach another instance.
+    """Stores a previewed file in Redis for an hour, as the confirmation may reach another instance.
 
     `save` and `read` raise RedisDown, `read` UploadGone.
     """
@@ -112,14 +112,14 @@ class RedisStorage(BaseStorage):
     def save(self, data: bytes) -> None:
         """Stores the file under a random name."""
         self.name = uuid.uuid4().hex
-        redis.value(redis.ask(("SET", self._key, data, "EX", KEPT_SECONDS))[0])
+        redis.execute(("SET", self._key, data, "EX", UPLOAD_LIFE_SECONDS))
 
     def read(self) -> bytes:
         """The file that was saved."""
-        data: bytes | None = redis.value(redis.ask(("GET", self._key))[0])
+        (data,) = redis.execute(("GET", self._key))
         if data is None:
             raise UploadGone
-        return data
+        return bytes(data)
 
     def remove(self) -> None:
         """Deletes the file; it would expire by itself."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from import_export import fields, resources, widgets
 
-from prewarm.cities.models import City, kept_degrees
+from prewarm.cities.models import City, stored_degrees
 from weather.core.cells import Cell, InvalidPosition, latitude_tenths, longitude_tenths
 
 #: A preview checks the file and renders the result within one request: this is the part of its time for rendering. A
@@ -34,7 +34,7 @@ class Degrees(widgets.Widget):
 
     def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Decimal:
         """The degrees as the table holds them. Raises InvalidPosition, a ValueError."""
-        return kept_degrees(str(value).strip(), self.parse)
+        return stored_degrees(str(value).strip(), self.parse)
 
     def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
         """Degrees without trailing zeros, empty for None."""

@@ -1,4 +1,4 @@
-"""The admin of what the service records for staff: the runs of prewarm and the imports of cities."""
+"""The admin of the rows that only the service writes: the runs of prewarm and the imports of cities."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -62,15 +62,15 @@ class ReadOnlyAdmin(admin.ModelAdmin):
     list_per_page = 50
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody."""
+        """False: only the service adds rows."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody."""
+        """False: only the service changes rows."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody: prewarm deletes old rows."""
+        """False: prewarm deletes old rows."""
         return False
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:

@@ -12,6 +12,7 @@ from weather.core import freshness
 from weather.core.answers import Question
 from weather.core.cells import Cell
 from weather.core.packing import Unreadable, fetched_at
+from weather.fetching.store import Store
 from weathernote import redis
 from weathernote.redis import Lookup, Several
 
@@ -21,7 +22,7 @@ State = Literal["fresh", "stale", "cold", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class CellStatus:
-    """The state of a cell's held forecast and of its finished answer of /weather, and how often it is asked for.
+    """The state of a cell's held forecast and of its cached answer of /weather, and how often it is requested.
 
     None stands for what is not there, or what Redis does not say.
     """
@@ -37,26 +38,28 @@ UNKNOWN = CellStatus("unknown")
 
 def read(cells: Sequence[Cell]) -> dict[Cell, CellStatus]:
     """The status of each cell; `UNKNOWN` where Redis does not answer."""
-    popularity, shared_price = service().popularity, service().price.shared()
-    wanted = list(dict.fromkeys(cells))
+    own = service()
+    distinct = list(dict.fromkeys(cells))
     price, rates, ages = redis.fetch(
-        shared_price, Several(map(popularity.request_rate, wanted)), Several(map(_ages, wanted))
+        own.price.shared(), own.popularity.request_rates(distinct), Several(_ages(own.store, cell) for cell in distinct)
     )
     return {
-        cell: UNKNOWN if known is None else status_of(known.record_age_seconds, rate, price, known.answer_life_seconds)
-        for cell, rate, known in zip(wanted, rates, ages, strict=True)
+        cell: UNKNOWN
+        if known is None
+        else status_of(known.record_age_seconds, rates.get(cell, 0.0), price, known.answer_life_seconds)
+        for cell, known in zip(distinct, ages, strict=True)
     }
 
 
 class _Ages(NamedTuple):
-    """None for a record, or a finished answer, that is not there."""
+    """The age of a cell's record and the rest of its cached answer's life; None for one that is not there."""
 
     record_age_seconds: float | None
     answer_life_seconds: int | None
 
 
-def _ages(cell: Cell) -> Lookup[_Ages | None]:
-    return Lookup(service().store.record(cell), ("TTL", Question(cell).key), read=_read_ages, without=lambda: None)
+def _ages(store: Store, cell: Cell) -> Lookup[_Ages | None]:
+    return Lookup(store.record(cell), ("TTL", Question(cell).key), read=_read_ages, without=lambda: None)
 
 
 def _read_ages(packed: bytes | None, life_seconds: int) -> _Ages:

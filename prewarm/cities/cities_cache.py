@@ -1,6 +1,6 @@
 """The list of active cities in Redis, as `cities:active`, for ten minutes or until staff save.
 
-Without Redis the list that this process last saw is served, else the database is read.
+Without Redis this process serves the list that it read last, or reads the database.
 """
 
 import threading
@@ -25,8 +25,8 @@ KEY = "cities:active"
 LIFE_SECONDS = 600
 #: The life of a list that could not be refreshed, and the pause before the database is tried again.
 STALE_LIFE_SECONDS = 60
-DATABASE_REST_SECONDS = 5
-#: A request without any list to serve waits so long for the thread that reads the database; so many may wait.
+DATABASE_PAUSE_SECONDS = 5
+#: How long a request waits for the thread that reads the database if there is no list to serve, and how many may.
 WAIT_SECONDS = 2
 WAITERS = 2
 
@@ -39,7 +39,7 @@ if redis.call('TYPE', KEYS[1]).ok == 'string' then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
 return 1
 """)
-_KEEP = redis.script("""
+_STORE = redis.script("""
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
 return 1
@@ -48,7 +48,10 @@ return 1
 
 @dataclass(frozen=True, slots=True)
 class CachedListing:
-    """A list, when it expires (unix seconds), where it came from, and whether it is stored in Redis."""
+    """A list, when it expires (unix seconds), its origin, and whether it is stored in Redis.
+
+    `found` was in Redis, `read` comes from the database, `stale` is the last one that this process read.
+    """
 
     listing: Listing
     expires_at: int
@@ -57,7 +60,7 @@ class CachedListing:
 
 
 class CitiesCache:
-    """The list of active cities: from Redis, else from the database, else as this process last saw it.
+    """The list of active cities: from Redis, else from the database, else the one that this process read last.
 
     `load` composes the list from the database; `read` runs it, within the limits that all readers share.
     """
@@ -72,60 +75,61 @@ class CitiesCache:
         self.load = load
         self.now = now
         self.read = read
-        self._seen: CachedListing | None = None
-        self._rests_until = 0.0
+        self._last: CachedListing | None = None
+        self._paused_until = 0.0
         self._reading = threading.Lock()
         self._waiting = threading.BoundedSemaphore(WAITERS)
 
     def lookup(self) -> Lookup[CachedListing | None]:
-        """The list that Redis keeps, or None; without Redis what this process saw, while it would have been kept."""
+        """The list in Redis, or None; without Redis the one that this process read last, until it expires."""
         return Lookup(("GET", KEY), ("TTL", KEY), read=self._from_redis, without=self._from_memory)
 
     def answer(self, cached: CachedListing | None) -> CachedListing:
-        """The list that `lookup` gave, else one from the database; Problem where there is none."""
+        """The list that `lookup` gave, else one from the database, else the last, as stale. Raises Problem (503)."""
         if cached:
             return cached
         try:
             if read := self._read():
                 return read
         except TooManyWait:
-            if self._seen is None:
+            if self._last is None:
                 raise Problem("overloaded", "Too many requests wait for the cities.", retry_after_seconds=5) from None
-        if self._seen is None:
+        if self._last is None:
             raise Problem("upstream_unavailable", "The cities cannot be read at the moment.", retry_after_seconds=10)
         metrics.ANSWERED_FROM_MEMORY.inc()
-        return CachedListing(self._seen.listing, int(self.now()) + STALE_LIFE_SECONDS, "stale", is_stored=False)
+        return CachedListing(self._last.listing, int(self.now()) + STALE_LIFE_SECONDS, "stale", is_stored=False)
 
     def _from_memory(self) -> CachedListing | None:
-        if self._seen is None or self._seen.expires_at <= self.now():
+        if self._last is None or self._last.expires_at <= self.now():
             return None
         metrics.ANSWERED_FROM_MEMORY.inc()
-        return self._seen
+        return self._last
 
     def _from_redis(self, text: bytes | None, life_seconds: int) -> CachedListing | None:
         if text is None or text.startswith(_MARK):
             return None
-        listed = self._seen.listing if self._seen and self._seen.listing.text == text else listing.read(text)
+        last = self._last
+        listed = last.listing if last and last.listing.text == text else listing.read(text)
         if listed is None:
             redis.ask(("DEL", KEY))
             return None
-        self._seen = CachedListing(listed, int(self.now()) + max(0, life_seconds), "found", is_stored=True)
-        return self._seen
+        self._last = CachedListing(listed, int(self.now()) + max(0, life_seconds), "found", is_stored=True)
+        return self._last
 
     def _read(self) -> CachedListing | None:
         """The list from the database; None if it cannot be read. Raises TooManyWait past the bound of waiting requests.
 
         One thread reads at a time, and few wait for it, so that the others stay free to serve weather.
         """
-        seen = self._seen
-        if self.now() < self._rests_until or not self._acquire_turn(can_wait=seen is None):
+        before = self._last
+        if self.now() < self._paused_until or not self._acquire_turn(can_wait=before is None):
             return None
         try:
-            if self._seen is not seen:
-                return self._seen  # another thread read it while this one waited
-            return None if self.now() < self._rests_until else self._load_and_store()
+            if self._last is not before:
+                return self._last  # another thread read it while this one waited
+            return None if self.now() < self._paused_until else self._load_and_store()
         except DatabaseGone:
-            self._rests_until = self.now() + DATABASE_REST_SECONDS
+            self._paused_until = self.now() + DATABASE_PAUSE_SECONDS
             return None
         finally:
             self._reading.release()
@@ -146,7 +150,7 @@ class CitiesCache:
         mark = self._mark_reading()
         listed = self.read(self.load)
         expires_at = int(self.now()) + LIFE_SECONDS
-        self._seen = CachedListing(listed, expires_at, "found", is_stored=False)
+        self._last = CachedListing(listed, expires_at, "found", is_stored=False)
         return CachedListing(listed, expires_at, "read", is_stored=self._store(mark, listed))
 
     @without_redis(returns=None)
@@ -164,7 +168,7 @@ class CitiesCache:
     def _store(self, mark: bytes | None, listed: Listing) -> bool:
         if mark is None:
             return False
-        (is_stored,) = redis.execute(_KEEP(KEY, mark, listed.text, LIFE_SECONDS))
+        (is_stored,) = redis.execute(_STORE(KEY, mark, listed.text, LIFE_SECONDS))
         return bool(is_stored)
 
 

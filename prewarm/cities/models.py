@@ -1,4 +1,4 @@
-"""The tables of the cities that staff keep warm, and of their imports."""
+"""The tables of the cities that prewarm keeps warm, and of their imports."""
 
 import functools
 from collections.abc import Callable, Collection
@@ -19,7 +19,7 @@ from weather.core.cells import Cell, InvalidPosition, latitude_tenths, longitude
 _POSITION_STEP = Decimal("0.000001")
 
 
-def kept_degrees(text: str, parse: Callable[[str], int]) -> Decimal:
+def stored_degrees(text: str, parse: Callable[[str], int]) -> Decimal:
     """The degrees in `text` with the six decimals that the table holds.
 
     `parse` is latitude_tenths or longitude_tenths, and raises InvalidPosition. Further decimals are cut off, not
@@ -82,7 +82,7 @@ class CityQuerySet(models.QuerySet["City"]):
 
 
 class City(models.Model):
-    """A place whose weather prewarm keeps ready."""
+    """A city whose weather prewarm keeps cached."""
 
     STAFFS_ORDER = ("order", "-population", "name", "pk")
 
@@ -151,8 +151,8 @@ class City(models.Model):
 
     def _normalize(self) -> None:
         self.country = self.country.upper()
-        self.latitude = kept_degrees(_text(self.latitude), latitude_tenths)
-        self.longitude = kept_degrees(_text(self.longitude), longitude_tenths)
+        self.latitude = stored_degrees(_text(self.latitude), latitude_tenths)
+        self.longitude = stored_degrees(_text(self.longitude), longitude_tenths)
         self.cell = Cell.parse(_text(self.latitude), _text(self.longitude)).key
 
 

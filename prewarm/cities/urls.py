@@ -1,3 +1,5 @@
+"""The URLs of the cities, below `/api/v1/`."""
+
 from django.urls import re_path
 
 from prewarm.cities.views import CitiesViewSet

@@ -28,7 +28,10 @@ _RELEASE = redis.script("if redis.call('GET', KEYS[1]) == ARGV[1] then return re
 
 
 class Lock:
-    """A lock that a thread renews once `take` succeeded; `is_lost` as soon as another run may hold it."""
+    """A lock of `life_seconds` that a thread renews once `take` succeeded.
+
+    `is_lost` as soon as another run may hold it.
+    """
 
     def __init__(self, life_seconds: float) -> None:
         self.life_seconds = life_seconds
@@ -47,14 +50,15 @@ class Lock:
         return True
 
     def _acquire(self) -> bool:
-        return bool(redis.value(redis.ask(_ACQUIRE(KEY, self.token, int(self.life_seconds * 1000)))[0]))
+        (is_ours,) = redis.execute(_ACQUIRE(KEY, self.token, int(self.life_seconds * 1000)))
+        return bool(is_ours)
 
     @without_redis(returns=None)
     def release(self) -> None:
         """Releases the lock; without Redis it expires by itself."""
         self._ended.set()
         self._thread.join()
-        redis.value(redis.ask(_RELEASE(KEY, self.token))[0])
+        redis.execute(_RELEASE(KEY, self.token))
 
     def _renew(self) -> None:
         began = monotonic()

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from prewarm.cities.formatting import format_count
+
 NO_REDIS = "Redis does not answer, so nothing can be kept warm"
 
 
@@ -31,7 +33,7 @@ class RefreshOutcome:
         """One sentence for staff, such as `2 of 3 cells refreshed in 1 call; 1 failed: Lima.`"""
         if self.is_redis_down:
             return f"{NO_REDIS}."
-        phrases = [f"{self.refreshed} of {self.cells} cells refreshed in {self.calls} call{'s' * (self.calls != 1)}"]
+        phrases = [f"{self.refreshed} of {self.cells} cells refreshed in {format_count(self.calls, 'call')}"]
         if self.failed:
             phrases.append(f"{len(self.failed)} failed: {', '.join(self.failed)}")
         return f"{'; '.join([*phrases, *self.reasons])}."

@@ -16,8 +16,8 @@ CITY_RATE = 1 / PERIOD_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A cell that prewarm may serve: of one or several cities, or asked for lately, with what Redis holds of it."""
+class Candidate:
+    """A cell that prewarm may serve: of one or several cities, or requested lately, with what Redis holds of it."""
 
     cell: Cell
     #: The rest of the life of each cached answer in seconds, 0 for one that is not cached.
@@ -37,7 +37,7 @@ class Place:
 
     @property
     def is_cold_city(self) -> bool:
-        """Whether it is a city of which nothing is held."""
+        """Whether it is a city without a held forecast."""
         return bool(self.cities) and self.age_seconds is None
 
     @property
@@ -51,7 +51,7 @@ class Place:
         return freshness.interval_seconds(rate, price)
 
     def lateness(self, price: float) -> float:
-        """The age in refresh intervals: due from 1 on, infinite if nothing is held."""
+        """The age in refresh intervals: due from 1 on, infinite without a held forecast."""
         return float("inf") if self.age_seconds is None else self.age_seconds / self.interval_seconds(price)
 
 
@@ -66,15 +66,15 @@ class Rederivation:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Rederivations, then refreshes, in this order.
+    """What a run will do: first the rederivations, then the refreshes, each in its list's order.
 
     `past_limit` counts due cells beyond the limit; for those in `unpaid` there is no budget.
     """
 
     rederivations: list[Rederivation] = field(default_factory=list)
-    refresh: list[Place] = field(default_factory=list)
+    refresh: list[Candidate] = field(default_factory=list)
     past_limit: int = 0
-    unpaid: list[Place] = field(default_factory=list)
+    unpaid: list[Candidate] = field(default_factory=list)
     #: How many cells of cities need no refresh.
     cities_in_order: int = 0
 
@@ -90,7 +90,7 @@ class Batch:
 
     slot: int
     spender: Spender
-    places: list[Place]
+    candidates: list[Candidate]
 
 
 def common_price(census: Rates, cities: int, refreshes_per_second: float) -> float:
@@ -99,7 +99,7 @@ def common_price(census: Rates, cities: int, refreshes_per_second: float) -> flo
 
 
 def plan(
-    places: Iterable[Place],
+    candidates: Iterable[Candidate],
     *,
     price: float,
     seconds_to_next_run: float,
@@ -107,55 +107,57 @@ def plan(
     limit: int | None = None,
     budget_left: int | None = None,
 ) -> Plan:
-    """The plan for `places`, which come with cities in staff's order and others by popularity.
+    """The plan for `candidates`, which come with cities in staff's order and others by popularity.
 
-    Cities are refreshed first: those of which nothing is held, then the most overdue. Other cells follow as they came.
-    `limit` and `budget_left` bound the refreshes, in cells.
+    Cities are refreshed first: those without a held forecast, then the most overdue. Other cells follow in the order of
+    `candidates`. `limit` and `budget_left` bound the refreshes, in cells.
     """
-    places = list(places)
-    rederivations = [one for place in places if (one := _rederivation(place, price, seconds_to_next_run))]
-    lives = {place.cell: min(place.lives.values(), default=0) for place in places if not place.is_missing}
-    cities = {place.cell for place in places if place.cities}
+    candidates = list(candidates)
+    rederivations = [one for candidate in candidates if (one := _rederivation(candidate, price, seconds_to_next_run))]
+    lives = {
+        candidate.cell: min(candidate.lives.values(), default=0) for candidate in candidates if not candidate.is_missing
+    }
+    cities = {candidate.cell for candidate in candidates if candidate.cities}
     # Answers that still live come first, in the order in which they expire; those that are gone already come last.
     rederivations.sort(key=lambda one: (one.cell not in cities, lives.get(one.cell, float("inf"))))
     due = sorted(
-        (place for place in places if place.cities and (force or place.lateness(price) >= 1)),
-        key=lambda place: (place.is_suspect, -place.lateness(price)),
+        (candidate for candidate in candidates if candidate.cities and (force or candidate.lateness(price) >= 1)),
+        key=lambda candidate: (candidate.is_suspect, -candidate.lateness(price)),
     )
     cities_due = len(due)
-    due += [place for place in places if not place.cities and _is_due(place, price)]
+    due += [candidate for candidate in candidates if not candidate.cities and _is_due(candidate, price)]
     wanted = due[:limit]
     paid = len(wanted) if budget_left is None else budget_left
     return Plan(rederivations, wanted[:paid], len(due) - len(wanted), wanted[paid:], len(cities) - cities_due)
 
 
-def _is_due(place: Place, price: float) -> bool:
-    # A cell of which nothing is held waits for its next request; only cities are fetched without one.
-    return place.age_seconds is not None and place.lateness(price) >= 1
+def _is_due(candidate: Candidate, price: float) -> bool:
+    # A cell without a held forecast waits for its next request; only cities are fetched without one.
+    return candidate.age_seconds is not None and candidate.lateness(price) >= 1
 
 
-def _rederivation(place: Place, price: float, seconds_to_next_run: float) -> Rederivation | None:
-    if place.age_seconds is None:
+def _rederivation(candidate: Candidate, price: float, seconds_to_next_run: float) -> Rederivation | None:
+    if candidate.age_seconds is None:
         return None
-    stale = place.lateness(price) >= 1
+    stale = candidate.lateness(price) >= 1
     # A stale answer only bridges the minute until the refresh, and must not replace one that lives longer.
     enough_seconds = STALE_LIFE_SECONDS if stale else seconds_to_next_run
-    questions = tuple(question for question, life in place.lives.items() if life < enough_seconds)
-    return Rederivation(place.cell, questions, stale) if questions else None
+    questions = tuple(question for question, life in candidate.lives.items() if life < enough_seconds)
+    return Rederivation(candidate.cell, questions, stale) if questions else None
 
 
-def batches(refresh: Iterable[Place], size: int, slot_of: Callable[[Cell], int], *, force: bool) -> Iterator[Batch]:
-    """Batches of up to `size` places with the same slot and spender, in about their order; suspects alone, and last."""
-    waiting: dict[tuple[int, Spender], list[Place]] = {}
+def batches(refresh: Iterable[Candidate], size: int, slot_of: Callable[[Cell], int], *, force: bool) -> Iterator[Batch]:
+    """Batches of at most `size` candidates of one slot and spender, in about their order; suspects last, each alone."""
+    waiting: dict[tuple[int, Spender], list[Candidate]] = {}
     alone = []
-    for place in refresh:
-        spender: Spender = "cold" if force and place.cities else "refresh"
-        if place.is_suspect:
-            alone.append(Batch(slot_of(place.cell), spender, [place]))
+    for candidate in refresh:
+        spender: Spender = "cold" if force and candidate.cities else "refresh"
+        if candidate.is_suspect:
+            alone.append(Batch(slot_of(candidate.cell), spender, [candidate]))
             continue
-        key = (slot_of(place.cell), spender)
+        key = (slot_of(candidate.cell), spender)
         together = waiting.setdefault(key, [])
-        together.append(place)
+        together.append(candidate)
         if len(together) == size:
             yield Batch(*key, waiting.pop(key))
     for key, together in waiting.items():

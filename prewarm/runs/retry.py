@@ -13,7 +13,10 @@ T = TypeVar("T")
 
 
 def with_retries(ask: Callable[[], T], pauses_seconds: Iterable[float] = PAUSES_SECONDS) -> T:
-    """The result of `ask`, which is repeated on RedisDown and must be safe to repeat. Raises RedisDown in the end."""
+    """The result of `ask`, which must be safe to repeat; after each RedisDown it is called again, a pause later.
+
+    Raises the RedisDown of the call after the last pause.
+    """
     for pause in pauses_seconds:
         try:
             return ask()

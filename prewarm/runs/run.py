@@ -1,4 +1,4 @@
-"""A whole run of prewarm, for `manage.py prewarm`, and a refresh of chosen cities, for the admin."""
+"""A run of prewarm, for `manage.py prewarm`, and a refresh of chosen cities, for the admin."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -14,7 +14,7 @@ from prewarm.runs.models import PrewarmRun
 from prewarm.runs.outcome import NO_REDIS, RefreshOutcome
 from prewarm.runs.plan import Plan
 from prewarm.runs.retry import with_retries
-from prewarm.runs.survey import asked_for_of_late, survey
+from prewarm.runs.survey import recently_requested, survey
 from prewarm.runs.work import Advance, Tally, Work
 from weather.api.service import BATCH_CELLS, service
 from weather.core.windows import BudgetWindow
@@ -26,7 +26,7 @@ __all__ = ["CannotRun", "Options", "Outcome", "refresh_now", "run"]
 MOST_SECONDS = plan.PERIOD_SECONDS - 60
 #: A refresh by staff, of a hundred cities at most, stops then.
 MOST_SECONDS_NOW = 120
-ANOTHER = "another prewarm is running: nothing to do here"
+ALREADY_RUNNING = "another prewarm is running: nothing to do here"
 STOPPED = "stopped by a signal"
 
 #: Called with the name and the size of a step; its context gives a function to call with the number of cells done.
@@ -34,12 +34,12 @@ Progress = Callable[[str, int], AbstractContextManager[Advance]]
 
 
 class CannotRun(Exception):
-    """Nothing could be done; the message says why, in one line."""
+    """The run cannot begin; the message says why, in one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The options of `manage.py prewarm`."""
+    """The options of `manage.py prewarm`; `limit` and `batch_size` are in cells, `pause_seconds` is for each cell."""
 
     dry_run: bool = False
     force: bool = False
@@ -59,45 +59,45 @@ class Outcome:
 def run(
     options: Options,
     *,
-    is_told_to_stop: Callable[[], bool] = lambda: False,
+    should_stop: Callable[[], bool] = lambda: False,
     progress: Progress = lambda what, total: nullcontext(lambda done: None),
     lock_seconds: float = lock.LIFE_SECONDS,
 ) -> Outcome:
     """Runs once, unless another run holds the lock. Raises CannotRun if the database or Redis is down at the start."""
     cities, suspects = _from_database()
-    if is_told_to_stop():
+    if should_stop():
         raise CannotRun(f"{STOPPED} before anything was done.")
     try:
         if options.dry_run:
-            return Outcome(0, _foreseen(_planned(options, cities, suspects)))
+            return Outcome(0, _dry_run_summary(_planned(options, cities, suspects)))
         with lock.held(lock_seconds) as held:
             if held is None:
-                return Outcome(0, {"message": ANOTHER, "exit_code": 0})
+                return Outcome(0, {"message": ALREADY_RUNNING, "exit_code": 0})
             row = run_history.begin(forced=options.force)
             work = Work(
                 service(),
                 force=options.force,
                 pause_seconds=options.pause_seconds,
-                ends=_ends(is_told_to_stop, held, MOST_SECONDS),
+                stop_reason=_stop_reason(should_stop, held, MOST_SECONDS),
             )
-            _both_steps(work, options, cities, suspects, progress)
+            _rederive_and_refresh(work, options, cities, suspects, progress)
             work.tally.is_broken |= held.is_lost
     except RedisDown:
         if not options.dry_run:
             run_history.end(run_history.begin(forced=options.force), Tally(reasons={NO_REDIS: None}, is_broken=True))
         raise CannotRun(f"{NO_REDIS}.") from None
     if work.tally.exit_code == 0:
-        schedule.note_good_run()
-    # The lock is back: a database that hangs by now holds up nobody else.
+        schedule.record_good_run()
+    # After the lock's release: a database that hangs by now delays no other run.
     run_history.end(row, work.tally)
     return Outcome(work.tally.exit_code, run_history.summary(row))
 
 
-def refresh_now(cities: Iterable[City], *, is_told_to_stop: Callable[[], bool] = lambda: False) -> RefreshOutcome:
-    """Asks Open-Meteo for these cities at once, whatever their interval and the pace.
+def refresh_now(cities: Iterable[City], *, should_stop: Callable[[], bool] = lambda: False) -> RefreshOutcome:
+    """Fetches these cities now, whatever their refresh interval and the budget's pace, and returns what it did.
 
-    It leaves a row like any run, which is there while it goes on. It takes no lock: cron's run would give way to it,
-    and leave all the other cities out until the next.
+    It saves a row like any run, from its beginning. It takes no lock, for which cron's run would give up and leave all
+    other cities to the next. It raises nothing for Redis or Open-Meteo; other errors are saved in the row and raised.
     """
     cities = list(cities)
     began = time.monotonic()
@@ -105,13 +105,12 @@ def refresh_now(cities: Iterable[City], *, is_told_to_stop: Callable[[], bool] =
     work = Work(
         service(),
         force=True,
-        ends=lambda: STOPPED if is_told_to_stop() else _too_long(began, MOST_SECONDS_NOW),
+        stop_reason=lambda: STOPPED if should_stop() else _timeout_reason(began, MOST_SECONDS_NOW),
     )
     is_redis_down = False
     try:
         named = survey(work.service, cities)
-        slot_of = work.queue.slot_of
-        work.refresh(plan.batches(named, BATCH_CELLS, slot_of, force=True), lambda done: None)
+        work.refresh(plan.batches(named, BATCH_CELLS, work.queue.slot_of, force=True), lambda done: None)
     except RedisDown:
         is_redis_down = work.tally.is_broken = True
         work.tally.reasons[NO_REDIS] = None
@@ -125,14 +124,14 @@ def refresh_now(cities: Iterable[City], *, is_told_to_stop: Callable[[], bool] =
         refreshed=work.tally.refreshed,
         cells=len({city.cell for city in cities}),
         calls=work.tally.calls,
-        failed=tuple(place.name for place in work.tally.failed),
+        failed=tuple(candidate.name for candidate in work.tally.failed),
         reasons=tuple(work.tally.reasons),
         is_redis_down=is_redis_down,
     )
 
 
 def _from_database() -> tuple[list[City], frozenset[str]]:
-    """The active cities, and the names of what failed in the command's last run where other cells did not."""
+    """The active cities, and the names of those that failed in the command's last run while others succeeded."""
     try:
         last = PrewarmRun.objects.filter(exit_code__isnull=False, by_staff=False).first()
         suspects = frozenset(last.failed_cities if last and last.exit_code == 1 else ())
@@ -142,23 +141,25 @@ def _from_database() -> tuple[list[City], frozenset[str]]:
         raise CannotRun(f"The database does not answer, so there is no list of cities: {reason}") from None
 
 
-def _both_steps(work: Work, options: Options, cities: list[City], suspects: frozenset[str], progress: Progress) -> None:
+def _rederive_and_refresh(
+    work: Work, options: Options, cities: list[City], suspects: frozenset[str], progress: Progress
+) -> None:
     budget = service().budget
     try:
-        # The row took its time where the database hangs.
+        # Saving the row may have taken long, if the database hangs.
         if work.check_stop():
             return
         budget.synchronize()
         with_retries(schedule.begin)
         planned = _planned(options, cities, suspects)
         work.tally.skipped += planned.past_limit
-        work.tally.leave_unpaid(planned.unpaid, _tightest(budget.remaining()))
+        work.tally.leave_unpaid(planned.unpaid, _tighter_window(budget.remaining()))
         work.tally.cities_in_order = planned.cities_in_order
         with progress("re-derived", len(planned.rederivations)) as advance:
             work.rederive(planned.rederivations, advance)
-        size, slot_of = min(options.batch_size, BATCH_CELLS), work.queue.slot_of
+        size = min(options.batch_size, BATCH_CELLS)
         with progress("refreshed", len(planned.refresh)) as advance:
-            work.refresh(plan.batches(planned.refresh, size, slot_of, force=options.force), advance)
+            work.refresh(plan.batches(planned.refresh, size, work.queue.slot_of, force=options.force), advance)
     except RedisDown:
         work.tally.reasons["Redis does not answer any more"] = None
         work.tally.is_broken = True
@@ -170,41 +171,41 @@ def _planned(options: Options, cities: list[City], suspects: frozenset[str]) -> 
     left, weight_of_a_cell = budget.remaining(), one.round.weight_of_a_cell
     refreshes_per_second = budget.refreshes_per_second() / weight_of_a_cell
     return plan.plan(
-        survey(one, cities, asked_for_of_late(one), suspects),
+        survey(one, cities, recently_requested(one), suspects),
         price=plan.common_price(with_retries(one.popularity.census), len(cities), refreshes_per_second),
         seconds_to_next_run=with_retries(schedule.seconds_to_next_run),
         force=options.force,
         limit=options.limit,
-        budget_left=int(left[_tightest(left)] / weight_of_a_cell),
+        budget_left=int(left[_tighter_window(left)] / weight_of_a_cell),
     )
 
 
-def _tightest(left: dict[BudgetWindow, int]) -> BudgetWindow:
-    """Of the windows that no run can wait for."""
+def _tighter_window(left: dict[BudgetWindow, int]) -> BudgetWindow:
+    """The hour or the day, whichever has less left; the minute does not count, as a run can wait for its end."""
     return "day" if left["day"] <= left["hour"] else "hour"
 
 
-def _foreseen(planned: Plan) -> dict[str, Any]:
+def _dry_run_summary(planned: Plan) -> dict[str, Any]:
     return {
         "dry_run": True,
         "would_work_out_anew": sum(len(one.questions) for one in planned.rederivations),
-        "would_refresh": [place.name for place in planned.refresh],
+        "would_refresh": [candidate.name for candidate in planned.refresh],
         "would_skip": planned.left_out,
     }
 
 
-def _ends(is_told_to_stop: Callable[[], bool], held: lock.Lock, most_seconds: float) -> Callable[[], str]:
+def _stop_reason(should_stop: Callable[[], bool], held: lock.Lock, most_seconds: float) -> Callable[[], str]:
     began = time.monotonic()
 
     def reason() -> str:
-        if is_told_to_stop():
+        if should_stop():
             return STOPPED
         if held.is_lost:
             return "the lock is lost: Redis does not answer, or another run has it"
-        return _too_long(began, most_seconds)
+        return _timeout_reason(began, most_seconds)
 
     return reason
 
 
-def _too_long(began: float, most_seconds: float) -> str:
+def _timeout_reason(began: float, most_seconds: float) -> str:
     return f"stopped after {most_seconds} s" if time.monotonic() - began > most_seconds else ""

@@ -14,7 +14,7 @@ from prewarm.runs.work import Tally
 
 log = logging.getLogger(__name__)
 
-KEPT_DAYS = 30
+RETENTION_DAYS = 30
 #: Tables of django-axes, which records every login; their rows are deleted with those of runs.
 AXES_MODELS = ("AccessAttempt", "AccessLog", "AccessFailureLog")
 
@@ -31,7 +31,7 @@ def end(row: PrewarmRun, tally: Tally) -> None:
     row.finished = timezone.now()
     row.took_seconds = round((row.finished - row.started).total_seconds(), 3)
     row.refreshed, row.rederived, row.skipped = tally.refreshed, tally.rederived, tally.skipped
-    row.failed, row.failed_cities = len(tally.failed), [name for place in tally.failed for name in place.cities]
+    row.failed, row.failed_cities = len(tally.failed), [name for candidate in tally.failed for name in candidate.cities]
     row.calls, row.weight = tally.calls, tally.weight
     row.exit_code, row.message = tally.exit_code, tally.message
     if write_or_log(row.save):
@@ -39,8 +39,8 @@ def end(row: PrewarmRun, tally: Tally) -> None:
 
 
 def clear() -> None:
-    """Deletes rows of runs and logins older than KEPT_DAYS."""
-    oldest = timezone.now() - timedelta(days=KEPT_DAYS)
+    """Deletes rows of runs and logins older than RETENTION_DAYS."""
+    oldest = timezone.now() - timedelta(days=RETENTION_DAYS)
     PrewarmRun.objects.older_than(oldest).delete()
     if apps.is_installed("axes"):
         for name in AXES_MODELS:

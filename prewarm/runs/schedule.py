@@ -1,5 +1,7 @@
-"""When prewarm runs next, and when a run last succeeded, both kept in Redis."""
+"""When prewarm runs next, and when a run last succeeded, both in Redis."""
 
+from contextlib import suppress
+from math import inf
 from time import time
 
 from prewarm.runs.plan import PERIOD_SECONDS
@@ -7,33 +9,33 @@ from weathernote import redis
 from weathernote.redis import Lookup, without_redis
 
 NEXT_KEY = "prewarm:next"
-#: A run that begins so soon after another keeps to the time that the first one noted, and so finds nothing to do. Later
-#: than that, the first may have been started by hand, and the next one by cron is then ten minutes away.
+#: A run that begins so soon after another leaves the announced time of the next run as it is, and so has no work. Later
+#: than that, the first may have been started by hand, and cron's next is ten minutes after this one.
 SOON_SECONDS = 60
 LAST_GOOD_KEY = "prewarm:last-good"
 LAST_GOOD_LIFE_SECONDS = 7 * 86_400
 
 
 def begin() -> None:
-    """Says when the next run comes, unless one that began a moment ago has. Raises RedisDown without Redis."""
+    """Announces the next run, unless one that began within SOON_SECONDS has. Raises RedisDown without Redis."""
     redis.execute(("SET", NEXT_KEY, f"{time() + PERIOD_SECONDS:.3f}", "NX", "EX", SOON_SECONDS))
 
 
 def seconds_to_next_run() -> float:
-    """The seconds until the next run, a whole period if none is announced. Raises RedisDown without Redis."""
+    """The seconds until the next run, PERIOD_SECONDS if none is announced. Raises RedisDown without Redis."""
     moment = redis.fetch_one(Lookup(("GET", NEXT_KEY), read=_moment))
     # Clocks of two machines may differ, and anyone can write to Redis.
     return PERIOD_SECONDS if moment is None else min(max(0.0, moment - time()), PERIOD_SECONDS)
 
 
 @without_redis(returns=None)
-def note_good_run() -> None:
-    """Notes that a run has just ended in which nothing failed."""
+def record_good_run() -> None:
+    """Stores that a run without failures ended now; without Redis it is lost."""
     redis.execute(("SET", LAST_GOOD_KEY, f"{time():.0f}", "EX", LAST_GOOD_LIFE_SECONDS))
 
 
 def last_good_run() -> Lookup[float | None]:
-    """When the last run ended in which nothing failed (unix seconds); None after a week, or without Redis."""
+    """When the last run without failures ended (unix seconds); None after a week, or without Redis."""
     return Lookup(("GET", LAST_GOOD_KEY), read=_past_moment, without=lambda: None)
 
 
@@ -44,7 +46,7 @@ def _past_moment(text: bytes | None) -> float | None:
 
 def _moment(text: bytes | None) -> float | None:
     """Unix seconds; None for anything else, as anyone can write to Redis."""
-    try:
-        return float(text) if text is not None else None
-    except ValueError:
-        return None
+    with suppress(ValueError):
+        if text is not None and 0 < (moment := float(text)) < inf:
+            return moment
+    return None

@@ -5,7 +5,7 @@ from functools import partial
 from typing import TypeVar
 
 from prewarm.cities.models import City
-from prewarm.runs.plan import Place
+from prewarm.runs.plan import Candidate
 from prewarm.runs.retry import with_retries
 from weather.api.answering import Service
 from weather.core.answers import Question
@@ -13,7 +13,7 @@ from weather.core.cells import Cell
 from weather.core.datasets import USUAL_DAYS
 
 #: A cell that was asked for within this time is likely to be asked for again before the next run.
-ASKED_WITHIN_SECONDS = 1800
+RECENT_SECONDS = 1800
 MOST_CELLS = 10_000
 
 #: Sizes of one round trip within its timeout of 80 ms: small replies, held records, cells whose answers are written.
@@ -22,16 +22,16 @@ _SMALL_REPLIES, _RECORDS, CELLS_AT_ONCE = 400, 100, 25
 T = TypeVar("T")
 
 
-def asked_for_of_late(service: Service) -> list[Cell]:
-    """The cells asked for within ASKED_WITHIN_SECONDS, the most popular first."""
+def recently_requested(service: Service) -> list[Cell]:
+    """At most MOST_CELLS cells that were asked for within RECENT_SECONDS, the most popular first."""
     recent = service.popularity.recent
-    return recent.asked_for_within(ASKED_WITHIN_SECONDS, MOST_CELLS) if recent else []
+    return recent.asked_for_within(RECENT_SECONDS, MOST_CELLS) if recent else []
 
 
 def survey(
     service: Service, cities: Iterable[City], others: Iterable[Cell] = (), suspects: Collection[str] = ()
-) -> list[Place]:
-    """One Place for each cell of the cities, in staff's order, then for each of `others`.
+) -> list[Candidate]:
+    """One Candidate for each cell of the cities, in staff's order, then for each of `others`.
 
     `suspects` are names of cities whose last refresh failed. Raises RedisDown without Redis.
     """
@@ -42,15 +42,15 @@ def survey(
     fetched: dict[Cell, int] = {}
     lives: dict[Question, float] = {}
     rates: dict[Cell, float] = {}
-    for some in chunks(cells, _RECORDS):
-        fetched |= with_retries(partial(service.store.fetched_at_of, some))
+    for part in chunks(cells, _RECORDS):
+        fetched |= with_retries(partial(service.store.fetched_at_of, part))
     for asked in chunks([question for cell in cells for question in questions(cell)], _SMALL_REPLIES):
         lives |= with_retries(partial(service.cache.lives_of, asked))
-    for some in chunks(cells, _SMALL_REPLIES):
-        rates |= service.popularity.rates(some)
+    for part in chunks(cells, _SMALL_REPLIES):
+        rates |= service.popularity.rates(part)
     now = service.now()
     return [
-        Place(
+        Candidate(
             cell,
             {question: lives[question] for question in questions(cell)},
             now - fetched[cell] if cell in fetched else None,

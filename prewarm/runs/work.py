@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from prewarm.runs.plan import Batch, Place, Rederivation
+from prewarm.runs.plan import Batch, Candidate, Rederivation
 from prewarm.runs.retry import with_retries
 from prewarm.runs.survey import CELLS_AT_ONCE, chunks, questions
 from weather.api.answering import Service
@@ -19,10 +19,10 @@ from weather.fetching.round_result import Outcomes, RoundResult
 from weather.fetching.worker import POLL_SECONDS
 from weather.upstream.errors import UpstreamError, UpstreamRefused
 
-#: How often a resting run checks whether it is to stop.
-NAP_SECONDS = 0.1
-#: A pause of at most so many seconds is waited out, at most so many times in a run.
-BRIEFLY_SECONDS, MOST_BRIEF_PAUSES = 5, 3
+#: The interval of checks for a signal during a pause.
+STOP_CHECK_SECONDS = 0.1
+#: A refusal that ends within this time is waited out, at most so often in a run: "Too many concurrent requests", say.
+BRIEF_SECONDS, MOST_BRIEF_PAUSES = 5, 3
 MINUTE_SECONDS = 60
 
 Advance = Callable[[int], object]
@@ -30,28 +30,32 @@ Advance = Callable[[int], object]
 
 @dataclass(slots=True)
 class Tally:
-    """What a run has done so far; `reasons` say why anything was left undone."""
+    """What a run has done so far, in cells; `reasons` say why something was left undone, in order and once each."""
 
     rederived: int = 0
     refreshed: int = 0
     #: Cities that needed no refresh.
     cities_in_order: int = 0
     skipped: int = 0
-    #: Cells of cities whose refresh failed; other cells are only counted.
-    failed: list[Place] = field(default_factory=list)
+    #: Cells of cities that failed; other cells are only counted, in `others_failed`.
+    failed: list[Candidate] = field(default_factory=list)
     others_failed: int = 0
-    #: Cities of which nothing is held, and for which the hour's or the day's budget had nothing.
+    #: Cities without a held forecast that the hour's or the day's budget could not pay for.
     unpaid_cold_cities: int = 0
     calls: int = 0
     weight: float = 0.0
     reasons: dict[str, None] = field(default_factory=dict)
-    #: Whether it stopped early, by a signal or after its time; and whether Redis or its lock was lost.
+    #: The run was stopped early, by a signal or a time limit, say.
     was_cut_off: bool = False
+    #: Redis or the lock was lost, or the run met a fault.
     is_broken: bool = False
 
     @property
     def exit_code(self) -> int:
-        """0 if no city failed, 1 if some did, 2 if none is in order or the budget had nothing for cold ones."""
+        """0 if no city failed, 1 if some did, 2 if none is in order.
+
+        It is also 2 if the budget had nothing for cold cities and nothing was refreshed.
+        """
         if self.unpaid_cold_cities and not self.refreshed:
             return 2
         if self.failed or self.is_broken:
@@ -60,60 +64,68 @@ class Tally:
 
     @property
     def message(self) -> str:
+        """The reasons in one line, joined by `; `, and how many cells without a city failed."""
         others = [f"of the cells that are no city: {self.others_failed} failed"] if self.others_failed else []
         return "; ".join([*self.reasons, *others])
 
-    def fail(self, place: Place) -> None:
-        if place.cities:
-            self.failed.append(place)
+    def fail(self, candidate: Candidate) -> None:
+        """Counts a failed candidate: by name if it is a city's."""
+        if candidate.cities:
+            self.failed.append(candidate)
         else:
             self.others_failed += 1
 
-    def leave_unpaid(self, places: Collection[Place], window: str) -> None:
-        self.skipped += len(places)
-        if places:
+    def leave_unpaid(self, candidates: Collection[Candidate], window: str) -> None:
+        """Counts candidates as skipped because the budget of `window`, hour or day, is spent."""
+        self.skipped += len(candidates)
+        if candidates:
             self.reasons[f"budget: {window}"] = None
-        self.unpaid_cold_cities += sum(place.is_cold_city for place in places)
+        self.unpaid_cold_cities += sum(candidate.is_cold_city for candidate in candidates)
 
 
 class Work:
-    """Does what is planned and keeps the tally. `ends` says why to stop, as soon as there is a reason."""
+    """Does the two steps of a run and counts what it did in `tally`.
+
+    `stop_reason` is called again and again: it returns why the run must stop, or an empty string. With `force` cells
+    that were fetched a moment ago are fetched again. `pause_seconds` is the pause after a call for each of its cells.
+    """
 
     def __init__(
-        self, service: Service, *, force: bool = False, pause_seconds: float = 0.0, ends: Callable[[], str]
+        self, service: Service, *, force: bool = False, pause_seconds: float = 0.0, stop_reason: Callable[[], str]
     ) -> None:
         self.service = service
         self.store, self.cache = service.store, service.cache
         self.queue, self.round = service.queue, service.round
         self.pause_seconds = pause_seconds
-        self.ends = ends
-        # A forced run fetches again what was fetched a moment ago.
+        self.stop_reason = stop_reason
         self.fresh_seconds = 0 if force else FRESH_SECONDS
         self.tally = Tally()
         self._brief_pauses = 0
-        #: Spender → reason, for spenders that this run has stopped serving; empty if our own limits are the reason.
-        self._over: dict[Spender, str] = {}
-        #: Spender → `hour` or `day`, for those that it has stopped serving because that window is spent.
+        #: Spenders that this run has stopped serving → why, if it is Open-Meteo's failure; empty for a limit of ours.
+        self._stopped: dict[Spender, str] = {}
+        #: Those of them whose budget is spent → `hour` or `day`.
         self._spent: dict[Spender, str] = {}
 
     # ── re-derive ─────────────────────────────────────────────────────────────────────────────────
 
     def rederive(self, planned: Sequence[Rederivation], advance: Advance) -> None:
-        """Derives answers from held forecasts, in parts so small that few records change meanwhile.
+        """Derives the planned answers from held forecasts, in parts so small that few records change meanwhile.
+
+        `advance` is called with the number of cells of each part.
 
         Raises RedisDown without Redis.
         """
-        for some in chunks(planned, CELLS_AT_ONCE):
+        for part in chunks(planned, CELLS_AT_ONCE):
             if self.check_stop():
                 return
-            held = self.store.held_of(one.cell for one in some)
-            known = [(one, held[one.cell]) for one in some if one.cell in held]
-            self.tally.rederived += self._finish(
+            held = self.store.held_of(one.cell for one in part)
+            known = [(one, held[one.cell]) for one in part if one.cell in held]
+            self.tally.rederived += self._derive_and_store(
                 (question, series, one.stale) for one, series in known for question in one.questions
             )
-            advance(len(some))
+            advance(len(part))
 
-    def _finish(self, wanted: Iterable[tuple[Question, Series, bool]]) -> int:
+    def _derive_and_store(self, wanted: Iterable[tuple[Question, Series, bool]]) -> int:
         now, life = self.service.now(), self.service.life_seconds
         finished = {
             question: answers.derive(question, series, now, life(question), stale=stale)
@@ -124,99 +136,101 @@ class Work:
     # ── refresh ───────────────────────────────────────────────────────────────────────────────────
 
     def refresh(self, batches: Iterable[Batch], advance: Advance) -> None:
-        """Fetches the cells of the batches, one round after another, and stores their answers.
+        """Fetches the batches, one call after the other, each when the lease of its slot is free.
 
-        Raises RedisDown if the answers cannot be stored.
+        `advance` is called with 1 for each cell that is dealt with. Raises RedisDown without Redis.
         """
         for batch in batches:
-            waiting = {place.cell: place for place in batch.places}
-            while (cells := list(waiting)) and not self.check_stop() and batch.spender not in self._over:
-                if result := self._round(batch, cells):
-                    self._note(result, waiting, advance)
-                    self.rest(result.cells * self.pause_seconds)
-                    self._heed(result.refusal_of(cells), batch.spender)
+            waiting = {candidate.cell: candidate for candidate in batch.candidates}
+            while (cells := list(waiting)) and not self.check_stop() and batch.spender not in self._stopped:
+                if result := self._fetch(batch, cells):
+                    self._take_over(result, waiting, advance)
+                    self.pause(result.cells * self.pause_seconds)
+                    self._react_to(result.refusal_of(cells), batch.spender)
                 else:
                     time.sleep(POLL_SECONDS)
-            self._give_up(waiting.values(), batch.spender)
+            self._count_unserved(waiting.values(), batch.spender)
 
-    def _round(self, batch: Batch, cells: Sequence[Cell]) -> RoundResult | None:
-        """Runs a round for cells of the batch and the cold ones that requests wait for.
+    def _fetch(self, batch: Batch, cells: Sequence[Cell]) -> RoundResult | None:
+        """Fetches cells of the batch, and the cold ones of its slot that requests wait for.
 
-        None while another process has the lease, or Redis could not hold what comes.
+        None if another process holds the lease, or Redis cannot store the result.
         """
         lease = self.queue.lease(batch.slot)
         if lease is None or not lease.token:
             return None
-        return self.round.run(lease.for_cells(cells, batch.spender, self.queue.batch), fresh_seconds=self.fresh_seconds)
+        chosen = lease.for_cells(cells, batch.spender, self.queue.batch)
+        return self.round.run(chosen, fresh_seconds=self.fresh_seconds)
 
-    def _note(self, result: RoundResult, waiting: dict[Cell, Place], advance: Advance) -> None:
-        """Stores the answers of what came, and takes what is settled out of `waiting`."""
+    def _take_over(self, result: RoundResult, waiting: dict[Cell, Candidate], advance: Advance) -> None:
+        """Stores the answers of fetched cells, and removes from `waiting` what need not be asked for again."""
         self.tally.calls += result.calls
         self.tally.weight = round(self.tally.weight + result.weight, 6)
         outcomes = {cell: result.outcomes[cell] for cell in waiting if cell in result.outcomes}
         self._store_answers(outcomes)
         for cell, outcome in outcomes.items():
             if not isinstance(outcome, BudgetSpent | UpstreamRefused):
-                self._settle(waiting.pop(cell), outcome, was_called=cell in result.called)
+                self._count(waiting.pop(cell), outcome, was_called=cell in result.called)
                 advance(1)
 
     def _store_answers(self, outcomes: Outcomes) -> None:
         series = {cell: outcome for cell, outcome in outcomes.items() if isinstance(outcome, Series)}
-        for some in chunks(list(series), CELLS_AT_ONCE):
-            self._finish((question, series[cell], False) for cell in some for question in questions(cell))
+        for part in chunks(list(series), CELLS_AT_ONCE):
+            self._derive_and_store((question, series[cell], False) for cell in part for question in questions(cell))
 
-    def _settle(self, place: Place, outcome: Series | UpstreamError, *, was_called: bool) -> None:
+    def _count(self, candidate: Candidate, outcome: Series | UpstreamError, *, was_called: bool) -> None:
         if isinstance(outcome, UpstreamError):
-            self.tally.fail(place)
+            self.tally.fail(candidate)
             self.tally.reasons[f"Open-Meteo: {outcome}"] = None
         elif was_called:
             self.tally.refreshed += 1
         else:
             # Another process had just fetched it.
             self.tally.skipped += 1
-            self.tally.cities_in_order += bool(place.cities)
+            self.tally.cities_in_order += bool(candidate.cities)
 
-    def _heed(self, refusal: BudgetSpent | UpstreamRefused | None, spender: Spender) -> None:
-        """Waits if the refusal is over soon; else stops serving the spender, or both if it was Open-Meteo's."""
+    def _react_to(self, refusal: BudgetSpent | UpstreamRefused | None, spender: Spender) -> None:
+        """After a call that was refused or not paid for: pauses if that ends soon, else stops serving the spender."""
         if refusal is None:
             return
         seconds = refusal.retry_after_seconds or 0
         ours = refusal.reason if isinstance(refusal, BudgetSpent) else "closed"
         is_ours = ours not in ("closed", "failures")
         if is_ours and spender == "cold" and seconds <= MINUTE_SECONDS:
-            self.rest(seconds)
-        elif not is_ours and seconds <= BRIEFLY_SECONDS and self._brief_pauses < MOST_BRIEF_PAUSES:
+            self.pause(seconds)
+        elif not is_ours and seconds <= BRIEF_SECONDS and self._brief_pauses < MOST_BRIEF_PAUSES:
             self._brief_pauses += 1
-            self.rest(max(1, seconds))
+            self.pause(max(1, seconds))
         elif is_ours:
-            self._over[spender] = ""
+            self._stopped[spender] = ""
             self.tally.reasons[f"budget: {ours}"] = None
             if ours in ("hour", "day"):
                 self._spent[spender] = ours
         else:
-            self._over = dict.fromkeys(("cold", "refresh"), f"Open-Meteo: {refusal}")
+            self._stopped = dict.fromkeys(("cold", "refresh"), f"Open-Meteo: {refusal}")
 
-    def _give_up(self, places: Collection[Place], spender: Spender) -> None:
-        """What Open-Meteo's trouble kept from being asked has failed; what our limits did waits for the next run."""
-        if places and (trouble := self._over.get(spender)):
+    def _count_unserved(self, candidates: Collection[Candidate], spender: Spender) -> None:
+        """Counts cells that were not fetched: failed because of Open-Meteo, or skipped because of a limit of ours."""
+        if candidates and (trouble := self._stopped.get(spender)):
             self.tally.reasons[trouble] = None
-            for place in places:
-                self.tally.fail(place)
+            for candidate in candidates:
+                self.tally.fail(candidate)
         elif spender in self._spent:
-            self.tally.leave_unpaid(places, self._spent[spender])
+            self.tally.leave_unpaid(candidates, self._spent[spender])
         else:
-            self.tally.skipped += len(places)
+            self.tally.skipped += len(candidates)
 
     # ── the end ───────────────────────────────────────────────────────────────────────────────────
 
-    def rest(self, seconds: float) -> None:
+    def pause(self, seconds: float) -> None:
+        """Sleeps so long, or until the run must stop."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0 and not self.check_stop():
-            time.sleep(min(left, NAP_SECONDS))
+            time.sleep(min(left, STOP_CHECK_SECONDS))
 
     def check_stop(self) -> bool:
-        """Whether the run is to stop now; the reason goes into the tally."""
-        if reason := self.ends():
+        """Whether the run must stop now; the tally gets the reason."""
+        if reason := self.stop_reason():
             self.tally.reasons[reason] = None
             self.tally.was_cut_off = True
         return bool(reason)

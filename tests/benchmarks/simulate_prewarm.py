@@ -83,16 +83,16 @@ class Kept(SimulatedService):
 
     def prewarm(self, now: float) -> None:
         from prewarm.runs import plan
-        from prewarm.runs.survey import ASKED_WITHIN_SECONDS, MOST_CELLS
+        from prewarm.runs.survey import MOST_CELLS, RECENT_SECONDS
 
         budget, popularity = self.budget, self.counted.popularity
         assert budget and popularity.recent
         budget.synchronize()
-        asked = popularity.recent.asked_for_within(ASKED_WITHIN_SECONDS, MOST_CELLS)
+        asked = popularity.recent.asked_for_within(RECENT_SECONDS, MOST_CELLS)
         cells = dict.fromkeys([*self.cities.tolist(), *(self.index[cell] for cell in asked)])
         left = budget.remaining()
         planned = plan.plan(
-            [self._place(at, now) for at in cells],
+            [self._candidate(at, now) for at in cells],
             price=plan.common_price(popularity.census(), CITIES, budget.refreshes_per_second()),
             seconds_to_next_run=plan.PERIOD_SECONDS,
             budget_left=min(left["day"], left["hour"]),
@@ -103,19 +103,19 @@ class Kept(SimulatedService):
                 self.rederived += 1
         refreshed = 0
         for batch in plan.batches(planned.refresh, BATCH, lambda cell: 0, force=False):
-            granted = self._charge(len(batch.places), "refresh", now)
-            for place in batch.places[:granted]:
-                at = self.index[place.cell]
+            granted = self._charge(len(batch.candidates), "refresh", now)
+            for candidate in batch.candidates[:granted]:
+                at = self.index[candidate.cell]
                 self.held[at] = now
                 for kind in (WEATHER, FORECAST):
                     self._keep(at, kind, now, stale=False)
             refreshed += granted
-            if granted < len(batch.places):
+            if granted < len(batch.candidates):
                 break
         self.runs.append(refreshed)
 
-    def _place(self, at: int, now: float) -> Any:
-        from prewarm.runs.plan import Place
+    def _candidate(self, at: int, now: float) -> Any:
+        from prewarm.runs.plan import Candidate
         from prewarm.runs.survey import questions
 
         cell = self.world.cells[at]
@@ -124,7 +124,7 @@ class Kept(SimulatedService):
         )
         age = now - self.held[at]
         names = (cell.key,) if self.is_city[at] else ()
-        return Place(cell, lives, None if age >= HOLD_SECONDS else float(age), float(self.counted.rates[at]), names)
+        return Candidate(cell, lives, None if age >= HOLD_SECONDS else float(age), float(self.counted.rates[at]), names)
 
     def _keep(self, at: int, kind: int, now: float, *, stale: bool) -> None:
         life = min(self.life[kind], 60.0) if stale else self.life[kind]

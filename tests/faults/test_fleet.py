@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.conftest import LIFTED
+from tests.support.clocks import wait_for_room
 from tests.support.servers import Instance, Valkey, children_of, command_of, eventually
 
 HIT = "/api/v1/weather?lat=48.9&lon=2.4"
@@ -113,6 +114,7 @@ def _kill_the_workers(instance):
 def test_a_flood_of_random_cells_never_passes_the_budget_and_hits_are_served(tmp_path, own_valkey, simulator):
     """Fault 35: the simulator counts what was really asked; its own limits would answer 429."""
     budgets = {"UPSTREAM_MINUTE_BUDGET": 120, "UPSTREAM_HOUR_BUDGET": 150, "UPSTREAM_DAY_BUDGET": 150}
+    wait_for_room("hour", seconds=60)
     with fleet(tmp_path, own_valkey, simulator, **budgets) as instance:
         assert instance.get(HIT).status_code == 200
         flood = [f"/api/v1/weather?lat={n % 80}.5&lon={n // 80}.5" for n in range(600)]

@@ -6,6 +6,7 @@ import pytest
 import time_machine
 
 from ratelimit.identity import hashed
+from tests.support.clocks import around_noon
 from tests.support.servers import Valkey, eventually
 from weathernote.telemetry import metrics
 
@@ -61,7 +62,7 @@ def test_an_answer_past_its_life_is_stale_and_still_asks_nobody(api, breakable, 
 
 def test_a_due_forecast_of_a_known_cell_keeps_nobody_waiting(api, breakable, simulator):
     """The record was seen for /weather, /forecast was never asked for, and hours have passed."""
-    with time_machine.travel(datetime.now(UTC), tick=False) as clock:
+    with around_noon(simulator), time_machine.travel(datetime.now(UTC), tick=False) as clock:
         api.get(WEATHER)
         breakable.kill()
         clock.shift(timedelta(minutes=50))

@@ -1,8 +1,35 @@
 """Clocks that tests and simulations set, for this process and for Redis' scripts."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 
+import time_machine
+
+from weather.core.windows import WINDOW_SECONDS, BudgetWindow
+from weather.simulator.server import OpenMeteoSimulator
 from weathernote.redis import RedisClock
+
+
+@contextmanager
+def around_noon(simulator: OpenMeteoSimulator) -> Iterator[None]:
+    """Sets this process and the simulator back to the last 12 o'clock UTC, with the present minutes and seconds.
+
+    Europe, Africa, India and the Americas are hours away from their midnight then, at which a forecast ends. Redis'
+    clock is not moved: it is ahead, so that what Redis holds until a moment of its own is not over for this process.
+    """
+    now = datetime.now(UTC)
+    with time_machine.travel(now - timedelta(hours=(now.hour - 12) % 24), tick=True):
+        simulator.settings(clock_offset_seconds=time.time() - simulator.now())
+        yield
+
+
+def wait_for_room(window: BudgetWindow, now: Callable[[], float] = time.time, *, seconds: float = 15) -> None:
+    """Returns at once, or after the end of the budget's window if that is less than `seconds` away."""
+    left = WINDOW_SECONDS[window] - now() % WINDOW_SECONDS[window]
+    if left < seconds:
+        time.sleep(left + 1)
 
 
 class ClockOf(RedisClock):

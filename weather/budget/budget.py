@@ -7,6 +7,7 @@ process keeps to its share of what was left, and reports what it spent of it whe
 
 import math
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 
 from weather.budget.quota import Denied, Granted, Quota, Reason, Spender
@@ -150,6 +151,11 @@ class Budget:
     def is_failing(self) -> bool:
         """Whether the last call of the fleet brought nothing."""
         return self.quota.failures > 0
+
+    @property
+    def budgets(self) -> Mapping[BudgetWindow, int]:
+        """Window → the weight that may be spent in it."""
+        return self.quota.budgets
 
     def pause_seconds(self) -> float:
         """For how long nobody should ask: a 429 closed a window, or a row of failures made a pause."""

@@ -7,7 +7,7 @@ negative score.
 
 import math
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import pairwise
 
@@ -100,11 +100,8 @@ class Popularity:
 
     # ── behind it ─────────────────────────────────────────────────────────────────────────────────
 
-    def rates(self, cells: Iterable[Cell]) -> dict[Cell, float]:
-        """Cell → requests per second, in one round trip; cells that nobody asked for are left out.
-
-        Without Redis it is empty.
-        """
+    def request_rates(self, cells: Iterable[Cell]) -> Lookup[dict[Cell, float]]:
+        """Cell → requests per second, without the cells that nobody asked for; empty without Redis."""
         cells = list(cells)
 
         def read(scores: list[bytes | None]) -> dict[Cell, float]:
@@ -112,16 +109,20 @@ class Popularity:
             return self._by_cell(landmark, zip(cells, others, strict=True))
 
         command = ("ZMSCORE", self.key, LANDMARK, *(cell.key for cell in cells))
-        return redis.fetch_one(Lookup(command, read=read, without=dict))
+        return Lookup(command, read=read, without=dict)
+
+    def rates(self, cells: Iterable[Cell]) -> dict[Cell, float]:
+        """Fetches `request_rates` in a round trip of its own."""
+        return redis.fetch_one(self.request_rates(cells))
 
     def most_popular(self, most: int) -> dict[Cell, float]:
         """Cell → requests per second, for the most popular cells, the first of them first; empty without Redis."""
-
-        def read(landmark: bytes | None, members: list[bytes]) -> dict[Cell, float]:
-            return self._by_cell(landmark, zip(map(_cell, members[::2]), members[1::2], strict=True))
-
         best = ("ZREVRANGEBYSCORE", self.key, "+inf", "(0", "WITHSCORES", "LIMIT", 0, most)
-        return redis.fetch_one(Lookup(("ZSCORE", self.key, LANDMARK), best, read=read, without=dict))
+        return redis.fetch_one(Lookup(("ZSCORE", self.key, LANDMARK), best, read=self.rates_of_members, without=dict))
+
+    def rates_of_members(self, landmark: bytes | None, members: Sequence[bytes]) -> dict[Cell, float]:
+        """Cell → requests per second, given the score of LANDMARK and members of the set, each before its score."""
+        return self._by_cell(landmark, zip(map(_cell, members[::2]), members[1::2], strict=True))
 
     def _by_cell(self, landmark: bytes | None, scores: Iterable[tuple[Cell | None, bytes | None]]) -> dict[Cell, float]:
         if landmark is None:

@@ -1,4 +1,4 @@
-"""The chart of the day's budget: the line that refreshes keep to, and what is spent by now; pure."""
+"""The chart of the day's budget: the line that limits refreshes, and what is spent by now; pure."""
 
 from dataclasses import dataclass
 

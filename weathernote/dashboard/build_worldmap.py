@@ -47,21 +47,21 @@ def rings_of(topology: dict[str, Any]) -> Iterator[list[Point]]:
                 # A negative number is the same arc backwards; its first point is the last one's end.
                 degrees += (arcs[arc] if arc >= 0 else arcs[~arc][::-1])[1 if degrees else 0 :]
             if max(lat for _, lat in degrees) > SOUTH:
-                for lons in whole_turns([lon for lon, _ in degrees]):
+                for lons in unwrapped([lon for lon, _ in degrees]):
                     yield [
                         ((lon - WEST) * UNITS_PER_DEGREE, (NORTH - lat) * UNITS_PER_DEGREE)
                         for lon, (_, lat) in zip(lons, degrees, strict=True)
                     ]
 
 
-def whole_turns(lons: list[float]) -> Iterator[list[float]]:
-    """A ring's longitudes without a jump at the antimeridian; a ring that lies on both sides of it comes on both."""
+def unwrapped(lons: list[float]) -> Iterator[list[float]]:
+    """A ring's longitudes without a jump at the antimeridian, and once more, a turn away, if they cross it."""
     jumps = (360 if here - there > 180 else -360 if there - here > 180 else 0 for here, there in pairwise(lons))
-    going_on = [lon + turn for lon, turn in zip(lons, accumulate(jumps, initial=0), strict=True)]
-    yield going_on
-    for edge, turn in ((max(going_on) > 180, -360), (min(going_on) < WEST, 360)):
+    continuous = [lon + turn for lon, turn in zip(lons, accumulate(jumps, initial=0), strict=True)]
+    yield continuous
+    for edge, turn in ((max(continuous) > 180, -360), (min(continuous) < WEST, 360)):
         if edge:
-            yield [lon + turn for lon in going_on]
+            yield [lon + turn for lon in continuous]
 
 
 def positions(arc: list[list[int]], transform: dict[str, list[float]]) -> list[Point]:
@@ -73,16 +73,16 @@ def positions(arc: list[list[int]], transform: dict[str, list[float]]) -> list[P
 
 def simplified(line: list[Point]) -> list[Point]:
     """The line without the points that hardly bend it, by the algorithm of Douglas and Peucker."""
-    kept = {0, len(line) - 1}
+    chosen = {0, len(line) - 1}
     spans = [(0, len(line) - 1)]
     while spans:
         first, last = spans.pop()
         between = range(first + 1, last)
         furthest = max(between, key=lambda at: off(line[at], line[first], line[last]), default=first)
         if furthest != first and off(line[furthest], line[first], line[last]) > TOLERANCE:
-            kept.add(furthest)
+            chosen.add(furthest)
             spans += [(first, furthest), (furthest, last)]
-    return [line[at] for at in sorted(kept)]
+    return [line[at] for at in sorted(chosen)]
 
 
 def off(point: Point, start: Point, end: Point) -> float:
@@ -101,9 +101,11 @@ def area(ring: list[Point]) -> float:
 
 def drawn(ring: list[Point]) -> str:
     """A closed ring in whole units, each point as a step from the one before."""
-    whole = [(round(x), round(y)) for x, y in ring[:-1]]
-    steps = ((x1 - x0, y1 - y0) for (x0, y0), (x1, y1) in pairwise(whole))
-    return f"M{whole[0][0]} {whole[0][1]}l" + " ".join(f"{x} {y}" for x, y in steps if x or y).replace(" -", "-") + "z"
+    rounded = [(round(x), round(y)) for x, y in ring[:-1]]
+    steps = ((x1 - x0, y1 - y0) for (x0, y0), (x1, y1) in pairwise(rounded))
+    return (
+        f"M{rounded[0][0]} {rounded[0][1]}l" + " ".join(f"{x} {y}" for x, y in steps if x or y).replace(" -", "-") + "z"
+    )
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from prewarm.cities.formatting import NONE, format_duration
+from prewarm.cities.formatting import NONE, format_count, format_duration
 from weathernote import redis
 from weathernote.dashboard import instance_counts
 from weathernote.dashboard.map_markers import MapMarker, ages
@@ -17,7 +17,7 @@ NOBODY_ASKED = "nobody asked"
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A figure with its scope, and `more` to say of it; `is_wrong` has it shown in red."""
+    """A figure with the scope that it counts for, and `more` as a remark; with `is_wrong` it is shown in red."""
 
     name: str
     scope: str
@@ -27,7 +27,7 @@ class Figure:
 
 
 def figures(snapshot: RedisSnapshot, markers: Sequence[MapMarker]) -> Iterator[Figure]:
-    """All figures in the order in which they are shown."""
+    """The figures of the page, in the order in which they are shown."""
     counts = instance_counts.read()
     yield _hit_rate(counts.rates)
     yield _active(snapshot)
@@ -37,7 +37,7 @@ def figures(snapshot: RedisSnapshot, markers: Sequence[MapMarker]) -> Iterator[F
         "Forecast age in answers",
         f"{ONE}, since its start",
         format_duration(counts.mean_age_seconds),
-        f"mean of {counts.answers:,} answers" if counts.answers else NOBODY_ASKED,
+        f"mean of {format_count(counts.answers, 'answer')}" if counts.answers else NOBODY_ASKED,
     )
     yield _open_meteo(snapshot.spending)
     yield _memory(snapshot.memory)
@@ -54,8 +54,9 @@ def _hit_rate(rates: AnswerRates | None) -> Figure:
 def _active(snapshot: RedisSnapshot) -> Figure:
     if snapshot.users is None:
         return Figure("Active users", ALL, NONE)
-    day = f"in five minutes; {snapshot.users.day:,} in a day with {snapshot.users.requests_of_the_day:,} requests"
-    return Figure("Active users", ALL, f"{snapshot.users.five_minutes:,}", day)
+    users = snapshot.users
+    day = f"in five minutes; {users.day:,} in a day with {format_count(users.requests_of_the_day, 'request')}"
+    return Figure("Active users", ALL, f"{users.five_minutes:,}", day)
 
 
 def _forecast_age(markers: Sequence[MapMarker]) -> Figure:
@@ -92,7 +93,7 @@ def _breaker() -> Figure:
     is_open = [name for name, is_open in states if is_open]
     if is_open:
         return Figure("Redis breaker", "this process", "open", f"does without {', '.join(is_open)}", is_wrong=True)
-    return Figure("Redis breaker", "this process", "closed", f"{len(states)} server{'s' if len(states) > 1 else ''}")
+    return Figure("Redis breaker", "this process", "closed", format_count(len(states), "server"))
 
 
 def _percent(rate: float) -> str:

@@ -8,7 +8,7 @@ from weathernote.telemetry.instance_metrics import AnswerRates, answer_rates, to
 
 @dataclass(frozen=True, slots=True)
 class InstanceCounts:
-    """`rates` are those of the last five minutes, None if nobody asked; all else counts from the instance's start."""
+    """`rates` covers the last five minutes, None without a request; all else counts from the instance's start."""
 
     rates: AnswerRates | None
     refused: int

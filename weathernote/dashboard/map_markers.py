@@ -76,6 +76,6 @@ def counts(markers: Iterable[MapMarker]) -> dict[State, int]:
 
 
 def ages(markers: Iterable[MapMarker]) -> tuple[float, float] | None:
-    """The median age and the oldest, in seconds; None where nothing is held."""
+    """The median and the highest age of the held forecasts, in seconds; None if there are none."""
     known = [marker.status.age_seconds for marker in markers if marker.status.age_seconds is not None]
     return (median(known), max(known)) if known else None

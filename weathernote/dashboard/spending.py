@@ -24,7 +24,7 @@ class Spending:
 
     @property
     def on_new_places(self) -> int:
-        """The weight spent on cells of which nothing was held."""
+        """The weight spent on cells without a held forecast."""
         return max(0, self.spent - self.refreshed)
 
     @property
@@ -34,14 +34,14 @@ class Spending:
 
     @property
     def open_meteo(self) -> str:
-        """`ok`; `paused` until it may be asked again; `failing` if the last calls brought nothing."""
+        """`ok`; `paused` while no call may be made; `failing` if the last calls failed."""
         if self.failures:
             return "failing"
         return "paused" if max(self.closed_until, self.paused_until) > self.now else "ok"
 
     @property
     def pause_seconds(self) -> float:
-        """Seconds until Open-Meteo may be asked again, 0 if it may be now."""
+        """Seconds until Open-Meteo may be called, 0 for now."""
         return max(0.0, max(self.closed_until, self.paused_until) - self.now)
 
     def line_at(self, part_of_day: float) -> float:

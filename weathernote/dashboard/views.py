@@ -1,4 +1,4 @@
-"""`/admin/weather/`, the dashboard of staff: map, budget, figures and runs of the whole service."""
+"""`/admin/weather/`, the dashboard of staff: map, budget, figures and runs of all instances."""
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 
 from prewarm.admin.runs import result_badge
-from prewarm.cities.formatting import format_run_time
+from prewarm.cities.formatting import format_count, format_run_time
 from prewarm.cities.models import City
 from prewarm.runs.models import PrewarmRun
 from weather.core.cells import Cell
@@ -106,7 +106,8 @@ def _warnings(snapshot: RedisSnapshot, is_database_gone: bool, database_seconds:
     elif database_seconds >= SLOW_SECONDS:
         yield f"The database is slow: reading the cities and the runs took {database_seconds:.1f} s."
     if snapshot.spending and snapshot.spending.open_meteo == "failing":
-        yield f"Open-Meteo fails: {snapshot.spending.failures} calls in a row failed. Held forecasts are served."
+        failed = format_count(snapshot.spending.failures, "call")
+        yield f"Open-Meteo fails: {failed} in a row failed. Held forecasts are served."
 
 
 def _map(markers: list[MapMarker]) -> dict[str, Any]:

@@ -16,14 +16,14 @@ from prewarm.runs.run import CannotRun, Options, Outcome, run
 from prewarm.runs.work import Advance
 
 
-def _whole(text: str) -> int:
+def _positive(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
     return int(text)
 
 
 def _milliseconds(text: str) -> int:
-    return 0 if text == "0" else _whole(text)
+    return 0 if text == "0" else _positive(text)
 
 
 class Command(BaseCommand):
@@ -37,7 +37,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--force", action="store_true", help="refresh every active city, whatever its interval and the pace"
         )
-        parser.add_argument("--limit", type=_whole, metavar="N", help="refresh at most N cells")
+        parser.add_argument("--limit", type=_positive, metavar="N", help="refresh at most N cells")
         parser.add_argument(
             "--pause-ms",
             type=_milliseconds,
@@ -46,7 +46,7 @@ class Command(BaseCommand):
             help="pause after a call for each of its cells (100)",
         )
         parser.add_argument(
-            "--batch-size", type=_whole, default=20, metavar="N", help="cells in one call, 100 at most (20)"
+            "--batch-size", type=_positive, default=20, metavar="N", help="cells in one call, 100 at most (20)"
         )
         parser.add_argument(
             "--no-progress", action="store_true", help="no bar, and the summary as JSON, on a terminal too"
@@ -66,7 +66,7 @@ class Command(BaseCommand):
                     pause_seconds=options["pause_ms"] / 1000,
                     batch_size=options["batch_size"],
                 ),
-                is_told_to_stop=lambda: self.is_stopped,
+                should_stop=lambda: self.is_stopped,
                 progress=self._progress,
             )
         except CannotRun as reason:

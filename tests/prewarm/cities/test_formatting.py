@@ -1,6 +1,6 @@
 import pytest
 
-from prewarm.cities.formatting import format_duration, format_rate, format_run_time
+from prewarm.cities.formatting import format_count, format_duration, format_rate, format_run_time
 
 pytestmark = pytest.mark.pure
 
@@ -23,3 +23,12 @@ def test_a_run_time_is_exact_below_a_minute(seconds, text):
 )
 def test_a_rate_has_a_decimal_below_ten(per_hour, text):
     assert format_rate(per_hour) == text
+
+
+def test_a_single_one_has_no_plural():
+    assert [format_count(number, "call") for number in (0, 1, 2, 2000)] == [
+        "0 calls",
+        "1 call",
+        "2 calls",
+        "2,000 calls",
+    ]

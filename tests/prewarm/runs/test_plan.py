@@ -3,7 +3,7 @@
 import pytest
 
 from prewarm.runs import plan as planning
-from prewarm.runs.plan import Place, plan
+from prewarm.runs.plan import Candidate, plan
 from weather.core import freshness
 from weather.core.answers import Question
 from weather.core.cells import Cell
@@ -15,104 +15,113 @@ HOUR = 3600
 PRICE = 2e6
 
 
-def place(number, *, age=0.0, life=590.0, rate=0.0, city="", suspect=False):
+def candidate(number, *, age=0.0, life=590.0, rate=0.0, city="", suspect=False):
     cell = Cell(number, number)
     lives = {Question(cell): life, Question(cell, 7): life}
-    return Place(cell, lives, age, rate, (city,) if city else (), suspect)
+    return Candidate(cell, lives, age, rate, (city,) if city else (), suspect)
 
 
-def planned(*places, price=0.0, seconds_to_next_run=600, **options):
-    return plan(places, price=price, seconds_to_next_run=seconds_to_next_run, **options)
+def planned(*candidates, price=0.0, seconds_to_next_run=600, **options):
+    return plan(candidates, price=price, seconds_to_next_run=seconds_to_next_run, **options)
 
 
-def refreshed(*places, **options):
-    return [place.cell.tenths_lat for place in planned(*places, **options).refresh]
+def refreshed(*candidates, **options):
+    return [candidate.cell.tenths_lat for candidate in planned(*candidates, **options).refresh]
 
 
-def rederived(*places, **options):
-    return [one.cell.tenths_lat for one in planned(*places, **options).rederivations]
+def rederived(*candidates, **options):
+    return [one.cell.tenths_lat for one in planned(*candidates, **options).rederivations]
 
 
 def test_an_answer_that_would_end_before_the_next_run_is_worked_out_anew():
-    assert rederived(place(1, life=599), place(2, life=600), place(3, life=0)) == [1, 3]
+    assert rederived(candidate(1, life=599), candidate(2, life=600), candidate(3, life=0)) == [1, 3]
 
 
 def test_only_the_answers_that_would_end_are_worked_out():
     cell = Cell(1, 1)
-    one = Place(cell, {Question(cell): 700, Question(cell, 7): 5}, 0.0)
+    one = Candidate(cell, {Question(cell): 700, Question(cell, 7): 5}, 0.0)
     assert planned(one).rederivations[0].questions == (Question(cell, 7),)
 
 
 def test_soon_after_a_run_there_is_nothing_to_work_out():
-    assert rederived(place(1, life=590), seconds_to_next_run=580) == []
+    assert rederived(candidate(1, life=590), seconds_to_next_run=580) == []
 
 
 def test_of_what_is_not_held_nothing_is_worked_out():
-    assert rederived(place(1, life=0, age=None, city="Oslo")) == []
+    assert rederived(candidate(1, life=0, age=None, city="Oslo")) == []
 
 
 def test_cities_come_first_then_what_ends_soonest_and_what_is_missing_last():
-    order = rederived(place(1, life=0), place(2, life=50), place(3, life=10), place(4, life=90, city="Oslo"))
+    order = rederived(
+        candidate(1, life=0), candidate(2, life=50), candidate(3, life=10), candidate(4, life=90, city="Oslo")
+    )
     assert order == [4, 3, 2, 1]
 
 
 def test_a_due_cell_gets_a_stale_answer_only_where_none_would_bridge_the_minute():
-    due = planned(place(1, age=601, life=59), place(2, age=601, life=61)).rederivations
+    due = planned(candidate(1, age=601, life=59), candidate(2, age=601, life=61)).rederivations
     assert [(one.cell.tenths_lat, one.stale) for one in due] == [(1, True)]
 
 
 def test_a_cell_is_refreshed_when_it_is_older_than_its_interval():
     rate = 0.01
     interval = freshness.interval_seconds(rate, PRICE)
-    assert refreshed(place(1, age=interval - 1, rate=rate), place(2, age=interval, rate=rate), price=PRICE) == [2]
+    assert refreshed(candidate(1, age=interval - 1, rate=rate), candidate(2, age=interval, rate=rate), price=PRICE) == [
+        2
+    ]
 
 
 def test_a_city_that_nobody_asks_for_is_refreshed_as_if_it_were_asked_for_at_every_run():
     interval = freshness.interval_seconds(1 / 600, PRICE)
     assert 6 * HOUR < interval < 24 * HOUR
-    assert refreshed(place(1, age=interval, city="Oslo"), place(2, age=interval), price=PRICE) == [1]
+    assert refreshed(candidate(1, age=interval, city="Oslo"), candidate(2, age=interval), price=PRICE) == [1]
 
 
 def test_a_city_that_nobody_holds_is_due_and_another_cell_is_not():
-    assert refreshed(place(1, age=None), place(2, age=None, city="Oslo")) == [2]
+    assert refreshed(candidate(1, age=None), candidate(2, age=None, city="Oslo")) == [2]
 
 
 def test_cities_come_before_others_the_most_overdue_first():
-    places = [place(1, age=5000), place(2, age=900)]
-    cities = [place(3, age=700, city="A"), place(4, age=800, city="B"), place(5, age=None, city="C")]
-    assert refreshed(*cities, *places) == [5, 4, 3, 1, 2]
+    candidates = [candidate(1, age=5000), candidate(2, age=900)]
+    cities = [candidate(3, age=700, city="A"), candidate(4, age=800, city="B"), candidate(5, age=None, city="C")]
+    assert refreshed(*cities, *candidates) == [5, 4, 3, 1, 2]
 
 
 def test_forced_are_all_cities_and_of_the_others_what_is_due():
-    assert refreshed(place(1, city="A"), place(2), place(3, age=601), force=True) == [1, 3]
+    assert refreshed(candidate(1, city="A"), candidate(2), candidate(3, age=601), force=True) == [1, 3]
 
 
 def test_past_the_limit_or_the_budget_the_rest_is_left_out():
-    places = [place(n, age=601, city=str(n)) for n in range(5)]
-    assert (len(planned(*places, limit=3).refresh), planned(*places, limit=3).left_out) == (3, 2)
-    assert (len(planned(*places, limit=3, budget_left=1).refresh), planned(*places, budget_left=0).left_out) == (1, 5)
+    candidates = [candidate(n, age=601, city=str(n)) for n in range(5)]
+    assert (len(planned(*candidates, limit=3).refresh), planned(*candidates, limit=3).left_out) == (3, 2)
+    assert (
+        len(planned(*candidates, limit=3, budget_left=1).refresh),
+        planned(*candidates, budget_left=0).left_out,
+    ) == (1, 5)
 
 
 def test_what_the_budget_alone_leaves_out_is_told_apart_from_what_is_past_the_limit():
-    short = planned(*(place(n, age=601, city=str(n)) for n in range(5)), limit=3, budget_left=1)
+    short = planned(*(candidate(n, age=601, city=str(n)) for n in range(5)), limit=3, budget_left=1)
     assert (short.past_limit, [one.cell.tenths_lat for one in short.unpaid], short.left_out) == (2, [1, 2], 4)
 
 
 def test_cities_that_need_nothing_are_counted():
-    places = [place(1, city="A"), place(2, city="B"), place(3), place(4, age=601, city="C")]
-    assert (planned(*places).cities_in_order, planned(*places, force=True).cities_in_order) == (2, 0)
+    candidates = [candidate(1, city="A"), candidate(2, city="B"), candidate(3), candidate(4, age=601, city="C")]
+    assert (planned(*candidates).cities_in_order, planned(*candidates, force=True).cities_in_order) == (2, 0)
 
 
 def test_a_city_that_failed_alone_is_asked_alone_and_last():
-    due = planned(place(1, age=None, city="Bad", suspect=True), *(place(n, age=None, city=str(n)) for n in (2, 3, 4)))
+    due = planned(
+        candidate(1, age=None, city="Bad", suspect=True), *(candidate(n, age=None, city=str(n)) for n in (2, 3, 4))
+    )
     calls = planning.batches(due.refresh, 2, lambda cell: 0, force=False)
-    assert [[place.name for place in call.places] for call in calls] == [["2", "3"], ["4"], ["Bad"]]
+    assert [[candidate.name for candidate in call.candidates] for call in calls] == [["2", "3"], ["4"], ["Bad"]]
 
 
 def test_a_call_carries_cells_of_one_slot_and_one_purse():
-    due = [place(n, city="C" if n < 4 else "") for n in range(6)]
+    due = [candidate(n, city="C" if n < 4 else "") for n in range(6)]
     calls = planning.batches(due, 20, lambda cell: cell.tenths_lat % 2, force=True)
-    assert [(call.slot, call.spender, [one.cell.tenths_lat for one in call.places]) for call in calls] == [
+    assert [(call.slot, call.spender, [one.cell.tenths_lat for one in call.candidates]) for call in calls] == [
         (0, "cold", [0, 2]),
         (1, "cold", [1, 3]),
         (0, "refresh", [4]),

@@ -5,26 +5,23 @@ import json
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
-from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.core.management import CommandError, call_command
-from django.utils import timezone
 
 from prewarm.cities.models import City
 from prewarm.runs.models import PrewarmRun
-from prewarm.runs.plan import Batch, Place
+from prewarm.runs.plan import Batch, Candidate
 from prewarm.runs.run import CannotRun, Options, refresh_now, run
 from prewarm.runs.schedule import last_good_run
 from prewarm.runs.work import Work
+from tests.support.clocks import around_noon, wait_for_room
 from weather.api.service import service
 from weather.core.cells import Cell
 from weather.core.datasets import WEATHER
 from weather.core.packing import version_of
 from weathernote import redis
-from weathernote.redis import RedisClock
 
 NAMES = ("Berlin", "Cairo", "Delhi", "Lagos", "Lima")
 BERLIN = "/api/v1/weather?lat=52.5&lon=13.4"
@@ -33,19 +30,12 @@ BERLIN_CELL, ASKED_FOR_CELL = Cell(525, 134), Cell(601, 249)
 
 
 @pytest.fixture
-def five(api, db):
-    """The API with five active cities, of which nothing is held yet."""
+def five(api, db, simulator):
+    """The API with five active cities, of which nothing is held yet, at an hour at which none of their days ends."""
     City.objects.exclude(name__in=NAMES).update(active=False)
     assert City.objects.active().count() == len(NAMES)
-    return api
-
-
-def leave_out_cities_near_midnight():
-    """A forecast ends with its cell's day, and one that ends within the test would be worked out once more."""
-    for city in City.objects.active():
-        now = datetime.now(ZoneInfo(city.timezone))
-        if (now + timedelta(minutes=25)).date() != now.date():
-            City.objects.filter(pk=city.pk).update(active=False)
+    with around_noon(simulator):
+        yield api
 
 
 def prewarm(*arguments, **options):
@@ -69,10 +59,16 @@ def age_of(valkey, seconds):
             valkey.expire(key, left) if left > 0 else valkey.delete(key)
 
 
-def not_at_the_end_of_a_minute():
-    """For tests of the minute's budget, which Redis counts by its own clock."""
-    if time.time() % 60 > 45:
-        time.sleep(61 - time.time() % 60)
+def wait_for_room_in(window, valkey):
+    """For tests of a window's budget, which Redis counts by its own clock."""
+    wait_for_room(window, lambda: float(valkey.time()[0]))
+
+
+def show_redis_clock(valkey):
+    """Tells the counts of requests what time it is by Redis, whose clock the test did not move."""
+    recent = service().popularity.recent
+    assert recent
+    recent.clock.synchronize(float(valkey.time()[0]))
 
 
 def ask_for(path, cell, api):
@@ -101,7 +97,6 @@ def test_the_cities_of_a_fresh_install_come_twenty_in_a_call(api, db, simulator)
 def test_a_second_run_has_nothing_to_do(five, simulator, settings, forget):
     settings.WEATHER_TTL_SECONDS = settings.FORECAST_TTL_SECONDS = 700  # however late it begins
     forget()
-    leave_out_cities_near_midnight()
     prewarm()
     summary, code = prewarm()
     assert (summary["refreshed"], summary["rederived"], summary["calls"], code) == (0, 0, 0, 0)
@@ -120,14 +115,12 @@ def test_what_is_due_is_refreshed_and_its_answers_are_fresh(five, simulator):
     assert simulator.state()["calls"] == 2
 
 
-def test_a_cell_that_is_asked_for_is_refreshed_after_the_cities(five, simulator):
+def test_a_cell_that_is_asked_for_is_refreshed_after_the_cities(five, simulator, valkey):
     with time_machine.travel(datetime.now(UTC), tick=False) as clock:
         ask_for(ASKED_FOR, ASKED_FOR_CELL, five)
         prewarm()
         clock.shift(timedelta(minutes=11))
-        recent = service().popularity.recent
-        assert recent
-        recent.clock = RedisClock(lambda: time.time() - 660)  # Redis' clock was not moved
+        show_redis_clock(valkey)
         assert prewarm("--limit=5")[0]["refreshed"] == 5
         assert simulator.state()["places"]["60.1,24.9"] == 1
         assert prewarm()[0]["refreshed"] == 1
@@ -151,28 +144,29 @@ def test_it_waits_for_every_cell_asked(five):
     assert time.monotonic() - began >= 5 * 0.08
 
 
-def test_refreshes_keep_to_the_pace_and_the_rest_waits(five, simulator, settings, forget):
+def test_refreshes_keep_to_the_pace_and_the_rest_waits(five, simulator, settings, forget, valkey):
     settings.UPSTREAM_MINUTE_BUDGET = 4  # of which refreshes leave a fifth
     forget()
-    not_at_the_end_of_a_minute()
+    wait_for_room_in("minute", valkey)
     summary, code = prewarm()
     assert (summary["refreshed"], summary["skipped"], summary["failed"], code) == (3, 2, 0, 0)
     assert "pace" in summary["message"]
 
 
-def test_forced_all_cities_are_refreshed_whatever_the_interval_and_the_pace(five, simulator, settings, forget):
+def test_forced_all_cities_are_refreshed_whatever_the_interval_and_the_pace(five, simulator, settings, forget, valkey):
     settings.UPSTREAM_MINUTE_BUDGET = 10
     forget()
-    not_at_the_end_of_a_minute()
+    wait_for_room_in("minute", valkey)
     prewarm()
     summary, code = prewarm("--force")
     assert (summary["refreshed"], summary["forced"], code) == (5, True, 0)
     assert simulator.state()["cells"] == 10
 
 
-def test_forced_it_never_passes_the_wall(five, simulator, settings, forget):
+def test_forced_it_never_passes_the_wall(five, simulator, settings, forget, valkey):
     settings.UPSTREAM_DAY_BUDGET = 3
     forget()
+    wait_for_room_in("day", valkey)
     summary, code = prewarm("--force")
     assert (summary["refreshed"], summary["skipped"], code) == (3, 2, 0)
     assert prewarm("--force")[0]["refreshed"] == 0
@@ -182,6 +176,7 @@ def test_forced_it_never_passes_the_wall(five, simulator, settings, forget):
 def test_where_the_hour_leaves_nothing_for_cold_cities_none_could_be_done(five, simulator, settings, forget, valkey):
     settings.UPSTREAM_HOUR_BUDGET = 1
     forget()
+    wait_for_room_in("hour", valkey)
     five.get(BERLIN)
     prewarm()
     for arguments in ([], ["--force"]):
@@ -190,25 +185,28 @@ def test_where_the_hour_leaves_nothing_for_cold_cities_none_could_be_done(five, 
     assert redis.fetch_one(last_good_run()) is None and simulator.state()["weight"] == 1
 
 
-def test_a_run_that_the_day_leaves_some_for_names_the_reason_and_is_good(five, settings, forget):
+def test_a_run_that_the_day_leaves_some_for_names_the_reason_and_is_good(five, settings, forget, valkey):
     settings.UPSTREAM_DAY_BUDGET = 3
     forget()
+    wait_for_room_in("day", valkey)
     summary, code = prewarm("--force")
     assert (summary["refreshed"], summary["message"], code) == (3, "budget: day", 0)
     assert prewarm("--force")[1] == 2  # two cities are cold still
 
 
-def test_with_the_budget_spent_and_no_city_cold_the_reason_is_named_and_the_run_is_good(five, settings, forget):
+def test_with_the_budget_spent_and_no_city_cold_the_reason_is_named_and_the_run_is_good(five, settings, forget, valkey):
     settings.UPSTREAM_DAY_BUDGET = 5
     forget()
+    wait_for_room_in("day", valkey)
     prewarm("--force")
     summary, code = prewarm("--force")
     assert (summary["refreshed"], summary["skipped"], summary["message"], code) == (0, 5, "budget: day", 0)
 
 
-def test_a_budget_that_others_spend_in_mid_run_is_named_too(five, settings, forget, monkeypatch):
+def test_a_budget_that_others_spend_in_mid_run_is_named_too(five, settings, forget, monkeypatch, valkey):
     settings.UPSTREAM_DAY_BUDGET = 5
     forget()
+    wait_for_room_in("day", valkey)
     monkeypatch.setattr("prewarm.runs.work.Work.rederive", lambda *_: service().budget.charge(5, "cold"))
     summary, code = prewarm("--force")
     assert (summary["refreshed"], summary["message"], code) == (0, "budget: day", 2)
@@ -216,8 +214,8 @@ def test_a_budget_that_others_spend_in_mid_run_is_named_too(five, settings, forg
 
 def test_a_cell_that_another_process_has_just_fetched_is_not_counted_as_asked(five, simulator):
     five.get(BERLIN)
-    work = Work(service(), ends=lambda: "")
-    work.refresh([Batch(0, "refresh", [Place(BERLIN_CELL, {}, None, cities=("Berlin",))])], lambda done: None)
+    work = Work(service(), stop_reason=lambda: "")
+    work.refresh([Batch(0, "refresh", [Candidate(BERLIN_CELL, {}, None, cities=("Berlin",))])], lambda done: None)
     assert (work.tally.refreshed, work.tally.skipped, work.tally.cities_in_order) == (0, 1, 1)
     assert simulator.state()["calls"] == 1
 
@@ -261,7 +259,7 @@ def test_a_cell_that_nobody_holds_is_not_fetched_because_someone_asked(five, sim
 def test_a_due_cell_that_the_budget_leaves_out_is_shown_as_stale(five, valkey, settings, forget):
     settings.UPSTREAM_MINUTE_BUDGET = 6  # of which refreshes leave a fifth
     forget()
-    not_at_the_end_of_a_minute()
+    wait_for_room_in("minute", valkey)
     with time_machine.travel(datetime.now(UTC), tick=False) as clock:
         prewarm("--force")
         age_of(valkey, 600)
@@ -273,7 +271,6 @@ def test_a_due_cell_that_the_budget_leaves_out_is_shown_as_stale(five, valkey, s
 
 
 def test_2000_cells_are_worked_out_anew_in_one_run(five, simulator, valkey):
-    leave_out_cities_near_midnight()
     prewarm()
     one = service()
     cell = City.objects.active()[0].as_cell
@@ -332,13 +329,12 @@ def test_a_cell_with_two_cities_that_spoiled_a_call_is_asked_alone_too(five, sim
     assert (summary["refreshed"], summary["failed"], summary["calls"], code) == (4, 1, 2, 1)
 
 
-def test_a_cell_that_is_no_city_fails_no_run(five, simulator):
+def test_a_cell_that_is_no_city_fails_no_run(five, simulator, valkey):
     with time_machine.travel(datetime.now(UTC), tick=False) as clock:
         ask_for(ASKED_FOR, ASKED_FOR_CELL, five)
         prewarm()
         clock.shift(timedelta(minutes=11))
-        assert (recent := service().popularity.recent)
-        recent.clock = RedisClock(lambda: time.time() - 660)  # Redis' clock was not moved
+        show_redis_clock(valkey)
         simulator.fault("one_bad_place", place="60.1,24.9")
         summary, code = prewarm()
     assert (summary["refreshed"], summary["failed"], summary["failed_cities"], code) == (5, 0, [], 0)
@@ -392,19 +388,6 @@ def test_a_run_leaves_a_row(five):
     row = PrewarmRun.objects.get()
     assert (row.refreshed, row.calls, row.weight, row.exit_code, row.failed_cities) == (5, 1, 5.0, 0, [])
     assert row.finished and (row.finished - row.started).total_seconds() == pytest.approx(row.took_seconds, abs=0.01)
-
-
-def test_rows_are_cleared_after_30_days_and_those_of_axes_too(five):
-    for days in (29, 31):
-        moment = timezone.now() - timedelta(days=days)
-        PrewarmRun.objects.create(started=moment)
-        for model in (AccessAttempt, AccessLog, AccessFailureLog):
-            count = {"failures_since_start": 1} if model is AccessAttempt else {}
-            row = model.objects.create(username="staff", user_agent=str(days), path_info="/", **count)
-            model.objects.filter(pk=row.pk).update(attempt_time=moment)
-    prewarm()
-    assert PrewarmRun.objects.count() == 2
-    assert [model.objects.count() for model in (AccessAttempt, AccessLog, AccessFailureLog)] == [1, 1, 1]
 
 
 def test_the_last_good_run_is_known_to_other_processes(five, simulator, valkey, forget):
@@ -502,9 +485,10 @@ def test_a_prewarm_of_staff_leaves_known_what_spoiled_a_call_of_cron(five, simul
     assert simulator.state()["calls"] - before == 2  # the four together, and Berlin alone
 
 
-def test_staff_never_pass_the_wall(five, simulator, settings, forget):
+def test_staff_never_pass_the_wall(five, simulator, settings, forget, valkey):
     settings.UPSTREAM_DAY_BUDGET = 1
     forget()
+    wait_for_room_in("day", valkey)
     outcome = refresh_now(City.objects.active())
     assert outcome.text.startswith("1 of 5 cells refreshed in 1 call; budget: ")
     assert simulator.state()["weight"] == 1
@@ -523,19 +507,19 @@ def test_staff_do_not_wait_for_ever(five, valkey, monkeypatch):
 
 def test_a_run_ends_when_it_is_told_to(five, simulator):
     calls = iter([False, False, False])
-    outcome = run(Options(pause_seconds=0, batch_size=1), is_told_to_stop=lambda: next(calls, True))
+    outcome = run(Options(pause_seconds=0, batch_size=1), should_stop=lambda: next(calls, True))
     assert 0 < outcome.summary["refreshed"] < 5 and outcome.summary["message"] == "stopped by a signal"
     assert outcome.exit_code == 0
 
 
 def test_a_signal_while_the_database_hangs_is_heard_before_anything_is_done(five, simulator, valkey):
     with pytest.raises(CannotRun, match="stopped by a signal"):
-        run(Options(), is_told_to_stop=lambda: True)
+        run(Options(), should_stop=lambda: True)
     assert not valkey.keys("prewarm:*") and not PrewarmRun.objects.exists() and simulator.state()["calls"] == 0
 
 
 def test_a_signal_while_the_row_is_written_is_heard_before_anything_is_planned(five, simulator, valkey):
     calls = iter([False])
-    outcome = run(Options(), is_told_to_stop=lambda: next(calls, True))
+    outcome = run(Options(), should_stop=lambda: next(calls, True))
     assert (outcome.exit_code, outcome.summary["message"]) == (2, "stopped by a signal")
     assert not valkey.keys("prewarm:*") and simulator.state()["calls"] == 0

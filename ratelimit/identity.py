@@ -67,7 +67,7 @@ def _is_usable(client_id: str) -> bool:
 
 
 def _address(request: HttpRequest) -> str:
-    """The address that the outermost trusted proxy saw; an IPv6 address as its /64, which is what one customer gets."""
+    """The address that the outermost trusted proxy names; an IPv6 address as its /64, the usual size of a customer."""
     address = request.META.get("REMOTE_ADDR", "")
     forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
     if forwarded and settings.TRUSTED_PROXY_COUNT == 0:

@@ -402,7 +402,7 @@ REDIS = dashboard(
     ),
     stat(
         "Keys dropped in an hour",
-        "For want of memory: answers are worked out again, and clients counted anew.",
+        "For lack of memory: the answers are derived again, and the clients counted from zero.",
         "short",
         "max(increase(weathernote_redis_evicted_keys[1h]))",
         good_below(1, 1000),
@@ -508,7 +508,7 @@ BUSINESS = dashboard(
     ),
     Panel(
         "Clients not seen in the last day",
-        "In a second, and what is usual. Each full hour nothing can be told for five minutes.",
+        "In a second, and what is usual. Unknown in the first five minutes of each hour.",
         "short",
         (("weathernote:new_clients:rate5m", "now"), ("weathernote:new_clients:usual", "usual")),
     ),
@@ -520,7 +520,7 @@ BUSINESS = dashboard(
     ),
     Panel(
         "Requests of a user in five minutes",
-        "On average, and what is usual. Who a client is cannot be told: only a hash of it is ever kept.",
+        "On average, and what is usual. Clients are anonymous: only a hash of each is stored.",
         "short",
         (("weathernote:requests_per_user:5m", "now"), ("weathernote:requests_per_user:usual", "usual")),
     ),

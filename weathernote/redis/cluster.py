@@ -141,7 +141,7 @@ class Cluster:
                 return min(self.masters(), key=lambda node: node.breaker.is_open)
             key = command[3] if command[0] in _SCRIPTS else command[1]
             slot = key_slot(key if isinstance(key, bytes) else str(key).encode())
-            # Read without redis-py's lock: a new map replaces the old one as a whole.
+            # Read without redis-py's lock: a new map replaces the old one in one assignment.
             return self._node(redis_py.nodes_manager.slots_cache[slot][0].name)
         except (LookupError, ValueError):
             note_lost("unowned", 1)

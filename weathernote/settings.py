@@ -1,7 +1,7 @@
 """WeatherNote's settings: the only reader of the environment.
 
-Without any environment the service is safe on one machine. A value that makes no sense is named by
-`manage.py check` and prevents the start.
+Without any environment the service is safe on one machine. Every variable, its meaning and its
+default stand in README.md; what makes no sense is named by `manage.py check` and stops the start.
 """
 
 import os
@@ -249,7 +249,7 @@ REST_FRAMEWORK = {
     # No authentication: it reads the database as soon as a cookie is sent, and the API must not.
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": [],
-    # Or ClientTokenBucketThrottle, which allows a burst and then a steady rate.
+    # Or ClientTokenBucketThrottle: README.md says what each lets through.
     "DEFAULT_THROTTLE_CLASSES": ["ratelimit.throttling.ClientWindowThrottle"],
     "UNAUTHENTICATED_USER": None,
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],

@@ -1,7 +1,7 @@
 """Runs a command at once and then at every full period of the clock: `python every.py SECONDS COMMAND…`.
 
-Cron for a container, without root and on a read-only file system. On SIGTERM or SIGINT it terminates the command, waits
-for it and ends. Each run that exits with 0 touches GOOD_RUN, for the container's health check.
+Cron for a container, without root and on a read-only file system. Told to stop, it tells the command, waits for it
+and ends. Each run that ended with 0 leaves its time on GOOD_RUN, for the container's health check.
 """
 
 import os
@@ -17,18 +17,18 @@ from types import FrameType
 GOOD_RUN = Path(os.environ.get("GOOD_RUN", "/tmp/good-run"))  # noqa: S108 # a container's own, a tmpfs
 
 
-class StopRequested(Exception):
-    """SIGTERM or SIGINT was received; raised only while the process waits, so that a child is always terminated."""
+class ToldToStop(Exception):
+    """SIGTERM or SIGINT came; raised where the process waits, so that a child is always told."""
 
 
-_is_stop_requested = _is_waiting = False
+_is_told = _is_waiting = False
 
 
 def main(period_seconds: float, command: list[str]) -> None:
-    """Runs the command at each full period, until SIGTERM or SIGINT."""
+    """Runs the command at each full period, until told to stop."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
-    with suppress(StopRequested):
+    with suppress(ToldToStop):
         while True:
             _run(command)
             with _interruptible():
@@ -36,20 +36,20 @@ def main(period_seconds: float, command: list[str]) -> None:
 
 
 def _stop(signum: int, frame: FrameType | None) -> None:
-    global _is_stop_requested
-    _is_stop_requested = True
+    global _is_told
+    _is_told = True
     if _is_waiting:
-        raise StopRequested
+        raise ToldToStop
 
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Lets a signal raise StopRequested, also one that came before; elsewhere that could leave a child running."""
+    """Ends at once with ToldToStop, also where that was said before; anywhere else it could leave a child untold."""
     global _is_waiting
     _is_waiting = True
     try:
-        if _is_stop_requested:
-            raise StopRequested
+        if _is_told:
+            raise ToldToStop
         yield
     finally:
         _is_waiting = False
@@ -60,7 +60,7 @@ def _run(command: list[str]) -> None:
     try:
         with _interruptible():
             code = child.wait()
-    except StopRequested:
+    except ToldToStop:
         child.terminate()
         child.wait()
         raise

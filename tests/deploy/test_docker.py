@@ -564,6 +564,6 @@ def test_told_to_stop_while_a_run_begins_it_tells_the_run(tmp_path):
     spec.loader.exec_module(every_py)
     pid = tmp_path / "pid"
     every_py._stop(signal.SIGTERM, None)  # before anyone waits: nothing is interrupted
-    with pytest.raises(every_py.StopRequested):
+    with pytest.raises(every_py.ToldToStop):
         every_py._run(["sh", "-c", f"trap 'exit 0' TERM; echo $$ > {pid}; while :; do sleep 0.1; done"])
     assert not pid.exists() or not alive({int(pid.read_text()): ""})

@@ -53,7 +53,7 @@ class Loop:
                 step()
             except Exception:
                 if step not in self._failing:
-                    log.exception("A background step fails; it runs again every %g s.", self.seconds)
+                    log.exception("A step in the background fails; it is tried again every %g s.", self.seconds)
                 self._failing.add(step)
             else:
                 self._failing.discard(step)
@@ -65,9 +65,9 @@ def every(seconds: float, *steps: Step, at_the_end: Iterable[Step] = ()) -> Loop
 
 
 def run(loops: Iterable[Loop]) -> None:
-    """Starts the loops, and stops them when this process exits; raises RuntimeError if a thread cannot be started.
+    """Starts the loops, and stops them when this process ends of its own accord; RuntimeError where no thread is left.
 
-    Call it after a fork, not before: a child does not have its parent's threads.
+    After a fork and not before: threads do not live on in a child.
     """
     loops = tuple(loops)
     for loop in loops:

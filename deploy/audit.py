@@ -1,8 +1,8 @@
 """Audits the packages that the service installs: `.venv/bin/python deploy/audit.py`, which `make audit` runs.
 
-Writes `.run/sbom.json`, a CycloneDX bill of materials of `requirements.txt`, and looks every package of
-`requirements-dev.txt`, which holds those of `requirements.txt` too, up in OSV, the database of advisories.
-Exits with 0 where no advisory is known or OSV cannot be reached, which it says in one line; else with 1.
+Writes `.run/sbom.json`, a CycloneDX bill of materials of `requirements.txt`, and checks every package of
+`requirements-dev.txt`, which includes those of `requirements.txt`, against OSV, the database of advisories.
+Exits with 1 if there is an advisory, else with 0, also with a line if OSV cannot be reached.
 """
 
 import json
@@ -19,7 +19,7 @@ from weathernote import __version__  # noqa: E402 - found by the line above
 
 SBOM = TOP / ".run" / "sbom.json"
 OSV_URL = "https://api.osv.dev/v1/query"
-#: A package that is always there to ask about.
+#: A package that OSV always knows.
 SAMPLE_QUERY = {"package": {"ecosystem": "PyPI", "name": "django"}, "version": "5.2"}
 
 
@@ -32,13 +32,13 @@ def main(osv_url: str = OSV_URL) -> int:
 def write_sbom(requirements: Path, sbom: Path) -> None:
     """Writes `requirements` to `sbom` as CycloneDX JSON: name, version, package URL and hashes of each package."""
     sbom.parent.mkdir(mode=0o700, exist_ok=True)
-    # Without its warning that a list of packages does not tell which of them needs which.
+    # -W ignore: it warns that a requirements file does not list dependencies between packages.
     command = [sys.executable, "-W", "ignore", "-m", "cyclonedx_py", "requirements", str(requirements)]
     subprocess.run(
         [*command, "--pyproject", str(TOP / "pyproject.toml"), "--output-reproducible", "-o", str(sbom)], check=True
     )
     bill = json.loads(sbom.read_text())
-    # pyproject.toml only says where the version stands.
+    # pyproject.toml names the version's source, not the version.
     bill["metadata"]["component"]["version"] = __version__
     sbom.write_text(json.dumps(bill, indent=2) + "\n")
     print(f"{len(bill['components'])} packages of {requirements.name} written to {sbom}.")

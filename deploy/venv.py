@@ -1,6 +1,6 @@
 """Makes `.venv` and installs a requirements file in it: `python3 deploy/venv.py requirements.txt`.
 
-Standard library only. It does nothing where that is already installed, and two at once take turns.
+Standard library only. Safe to run again, and two at the same time wait for each other.
 """
 
 import fcntl
@@ -17,7 +17,7 @@ PYTHON = VENV / "bin" / "python"
 
 
 def main(requirements: Path) -> None:
-    """Makes `.venv` where it does not work yet, and installs the file unless just that was installed before."""
+    """Makes `.venv` if it does not work yet, and installs the file unless the same content was installed before."""
     if sys.version_info < OLDEST:
         sys.exit(
             f"WeatherNote needs Python 3.11 or newer; this is {sys.version.split()[0]}. Try: make PYTHON=python3.13 …"
@@ -33,12 +33,12 @@ def main(requirements: Path) -> None:
         _install(requirements)
         for other in VENV.glob("installed-*"):
             if not other.name.endswith(digest):
-                other.unlink()  # what it stands for was overwritten just now
+                other.unlink()  # its packages have just been overwritten
         stamp.touch()
 
 
 def _digest(folder: Path) -> str:
-    """One for all requirements files: they share `.venv`, so that a change of one ends what was true of the others."""
+    """A hash of all requirements files: they share `.venv`, so a change of one may replace packages of another."""
     texts = [file.read_bytes() for file in sorted(folder.glob("requirements*.txt"))]
     return hashlib.sha256(b"\0".join(texts)).hexdigest()[:16]
 

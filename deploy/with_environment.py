@@ -1,15 +1,15 @@
 r"""Runs a command with the variables of a file, for cron, systemd and make: `with_environment.py FILE COMMAND…`.
 
-The file has lines NAME=value, and they mean what systemd's EnvironmentFile makes of them, whoever reads them. They
-win over variables of the same name in the environment:
+The file has lines NAME=value, with the same meaning as in systemd's EnvironmentFile. They override variables of the
+same name in the environment:
 
     # a comment, or ; one
-    PLAIN=a&b $c #d "e"        literal, without blanks at either end; a backslash is removed and the next letter kept
+    PLAIN=a&b $c #d "e"        literal, without blanks at either end; a backslash makes the next letter literal
     SINGLE='two  words'        literal
     DOUBLE="it's \"so\""       literal, but a backslash before " \ ` $ is removed
 
-What systemd would pass over with a word in its log is an error here: a line that is none of these, an open quote, a
-value that goes on in the next line. Standard library only.
+What systemd would ignore with a line in its log is an error here: a line that is none of these, an open quote, a value
+that goes on in the next line. Standard library only.
 """
 
 import os
@@ -25,11 +25,11 @@ _BLANKS = " \t\r"
 
 
 class Unreadable(ValueError):
-    """A line means nothing; the text says which and why, and shows no value."""
+    """A line cannot be read; the message names the line and the reason, and shows no value."""
 
 
 def main(file: str, command: list[str]) -> None:
-    """Becomes the command; exits with one line where the file cannot be read or the command not be run."""
+    """Becomes the command; exits with one line if the file cannot be read or the command cannot be run."""
     try:
         os.environ.update(variables(Path(file).read_text(encoding="utf-8")))
     except Unreadable as error:
@@ -45,7 +45,7 @@ def main(file: str, command: list[str]) -> None:
 
 
 def variables(text: str) -> dict[str, str]:
-    """The variables that the lines of a file name; of those that are named twice, the last. Unreadable."""
+    """Name → value of the lines of a file, the last one if a name is repeated; raises Unreadable."""
     return dict(_read(text))
 
 

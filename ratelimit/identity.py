@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 LONGEST_CLIENT_ID = 128
 HASH_DIGITS = 8
 IPV6_CLIENT_BITS = 64
-#: Put before an address when it is hashed; ids that begin with it are ignored, so that no id counts as an address.
+#: Prefix of an address when it is hashed; ids that begin with it are ignored, so that no id can pass for an address.
 ADDRESS_PREFIX = "address:"
 
 
@@ -26,20 +26,20 @@ class Client(NamedTuple):
 
 
 def identify(request: HttpRequest) -> Client:
-    """The client that sent the request: by `x-client-id` where that is usable, else by the address vouched for."""
+    """The client of the request: by a usable `x-client-id`, else by the address that trusted proxies vouch for."""
     address_hash = _hashed_address(_address(request), settings.RATE_LIMIT_HASH_KEY)
     client_id = request.META.get("HTTP_X_CLIENT_ID", "")
     return Client(hashed(client_id) if _is_usable(client_id) else address_hash, address_hash)
 
 
 def login_address(request: HttpRequest) -> str | None:
-    """For django-axes, which counts wrong logins by address and keeps it for an hour: an IPv6 network's first one."""
+    """The address under which django-axes counts wrong logins; an IPv6 network's first one, None if unknown."""
     address = _address(request).partition("/")[0]
     return None if address == "unknown" else address
 
 
 def hashed(identifier: str) -> str:
-    """The first hex digits of the identifier's BLAKE3 hash, keyed where RATE_LIMIT_HASH_KEY is set."""
+    """The first 8 hex digits of the identifier's BLAKE3 hash, keyed if RATE_LIMIT_HASH_KEY is set."""
     data, key = identifier.encode(), settings.RATE_LIMIT_HASH_KEY
     hasher = blake3(data, key=_key(key)) if key else blake3(data)
     return hasher.hexdigest(length=HASH_DIGITS // 2)
@@ -47,7 +47,7 @@ def hashed(identifier: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _hashed_address(address: str, secret: str) -> str:
-    # `secret` is what the hash is keyed with: a changed one must not meet what was hashed with the last.
+    # `secret` keys the hash; it is a parameter so that a changed one does not find the old hashes in the cache.
     return hashed(ADDRESS_PREFIX + address)
 
 
@@ -67,13 +67,13 @@ def _is_usable(client_id: str) -> bool:
 
 
 def _address(request: HttpRequest) -> str:
-    """The address that the outermost trusted proxy saw; an IPv6 address as its /64, which is what one customer gets."""
+    """The address that the outermost trusted proxy names; an IPv6 address as its /64, the usual size of a customer."""
     address = request.META.get("REMOTE_ADDR", "")
     forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
     if forwarded and settings.TRUSTED_PROXY_COUNT == 0:
         _warn_of_forwarded_header()
     elif forwarded:
-        # Each trusted proxy added one address on the right; the client may have made up what is left of them.
+        # Each trusted proxy has added one address on the right; the client may have invented those to the left.
         hops = forwarded.split(",")
         if len(hops) >= settings.TRUSTED_PROXY_COUNT:
             address = hops[-settings.TRUSTED_PROXY_COUNT]
@@ -82,7 +82,7 @@ def _address(request: HttpRequest) -> str:
 
 @lru_cache(maxsize=4096)
 def _canonical(text: str) -> str:
-    """One spelling of an address, without its port; empty for what is none."""
+    """The canonical form of an address without its port; empty for text that is no address."""
     if text.startswith("["):
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:

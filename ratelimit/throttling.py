@@ -16,7 +16,7 @@ from weathernote.telemetry import metrics
 
 
 class Decision(NamedTuple):
-    """Whether a request may pass, how many more may, when the limit is whole again and when to retry."""
+    """Whether a request may pass, how many more may, when the full limit is available again and when to retry."""
 
     is_allowed: bool
     remaining: int
@@ -24,10 +24,11 @@ class Decision(NamedTuple):
     retry_seconds: int
 
 
-# Every script gets the window in milliseconds, the limit, and as how many requests the call counts. It returns whether
-# the call may pass, how many more requests may, and the milliseconds until the limit is whole again and until a retry.
+# Every script takes the window in milliseconds, the limit, and the number of requests that the call counts as. It
+# returns whether the call may pass, how many more requests may, and the milliseconds until the full limit is available
+# again and until a retry.
 
-# A count that has no life (written by hand, say) gets one in the step that counts.
+# A counter without expiry (written by hand, for example) gets one in the same step.
 _LIFE = """
 local left = redis.call('PTTL', KEYS[1])
 if left < 0 then
@@ -35,7 +36,7 @@ if left < 0 then
     left = tonumber(ARGV[1])
 end
 """
-# What is no count begins anew, but a refusal for want of memory is a refusal: the client is then not counted at all.
+# A value that is no counter is replaced; a refusal for lack of memory is returned, and the client is not counted.
 _WINDOW = redis.script(f"""
 local count = redis.pcall('INCR', KEYS[1])
 if type(count) == 'table' then
@@ -60,7 +61,7 @@ count = redis.call('INCRBY', KEYS[1], fits and ARGV[3] or 1)
 {_LIFE}
 return {{fits and 1 or 0, math.max(0, ARGV[2] - count), left, left}}
 """)
-# GCRA: the key holds when the bucket will be full again (milliseconds of Redis' own clock).
+# GCRA: the value is the time when the bucket will be full again, in milliseconds of Redis' clock.
 _BUCKET = redis.script("""
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -80,7 +81,7 @@ return {1, math.floor((now + window - full_at) / each + 0.001), math.ceil(full_a
 
 
 class ClientThrottle(PipelinedThrottle):
-    """What both throttles share: which client is counted, under which key, and the headers about its limit."""
+    """The base of both throttles: identifies the client, counts it under its key, and writes the limit's headers."""
 
     script: ClassVar[redis.Script]
     script_of_several: ClassVar[redis.Script]
@@ -90,6 +91,7 @@ class ClientThrottle(PipelinedThrottle):
 
     @classmethod
     def lookup(cls, request: Request, counts_as: int) -> Lookup[Self]:
+        """Counts the client of the request in Redis and gives its throttle; without Redis, one that lets it pass."""
         client = identify(request._request)
         context = context_of(request._request)
         context.client_hash, context.address_hash = client
@@ -114,14 +116,17 @@ class ClientThrottle(PipelinedThrottle):
         return cls(Decision(True, settings.RATE_LIMIT_REQUESTS, settings.RATE_LIMIT_WINDOW_SECONDS, 0))
 
     def allow_request(self, request: Request, view: object) -> bool:
+        """Whether the request may pass; a refusal is counted in the metrics."""
         if not self.decision.is_allowed:
             metrics.RATE_LIMIT_EXCEEDED.inc()
         return self.decision.is_allowed
 
     def wait(self) -> float:
+        """Seconds until a retry can succeed, for Retry-After."""
         return self.decision.retry_seconds
 
     def headers(self) -> dict[str, str]:
+        """`RateLimit-Policy` and `RateLimit`, with the limit named "client"."""
         limit, window_seconds = settings.RATE_LIMIT_REQUESTS, settings.RATE_LIMIT_WINDOW_SECONDS
         _, remaining, reset_seconds, _ = self.decision
         return {
@@ -131,13 +136,13 @@ class ClientThrottle(PipelinedThrottle):
 
 
 class ClientWindowThrottle(ClientThrottle):
-    """RATE_LIMIT_REQUESTS in a window that begins with a client's first request and ends all at once."""
+    """RATE_LIMIT_REQUESTS in a fixed window of RATE_LIMIT_WINDOW_SECONDS from a client's first request."""
 
     script = _WINDOW
     script_of_several = _WINDOW_OF_SEVERAL
 
 
 class ClientTokenBucketThrottle(ClientThrottle):
-    """RATE_LIMIT_REQUESTS at once, then one for each that is refilled, evenly over RATE_LIMIT_WINDOW_SECONDS."""
+    """A bucket of RATE_LIMIT_REQUESTS tokens that is refilled evenly over RATE_LIMIT_WINDOW_SECONDS."""
 
     script = script_of_several = _BUCKET

@@ -1,4 +1,4 @@
 """The project, and the ground that every app stands on."""
 
-#: The release, and the only place that names it: pyproject.toml, the OpenAPI schema and the User-Agent read it here.
+#: The release, named here alone: pyproject.toml, the OpenAPI schema and the User-Agent read it from here.
 __version__ = "1.0.0"

@@ -4,12 +4,12 @@ from django.apps import AppConfig
 
 
 class WeatherNoteConfig(AppConfig):
-    """Registers the system checks, and counts the commands that Redis lost."""
+    """Registers the system checks, and counts the commands that Redis did not answer."""
 
     name = "weathernote"
 
     def ready(self) -> None:
-        """Imports what may only be imported once all apps are loaded."""
+        """Imports modules that need all apps to be loaded."""
         from weathernote import checks, redis  # noqa: F401 - checks registers the system checks
         from weathernote.telemetry import metrics
 

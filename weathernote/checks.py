@@ -15,7 +15,7 @@ from weather.core.datasets import WEATHER
 
 @register()
 def check_environment(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
-    """weathernote.E001 for each value that a reader of the environment did not take."""
+    """weathernote.E001 for each variable whose value makes no sense."""
     return [Error(problem, id="weathernote.E001") for problem in settings.ENVIRONMENT.problems]
 
 
@@ -54,15 +54,15 @@ def check_extra_variables(app_configs: Sequence[Any] | None, **kwargs: Any) -> l
 
 @register()
 def report_cost_of_extra_variables(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
-    """weathernote.I001, in `manage.py check` alone: what EXTRA_VARIABLES cost of the budget."""
-    # Every command runs the checks, and cron would mail what one of them says every ten minutes.
+    """weathernote.I001, in `manage.py check` alone: how many refreshes EXTRA_VARIABLES leave in the budget."""
+    # Every command runs the checks, and cron would mail the message every ten minutes.
     if sys.argv[1:2] != ["check"] or not settings.EXTRA_VARIABLES or check_extra_variables(None):
         return []
     return [Info(cost_of(settings.EXTRA_VARIABLES, settings.UPSTREAM_DAY_BUDGET), id="weathernote.I001")]
 
 
 def cost_of(names: Sequence[str], day_budget: int) -> str:
-    """A sentence: what a place weighs with these further variables, and how many refreshes a day's budget buys."""
+    """A sentence: the weight of a cell with these extra variables, and the refreshes that a day's budget buys."""
     dataset = WEATHER.with_extras(names)
     weight = dataset.weight_of_a_place
     return (
@@ -73,7 +73,7 @@ def cost_of(names: Sequence[str], day_budget: int) -> str:
 
 
 def settings_errors() -> list[CheckMessage]:
-    """What the checks above find wrong with the settings, for a server that starts without Django's commands."""
+    """The errors of every check of settings, for a server that starts without Django's commands."""
     return [
         *check_environment(None),
         *check_redis_url(None),

@@ -1,4 +1,4 @@
-"""Typed readers of the environment for settings.py; what makes no sense is noted, not raised.
+"""Typed readers of the environment for settings.py, which collect errors instead of raising them.
 
 A wrong value leaves its default in force, so that `manage.py check` can run and name every one of
 them (weathernote.E001) instead of stopping at the first with a traceback.
@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 Network = IPv4Network | IPv6Network
-#: Of a database's address, what is Django's to read and not the driver's.
+#: Options of a database's URL that are for Django and not for the driver.
 _DJANGO_OPTIONS = frozenset(
     {"ATOMIC_REQUESTS", "AUTOCOMMIT", "CONN_HEALTH_CHECKS", "CONN_MAX_AGE", "DISABLE_SERVER_SIDE_CURSORS"}
 )
@@ -21,7 +21,7 @@ REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+cluster")
 
 
 class Environment:
-    """Reads `variables`; `problems` gathers a sentence for each value that makes no sense."""
+    """Reads `variables`; `problems` collects a sentence for each value that makes no sense, whose default is used."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         self.variables = variables
@@ -32,7 +32,7 @@ class Environment:
         return self.variables.get(name, "") or default
 
     def switch(self, name: str, default: bool = False) -> bool:
-        """True for 1, true, yes and on, False for 0, false, no and off, in any case; False for what is neither."""
+        """True for 1, true, yes, on; False for 0, false, no, off and anything else; in upper or lower case."""
         value = self.text(name, "1" if default else "0").lower()
         if value in ("1", "true", "yes", "on"):
             return True
@@ -40,7 +40,7 @@ class Environment:
             self.problems.append(f"{name} must be 0 or 1, not {value!r}.")
         return False
 
-    def whole(self, name: str, default: int, minimum: int, maximum: int = 10**9) -> int:
+    def integer(self, name: str, default: int, minimum: int, maximum: int = 10**9) -> int:
         """A whole number from `minimum` to `maximum`, both included."""
         return int(self._number(name, default, minimum, maximum, r"-?[0-9]{1,12}", "a whole number"))
 
@@ -63,7 +63,7 @@ class Environment:
             return [ip_network(item) for item in default]
 
     def log_level(self, name: str, default: str) -> str:
-        """The name of one of logging's levels, in any case."""
+        """A level of `logging` in upper case; the variable may be in either case."""
         value = self.text(name, default).upper()
         if value in _LOG_LEVELS:
             return value
@@ -71,7 +71,7 @@ class Environment:
         return default
 
     def url(self, name: str, default: str, schemes: tuple[str, ...]) -> str:
-        """A URL of one of the schemes with a host, with a path where the scheme is unix or sqlite."""
+        """A URL of one of the schemes with a host, or for unix and sqlite with a path."""
         value = self.text(name, default)
         if not value:
             return value
@@ -103,10 +103,10 @@ class Environment:
 
 
 def database_config(url: str) -> dict[str, Any]:
-    """An entry of Django's DATABASES, by the address of the database.
+    """An entry of Django's DATABASES from the URL of the database.
 
     `sqlite:///PATH` or `postgres://USER:PASSWORD@HOST:PORT/NAME?OPTION=VALUE`, each part percent-encoded where it has
-    to be; a folder in HOST's place (`%2Fvar%2Frun%2Fpostgresql`) is that of a Unix socket. An option is Django's own
+    to be; a folder in place of HOST (`%2Fvar%2Frun%2Fpostgresql`) is that of a Unix socket. An option is Django's own
     (`conn_max_age=60`) or the driver's (`sslmode=require`).
     """
     parts = urlsplit(url)
@@ -132,14 +132,14 @@ def database_config(url: str) -> dict[str, Any]:
     return config
 
 
-def _has_host(after_the_scheme: str) -> bool:
+def _has_host(address: str) -> bool:
     try:
-        parts = urlsplit(f"//{after_the_scheme}")
+        parts = urlsplit(f"//{address}")
         return bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
 
 
 def _is_node(text: str) -> bool:
-    # A cluster has no numbered databases, and options after `?` would be passed over without a word.
+    # A cluster has no numbered databases, and options after `?` would be ignored silently.
     return _has_host(text) and not any(letter in text for letter in "/?#@ ")

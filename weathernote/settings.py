@@ -19,19 +19,19 @@ instance.make_folder(RUN_DIR)
 
 # ── the service ──────────────────────────────────────────────────────────────────────────────────
 HOST = ENVIRONMENT.text("HOST", "127.0.0.1")
-PORT = ENVIRONMENT.whole("PORT", 8000, 1, 65535)
-WORKERS = ENVIRONMENT.whole("WORKERS", os.cpu_count() or 1, 1, 256)
+PORT = ENVIRONMENT.integer("PORT", 8000, 1, 65535)
+WORKERS = ENVIRONMENT.integer("WORKERS", os.cpu_count() or 1, 1, 256)
 # Threads wait for Open-Meteo, so there are many; a hit holds one for less than a millisecond.
-THREADS = ENVIRONMENT.whole("THREADS", 128, 4, 1024)
-DRAIN_SECONDS = ENVIRONMENT.whole("DRAIN_SECONDS", 0, 0, 3600)
-# Off where migrating is a task of its own before a rollout, as it is where several instances share a database.
+THREADS = ENVIRONMENT.integer("THREADS", 128, 4, 1024)
+DRAIN_SECONDS = ENVIRONMENT.integer("DRAIN_SECONDS", 0, 0, 3600)
+# Off where several instances share a database, and a rollout migrates it in a step of its own.
 MIGRATE = ENVIRONMENT.switch("MIGRATE", default=True)
 # Whether pages of any origin may read the API's answers.
 API_CORS = ENVIRONMENT.switch("API_CORS")
 
-WEATHER_TTL_SECONDS = ENVIRONMENT.whole("WEATHER_TTL_SECONDS", 600, 1, 86_400)
-FORECAST_TTL_SECONDS = ENVIRONMENT.whole("FORECAST_TTL_SECONDS", 600, 1, 86_400)
-HOLD_SECONDS = ENVIRONMENT.whole("HOLD_SECONDS", 172_800, 600, 345_600)
+WEATHER_TTL_SECONDS = ENVIRONMENT.integer("WEATHER_TTL_SECONDS", 600, 1, 86_400)
+FORECAST_TTL_SECONDS = ENVIRONMENT.integer("FORECAST_TTL_SECONDS", 600, 1, 86_400)
+HOLD_SECONDS = ENVIRONMENT.integer("HOLD_SECONDS", 172_800, 600, 345_600)
 
 # ── Open-Meteo ───────────────────────────────────────────────────────────────────────────────────
 INSTANCE = instance.Instance.current(
@@ -42,22 +42,22 @@ _OPEN_METEO_HOST = "customer-api.open-meteo.com" if OPEN_METEO_API_KEY else "api
 LIVE_OPEN_METEO_URL = ENVIRONMENT.url("OPEN_METEO_URL", f"https://{_OPEN_METEO_HOST}/v1/forecast", ("https", "http"))
 OPEN_METEO_URL = INSTANCE.simulator_url or LIVE_OPEN_METEO_URL
 SOURCE = "simulator" if INSTANCE.simulator_url else "open-meteo"
-# Variables beside the ten; each makes every refresh a tenth dearer. checks.py knows which there are.
+# Variables besides the ten; each adds a tenth to the weight of every refresh. checks.py names those that exist.
 EXTRA_VARIABLES = tuple(ENVIRONMENT.items("EXTRA_VARIABLES"))
 UPSTREAM_TIMEOUT_SECONDS = ENVIRONMENT.real("UPSTREAM_TIMEOUT_SECONDS", 5, 0.1, 60)
 # The free service's own limits; each binds by itself, in any order of size.
-UPSTREAM_MINUTE_BUDGET = ENVIRONMENT.whole("UPSTREAM_MINUTE_BUDGET", 600, 1)
-UPSTREAM_HOUR_BUDGET = ENVIRONMENT.whole("UPSTREAM_HOUR_BUDGET", 5000, 1)
-UPSTREAM_DAY_BUDGET = ENVIRONMENT.whole("UPSTREAM_DAY_BUDGET", 10_000, 1)
-UPSTREAM_CONCURRENCY = ENVIRONMENT.whole("UPSTREAM_CONCURRENCY", 1, 1, 100)
-FLEET_PROCESSES = ENVIRONMENT.whole("FLEET_PROCESSES", 40, 1, 100_000)
-COLD_CELLS_PER_CLIENT_PER_HOUR = ENVIRONMENT.whole("COLD_CELLS_PER_CLIENT_PER_HOUR", 30, 1)
+UPSTREAM_MINUTE_BUDGET = ENVIRONMENT.integer("UPSTREAM_MINUTE_BUDGET", 600, 1)
+UPSTREAM_HOUR_BUDGET = ENVIRONMENT.integer("UPSTREAM_HOUR_BUDGET", 5000, 1)
+UPSTREAM_DAY_BUDGET = ENVIRONMENT.integer("UPSTREAM_DAY_BUDGET", 10_000, 1)
+UPSTREAM_CONCURRENCY = ENVIRONMENT.integer("UPSTREAM_CONCURRENCY", 1, 1, 100)
+FLEET_PROCESSES = ENVIRONMENT.integer("FLEET_PROCESSES", 40, 1, 100_000)
+COLD_CELLS_PER_CLIENT_PER_HOUR = ENVIRONMENT.integer("COLD_CELLS_PER_CLIENT_PER_HOUR", 30, 1)
 COLD_SHARE_PER_ADDRESS = ENVIRONMENT.real("COLD_SHARE_PER_ADDRESS", 0.1, 0.001, 1)
 
 # ── Redis ────────────────────────────────────────────────────────────────────────────────────────
 REDIS_URL_IS_GIVEN = bool(ENVIRONMENT.text("REDIS_URL"))
 REDIS_URL = ENVIRONMENT.url("REDIS_URL", "", REDIS_SCHEMES) or INSTANCE.redis_url
-# For connecting and for each reply; under 100 ms, so that /health tells of a Redis that hangs within 100 ms.
+# For connecting and for each reply, so that /health reports a Redis that hangs within 100 ms.
 REDIS_TIMEOUT_SECONDS = 0.08
 
 CACHES = {
@@ -78,11 +78,11 @@ CACHES = {
             "CONNECTION_POOL_KWARGS": {
                 # RESP3 turns off the check for unread data, and a stray reply reaches the next caller.
                 "protocol": 2,
-                # A count that is sent twice is counted twice.
+                # A counting command that is sent twice counts twice.
                 "retry": None,
-                # To tell its name would cost each new connection two round trips.
+                # Sending the library's name would cost each new connection two round trips.
                 "driver_info": None,
-                # For the handshake alone, where a thread's connection is read by ourselves.
+                # For the handshake alone: later replies are read by weathernote.redis.connection.
                 "socket_read_size": 4096,
                 "max_connections": 256,
             },
@@ -91,18 +91,18 @@ CACHES = {
 }
 
 # ── fair use ─────────────────────────────────────────────────────────────────────────────────────
-RATE_LIMIT_REQUESTS = ENVIRONMENT.whole("RATE_LIMIT_REQUESTS", 60, 1, 1_000_000)
-RATE_LIMIT_WINDOW_SECONDS = ENVIRONMENT.whole("RATE_LIMIT_WINDOW_SECONDS", 60, 1, 86_400)
-TRUSTED_PROXY_COUNT = ENVIRONMENT.whole("TRUSTED_PROXY_COUNT", 0, 0, 10)
+RATE_LIMIT_REQUESTS = ENVIRONMENT.integer("RATE_LIMIT_REQUESTS", 60, 1, 1_000_000)
+RATE_LIMIT_WINDOW_SECONDS = ENVIRONMENT.integer("RATE_LIMIT_WINDOW_SECONDS", 60, 1, 86_400)
+TRUSTED_PROXY_COUNT = ENVIRONMENT.integer("TRUSTED_PROXY_COUNT", 0, 0, 10)
 RATE_LIMIT_HASH_KEY = ENVIRONMENT.text("RATE_LIMIT_HASH_KEY")
 
 # ── the edge before the instances ────────────────────────────────────────────────────────────────
-EDGE_PORT = ENVIRONMENT.whole("EDGE_PORT", 8443, 1, 65535)
+EDGE_PORT = ENVIRONMENT.integer("EDGE_PORT", 8443, 1, 65535)
 # As 80 is to 443.
-EDGE_HTTP_PORT = ENVIRONMENT.whole("EDGE_HTTP_PORT", EDGE_PORT - 363 if EDGE_PORT > 363 else EDGE_PORT + 1, 1, 65535)
-EDGE_ADDRESS_REQUESTS = ENVIRONMENT.whole("EDGE_ADDRESS_REQUESTS", 1000, 1)
+EDGE_HTTP_PORT = ENVIRONMENT.integer("EDGE_HTTP_PORT", EDGE_PORT - 363 if EDGE_PORT > 363 else EDGE_PORT + 1, 1, 65535)
+EDGE_ADDRESS_REQUESTS = ENVIRONMENT.integer("EDGE_ADDRESS_REQUESTS", 1000, 1)
 EDGE_STAFF_NETWORKS = ENVIRONMENT.networks("EDGE_STAFF_NETWORKS", ("127.0.0.0/8", "::1/128"))
-# From where an edge may hand over what it answered by itself.
+# The networks of edges, which report the answers from their caches.
 EDGE_ALLOWED_NETWORKS = ENVIRONMENT.networks("EDGE_ALLOWED_NETWORKS", ("127.0.0.0/8", "::1/128"))
 
 # ── metrics ──────────────────────────────────────────────────────────────────────────────────────
@@ -111,9 +111,9 @@ METRICS_ALLOWED_NETWORKS = ENVIRONMENT.networks("METRICS_ALLOWED_NETWORKS", ("12
 COST_INSTANCE_HOUR = ENVIRONMENT.real("COST_INSTANCE_HOUR", 0, 0)
 COST_REDIS_HOUR = ENVIRONMENT.real("COST_REDIS_HOUR", 0, 0)
 COST_UPSTREAM_CALL = ENVIRONMENT.real("COST_UPSTREAM_CALL", 0, 0)
-# Cron's prewarm adds to the numbers of the instance beside it.
+# Cron's prewarm adds to the metrics of the instance on the same machine.
 instance.count_with_the_instance(INSTANCE, is_prewarm=sys.argv[1:2] == ["prewarm"])
-# The folder in which the workers of an instance count together; none where there is one process, or none can be had.
+# The folder for the metrics of all workers; empty for a single process, or if it could not be made.
 METRICS_FOLDER = ENVIRONMENT.text(instance.METRICS_VARIABLE)
 
 # ── Django ───────────────────────────────────────────────────────────────────────────────────────
@@ -144,7 +144,7 @@ INSTALLED_APPS = [
     "axes",
 ]
 MIDDLEWARE = ["weathernote.http.middleware.record_request", "weathernote.http.middleware.MiddlewareByArea"]
-# The API's answers pass by these, for they need none of them; the admin's come through both lists.
+# Not for the API's answers, which need none of them; the admin's pass both lists.
 PAGE_MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -158,7 +158,7 @@ STAFF_MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
 ]
 if API_CORS:
-    # Only then is it there at all: where it is off, no request passes through it.
+    # Added only if it is on, so that it costs other deployments nothing.
     MIDDLEWARE.insert(1, "weathernote.http.cors.any_origin")
 ROOT_URLCONF = "weathernote.urls"
 WSGI_APPLICATION = "weathernote.wsgi.application"
@@ -182,15 +182,15 @@ _DATABASE_URL = ENVIRONMENT.url(
     ("sqlite", "postgres", "postgresql"),
 )
 DATABASES = {"default": database_config(_DATABASE_URL)}
-# Django's own engines with counters of queries and errors; weather and forecast never come past them.
+# Django's own engines with counters of queries and errors; weather and forecast never use the database.
 _ENGINE = DATABASES["default"]["ENGINE"].rpartition(".")[2]
 DATABASES["default"]["ENGINE"] = f"django_prometheus.db.backends.{_ENGINE}"
 if _DATABASE_URL.startswith("sqlite"):
-    # A transaction that begins by reading and then writes would fail at once where another one writes.
+    # A deferred transaction that reads and then writes would fail at once while another one writes.
     DATABASES["default"]["OPTIONS"].update(transaction_mode="IMMEDIATE", timeout=20)
 else:
-    # A server that takes connections and says nothing, or whose machine is gone, would hold whoever asks it for long.
-    # On Linux a connection is given up 8 s after its last sign of life; libpq leaves out what another system lacks.
+    # Without these a server that accepts connections but never answers, or whose machine is down, would block a thread
+    # for long. On Linux a connection is closed 8 s after its last packet; libpq ignores options that a system lacks.
     DATABASES["default"]["OPTIONS"].update(
         connect_timeout=3,
         keepalives=1,
@@ -215,14 +215,14 @@ AXES_RESET_ON_SUCCESS = True
 AXES_CLIENT_IP_CALLABLE = "ratelimit.identity.login_address"
 AXES_LOCKOUT_TEMPLATE = "admin/locked_out.html"
 AXES_VERBOSE = False
-# Of a form: staff may select some thousand cities. A query's unknown parameters are ignored, however many.
+# Of a form, in which staff may select some thousand cities. It does not limit queries.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 
 STATIC_URL = "/static/"
-# The files are served from their packages: no collectstatic stands between a clone and a page.
+# Files are served from their packages, so that a fresh clone needs no collectstatic.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
 _PAGE_FILES = BASE_DIR / "weathernote" / "site" / "browser"
@@ -230,16 +230,16 @@ PAGE_FOLDER = f"page/{'now' if DEBUG else assets.version(_PAGE_FILES)}"
 STATICFILES_DIRS = [(PAGE_FOLDER, _PAGE_FILES), ("dashboard", BASE_DIR / "weathernote" / "dashboard" / "static")]
 WHITENOISE_IMMUTABLE_FILE_TEST = assets.UNCHANGING
 
-# TLS ends at the edge; the cookies of staff travel over it wherever a real host is served.
+# TLS ends at the edge; staff's cookies require it wherever a real host is served.
 SESSION_COOKIE_SECURE = HOSTS_ARE_REAL
 CSRF_COOKIE_SECURE = HOSTS_ARE_REAL
-# The edge sets the header anew; without one in front it is anybody's word.
+# The edge overwrites the header; without an edge anybody could set it.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXY_COUNT else None
-# A page of ours that comes through the edge says https; that it is one of ours is all that matters.
+# Pages that come through the edge have https origins.
 CSRF_TRUSTED_ORIGINS = [f"https://{'*' if host.startswith('.') else ''}{host}" for host in ALLOWED_HOSTS if host != "*"]
 SILENCED_SYSTEM_CHECKS = [
     "axes.W002",  # its middleware stands around the login alone, in site/login.py
-    # weathernote.http.middleware.MiddlewareByArea brings these where they belong
+    # weathernote.http.middleware.MiddlewareByArea adds these middlewares by area
     *("security.W001", "security.W002", "security.W003", "admin.E408", "admin.E409", "admin.E410"),
     "security.W004",  # HSTS is the edge's to send
     "security.W008",  # TLS ends at the edge, Django never redirects to https
@@ -283,10 +283,10 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "django": {"handlers": ["console"], "level": LOG_LEVEL, "propagate": False},
-        # What a client did wrong is told to the client; the log is for what went wrong here.
+        # Client errors are described in the response; the log is for errors of the service.
         "django.request": {"handlers": ["console"], "level": "ERROR", "propagate": False},
         "django.security.DisallowedHost": {"handlers": ["console"], "level": "CRITICAL", "propagate": False},
-        # runserver's own line holds the query, and so a position; the request log has the request already.
+        # runserver's own line includes the query, and so a position; the request log has the request already.
         "django.server": {"handlers": ["console"], "level": "CRITICAL", "propagate": False},
         "_granian": {"handlers": ["console"], "level": "ERROR", "propagate": False},
         "django.db.backends": {"level": "INFO"},  # at DEBUG it writes what queries ask for

@@ -1,4 +1,4 @@
-"""Every path that the service answers; what is not here is 404 as problem+json."""
+"""Every path that the service answers; all others get a 404 as problem+json."""
 
 from django.contrib import admin
 from django.urls import include, path, re_path
@@ -13,7 +13,7 @@ urlpatterns = [
     path("api/v1/", include("weather.api.urls")),
     path("api/v1/", include("prewarm.cities.urls")),
     path("api/v1/", include("weather.places.urls")),
-    # With a trailing slash they are answered alike.
+    # A trailing slash makes no difference.
     re_path(r"^api/v1/schema/?$", read_only(docs.schema), name="schema"),
     re_path(r"^api/v1/docs/?$", read_only(docs.DocsView.as_view(url="/api/v1/schema")), name="docs"),
     path("health", read_only(health.health)),

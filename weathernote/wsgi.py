@@ -1,4 +1,4 @@
-"""The WSGI callable that a server runs; it does not start on settings that make no sense."""
+"""The WSGI callable that a server runs; settings that make no sense end the process with a line for each."""
 
 import gc
 import os
@@ -20,8 +20,8 @@ application = Handler()
 if _problems := settings_errors():
     sys.exit("\n".join(str(problem.msg) for problem in _problems))
 
-import_module(settings.ROOT_URLCONF)  # all views: no request is to wait for them, nor each worker to have its own
+import_module(settings.ROOT_URLCONF)  # all views, so that no request waits for them and workers share their memory
 granian.in_each_worker(loops.start)
-# What was made so far stays: each full collection would look at all of it again, for a tenth of a second.
+# The objects so far stay: traversing them would add a tenth of a second to each full collection.
 gc.collect()
 gc.freeze()

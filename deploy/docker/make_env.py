@@ -1,8 +1,8 @@
-"""Makes what compose.yaml needs and nobody may ship: `python3 deploy/docker/make_env.py weather.example`.
+"""Makes the secrets that compose.yaml needs: `python3 deploy/docker/make_env.py weather.example`.
 
-Writes `.env` with random secrets, for its owner alone, and `secrets/users.acl` for Redis, which holds hashes; neither
-is made over one that is there. Beside that file it makes the folders for the certificate and for Let's Encrypt's
-questions. Standard library only.
+Writes `.env` with random secrets, readable by its owner alone, and `secrets/users.acl` for Redis, which holds hashes;
+neither is overwritten. Next to that file it makes the folders for the certificate and for Let's Encrypt's challenges.
+Standard library only.
 """
 
 import os
@@ -17,7 +17,7 @@ MAKE_USERS = HERE.parent / "redis" / "make_users.py"
 
 
 def main(folder: Path, hosts: str) -> None:
-    """Writes all of it into `folder`; exits with one line where there is an `.env` already."""
+    """Writes the files into `folder`; exits with one line if there is an `.env` already."""
     if (folder / ".env").exists():
         sys.exit(f"{folder / '.env'} is there already: move it away first.")
     values = {
@@ -36,19 +36,19 @@ def main(folder: Path, hosts: str) -> None:
 
 
 def _redis_users(folder: Path) -> str:
-    """The password of Redis' user `weathernote`, whose rights stand in deploy/redis/make_users.py."""
+    """The password of Redis' user `weathernote`, whose rights are in deploy/redis/make_users.py."""
     _folder_for_containers(folder)
     made = subprocess.run([sys.executable, str(MAKE_USERS), str(folder)], capture_output=True, text=True, check=False)
     if made.returncode:
         sys.exit(made.stderr.strip())
-    # Redis runs as another user in its container. These are hashes of long random words: no one gets those back.
+    # Redis runs as another user in its container. Hashes of long random passwords cannot be reversed.
     (folder / "users.acl").chmod(0o644)
     print(*(line for line in made.stdout.splitlines() if not line.startswith("REDIS_URL=")), sep="\n")
     return re.findall(r"^REDIS_URL=\w+://weathernote:([\w-]+)@", made.stdout, re.MULTILINE)[0]
 
 
 def _folder_for_containers(folder: Path) -> None:
-    """One that other users can look into, whatever the umask; what is secret in it has a mode of its own."""
+    """Makes a folder that other users can list, whatever the umask; secret files in it have a mode of their own."""
     folder.mkdir(exist_ok=True)
     folder.chmod(0o755)
 

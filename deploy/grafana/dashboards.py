@@ -1,8 +1,8 @@
-"""Writes the four dashboards: a line here for each panel, where Grafana's own JSON takes forty.
+"""Writes the four dashboards, with a line for each panel where Grafana's own JSON takes forty.
 
     python deploy/grafana/dashboards.py        after a change; tests/deploy/test_grafana.py compares
 
-Grafana reads the JSON through the files in provisioning/; nobody needs this script there.
+Grafana reads the JSON through the files in provisioning/ and does not need this script.
 """
 
 import json
@@ -14,19 +14,21 @@ from typing import Any, Literal
 FOLDER = Path(__file__).parent / "dashboards"
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 API = 'route=~"weather|forecast|cities"'
-#: Grafana counts 24 columns.
-WHOLE, HALF, THIRD, QUARTER, SIXTH = 24, 12, 8, 6, 4
+#: Widths of panels in Grafana's 24 columns.
+FULL, HALF, THIRD, SIXTH = 24, 12, 8, 4
 
-#: From a value on, a colour. The first holds from the start.
+#: Pairs (least value, colour); the first has no least value.
 Thresholds = tuple[tuple[float | None, str], ...]
 Shown = Literal["stat", "timeseries", "bargauge"]
 
 
 def good_above(warning: float, critical: float) -> Thresholds:
+    """Green from `warning` on, orange from `critical` on, red below."""
     return ((None, "red"), (critical, "orange"), (warning, "green"))
 
 
 def good_below(warning: float, critical: float) -> Thresholds:
+    """Red from `critical` on, orange from `warning` on, green below."""
     return ((None, "green"), (warning, "orange"), (critical, "red"))
 
 
@@ -35,10 +37,10 @@ NEUTRAL: Thresholds = ((None, "blue"),)
 
 @dataclass(frozen=True)
 class Panel:
-    """`lines` are expressions with their legends."""
+    """A panel; `lines` are pairs (PromQL expression, legend), `words` pairs (value, text shown for it)."""
 
     title: str
-    tells: str
+    description: str
     unit: str
     lines: tuple[tuple[str, str], ...]
     width: int = HALF
@@ -50,21 +52,24 @@ class Panel:
 
     @property
     def height(self) -> int:
+        """In Grafana's rows."""
         return {"stat": 4, "timeseries": 8, "bargauge": 14}[self.shown]
 
 
 def stat(
     title: str,
-    tells: str,
+    description: str,
     unit: str,
     expression: str,
     thresholds: Thresholds = NEUTRAL,
     words: tuple[tuple[str, str], ...] = (),
 ) -> Panel:
-    return Panel(title, tells, unit, ((expression, ""),), SIXTH, "stat", thresholds, words=words)
+    """A panel of one number, by one expression."""
+    return Panel(title, description, unit, ((expression, ""),), SIXTH, "stat", thresholds, words=words)
 
 
 def as_json(panel: Panel, number: int, x: int, y: int) -> dict[str, Any]:
+    """The panel as Grafana's JSON, with its ID and position."""
     steps = [{"value": value, "color": colour} for value, colour in panel.thresholds]
     of_field: dict[str, Any] = {"unit": panel.unit, "thresholds": {"mode": "absolute", "steps": steps}, "min": 0}
     if panel.highest is not None:
@@ -98,7 +103,7 @@ def as_json(panel: Panel, number: int, x: int, y: int) -> dict[str, Any]:
         "id": number,
         "type": panel.shown,
         "title": panel.title,
-        "description": panel.tells,
+        "description": panel.description,
         "datasource": DATASOURCE,
         "gridPos": {"x": x, "y": y, "w": panel.width, "h": panel.height},
         "fieldConfig": {"defaults": of_field, "overrides": []},
@@ -108,11 +113,11 @@ def as_json(panel: Panel, number: int, x: int, y: int) -> dict[str, Any]:
 
 
 def placed(panels: tuple[Panel, ...]) -> list[dict[str, Any]]:
-    """From left to right, and on to the next row when one is full."""
+    """The panels as Grafana's JSON, placed from left to right in rows."""
     numbers, x, y, row = count(1), 0, 0, 0
     found = []
     for panel in panels:
-        if x + panel.width > WHOLE:
+        if x + panel.width > FULL:
             x, y, row = 0, y + row, 0
         found.append(as_json(panel, next(numbers), x, y))
         x, row = x + panel.width, max(row, panel.height)
@@ -120,6 +125,7 @@ def placed(panels: tuple[Panel, ...]) -> list[dict[str, Any]]:
 
 
 def dashboard(uid: str, title: str, *panels: Panel) -> dict[str, Any]:
+    """A dashboard as Grafana's JSON."""
     return {
         "uid": uid,
         "title": f"WeatherNote: {title}",
@@ -396,7 +402,7 @@ REDIS = dashboard(
     ),
     stat(
         "Keys dropped in an hour",
-        "For want of memory: answers are worked out again, and clients counted anew.",
+        "For lack of memory: the answers are derived again, and the clients counted from zero.",
         "short",
         "max(increase(weathernote_redis_evicted_keys[1h]))",
         good_below(1, 1000),
@@ -502,7 +508,7 @@ BUSINESS = dashboard(
     ),
     Panel(
         "Clients not seen in the last day",
-        "In a second, and what is usual. Each full hour nothing can be told for five minutes.",
+        "In a second, and what is usual. Unknown in the first five minutes of each hour.",
         "short",
         (("weathernote:new_clients:rate5m", "now"), ("weathernote:new_clients:usual", "usual")),
     ),
@@ -514,7 +520,7 @@ BUSINESS = dashboard(
     ),
     Panel(
         "Requests of a user in five minutes",
-        "On average, and what is usual. Who a client is cannot be told: only a hash of it is ever kept.",
+        "On average, and what is usual. Clients are anonymous: only a hash of each is stored.",
         "short",
         (("weathernote:requests_per_user:5m", "now"), ("weathernote:requests_per_user:usual", "usual")),
     ),
@@ -537,10 +543,11 @@ BUSINESS = dashboard(
 DASHBOARDS = {"service": SERVICE, "freshness": FRESHNESS, "redis": REDIS, "business": BUSINESS}
 
 
-def text(told: dict[str, Any]) -> str:
-    return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+def text(model: dict[str, Any]) -> str:
+    """The content of a dashboard's file."""
+    return json.dumps(model, indent=2, ensure_ascii=False) + "\n"
 
 
 if __name__ == "__main__":
-    for name, told in DASHBOARDS.items():
-        (FOLDER / f"{name}.json").write_text(text(told))
+    for name, model in DASHBOARDS.items():
+        (FOLDER / f"{name}.json").write_text(text(model))

@@ -1,8 +1,8 @@
 """Makes `users.acl`, who may do what in Redis: `python3 deploy/redis/make_users.py /etc/redis [--cluster]`.
 
-Passwords are random and shown once; the file holds their hashes. It is never made over one that is there: a new
-password is a new file, read with `ACL LOAD`. Standard library only; `weathernote` is what the service, prewarm and the
-admin connect as, `admin` is for people, `default`, whom a connection without a password is, may do nothing.
+Passwords are random and printed once; the file holds their hashes. It is never overwritten: for a new password make a
+new file and load it by `ACL LOAD`. The service, prewarm and the admin connect as `weathernote`, people as `admin`;
+`default`, the user of connections without a password, has no rights. Standard library only.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import secrets
 import sys
 from pathlib import Path
 
-#: What the code sends, and no more: no scan, no flush, no configuration, nothing of the server but INFO for /metrics.
+#: The commands that the code sends, and no more: no scan, no flush, no configuration; INFO is for /metrics.
 COMMANDS = (
     *("get", "mget", "set", "del", "incr", "incrby", "decrby", "type", "ttl", "pttl", "expire", "pexpire"),
     *("hget", "hset", "hdel", "hgetall", "hincrby", "pfadd", "pfcount"),
@@ -20,21 +20,21 @@ COMMANDS = (
     *("zrangebyscore", "zrevrange", "zrevrangebyscore", "zunionstore"),
     *("eval", "evalsha", "time", "ping", "info"),
 )
-#: Where a slot lies, its new place while it moves, and which of a command's words are keys: redis-py asks at its start.
+#: For slots that move, for the slot map, and for the positions of keys in commands, which redis-py reads at its start.
 CLUSTER_COMMANDS = ("asking", "cluster|slots", "command")
-#: The names of all that is kept; `probe` is asked for to see whether Redis is back, and never there.
+#: Patterns of all key names; `probe` never exists and is read to find out whether Redis is back.
 KEYS = (
     *("weather:lat:*", "forecast:lat:*", "upstream:lat:*", "rejected:cells"),
     *("rate_limit:hash:*", "cold:client:*", "cold:address:*"),
     *("popularity:*", "active:{users}:*", "budget:open-meteo", "slot:{open-meteo}:*", "wanted:{open-meteo}:*"),
     *("prewarm:*", "cities:active", "cities:upload:*", "probe"),
 )
-#: A replica asks its master for these.
+#: The commands that a replica sends to its master.
 REPLICATION = ("ping", "psync", "replconf")
 
 
 def main(folder: Path, *, cluster: bool) -> None:
-    """Writes the files into `folder` and prints the passwords; exits with one line where a file is there already."""
+    """Writes the files into `folder` and prints the passwords; exits with one line if a file exists already."""
     passwords = {name: secrets.token_urlsafe(32) for name in ("weathernote", "admin", "replica")}
     hashed = {name: hashlib.sha256(password.encode()).hexdigest() for name, password in passwords.items()}
     _write(folder / "users.acl", users(hashed, cluster=cluster))
@@ -47,7 +47,7 @@ def main(folder: Path, *, cluster: bool) -> None:
 
 
 def users(hashed: dict[str, str], *, cluster: bool) -> str:
-    """The file: a line for each user, whose password is known by its SHA-256."""
+    """The text of users.acl, a line for each user; `hashed` maps names to SHA-256 hashes of passwords."""
     commands = (*COMMANDS, *CLUSTER_COMMANDS) if cluster else COMMANDS
     lines = [
         "user default off resetpass resetkeys resetchannels -@all",
@@ -63,7 +63,7 @@ def _user(name: str, hashed: dict[str, str], commands: tuple[str, ...], keys: tu
 
 
 def _write(file: Path, text: str) -> None:
-    """For its owner alone; whoever runs it as root gives it to the server: `chown redis: users.acl`."""
+    """Writes a file that only its owner may read; made as root, it needs `chown redis:` afterwards."""
     try:
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as new:
             new.write(text)

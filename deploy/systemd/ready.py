@@ -1,7 +1,7 @@
 """Waits until an instance serves: `python ready.py PORT`. With it `systemctl restart` returns when the instance is up.
 
-Standard library only. Ends with 1 after SECONDS, or as soon as the instance has ended (systemd tells of it in MAINPID);
-what it had to say stands in its log.
+Standard library only. Exits with 1 after SECONDS, or as soon as the instance (systemd's MAINPID) has ended, whose log
+has the reason.
 """
 
 import os
@@ -11,11 +11,11 @@ import urllib.request
 from contextlib import suppress
 
 SECONDS = 90
-_ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what HOST may say, and where it is found then
+_ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - values of HOST, and the address to connect to
 
 
 def main(port: str) -> int:
-    """The exit code: 0 as soon as /health says 200, else 1."""
+    """Waits for /health; returns the exit code, 0 as soon as it answers 200, else 1."""
     host = os.environ.get("HOST") or "127.0.0.1"
     host = _ANYWHERE.get(host, host)
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}/health"

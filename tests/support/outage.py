@@ -10,7 +10,7 @@ from weathernote.redis import Command, RedisDown, Reply, ask
 
 def is_open() -> bool:
     """Whether the breaker before the first node refuses commands."""
-    return redis.states()[0][1]
+    return redis.breaker_states()[0][1]
 
 
 def all_down(replies) -> bool:

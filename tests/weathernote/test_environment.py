@@ -15,7 +15,7 @@ pytestmark = pytest.mark.pure
 Read = Callable[[Environment], Any]
 
 SWITCH: Read = methodcaller("switch", "X")
-WHOLE: Read = methodcaller("whole", "X", 5, 1, 60)
+WHOLE: Read = methodcaller("integer", "X", 5, 1, 60)
 REAL: Read = methodcaller("real", "X", 5, 0.1, 60)
 LEVEL: Read = methodcaller("log_level", "X", "INFO")
 REDIS: Read = methodcaller("url", "X", "", REDIS_SCHEMES)
@@ -114,7 +114,7 @@ def test_no_sentence_shows_a_password(read: Read, value: str) -> None:
 
 def test_every_problem_is_gathered() -> None:
     environment = Environment({"ONE": "x", "TWO": "y"})
-    environment.whole("ONE", 1, 0)
+    environment.integer("ONE", 1, 0)
     environment.switch("TWO")
     assert [problem.split()[0] for problem in environment.problems] == ["ONE", "TWO"]
 

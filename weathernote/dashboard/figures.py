@@ -89,7 +89,7 @@ def _memory(memory: Memory | None) -> Figure:
 
 def _breaker() -> Figure:
     """Whether the breaker of this process is open, so that it answers without a Redis server."""
-    states = redis.states()
+    states = redis.breaker_states()
     is_open = [name for name, is_open in states if is_open]
     if is_open:
         return Figure("Redis breaker", "this process", "open", f"does without {', '.join(is_open)}", is_wrong=True)

@@ -1,4 +1,4 @@
-"""The base of every API view: one form of answer, and one round trip to Redis for throttle and view together."""
+"""The base of every API view: JSON answers alone, and one round trip to Redis for throttle and view together."""
 
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
@@ -21,46 +21,50 @@ T = TypeVar("T")
 
 
 class ApiViewSet(ViewSet, Generic[T]):
-    """Redis is asked once for what the throttles and `look_up` want to know; then DRF's own steps follow.
+    """Sends the lookups of the throttles and of `look_up` to Redis in one round trip, then follows DRF's own steps.
 
-    What `look_up` refuses is refused after the throttle has counted the request. Nobody logs in, nothing is parsed
-    and there is one form of every answer, so `Accept` never varies it: DRF's steps for these have nothing to do.
+    A Problem from `look_up` is answered after the throttle has counted the request. DRF's steps for authentication,
+    parsing and content negotiation do nothing: nobody logs in, no body is read, and `Accept` never varies an answer.
     """
 
     throttle_classes: Sequence[type[PipelinedThrottle]]
-    #: This request's, as soon as Redis was asked.
+    #: The throttles of this request, once Redis has replied.
     throttles: Sequence[PipelinedThrottle] = ()
-    #: As how many requests the call counts; `look_up` may say more.
+    #: The number of requests that the call counts as; `look_up` may raise it.
     counts_as = 1
-    #: The values of the lookups that `look_up` named, in their order, for the method that answers.
+    #: The values of the lookups from `look_up`, in their order, for the view's method.
     values: Sequence[T] = ()
 
     def look_up(self, request: Request) -> Sequence[Lookup[T]]:
-        """What the view wants from Redis, of GET and HEAD; raises Problem for a request that makes no sense."""
+        """The lookups that answering a GET or HEAD needs; raises Problem for parameters that make no sense."""
         return []
 
     # ── DRF's steps, in their order ───────────────────────────────────────────────────────────────
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """The response, by DRF's steps; frees the view without the garbage collector."""
         try:
             return super().dispatch(request, *args, **kwargs)
         finally:
-            # DRF hangs the view's own bound methods on it: a cycle that only the collector would end.
+            # DRF sets the view's bound methods as its attributes: a cycle that only the collector would free.
             for method in self.action_map:
                 delattr(self, method)
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
+        """DRF's request, without parsers and authenticators; sets `action`."""
         wrapped = Request(request, negotiator=_NEGOTIATION)
-        wrapped.method = request.method or ""  # found at once, and not after a look elsewhere
+        wrapped.method = request.method or ""  # an attribute of its own: DRF would search two objects for it
         self.action = self.action_map.get(wrapped.method.lower())  # type: ignore[assignment] # None for a method that has none
-        wrapped.parser_context.clear()  # it holds the request itself: a cycle that only the collector would end
+        wrapped.parser_context.clear()  # it holds the request: a cycle that only the collector would free
         return wrapped
 
     @property
     def default_response_headers(self) -> dict[str, str]:
+        """No headers: DRF's own would add `Allow` and `Vary` to every answer."""
         return {}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Fills `throttles` and `values`; raises Throttled, or the Problem of `look_up`. OPTIONS asks Redis nothing."""
         if request.method == "OPTIONS":
             super().initial(request, *args, **kwargs)
             return
@@ -72,11 +76,11 @@ class ApiViewSet(ViewSet, Generic[T]):
         super().initial(request, *args, **kwargs)
         if refusal:
             raise refusal
-        # Not before the throttles let the request pass: reading an answer may mean parsing it.
+        # After the throttles let the request pass, since reading an answer may mean parsing it.
         self.values = redis.values_of(lookups, replies[len(counting) :])
 
     def _lookups(self, request: Request) -> tuple[Sequence[Lookup[T]], Problem | None]:
-        """What the view wants to know, and why it refuses the request if it does."""
+        """The view's lookups, or none and the Problem that it refuses the request with."""
         if request.method not in ("GET", "HEAD"):
             return (), None
         try:
@@ -85,22 +89,26 @@ class ApiViewSet(ViewSet, Generic[T]):
             return (), refusal
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
+        """JSON, whatever `Accept` says."""
         return _JSON, _JSON.media_type
 
     def perform_authentication(self, request: Request) -> None:
-        pass
+        """Does nothing: the API has no users, and reading a session would need the database."""
 
     def get_throttles(self) -> Any:
+        """The throttles that Redis has replied to; none for OPTIONS."""
         return self.throttles
 
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        """A 204 with `Allow`."""
         return options_response()
 
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """The response with the headers of the throttles."""
         finished = super().finalize_response(request, response, *args, **kwargs)
         for throttle in self.throttles:
             for name, value in throttle.headers().items():
-                # An allowance that the view refused by stands beside the client's own limit.
+                # The allowance that a refusal of the view names is listed after the client's own limit.
                 is_joined = finished.status_code >= 400 and name in finished.headers
                 finished.headers[name] = f"{value}, {finished.headers[name]}" if is_joined else value
         return finished

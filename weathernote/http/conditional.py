@@ -1,4 +1,4 @@
-"""Validators: a phone that has an answer already is told so in a few bytes (RFC 9110)."""
+"""Validators for conditional requests, by which a client that has an answer gets a 304 (RFC 9110)."""
 
 from blake3 import blake3
 from django.utils.http import parse_etags
@@ -10,7 +10,7 @@ def weak_etag(text: bytes) -> str:
 
 
 def matches(if_none_match: str | None, etag: str) -> bool:
-    """RFC 9110's weak comparison of `If-None-Match` with `etag`."""
+    """Whether `If-None-Match` lists `etag` or is `*`, by weak comparison (RFC 9110, 8.8.3.2)."""
     if not if_none_match:
         return False
     opaque = etag.removeprefix("W/")

@@ -1,4 +1,4 @@
-"""Answers of the API for pages of any origin (API_CORS=1): an answer is the same for all, so any page may read it."""
+"""CORS for the API (API_CORS=1): an answer is the same for everybody, so pages of any origin may read it."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from weathernote.http.read_only import METHODS
 API_PATH = "/api/"
 HEADERS = {
     "Access-Control-Allow-Origin": "*",
-    # What a page may read besides the few that it always may.
+    # What a page may read besides the CORS-safelisted headers.
     "Access-Control-Expose-Headers": (
         "ETag, RateLimit, RateLimit-Policy, Retry-After, Cache-Status, X-Request-ID, Age, Allow"
     ),
@@ -18,7 +18,7 @@ HEADERS = {
 PREFLIGHT_HEADERS = {
     "Access-Control-Allow-Methods": METHODS,
     "Access-Control-Allow-Headers": "x-client-id, x-request-id, if-none-match",
-    # So that a page asks once a day; browsers cut it to what they allow.
+    # One preflight a day; browsers cut it to their own maximum.
     "Access-Control-Max-Age": "86400",
 }
 
@@ -26,7 +26,7 @@ Handler = Callable[[HttpRequest], HttpResponseBase]
 
 
 def any_origin(get_response: Handler) -> Handler:
-    """Says on every answer under /api/, errors too, that any page may read it, and on OPTIONS what it may send."""
+    """Middleware that adds CORS headers to every answer under /api/, errors too, and the preflight's to OPTIONS."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)

@@ -1,8 +1,8 @@
-"""Reads the database for requests, in a few threads that keep their connections.
+"""Reads the database for requests, in a few threads with persistent connections.
 
-Over a database that answers, all wait their turn. No request waits long for one that hangs: as soon as a query is
-overdue, few may wait, each for a second, and after one of them has waited in vain nobody does for a while. A connection
-that does not answer is cut, so that its thread can make another.
+While the database answers, requests queue for a thread. If it hangs, no request waits long: once a query is overdue,
+only a few requests may wait, for a second each, and after one of them has timed out, all are refused for a while. The
+connection that did not answer is shut down, so that its thread can open another.
 """
 
 import os
@@ -21,23 +21,23 @@ from django.db import OperationalError, connection
 
 T = TypeVar("T")
 
-#: Connections that a process keeps for this; deploy/aws/data.yaml counts those of the whole fleet.
+#: Connections of a process; deploy/aws/data.yaml sums those of the fleet.
 READERS = 2
-#: So many requests more wait for one of them to be free while a query is overdue; further ones are refused at once.
+#: Requests that may wait for a free connection while a query is overdue; further ones are refused at once.
 WAITERS = 4
 WAIT_SECONDS = 1.0
-#: A search takes milliseconds; a query that has run for so long may never end.
+#: A search takes milliseconds; a query that runs for longer than this may never end.
 OVERDUE_SECONDS = 0.2
-#: After it did not answer, the database is left alone for so long.
+#: Time without queries after the database did not answer.
 REST_SECONDS = 5
 
 
 class TooManyWait(Exception):
-    """As many requests wait for the database as may."""
+    """The most requests that may wait for the database are waiting already."""
 
 
 class Reader:
-    """Threads with a connection each, that at most `most_waiting` requests use or wait for at a time."""
+    """Threads with a connection each; at most `most_waiting` requests use them or wait for them at a time."""
 
     def __init__(self, most_waiting: int = READERS + WAITERS, now: Callable[[], float] = monotonic) -> None:
         self.now = now
@@ -47,17 +47,17 @@ class Reader:
         self._threads = ThreadPoolExecutor(READERS, "database")
 
     def read(self, query: Callable[[], T]) -> T:
-        """What `query` returns. TooManyWait; django.db.Error where the database fails or does not answer in time."""
+        """What `query` returns; raises TooManyWait, or django.db.Error if the database fails or times out."""
         self._raise_if_it_rests()
         self._take_place()
         reading = _Reading(self._running)
         try:
             self._raise_if_it_rests()
             answer = self._threads.submit(reading.run, query)
-        except (RuntimeError, DatabaseGone) as error:  # no thread to be had, or another waited in vain meanwhile
+        except (RuntimeError, DatabaseGone) as error:  # no thread available, or another request has timed out meanwhile
             self._places.release()
             raise OperationalError(str(error)) from None
-        # Not before its thread is free again: one that hangs keeps its place.
+        # The place is free once the thread is: a query that hangs holds its place.
         answer.add_done_callback(lambda _: self._places.release())
         try:
             return answer.result(WAIT_SECONDS)
@@ -75,7 +75,7 @@ class Reader:
             raise OperationalError("The database did not answer a moment ago.")
 
     def _take_place(self) -> None:
-        """Waits for a place while queries end in time; TooManyWait as soon as the oldest is overdue."""
+        """Waits for a place while queries end in time; raises TooManyWait once the oldest is overdue."""
         ends = monotonic() + WAIT_SECONDS
         wait_seconds = 0.0
         while not self._places.acquire(timeout=wait_seconds):
@@ -90,7 +90,7 @@ class Reader:
 
 
 class _Reading:
-    """A query in a thread that keeps its connection, and the end of it by another thread."""
+    """A query on its thread's persistent connection, which another thread may abort."""
 
     def __init__(self, running: "set[_Reading]") -> None:
         self.began = 0.0
@@ -108,23 +108,23 @@ class _Reading:
         finally:
             self._running.discard(self)
             with self._lock:
-                self._socket = None  # the next query's by now
+                self._socket = None  # from here on it belongs to the next query
 
     def _connect(self) -> None:
         if connection.connection is not None:
             self._socket = _socket_of(connection.connection)
             if not connection.is_usable():
-                connection.close()  # the server was restarted, say
+                connection.close()  # for example after a restart of the server
         if connection.connection is None and not self._is_cut:
             connection.ensure_connection()
             self._socket = _socket_of(connection.connection)
             if connection.vendor == "sqlite":
-                # Not the long time that a writer waits for another.
+                # Shorter than the timeout of writers, in DATABASES.
                 with connection.cursor() as cursor:
                     cursor.execute(f"PRAGMA busy_timeout = {int(WAIT_SECONDS * 1000)}")
         if self._is_cut:
             connection.close()
-            raise OperationalError("Nobody waits for this any more.")
+            raise OperationalError("The request has timed out.")
 
     def cut(self) -> None:
         self._is_cut = True
@@ -138,7 +138,7 @@ _mine = threading.local()
 
 
 def _socket_of(raw: Any) -> socket.socket | None:
-    """A second handle of a connection's socket, which stays valid for as long as it is kept; SQLite has none."""
+    """A duplicate of a connection's socket, valid until it is closed here; None for SQLite."""
     if getattr(_mine, "raw", None) is not raw:
         if getattr(_mine, "socket", None):
             _mine.socket.close()
@@ -150,5 +150,5 @@ def _socket_of(raw: Any) -> socket.socket | None:
 
 @cache
 def reader() -> Reader:
-    """This process's one reader. Three of four threads at least are left to requests that need no database."""
+    """This process's only reader; it leaves three of four threads to requests that need no database."""
     return Reader(max(2, min(READERS + WAITERS, settings.THREADS // 4)))

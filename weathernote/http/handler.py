@@ -1,7 +1,7 @@
 """The WSGI callable: a short path for what phones ask for, Django's own for everything else.
 
-The short path leaves out Django's signals and what hangs on them (looking after database connections), the resolver,
-and the wrapping of the response. With Django's own handler, request and response in its place a cached answer takes
+The short path leaves out Django's signals and their receivers (which close database connections), the resolver, and the
+wrapping of the response. With Django's own handler, request and response in its place a cached answer takes
 1.9 times the CPU time (`python -m tests.benchmarks.short_path`).
 """
 
@@ -20,14 +20,14 @@ from weathernote.http.middleware import STAFF_PATH, record_request
 from weathernote.http.prerendered import BodilessRequest, ServedRequest
 from weathernote.http.problems import Problem
 
-#: These touch neither the database nor Django's cache, whose connections Django looks after around a request.
+#: These use neither the database nor Django's cache, whose connections Django manages by signals around a request.
 SHORT_PATHS = frozenset({"/api/v1/weather", "/api/v1/forecast"})
-#: The only path beside staff's forms to which a body is sent.
+#: The only path besides staff's forms that takes a body.
 EDGE_COUNTS_PATH = "/internal/edge-counts"
 
 
 class Handler(WSGIHandler):
-    """Django's handler, which reads bodies whole and refuses odd paths before Django sees them."""
+    """Django's handler, but it reads bodies completely and refuses odd paths before Django gets the request."""
 
     request_class = ServedRequest
 
@@ -51,6 +51,7 @@ class Handler(WSGIHandler):
         return self.request_class(environ)
 
     def resolve_request(self, request: HttpRequest) -> ResolverMatch:
+        """The view for the path, cached for the short paths; raises Http404 (Resolver404) where there is none."""
         if request.path_info not in SHORT_PATHS:
             return super().resolve_request(request)
         request.resolver_match = match = _resolve(request.path_info)
@@ -58,20 +59,20 @@ class Handler(WSGIHandler):
 
 
 def _replace_body(environ: dict[str, Any]) -> None:
-    """Puts the body, read whole, or an empty one in the stream's place; Problem where the path or body is refused."""
+    """Replaces `wsgi.input` by the complete body or an empty one; raises Problem for a refused path or body."""
     path = environ.get("PATH_INFO", "")
     if not paths.is_plain(path):
         raise problems.no_such_path()
     if environ["REQUEST_METHOD"] == "POST" and path == EDGE_COUNTS_PATH:
-        environ["wsgi.input"] = request_bodies.read_whole(environ, request_bodies.EDGE_COUNTS)
+        environ["wsgi.input"] = request_bodies.read(environ, request_bodies.EDGE_COUNTS)
     elif environ["REQUEST_METHOD"] == "POST" and path.startswith(f"{STAFF_PATH}/"):
-        environ["wsgi.input"] = request_bodies.read_whole(environ, request_bodies.FORMS)
+        environ["wsgi.input"] = request_bodies.read(environ, request_bodies.FORMS)
     else:
         environ["wsgi.input"] = request_bodies.empty()
 
 
 def _refuse(environ: dict[str, Any], problem: Problem, start_response: Callable[..., Any]) -> list[bytes]:
-    """Answers past all middleware but the one that gives a request its ID and records it."""
+    """Sends the problem through no middleware but the one that gives a request its ID and records it."""
 
     def respond(request: HttpRequest) -> HttpResponseBase:
         return problems.respond(request, problem)
@@ -81,7 +82,7 @@ def _refuse(environ: dict[str, Any], problem: Problem, start_response: Callable[
 
 def _send(response: Any, start_response: Callable[..., Any]) -> list[bytes]:
     start_response(f"{response.status_code} {response.reason_phrase}", list(response.items()))
-    # A list is written as it is; anything else would be asked for its parts one by one.
+    # A list is written as it is; anything else would be iterated over by the server.
     return [response.content]
 
 

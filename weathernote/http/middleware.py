@@ -1,4 +1,4 @@
-"""The middleware of every request: its ID and its record, and the further middleware of its area of the site."""
+"""The middleware of every request: it gets an ID and is recorded, then passes the middleware of its area."""
 
 import re
 import threading
@@ -26,7 +26,7 @@ from weathernote.telemetry.request_event import RequestEvent
 
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
-#: Balancers, scrapers and edges ask by address, so these paths answer whatever `Host` says.
+#: Balancers, scrapers and edges send an address as `Host`, so these paths answer for every `Host`.
 HOST_FREE_PATHS = frozenset({"/health", "/metrics", "/internal/edge-counts"})
 
 STAFF_PATH = "/admin"
@@ -36,7 +36,7 @@ Handler = Callable[[HttpRequest], HttpResponseBase]
 
 
 def record_request(get_response: Handler) -> Handler:
-    """Gives each request an ID, the edge's X-Request-ID where that is a sane one, and records how it was answered."""
+    """Middleware that gives a request its ID, X-Request-ID if that is a sane one, and records how it was answered."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         began = perf_counter()
@@ -73,14 +73,16 @@ def _comes_from_an_edge(request: HttpRequest) -> bool:
 
 
 class Common(CommonMiddleware):
-    """Django's CommonMiddleware, but for HOST_FREE_PATHS' `Host`, and for the length of answers that have no body."""
+    """Django's CommonMiddleware, but HOST_FREE_PATHS take any `Host`, and a 204 or 304 has no Content-Length."""
 
     def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
+        """Django's own, which raises DisallowedHost, but on HOST_FREE_PATHS."""
         if request.path_info in HOST_FREE_PATHS:
             return None
         return super().process_request(request)
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        """Django's own, with Content-Length removed from 204 and 304."""
         answered = super().process_response(request, response)
         if answered.status_code in BODILESS:
             # 0 would be the length of the answer that a 304 stands for, and a 204 must name none (RFC 9110, 8.6).
@@ -89,9 +91,9 @@ class Common(CommonMiddleware):
 
 
 class MiddlewareByArea:
-    """Three chains by the area of a path: none for the API, PAGE_MIDDLEWARE for pages, and for the admin both lists.
+    """Chooses the middleware by path: none for the API, PAGE_MIDDLEWARE for pages, also STAFF_MIDDLEWARE for the admin.
 
-    A cookie must not touch a public answer, nor cost it anything.
+    So sessions and cookies cannot influence public answers, nor slow them down.
     """
 
     def __init__(self, get_response: Handler) -> None:
@@ -99,7 +101,7 @@ class MiddlewareByArea:
         self.view_steps: list[Callable[..., Any]] = []
         self.staff = self._chain([*settings.PAGE_MIDDLEWARE, *settings.STAFF_MIDDLEWARE])
         self.pages = self._chain(settings.PAGE_MIDDLEWARE)
-        # A database that hangs holds up whoever looks for a session: three of four threads never do.
+        # A database that hangs holds up requests with a session; three of four threads are left to the others.
         self.staff_slots = threading.BoundedSemaphore(max(2, settings.THREADS // 4))
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
@@ -108,12 +110,13 @@ class MiddlewareByArea:
         return self._staff(request) if request.path_info.startswith(STAFF_PATH) else self.pages(request)
 
     def process_view(self, request: HttpRequest, *view: Any) -> Any:
+        """The first answer of the staff middleware's `process_view` steps (the CSRF check), None for other paths."""
         if not request.path_info.startswith(STAFF_PATH):
             return None
         return next((answer for step in self.view_steps if (answer := step(request, *view))), None)
 
     def _api(self, request: HttpRequest) -> HttpResponseBase:
-        _require_a_host(request)
+        _require_served_host(request)
         response: Any = self.get_response(request)
         response.headers["X-Content-Type-Options"] = "nosniff"
         if response.status_code not in BODILESS:
@@ -138,10 +141,10 @@ class MiddlewareByArea:
         return handler
 
 
-def _require_a_host(request: HttpRequest) -> None:
+def _require_served_host(request: HttpRequest) -> None:
     host = request.META.get("HTTP_HOST")
     if host is None:
-        request.get_host()  # by the server's own name
+        request.get_host()  # checks the server's own name
     elif not _is_served(host, tuple(settings.ALLOWED_HOSTS)):
         raise DisallowedHost("not a host that is served here")
 

@@ -9,13 +9,13 @@ from weathernote.redis import Lookup
 
 
 class PipelinedThrottle(BaseThrottle):
-    """A throttle that is made from what Redis said of the client, and so has decided when DRF asks it."""
+    """A throttle that is made from Redis' reply about the client, so it has decided before DRF calls it."""
 
     @classmethod
     def lookup(cls, request: Request, counts_as: int) -> Lookup[Self]:
-        """The throttle of this request, which counts as `counts_as` requests: as many as it asks for places."""
+        """A lookup that counts the call as `counts_as` requests (one for each cell) and gives its throttle."""
         raise NotImplementedError
 
     def headers(self) -> dict[str, str]:
-        """The headers that tell the client of its limit, on every answer."""
+        """Name → value of the headers that describe the client's limit, for every answer."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""The one error shape, for everything that this service refuses or fails at: RFC 9457 problem details."""
+"""The shape of every error response: RFC 9457 problem details."""
 
 import json
 import logging
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
 
-#: Each stable code, its status and the title that goes with it.
+#: Stable code → (HTTP status, title).
 CODES = {
     "invalid_parameter": (400, "Invalid parameter"),
     "not_found": (404, "Not found"),
@@ -59,6 +59,8 @@ class Problem(exceptions.APIException):
 
 
 class ParameterErrorSerializer(serializers.Serializer):
+    """An item of `errors`: a parameter and what is wrong with it."""
+
     parameter = serializers.CharField(help_text="The parameter at fault")
     detail = serializers.CharField(help_text="What is wrong with it")
 
@@ -78,12 +80,12 @@ class ProblemSerializer(serializers.Serializer):
 
 
 def invalid_parameters(errors: Sequence[tuple[str, str]]) -> Problem:
-    """A 400 that names each wrong parameter and what is wrong with it."""
+    """A 400 from pairs (parameter, what is wrong with it)."""
     return Problem("invalid_parameter", "; ".join(f"{name} {detail}" for name, detail in errors), errors=errors)
 
 
 def problem_details(request: HttpRequest, problem: Problem) -> dict[str, Any]:
-    """The members of the problem's JSON object, for a response's body or for one place of a call about several."""
+    """The members of the problem's JSON object, for a response's body or one item of a batch."""
     status, title = CODES[problem.code]
     body: dict[str, Any] = {
         "type": "about:blank",
@@ -99,11 +101,11 @@ def problem_details(request: HttpRequest, problem: Problem) -> dict[str, Any]:
 
 
 def respond(request: HttpRequest, problem: Problem) -> HttpResponse:
-    """The response for a problem, which no cache may keep."""
+    """The response for a problem, with `no-store`."""
     text = json.dumps(problem_details(request, problem), ensure_ascii=False)
     response = HttpResponse(text, status=CODES[problem.code][0], content_type=CONTENT_TYPE)
     response["Cache-Control"] = "no-store"
-    # A stated answer is no fault to be logged; what is one has been, with its traceback.
+    # Django would log every 5xx; a real fault has been logged already, with its traceback.
     response._has_been_logged = True  # type: ignore[attr-defined]
     if problem.retry_after_seconds is not None:
         response["Retry-After"] = str(problem.retry_after_seconds)
@@ -113,7 +115,7 @@ def respond(request: HttpRequest, problem: Problem) -> HttpResponse:
 
 
 def from_exception(exception: Exception, context: dict[str, Any]) -> HttpResponse:
-    """DRF's exception handler: what is no stated problem is a fault of ours, told in the log and not to the client."""
+    """DRF's exception handler: a problem response; an unexpected exception is logged and answered as 500."""
     request = context["request"]
     if isinstance(exception, exceptions.Throttled):
         wait = math.ceil(getattr(exception, "wait", None) or 0)
@@ -131,12 +133,12 @@ def from_exception(exception: Exception, context: dict[str, Any]) -> HttpRespons
 
 
 def no_such_path() -> Problem:
-    """A 404 for a path that nothing is served at."""
+    """A 404 for a path that does not exist."""
     return Problem("not_found", "There is nothing here. The API is described at /api/v1/docs.")
 
 
 def method_not_allowed(method: str | None) -> Problem:
-    """A 405 that names the method, where it is a plain word, and those that are allowed."""
+    """A 405 that names the method, if it is a plain word, and the allowed methods."""
     return Problem("method_not_allowed", f"{_printable(method or '')} is not allowed here; GET, HEAD and OPTIONS are.")
 
 
@@ -148,6 +150,7 @@ def _printable(text: str) -> str:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """A 400 for what Django refuses before a view: a `Host` that is not served, a form that is too large."""
     if isinstance(exception, DisallowedHost):
         return respond(request, invalid_parameters([("Host", "is not a host that is served here")]))
     if isinstance(exception, TooManyFieldsSent):
@@ -160,15 +163,17 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """A 404 for a path that no URL pattern matches."""
     return respond(request, no_such_path())
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    """A 500 for an exception outside DRF's views, which is logged."""
     return _internal_error(request, sys.exc_info()[1])
 
 
 def _internal_error(request: HttpRequest, exception: BaseException | None) -> HttpResponse:
-    # The path is the client's own words.
+    # The route, since the path is text of the client and may hold a position.
     route, request_id = route_of(request.path), context_of(request).request_id
     log.error("Internal error at %s, request %s", route, request_id, exc_info=exception)
     return respond(request, Problem("internal_error", "Something went wrong here; the request id finds it in the log."))

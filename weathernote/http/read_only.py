@@ -1,4 +1,4 @@
-"""What paths that are only read say to other methods: the one error shape, and to OPTIONS what is allowed."""
+"""Read-only paths: a 405 problem for other methods, and `Allow` for OPTIONS."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -15,7 +15,7 @@ View = Callable[..., HttpResponseBase]
 
 
 def read_only(view: View) -> View:
-    """Wraps `view`: GET and HEAD reach it, OPTIONS is told what is allowed, any other method gets a 405."""
+    """Wraps `view`: GET and HEAD reach it, OPTIONS gets a 204 with `Allow`, any other method a 405."""
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -31,7 +31,7 @@ def read_only(view: View) -> View:
 
 
 def options_response() -> HttpResponse:
-    """A 204 whose `Allow` names the methods."""
+    """A 204 whose `Allow` lists METHODS."""
     response = HttpResponse(status=204, headers={"Allow": METHODS})
     del response["Content-Type"]
     return response

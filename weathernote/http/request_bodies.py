@@ -1,7 +1,7 @@
-"""The bodies of requests: read whole before anything looks at them, few at a time and within a deadline.
+"""Request bodies: read completely before the request is handled, few at a time and within a deadline.
 
-A thread of the server is held for as long as a body is on its way: granian gives no way to end a read, nor to answer
-while another thread reads. So few threads may read, and paths that need no body get none.
+Reading a body occupies a thread of the server: granian offers no way to abort a read, nor to answer while another
+thread reads. So only a few threads may read, and paths that need no body get none.
 """
 
 import os
@@ -20,36 +20,37 @@ from django.conf import settings
 
 from weathernote.http.problems import Problem, invalid_parameters
 
-#: The edge's own bound for staff's forms.
+#: As the edge allows for staff's forms.
 LARGEST_BYTES = 8 * 2**20
 #: From the first byte to the last.
 DEADLINE_SECONDS = 10
-#: From a form's first byte to its answer, for whatever is done while the sender waits: a balancer waits for 20 s.
+#: From a form's first byte to its answer, for work that is done within the request: a balancer waits for 20 s.
 ANSWER_SECONDS = 15
-#: Longer than any answer takes, shorter than idle connections live: a client silent for so long waits for nothing.
+#: A client that neither sends nor receives for so long has given up: longer than any answer takes, shorter than idle
+#: connections live.
 SILENT_SECONDS = 20
 
 _BEGAN = "weathernote.began"
 _AT_ONCE_BYTES = 256
 _WAITED_SECONDS = 0.001
-_LOOK_SECONDS = 2
+_CHECK_SECONDS = 2
 # In Linux' `struct tcp_info`: milliseconds since data was last sent and received, and how many segments of it were.
 _LAST_SENT, _LAST_RECEIVED, _SEGMENTS_RECEIVED, _SEGMENTS_SENT, _TCP_INFO_BYTES = 44, 52, 152, 156, 160
 _OPEN_FILES = Path("/proc/self/fd")
 
-#: How many threads may read staff's forms; the other threads serve weather.
+#: Threads that may read staff's forms at a time; the others serve weather.
 FORMS = threading.BoundedSemaphore(max(1, min(8, settings.THREADS // 4)))
-#: How many may read an edge's counts, which slow forms must not keep out.
+#: Threads that may read an edge's counts, which slow forms must not delay.
 EDGE_COUNTS = threading.BoundedSemaphore(max(1, min(4, settings.THREADS // 8)))
 
 
 def empty() -> IO[bytes]:
-    """A body without a byte, for a request that may have none."""
+    """An empty body, for a request that may have none."""
     return BytesIO()
 
 
-def read_whole(environ: dict[str, Any], readers: threading.BoundedSemaphore) -> IO[bytes]:
-    """The request's body; a Problem where it is too long, is too slow, ends too soon, or too many are read at once."""
+def read(environ: dict[str, Any], readers: threading.BoundedSemaphore) -> IO[bytes]:
+    """The complete body; raises Problem if it is too long, too slow or cut off, or if all `readers` are taken."""
     environ[_BEGAN] = monotonic()
     length = _length(environ.get("CONTENT_LENGTH"))
     if not length:
@@ -61,29 +62,29 @@ def read_whole(environ: dict[str, Any], readers: threading.BoundedSemaphore) -> 
         raise Problem("overloaded", text, retry_after_seconds=DEADLINE_SECONDS)
     try:
         with _reading_ends(environ.get("REMOTE_ADDR", "")):
-            return _read(environ["wsgi.input"], length)
+            return _read_stream(environ["wsgi.input"], length)
     finally:
         readers.release()
 
 
 def seconds_left(environ: dict[str, Any]) -> float:
-    """How much of ANSWER_SECONDS is left for what is done after the body has come; all where no body was read."""
+    """What is left of ANSWER_SECONDS once the body has been read; all of it where no body was."""
     now = monotonic()
     return float(environ.get(_BEGAN, now)) + ANSWER_SECONDS - now
 
 
 def _length(given: str | None) -> int:
-    # As Django has it: a body whose length is not told is none.
+    # As in Django, a request without a Content-Length has no body.
     return int(given) if given and given.isascii() and given.isdecimal() and len(given) < 20 else 0
 
 
-def _read(source: Any, length: int) -> IO[bytes]:
-    body: IO[bytes] = SpooledTemporaryFile(settings.FILE_UPLOAD_MAX_MEMORY_SIZE)  # noqa: SIM115 - the request's, as long as it lives
+def _read_stream(source: Any, length: int) -> IO[bytes]:
+    body: IO[bytes] = SpooledTemporaryFile(settings.FILE_UPLOAD_MAX_MEMORY_SIZE)  # noqa: SIM115 - the request closes it
     began = before = monotonic()
     left, piece = length, 1
     while left:
-        # It comes back with so many bytes and no fewer: one at a time where one had to be waited for, and after each
-        # the deadline is checked. A piece that stops halfway is ended from outside, see below.
+        # `read` blocks until it has all the bytes of the piece: so it reads single bytes while they come slowly, and
+        # checks the deadline after each. A piece that stops halfway is aborted from outside, see below.
         part = source.read(min(piece, left))
         now = monotonic()
         if now - began > DEADLINE_SECONDS:
@@ -107,7 +108,7 @@ def _body_problem(detail: str) -> Problem:
 
 @contextmanager
 def _reading_ends(address: str) -> Iterator[None]:
-    """Ends the read at the deadline, or when the client falls silent, by shutting its connection for reading."""
+    """Aborts the read at the deadline, or when the client falls silent, by shutting its connection down."""
     is_read = threading.Event()
     threading.Thread(target=_watch, args=(is_read, address), daemon=True, name="body-watch").start()
     try:
@@ -117,10 +118,10 @@ def _reading_ends(address: str) -> Iterator[None]:
 
 
 def _watch(is_read: threading.Event, address: str) -> None:
-    # granian does not tell the client's port, and an edge has many connections from one address. The one whose body is
-    # read is known by its traffic: data keeps coming, for as long as the deadline, and nothing is sent.
+    # granian does not give the client's port, and an edge has many connections from one address. The connection whose
+    # body is overdue is recognised by its traffic: it has received data for as long as the deadline and sent none.
     unanswered: dict[object, float] = {}
-    while not is_read.wait(_LOOK_SECONDS):
+    while not is_read.wait(_CHECK_SECONDS):
         now, before, unanswered = monotonic(), unanswered, {}
         for connection in _connections_of(address):
             with connection, suppress(OSError):
@@ -130,14 +131,14 @@ def _watch(is_read: threading.Event, address: str) -> None:
                     key = connection.getpeername(), traffic.segments_sent
                     unanswered[key] = before.get(key, now)
                     lasts_seconds = now - unanswered[key]
-                # Where nothing has come since, the request was whole, and its answer takes long.
+                # If no data has arrived since, the request is complete and its answer is what takes long.
                 is_overdue = lasts_seconds >= DEADLINE_SECONDS and traffic.received_ago_seconds < lasts_seconds
                 if is_overdue or traffic.silent_seconds >= SILENT_SECONDS:
                     connection.shutdown(socket.SHUT_RD)
 
 
 class _Traffic(NamedTuple):
-    """What the system tells of a connection's data."""
+    """The kernel's figures about the data of a TCP connection."""
 
     sent_ago_seconds: float
     received_ago_seconds: float
@@ -164,7 +165,7 @@ class _Traffic(NamedTuple):
 
 
 def _connections_of(address: str) -> Iterator[socket.socket]:
-    """Copies of this process's connections to an address, to be closed by the caller; none where there is no /proc."""
+    """Duplicates of this process's sockets to an address, which the caller closes; none where there is no /proc."""
     if not _OPEN_FILES.exists():
         return
     for file in list(_OPEN_FILES.iterdir()):

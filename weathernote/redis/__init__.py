@@ -1,4 +1,4 @@
-"""Redis, one server or a cluster: lookups and commands in, values out, and a stated stand-in where it is gone."""
+"""Redis, one server or a cluster: lookups and commands, their values, and a stated fallback for each in an outage."""
 
 from weathernote.redis.client import (
     Command,
@@ -6,6 +6,7 @@ from weathernote.redis.client import (
     Reply,
     Script,
     ask,
+    breaker_states,
     each,
     execute,
     info,
@@ -13,7 +14,6 @@ from weathernote.redis.client import (
     is_down,
     on_lost,
     script,
-    states,
     value,
     without_redis,
 )
@@ -31,6 +31,7 @@ __all__ = [
     "Several",
     "Sourced",
     "ask",
+    "breaker_states",
     "commands_of",
     "each",
     "execute",
@@ -43,7 +44,6 @@ __all__ = [
     "on_lost",
     "reset",
     "script",
-    "states",
     "value",
     "values_of",
     "without_redis",

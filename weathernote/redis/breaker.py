@@ -1,4 +1,4 @@
-"""A circuit breaker: after a few failures in a row it refuses calls, but for one probe at a time."""
+"""A circuit breaker: after a few failures in a row it refuses all calls but one probe at a time."""
 
 import threading
 import time
@@ -8,8 +8,8 @@ from collections.abc import Callable
 class Breaker:
     """closed → open after `failures_to_open` in a row → one probe every `pause_seconds` → closed.
 
-    The clock is monotonic, so a clock that is set does not hold it open. Its lock is held for a few
-    assignments and never during a call.
+    `now` is a monotonic clock, so that setting the machine's clock does not hold the breaker open. The lock is held
+    for a few assignments and never during a call.
     """
 
     def __init__(
@@ -28,10 +28,11 @@ class Breaker:
 
     @property
     def is_open(self) -> bool:
+        """Whether calls are refused, but for a probe."""
         return self._next_probe is not None
 
     def allows(self) -> bool:
-        """Whether a call may go out now. While open, the first caller after each pause may: its call is the probe."""
+        """Whether a call may go out now. While open, one call after each pause may: it is the probe."""
         if self._next_probe is None:
             return True
         with self._lock:

@@ -21,7 +21,7 @@ class SharedRedis(Redis):
     """
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
-        """The reply in redis-py's form; raises its ConnectionError without Redis, and its ResponseError."""
+        """The reply as redis-py parses it; raises redis-py's ConnectionError without Redis, and its ResponseError."""
         name = args[0]
         (reply,) = ask((*name.split(), *args[1:]))
         if isinstance(reply, RedisDown):
@@ -34,15 +34,17 @@ class SharedRedis(Redis):
 
 
 class Connections(ConnectionFactory):
-    """Gives django-redis the client that stands on this process's server, or cluster."""
+    """Gives django-redis a client of this process's server or cluster."""
 
     def get_connection(self, params: dict[str, Any]) -> Any:
+        """SharedRedis for one server; for a cluster redis-py's RedisCluster, or its ConnectionError without a map."""
         server = servers.server()
         if isinstance(server, Cluster):
             return server.client()
         return SharedRedis(connection_pool=self.get_or_create_connection_pool(params))
 
     def disconnect(self, connection: Any) -> None:
+        """Closes the connections of redis-py's own pools, of every node in a cluster."""
         if isinstance(connection, RedisCluster):
             connection.disconnect_connection_pools()
         else:
@@ -50,9 +52,10 @@ class Connections(ConnectionFactory):
 
 
 class CacheClient(DefaultClient):
-    """django-redis' client, which reads many keys of a cluster one by one."""
+    """django-redis' client, but for `get_many` in a cluster."""
 
     def get_many(self, keys: Any, version: int | None = None, client: Any = None) -> dict[str, Any]:
+        """Key → value for the keys that exist: by one MGET, in a cluster by a GET for each."""
         client = client or self.get_client(write=False)
         if not isinstance(client, RedisCluster):
             return dict(super().get_many(keys, version=version, client=client))
@@ -62,12 +65,12 @@ class CacheClient(DefaultClient):
 
 
 def exact_key(key: str, prefix: str, version: int) -> str:
-    """Django's cache key as it is: the names in Redis are promised to the outside."""
+    """The key without prefix and version, since the names in Redis are promised to clients and operators."""
     return key
 
 
 def exact_key_reversed(key: str) -> str:
-    """The key that Django knows, for a name in Redis: the same."""
+    """The cache key for a name in Redis, which is the name itself."""
     return key
 
 
@@ -75,11 +78,11 @@ class TextSerializer(BaseSerializer):
     """Text in, text out, so that `redis-cli GET` shows what a phone gets and nothing can be unpickled."""
 
     def dumps(self, value: Any) -> bytes:
-        """UTF-8; raises TypeError for anything but text."""
+        """The text in UTF-8; raises TypeError for anything but text."""
         if not isinstance(value, str):
-            raise TypeError(f"only text is kept in the cache, not {type(value).__name__}")
+            raise TypeError(f"only text can be cached, not {type(value).__name__}")
         return value.encode()
 
     def loads(self, value: bytes) -> str:
-        """The text of what Redis holds."""
+        """The text of a value in Redis; raises UnicodeDecodeError if it is not UTF-8."""
         return value.decode()

@@ -1,8 +1,7 @@
-"""Commands to Redis, and what happens while it is gone.
+"""Commands to Redis, to one server or a cluster, and what happens while it is down.
 
-`ask` gives a reply to each command: what Redis said, or a RedisDown in its place. `execute` gives what Redis said, or
-raises RedisDown; the decorator `without_redis`, above a method's name, states what the method returns then. Callers do
-not know whether it is one server or a cluster.
+`ask` returns the reply to each command, or a RedisDown in its place; `execute` raises RedisDown instead. The decorator
+`without_redis` above a method states what the method returns then.
 """
 
 import functools
@@ -29,31 +28,31 @@ R = TypeVar("R")
 def ask(*commands: Command) -> list[Reply]:
     """A reply to each command, in one round trip: bytes, int, a list of these, None, RedisDown or a ResponseError.
 
-    An outage raises nothing. No command is sent twice, except for scripts that the server did not know: those did not
-    run, and run after the others. One timeout covers all replies, so a batch is a few hundred commands at most.
+    An outage raises no exception. No command is sent twice but a script that the server did not know: that one did not
+    run, and runs after the others. One timeout covers all replies, so send a few hundred commands at most.
     """
     if not commands:
         return []
-    asked = server()
-    replies = asked.exchange(commands)
+    target = server()
+    replies = target.exchange(commands)
     for reply in replies:
         if isinstance(reply, exceptions.ResponseError):
-            return _complete(asked, commands, replies)
+            return _complete(target, commands, replies)
     return replies
 
 
 def execute(*commands: Command) -> list[Reply]:
-    """What Redis said to each command, in one round trip; raises RedisDown if it did not answer one, or refused it."""
+    """The reply to each command, in one round trip; raises RedisDown if one was not answered or was refused."""
     return [value(reply) for reply in ask(*commands)]
 
 
 def each(*command: str | bytes | int | float) -> dict[str, Reply]:
-    """Server name → its reply to the command, for the one server or each master of a cluster."""
+    """Server name → its reply or RedisDown, for the one server or each master of a cluster."""
     return server().each(command)
 
 
 def value(reply: Reply) -> Reply:
-    """The reply as it is; raises RedisDown for one that is missing or a refusal."""
+    """The reply itself; raises RedisDown if it is a RedisDown or a ResponseError."""
     if isinstance(reply, exceptions.ResponseError):
         raise RedisDown(str(reply)) from reply
     if isinstance(reply, RedisDown):
@@ -64,7 +63,7 @@ def value(reply: Reply) -> Reply:
 def without_redis(
     *, returns: Any = None, instead: Callable[..., Any] | None = None
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Where the method raises RedisDown, it `returns` a value, or what `instead` gives for the same arguments."""
+    """Decorates a method: on RedisDown it `returns` this value, or what `instead` gives for the same arguments."""
 
     def decorate(method: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(method)
@@ -85,7 +84,7 @@ _script_texts: dict[str | bytes | int | float, str] = {}
 
 
 class Script:
-    """A Lua script. Called with its key, or keys under one hash tag, and arguments, it gives the command for `ask`."""
+    """A Lua script. Calling it with its key (or keys under one hash tag) and arguments makes a command for `ask`."""
 
     def __init__(self, text: str) -> None:
         self.sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
@@ -98,19 +97,19 @@ class Script:
 
 
 def script(text: str) -> Script:
-    """A Lua script, sent by its hash; where the server does not know it yet, `ask` sends the text."""
+    """A Lua script that is sent by its hash; `ask` sends the text if the server does not know it yet."""
     return Script(text)
 
 
-def _complete(asked: Node | Cluster, commands: Sequence[Command], replies: list[Reply]) -> list[Reply]:
-    """The replies, after scripts that a server did not know were sent to it in full; counts and logs refusals."""
+def _complete(target: Node | Cluster, commands: Sequence[Command], replies: list[Reply]) -> list[Reply]:
+    """Sends the scripts that a server did not know in full, then counts and logs refusals; returns all replies."""
     unknown = [
         at
         for at, reply in enumerate(replies)
         if isinstance(reply, exceptions.NoScriptError) and commands[at][1] in _script_texts
     ]
     if unknown:
-        again = asked.exchange([("EVAL", _script_texts[commands[at][1]], *commands[at][2:]) for at in unknown])
+        again = target.exchange([("EVAL", _script_texts[commands[at][1]], *commands[at][2:]) for at in unknown])
         for at, reply in zip(unknown, again, strict=True):
             replies[at] = reply
     for reply in replies:
@@ -128,23 +127,23 @@ def _warn_once(kind: str) -> None:
 # ── servers ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def states() -> list[tuple[str, bool]]:
-    """Pairs of a server's name and whether its breaker is open, for the one server or each master of a cluster."""
+def breaker_states() -> list[tuple[str, bool]]:
+    """Pairs (server name, whether its breaker is open) for the one server or each master of a cluster."""
     masters = server().masters()
     return [(node.name, node.breaker.is_open) for node in masters] or [("cluster", True)]
 
 
 def info() -> list[dict[str, str]]:
-    """What INFO says of each server (each master of a cluster) that answers: its fields and their values as text."""
+    """Field → text of INFO, a dict for each server or master of a cluster that answers."""
     return [info_fields(reply) for reply in each("INFO").values() if isinstance(reply, bytes)]
 
 
 def info_fields(reply: bytes) -> dict[str, str]:
-    """The fields of a reply to INFO by name, such as `used_memory`; values are text as Redis writes them."""
+    """Field → text of a reply to INFO, such as `used_memory` → `1048576`."""
     return dict(line.split(":", 1) for line in reply.decode("utf-8", "replace").splitlines() if ":" in line)
 
 
 def is_down() -> bool:
-    """Whether a server fails to answer a PING; its breaker makes that quick while it is known to be down."""
+    """Whether any server fails to answer PING. Quick while its breaker is open; True for a cluster without a map."""
     replies = each("PING")
     return not replies or any(isinstance(reply, Exception) for reply in replies.values())

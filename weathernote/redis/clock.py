@@ -1,4 +1,4 @@
-"""Redis' own clock, which all processes of the fleet share."""
+"""The clock of the Redis server, which all processes of the fleet share."""
 
 from collections.abc import Callable
 from time import time
@@ -14,9 +14,9 @@ end
 
 
 class RedisClock:
-    """What time it is by Redis' own clock, as this process last heard; until then by the machine's.
+    """The time by Redis' clock, as last synchronized; before that, by the machine's clock.
 
-    Scripts take the time from Redis itself. A test or a simulation derives a clock of its own, which scripts go by too.
+    Scripts read the time from Redis itself. Tests and simulations subclass this clock, and scripts then use its time.
     """
 
     def __init__(self, machine_now: Callable[[], float] = time) -> None:
@@ -24,14 +24,14 @@ class RedisClock:
         self._ahead_seconds = 0.0
 
     def now(self) -> float:
-        """Unix seconds."""
+        """The time in unix seconds."""
         return self._machine_now() + self._ahead_seconds
 
     def synchronize(self, redis_now: float) -> None:
-        """Goes by the time that Redis has just given, in unix seconds."""
+        """Sets the clock to `redis_now`, the time in unix seconds that Redis has just replied."""
         self._ahead_seconds = redis_now - self._machine_now()
 
     @property
     def script_argument(self) -> float | str:
-        """The time for a script that begins with `NOW_LUA`; empty for Redis' own."""
+        """The first argument of a script that begins with `NOW_LUA`: unix seconds, or empty for Redis' own time."""
         return ""

@@ -1,7 +1,7 @@
-"""Redis Cluster: redis-py's map of it, kept up in a thread of its own, and a Node for each master that is asked.
+"""Redis Cluster: redis-py's slot map, refreshed in a thread of its own, and a Node for each master.
 
-A shard that is gone costs the replies of its own slots and no others, if the operator has set
-`cluster-require-full-coverage no`. Only masters are asked: counts must be exact.
+If the operator has set `cluster-require-full-coverage no`, a shard that is down costs the replies of its own slots
+only. Commands go to masters alone, because counts must be exact.
 """
 
 import logging
@@ -27,21 +27,21 @@ log = logging.getLogger(__name__)
 SCHEME = "redis+cluster"
 DEFAULT_PORT = 6379
 
-# The map is asked for at most this often, and this often while something is amiss: a promoted replica is found soon.
+# The least time between two requests for the map, and the time while a node is down: a promoted replica is found soon.
 _PAUSE_SECONDS = 0.5
 _FIRST_PAUSE_SECONDS = 0.1
 _FIRST_MAP_SECONDS = 1.0
-# For looking up all of the operator's host names: half of what the first requests wait.
+# For resolving all host names of the URL: half of the time that the first requests wait for the map.
 _LOOKUP_SECONDS = 0.5
-# While all is well, so that nodes that are replaced one by one are always known.
+# Between two requests while all nodes answer: nodes that are replaced one by one are found in time.
 _REST_SECONDS = 60
-# To a slot's new place, and once more where it moves at that moment.
+# To a slot's new node, and once more if the slot moves at that moment.
 _REDIRECTS = 2
 
 _SCRIPTS = frozenset(("EVAL", "EVALSHA"))
 _NO_MAP = (*BROKEN, exceptions.RedisClusterException, LookupError, TypeError)
 
-# The place of a command among all that were asked; None for one whose reply nobody wants.
+# The index of a command among the caller's, None for one whose reply is dropped; and the command.
 _Job = tuple[int | None, Command]
 
 
@@ -54,14 +54,14 @@ class Cluster:
         self._resolver = Resolver()
         self._redis_py: RedisCluster | None = None
         self._nodes: dict[str, Node] = {}
-        self._lock = threading.Lock()  # for a few assignments, never while anyone is asked
+        self._lock = threading.Lock()  # for a few assignments, never during a round trip
         self._stale = threading.Event()
         self._tried = threading.Event()
         self._closed = threading.Event()
-        threading.Thread(target=self._keep_map, name="redis-cluster-map", daemon=True).start()
+        threading.Thread(target=self._refresh_map_until_closed, name="redis-cluster-map", daemon=True).start()
 
     def exchange(self, commands: Sequence[Command]) -> list[Reply]:
-        """A reply for each command. A slot that moved is followed: the command did not run where it was."""
+        """A reply for each command; one to a slot that moved is sent to its new node, as it did not run on the old."""
         replies: list[Reply] = [None] * len(commands)
         jobs: dict[Node, list[_Job]] = {}
         for index, command in enumerate(commands):
@@ -78,24 +78,26 @@ class Cluster:
         return replies
 
     def each(self, command: Command) -> dict[str, Reply]:
-        """What every master replies to one command."""
+        """Master's name → its reply to the command, or RedisDown."""
         nodes = self.masters()
         replies: list[Reply] = [None] * len(nodes)
         self._send_all_then_read({node: [(index, command)] for index, node in enumerate(nodes)}, replies)
         return {node.name: reply for node, reply in zip(nodes, replies, strict=True)}
 
     def masters(self) -> list[Node]:
+        """A node for each master in the map; none without a map."""
         redis_py = self._map()
         return [self._node(master.name) for master in redis_py.get_primaries()] if redis_py else []
 
     def client(self) -> RedisCluster:
-        """redis-py's own client of this cluster, for Django's cache and for a shell; ConnectionError without a map."""
+        """redis-py's client of this cluster, for Django's cache; raises redis-py's ConnectionError without a map."""
         redis_py = self._map()
         if redis_py is None:
             raise exceptions.ConnectionError("no node of the cluster answers")
         return redis_py
 
     def close(self) -> None:
+        """Ends the thread that refreshes the map, and the probes of all nodes."""
         self._closed.set()
         self._stale.set()
         for node in list(self._nodes.values()):
@@ -104,7 +106,7 @@ class Cluster:
     # ── commands ──────────────────────────────────────────────────────────────────────────────────
 
     def _send_all_then_read(self, jobs: dict[Node, list[_Job]], replies: list[Reply]) -> None:
-        # Whoever needs a handshake first comes last, so that the others have their commands meanwhile.
+        # Nodes that need a handshake come last: the others work on their commands meanwhile.
         order = sorted(jobs.items(), key=lambda job: not job[0].is_connected) if len(jobs) > 1 else jobs.items()
         sent = [(node, mine, node.send([command for _, command in mine])) for node, mine in order]
         for node, mine, connection in sent:
@@ -112,7 +114,7 @@ class Cluster:
                 if index is not None:
                     replies[index] = reply
                 if isinstance(reply, exceptions.AskError) and not reply.host:
-                    reply.host = node.name.rpartition(":")[0]  # `MOVED 7 :6379` means the host that says it
+                    reply.host = node.name.rpartition(":")[0]  # `MOVED 7 :6379` means the host that replied
             if node.breaker.is_open:
                 self._stale.set()
 
@@ -139,7 +141,7 @@ class Cluster:
                 return min(self.masters(), key=lambda node: node.breaker.is_open)
             key = command[3] if command[0] in _SCRIPTS else command[1]
             slot = key_slot(key if isinstance(key, bytes) else str(key).encode())
-            # Read without redis-py's lock: a new map replaces the old one as a whole.
+            # Read without redis-py's lock: a new map replaces the old one in one assignment.
             return self._node(redis_py.nodes_manager.slots_cache[slot][0].name)
         except (LookupError, ValueError):
             note_lost("unowned", 1)
@@ -171,7 +173,7 @@ class Cluster:
             if self._redis_py:
                 self._redis_py.nodes_manager.move_slot(moved)
 
-    def _keep_map(self) -> None:
+    def _refresh_map_until_closed(self) -> None:
         while not self._closed.is_set():
             self._stale.clear()
             try:
@@ -193,7 +195,7 @@ class Cluster:
                 **self._options,
             )
         else:
-            # The nodes that were found; if all of those are gone, the ones that the operator named.
+            # redis-py tries the nodes that it found last; if all of those are gone, these, which the URL names.
             places = list(self._startup_places())
             self._redis_py.nodes_manager.initialize(places, disconnect_startup_nodes_pools=False)
         masters = {master.name for master in self._redis_py.get_primaries()}
@@ -203,7 +205,7 @@ class Cluster:
             node.close()
 
     def _startup_places(self) -> Iterator[tuple[str, int]]:
-        """Address and port of the nodes that the operator named, as far as their names are known."""
+        """Address and port of the nodes in the URL whose names can be resolved."""
         ends = monotonic() + _LOOKUP_SECONDS
         for host, port in self._hosts:
             with suppress(OSError):
@@ -219,7 +221,7 @@ def hosts(url: str) -> Iterator[tuple[str, int]]:
 
 
 def credentials(url: str) -> dict[str, str]:
-    """`username` and `password` of the URL, unquoted; one that is not there is left out."""
+    """`username` and `password` of the URL, unquoted; without a key for one that is missing."""
     user, _, password = url.partition("://")[2].rpartition("@")[0].partition(":")
     given = {"username": unquote(user), "password": unquote(password)}
     return {name: word for name, word in given.items() if word}

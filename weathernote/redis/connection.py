@@ -1,4 +1,4 @@
-"""A thread's own connection to a Redis server: one write, and the replies within one timeout for all of them."""
+"""A thread's own connection to a Redis server: commands in one write, all replies within one timeout."""
 
 import select
 import ssl
@@ -19,10 +19,10 @@ _NOT_YET = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class Connection:
-    """Connected by redis-py (TCP, TLS, unix; AUTH, SELECT), then read and written without it: half the time.
+    """Connected by redis-py (TCP, TLS, unix; AUTH, SELECT), then read and written without it, in half the time.
 
-    Every method may raise OSError, redis-py's exceptions and hiredis'; after that, or when an exchange
-    was not read to its end, the connection is good for nothing and `is_quiet` says so.
+    Every method may raise OSError, redis-py's exceptions and hiredis'. After that, or if not all replies were read,
+    `is_reusable` is false.
     """
 
     def __init__(self, connection: AbstractConnection, generation: int = 0) -> None:
@@ -33,7 +33,7 @@ class Connection:
         self._timeout_seconds: float = connection.socket_timeout or 0.1
         self._deadline = 0.0
         self._since = time.monotonic()
-        self._owed = self._was_late = False
+        self._awaits_replies = self._was_late = False
         sock: Any = connection._sock
         sock.setblocking(False)
         self._socket = sock
@@ -44,21 +44,23 @@ class Connection:
         refusals = self.refusals
 
         def refused(text: str) -> Exception:
-            error: Exception = BaseParser.parse_error(text)  # ValueError where it is no error that a server says
+            error: Exception = BaseParser.parse_error(text)  # ValueError for what no server writes as an error
             refusals.append(error)
             return error
 
         self._reader = hiredis.Reader(protocolError=exceptions.InvalidResponse, replyError=refused, notEnoughData=_MORE)
 
-    def is_quiet(self) -> bool:
-        """Whether nothing is owed or unread. What is unread is a stray reply, or a good-bye: never the next reply."""
-        return not (self._owed or self._poll.poll(0) or (self._decrypted and self._decrypted()))
+    def is_reusable(self) -> bool:
+        """Whether no reply is due and no byte unread: an unread byte is a stray reply or the end of the connection."""
+        return not (self._awaits_replies or self._poll.poll(0) or (self._decrypted and self._decrypted()))
 
     def is_old(self) -> bool:
+        """Whether it was made more than a second ago."""
         return time.monotonic() - self._since > _OLD_SECONDS
 
     def send(self, packed: bytes) -> None:
-        self._owed, self._was_late = True, False
+        """Writes commands, packed for Redis' protocol; the timeout for their replies begins."""
+        self._awaits_replies, self._was_late = True, False
         self.refusals.clear()
         self._deadline = time.monotonic() + self._timeout_seconds
         try:
@@ -71,7 +73,7 @@ class Connection:
             self._socket.setblocking(False)
 
     def receive(self, count: int) -> list[Reply]:
-        """The replies to what was sent, as bytes, numbers and lists; an error among them is a ResponseError."""
+        """The replies to `count` commands: bytes, int, lists of these, None, or a ResponseError for a refusal."""
         replies: list[Reply] = []
         gets = self._reader.gets
         while len(replies) < count:
@@ -82,18 +84,19 @@ class Connection:
                 replies.append(reply)
         if self._reader.has_data():
             raise exceptions.InvalidResponse("more replies than commands")
-        self._owed = False
+        self._awaits_replies = False
         return replies
 
     def close(self) -> None:
-        self._owed = True
+        """Closes the socket."""
+        self._awaits_replies = True
         self._connection.disconnect()
 
     def _read_more(self) -> None:
         if not (self._decrypted and self._decrypted()):
             left_seconds = self._deadline - time.monotonic()
-            # Past its time, what has come already is still read: another node was waited for meanwhile, or this thread
-            # had to wait for its turn. Once, however late; what trickles in for ever is given up.
+            # Bytes that arrived in time are read even after the deadline, since this thread may have waited for another
+            # node or for the CPU. That is allowed once; replies that go on trickling in are given up.
             is_late = left_seconds < -self._timeout_seconds
             if (is_late and self._was_late) or not self._poll.poll(max(left_seconds, 0) * 1000):
                 raise exceptions.TimeoutError("no reply in time")

@@ -1,4 +1,4 @@
-"""Lookups: what is asked of Redis, how the reply is read, and what stands for the value while Redis is gone.
+"""Lookups: commands for Redis, how to read their replies, and the value to use while Redis is down.
 
 price = Lookup(("GET", "popularity:price"), read=float, without=lambda: 0.0)
 name = Lookup(("GET", "name"), read=bytes.decode, without=lambda: "")
@@ -18,19 +18,14 @@ T1 = TypeVar("T1")
 T2 = TypeVar("T2")
 T3 = TypeVar("T3")
 T4 = TypeVar("T4")
-T5 = TypeVar("T5")
-T6 = TypeVar("T6")
-T7 = TypeVar("T7")
-T8 = TypeVar("T8")
 
 
 @dataclass(frozen=True, slots=True, init=False)
 class Lookup(Generic[T]):
-    """Commands for Redis and the value that their replies stand for.
+    """Commands for Redis and the value to make of their replies.
 
-    `read` gets one argument for each command: bytes, int, a list of these, or None, as Redis sent it.
-    `without` is called instead if Redis gave no reply to one of the commands, or refused it. A lookup that
-    has no `without` raises RedisDown then.
+    `read` gets one argument for each command: bytes, int, a list of these, or None, as Redis sent it. If a command
+    got no reply or was refused, `without` gives the value; a lookup that has no `without` raises RedisDown.
     """
 
     commands: tuple[Command, ...]
@@ -44,7 +39,7 @@ class Lookup(Generic[T]):
         set_field(self, "without", without)
 
     def value(self, replies: Sequence[Reply]) -> T:
-        """The value, given a reply for each of the commands in their order."""
+        """The value, given a reply to each command; raises RedisDown if one is an exception and `without` is None."""
         for reply in replies:
             if isinstance(reply, Exception):
                 if self.without is not None:
@@ -54,9 +49,9 @@ class Lookup(Generic[T]):
 
 
 class Several(Lookup[list[T]]):
-    """Any number of lookups of one kind as one, whose value is the list of theirs.
+    """A lookup of lookups: its value is the list of their values, in their order.
 
-    Each has its own stand-in: in a cluster, a shard that is gone costs only the values that lie on it.
+    Each uses its own `without`: in a cluster, a shard that is down costs only the values that it holds.
     """
 
     __slots__ = ("lookups",)
@@ -69,11 +64,12 @@ class Several(Lookup[list[T]]):
         object.__setattr__(self, "lookups", parts)
 
     def value(self, replies: Sequence[Reply]) -> list[T]:
+        """The values of the lookups, given the replies to all their commands in a row; raises as they do."""
         return values_of(self.lookups, replies)
 
 
 class Sourced(NamedTuple, Generic[T]):
-    """A value, and whether Redis said it or this process remembered it because Redis is gone."""
+    """A value, and whether it came from Redis or, in an outage, from this process's memory."""
 
     value: T
     source: Literal["redis", "memory"]
@@ -87,58 +83,34 @@ def fetch(a: Lookup[T1], b: Lookup[T2], /) -> tuple[T1, T2]: ...
 def fetch(a: Lookup[T1], b: Lookup[T2], c: Lookup[T3], /) -> tuple[T1, T2, T3]: ...
 @overload
 def fetch(a: Lookup[T1], b: Lookup[T2], c: Lookup[T3], d: Lookup[T4], /) -> tuple[T1, T2, T3, T4]: ...
-@overload
-def fetch(
-    a: Lookup[T1], b: Lookup[T2], c: Lookup[T3], d: Lookup[T4], e: Lookup[T5], /
-) -> tuple[T1, T2, T3, T4, T5]: ...
-@overload
-def fetch(
-    a: Lookup[T1], b: Lookup[T2], c: Lookup[T3], d: Lookup[T4], e: Lookup[T5], f: Lookup[T6], /
-) -> tuple[T1, T2, T3, T4, T5, T6]: ...
-@overload
-def fetch(
-    a: Lookup[T1], b: Lookup[T2], c: Lookup[T3], d: Lookup[T4], e: Lookup[T5], f: Lookup[T6], g: Lookup[T7], /
-) -> tuple[T1, T2, T3, T4, T5, T6, T7]: ...
-@overload
-def fetch(
-    a: Lookup[T1],
-    b: Lookup[T2],
-    c: Lookup[T3],
-    d: Lookup[T4],
-    e: Lookup[T5],
-    f: Lookup[T6],
-    g: Lookup[T7],
-    h: Lookup[T8],
-    /,
-) -> tuple[T1, T2, T3, T4, T5, T6, T7, T8]: ...
 def fetch(*lookups: Lookup[Any]) -> tuple[Any, ...]:
-    """A value for each lookup, in one round trip. Raises RedisDown if one is missing that has no stand-in."""
+    """The values of 1 to 4 lookups, in one round trip; raises RedisDown if one has no reply and no `without`."""
     return tuple(values_of(lookups, ask(*commands_of(lookups))))
 
 
 def fetch_one(lookup: Lookup[T]) -> T:
-    """The value of one lookup. Raises RedisDown if it is missing and has no stand-in."""
+    """The value of one lookup; raises RedisDown if it has no reply and no `without`."""
     return lookup.value(ask(*lookup.commands))
 
 
 def fetch_all(lookups: Iterable[Lookup[T]]) -> list[T]:
-    """The values of any number of lookups of one kind, in their order and in one round trip.
+    """The values of lookups of one type, in their order and in one round trip.
 
-    Raises RedisDown if one is missing that has no stand-in. One timeout covers all, so a few hundred are the most.
+    Raises RedisDown if one has no reply and no `without`. One timeout covers all, so pass a few hundred at most.
     """
     parts = list(lookups)
     return values_of(parts, ask(*commands_of(parts)))
 
 
 def commands_of(lookups: Iterable[Lookup[Any]]) -> list[Command]:
-    """The commands of all lookups in a row, for whoever has to come between asking and reading."""
+    """The commands of all lookups in a row, for callers that act between `ask` and `values_of`."""
     return [command for lookup in lookups for command in lookup.commands]
 
 
 def values_of(lookups: Iterable[Lookup[T]], replies: Sequence[Reply]) -> list[T]:
-    """The values of `lookups`, given the replies to their `commands_of`.
+    """The values of `lookups`, given the replies to their `commands_of`; raises RedisDown as `fetch` does.
 
-    It is a part of every request: 1 µs for two lookups.
+    Every request calls it: 1 µs for two lookups.
     """
     values, begin = [], 0
     for lookup in lookups:

@@ -1,4 +1,4 @@
-"""A store in the process of what was last read, for the time when Redis is gone; bounded by entries and bytes."""
+"""A store in the process for values that were read last, used while Redis is down; bounded by entries and bytes."""
 
 import threading
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ class _Entry(Generic[Value]):
 
 
 class Memory(Generic[Value]):
-    """Key → value; over a bound the values that were put first are dropped.
+    """Key → value; past either bound the values that were put first are dropped.
 
-    `put` is called for every hit: where nothing changed it costs one dict lookup and one comparison of bytes.
+    Every hit calls `put`: for an unchanged text it costs one dict lookup and one comparison of bytes.
     """
 
     def __init__(self, *, most_entries: int, most_bytes: int) -> None:
@@ -32,12 +32,12 @@ class Memory(Generic[Value]):
         return None if entry is None else entry.value
 
     def same(self, key: str, text: bytes) -> Value | None:
-        """The value under the key, if it was put with the same bytes; else None."""
+        """The value under the key if it was put with the same `text`; else None."""
         entry = self._entries.get(key)
         return entry.value if entry is not None and entry.text == text else None
 
     def put(self, key: str, text: bytes, value: Value) -> None:
-        """Stores `value` under the key; `text` are the bytes that it was read from, whose length counts as its size."""
+        """Stores `value` under the key; the length of `text`, the bytes that it was parsed from, counts as its size."""
         entry = self._entries.get(key)
         if entry is not None and entry.text == text:
             return

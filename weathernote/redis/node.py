@@ -1,4 +1,4 @@
-"""One Redis server as this process sees it: a connection for each thread, and one breaker for all of them."""
+"""One Redis server: a connection for each thread of this process, and one breaker for all of them."""
 
 import logging
 import threading
@@ -15,32 +15,33 @@ log = logging.getLogger(__name__)
 
 Command = tuple[str | bytes | int | float, ...]
 
-#: Any reply but those of a server that cannot serve says that it is back; nothing is ever kept under this name.
+#: Sent to a server that is down: any reply but that of a server that cannot serve means that it is back. The key never
+#: exists.
 PROBE: Command = ("GET", "probe")
 PAUSE_SECONDS = 0.5
-_LOOK_SECONDS = 0.05
+_PROBE_SECONDS = 0.05
 
-#: What a connection can die of; also what a server says instead of letting anyone in, and what comes of garbage.
+#: What a connection may fail with: network errors, refusals at the handshake, replies that cannot be parsed.
 BROKEN = (exceptions.RedisError, hiredis.HiredisError, OSError, ValueError)
 
-#: Each is called with a reason and a number whenever commands stay without a reply of use:
-#: breaker_open, timeout, disconnected, nonsense, unusable (it lets nobody in, or loads), unowned (no node is
-#: known for the slot), refused (this one command).
+#: Listeners, called with a reason and a number of commands that got no usable reply: breaker_open, timeout,
+#: disconnected, nonsense, unusable (the server admits nobody, or loads its data), unowned (no node is known for the
+#: slot), refused (this one command).
 on_lost: list[Callable[[str, int], None]] = []
 
 
 class RedisDown(Exception):
-    """Redis gave no usable reply: it is gone, slow, full, read-only or garbled, or its breaker is open."""
+    """Redis gave no usable reply: it is down, slow, full, read-only or garbled, or its breaker is open."""
 
 
 def note_lost(reason: str, commands: int) -> None:
-    """Calls each of `on_lost`."""
+    """Reports commands that got no usable reply to the listeners in `on_lost`."""
     for note in on_lost:
         note(reason, commands)
 
 
 class Node:
-    """`new_connection` makes one that is not connected yet, as redis-py's pools do."""
+    """A server by its name in logs; `new_connection` makes a redis-py connection that is not connected yet."""
 
     def __init__(self, name: str, new_connection: Callable[[], AbstractConnection]) -> None:
         self.name = name
@@ -48,24 +49,24 @@ class Node:
         self._new_connection = new_connection
         self._mine = threading.local()
         self._closed = threading.Event()
-        # Connections from before an outage lead to a server that was: each would cost its thread a timeout.
+        # Raised by an outage: connections from before it are closed unused, as each would cost its thread a timeout.
         self._generation = 0
 
     def exchange(self, commands: Sequence[Command]) -> list[Reply]:
-        """The replies to `commands`, sent in one write and never sent twice: a count must not be counted again."""
+        """The replies to `commands`, sent in one write and never twice, since a request must not be counted twice."""
         return self.receive(self.send(commands), len(commands))
 
     def each(self, command: Command) -> dict[str, Reply]:
-        """Server name → reply; a Cluster has several."""
+        """Server name → its reply or RedisDown; a Cluster has more than one entry."""
         return {self.name: self.exchange([command])[0]}
 
     def masters(self) -> list["Node"]:
-        """This one; a Cluster has several."""
+        """This node alone; a Cluster has more than one."""
         return [self]
 
     def send(self, commands: Sequence[Command]) -> Connection | RedisDown:
-        """Sends the commands and returns the connection for `receive`; other nodes can be sent to in between."""
-        # What cannot be written as a command is a mistake of ours, and is raised before anything is sent.
+        """Sends the commands and returns the connection for `receive`; a caller can send to other nodes in between."""
+        # A command that cannot be packed is a programming error, raised before anything is sent.
         packed = b"".join(map(hiredis.pack_command, commands))
         if self.breaker.is_open:
             note_lost("breaker_open", len(commands))
@@ -78,16 +79,16 @@ class Node:
         return connection
 
     def receive(self, connection: Connection | RedisDown, count: int) -> list[Reply]:
-        """`count` replies; if one is missing all are RedisDown, as nobody knows which commands the others answer."""
+        """`count` replies. If one is missing all are RedisDown: which commands the others answer is unknown."""
         if isinstance(connection, RedisDown):
             return [connection] * count
         try:
             replies = connection.receive(count)
         except BROKEN as error:
-            # Some servers say why before they hang up.
+            # Some servers send the reason before they close the connection.
             return [self._lost(connection.refusals[0] if connection.refusals else error, count)] * count
         if connection.refusals:
-            return self._sifted(connection, replies)
+            return self._without_unusable(connection, replies)
         self.breaker.succeeded()
         return replies
 
@@ -97,13 +98,13 @@ class Node:
         return getattr(self._mine, "connection", None) is not None
 
     def close(self) -> None:
-        """Ends the probes of a server that is not used any more."""
+        """Ends the probes of this server, which is not used any more."""
         self._closed.set()
 
     def _connected(self) -> Connection:
         connection: Connection | None = getattr(self._mine, "connection", None)
         if connection is not None:
-            if connection.generation == self._generation and connection.is_quiet():
+            if connection.generation == self._generation and connection.is_reusable():
                 return connection
             self._disconnect()
         connection = self._mine.connection = Connection(self._new_connection(), self._generation)
@@ -121,8 +122,8 @@ class Node:
         self._failed(error)
         return RedisDown(f"{self.name}: {type(error).__name__}")
 
-    def _sifted(self, connection: Connection, replies: list[Reply]) -> list[Reply]:
-        """The replies, with RedisDown where the server said that it can serve nobody now."""
+    def _without_unusable(self, connection: Connection, replies: list[Reply]) -> list[Reply]:
+        """The replies, with RedisDown in place of those by which the server says that it can serve nobody now."""
         unusable = [error for error in connection.refusals if is_unusable(error)]
         if unusable:
             note_lost("unusable", len(unusable))
@@ -132,7 +133,7 @@ class Node:
             return [down if reply in unusable else reply for reply in replies]
         self.breaker.succeeded()
         if any(isinstance(error, exceptions.ReadOnlyError) for error in connection.refusals) and connection.is_old():
-            # A primary that became a replica: its name may lead to the new one by now.
+            # A primary that became a replica: its host name may point to the new primary by now.
             self._disconnect()
         return replies
 
@@ -143,13 +144,13 @@ class Node:
         detail = f": {error}" if isinstance(error, exceptions.ConnectionError) else ""
         log.warning("Redis %s is down (%s%s); the service goes on without it.", self.name, type(error).__name__, detail)
         try:
-            threading.Thread(target=self._look_for_it, name=f"redis-{self.name}", daemon=True).start()
-        except RuntimeError:  # no thread to be had: requests go on trying, and pay for it
+            threading.Thread(target=self._probe_until_back, name=f"redis-{self.name}", daemon=True).start()
+        except RuntimeError:  # no thread available: requests probe, and wait for the timeout
             self.breaker.succeeded()
 
-    def _look_for_it(self) -> None:
-        """Probes in a thread of its own until the server is back, so that no request waits for one that is not."""
-        while self.breaker.is_open and not self._closed.wait(_LOOK_SECONDS):
+    def _probe_until_back(self) -> None:
+        """Probes in a thread of its own until the server answers, so that no request has to wait for a probe."""
+        while self.breaker.is_open and not self._closed.wait(_PROBE_SECONDS):
             if not self.breaker.allows():
                 continue
             if self._answers():
@@ -173,7 +174,7 @@ class Node:
 
 
 def is_unusable(error: Exception) -> bool:
-    """Whether the server speaks of itself, and not of the one command or of a slot that no node serves."""
+    """Whether the error is about the server, and not about one command or a slot that no node serves."""
     if isinstance(error, exceptions.ClusterDownError):
         return isinstance(error, exceptions.MasterDownError) or "slot" not in str(error).lower()
     return isinstance(error, exceptions.ConnectionError) or str(error).startswith(("BUSY ", "DENIED "))

@@ -1,4 +1,4 @@
-"""Host names of Redis, looked up in threads of their own, so that no request waits for a name server that hangs."""
+"""Resolves Redis' host names in threads of their own, so that a name server that hangs holds up no request."""
 
 import ipaddress
 import socket
@@ -14,8 +14,8 @@ _SHORTEST_SECONDS = 0.001
 class Resolver:
     """The addresses of hosts, by the last lookup that succeeded.
 
-    The system's lookup has no timeout, so it runs in a thread. Whoever connects waits for it for a moment; while it
-    hangs or fails the last addresses are used, and a host without any is out of reach.
+    The system's lookup has no timeout, so it runs in a thread, and a caller waits for it for a limited time. While it
+    hangs or fails, the last known addresses are used; a host without any cannot be reached.
     """
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class Resolver:
         self._lock = threading.Lock()
 
     def addresses(self, host: str, within_seconds: float) -> list[str]:
-        """One or more addresses of `host`, in the order to be tried; OSError if the name is not known, or not yet."""
+        """At least one address of `host`, in the order to try; raises OSError if none is known `within_seconds`."""
         if _is_address(host):
             return [host]
         began = monotonic()
@@ -43,7 +43,7 @@ class Resolver:
     def _start(self, host: str, lookup: "_Lookup") -> None:
         try:
             threading.Thread(target=self._look_up, args=(host, lookup), name="names", daemon=True).start()
-        except RuntimeError as error:  # a thread that cannot be had; whoever comes next tries again
+        except RuntimeError as error:  # no thread available; the next caller tries again
             del self._lookups[host]
             lookup.failure = OSError(str(error))
             lookup.done.set()
@@ -77,7 +77,7 @@ def _is_address(host: str) -> bool:
 
 
 class NamedConnection(Connection):
-    """redis-py's connection, whose host is looked up by `resolver`; lookup and connection share its connect timeout."""
+    """redis-py's connection with its host resolved by `resolver`; its connect timeout covers lookup and connection."""
 
     def __init__(self, *, resolver: Resolver, **options: Any) -> None:
         super().__init__(**options)
@@ -94,7 +94,7 @@ class NamedConnection(Connection):
                 if failure and left_seconds <= 0:
                     break
                 self.host = address
-                # Each has its share, so that one that is dead leaves time for the next.
+                # Each address gets a share of the time, so that a dead one leaves time for the next.
                 self.socket_connect_timeout = max(left_seconds / (len(addresses) - tried), _SHORTEST_SECONDS)
                 try:
                     connected: socket.socket = super()._connect()
@@ -108,8 +108,8 @@ class NamedConnection(Connection):
 
 
 class NamedConnectionOverTls(SSLConnection, NamedConnection):
-    """NamedConnection over TLS; the certificate is checked against the name, not against the address."""
+    """NamedConnection over TLS; the certificate is checked against the host name, not the address."""
 
 
-#: redis-py's connection class → ours, which looks up names by Resolver.
+#: redis-py's connection class → ours, which resolves names by Resolver.
 BY_NAME: dict[type, type[NamedConnection]] = {Connection: NamedConnection, SSLConnection: NamedConnectionOverTls}

@@ -1,7 +1,4 @@
-"""The server or the cluster that the settings name, by one URL and the options of its connections.
-
-Everything that this process sends to Redis goes through here: lookups and commands by `ask`, Django's cache too.
-"""
+"""The Redis server or cluster of the settings, which everything that this process sends to Redis goes through."""
 
 import os
 import threading
@@ -14,7 +11,7 @@ from weathernote.redis.cluster import SCHEME, Cluster
 from weathernote.redis.node import Node
 from weathernote.redis.resolver import BY_NAME, Resolver
 
-#: What redis-py's pools take and its cluster does not.
+#: Options of redis-py's pools that its cluster does not take.
 _FOR_POOLS = frozenset(("max_connections", "retry"))
 
 _server: Node | Cluster | None = None
@@ -22,7 +19,7 @@ _making = threading.Lock()  # for assignments: a connection is made by the threa
 
 
 def server() -> Node | Cluster:
-    """This process's own, made from the settings when it is first asked for."""
+    """This process's server or cluster, made from the settings at the first call."""
     return _server or _made_once()
 
 
@@ -44,17 +41,17 @@ def _from_settings() -> Node | Cluster:
 
 
 def _node(pool: ConnectionPool) -> Node:
-    """A node whose connections are of the kind that the pool would make, and take their host's name by Resolver."""
+    """A node that makes connections as the pool would, but with host names resolved by Resolver."""
     connection_class, options = pool.connection_class, pool.connection_kwargs
     by_name = BY_NAME.get(connection_class)
-    if by_name is None:  # a socket of the file system
+    if by_name is None:  # a Unix socket
         return Node("redis", lambda: connection_class(**options))
     resolver = Resolver()
     return Node("redis", lambda: by_name(resolver=resolver, **options))
 
 
 def reset() -> None:
-    """Forgets the connections and breakers: for tests, which change servers."""
+    """Drops the server with its connections and breakers; for tests, which change the settings."""
     if _server is not None:
         _server.close()
     _disown()
@@ -66,5 +63,5 @@ def _disown() -> None:
     _server = None
 
 
-# The connections of a process that forks are not its child's to use, nor to close, nor are its threads there.
+# A forked child must neither use nor close its parent's connections, and does not have its threads.
 os.register_at_fork(after_in_child=_disown)

@@ -1,4 +1,4 @@
-"""Prepares the database before an instance starts: migrates it, and sees that somebody can log in."""
+"""Prepares the database before an instance starts: migrates it, and names or makes a staff user."""
 
 import fcntl
 import secrets
@@ -18,20 +18,20 @@ _DEMO_USER = "demo"
 
 
 def prepare(*, demo: bool, say: Say) -> None:
-    """Migrates the database and sees that somebody can log in; nothing where MIGRATE is off."""
+    """Migrates the database and names or makes a staff user, in lines passed to `say`; does not if MIGRATE is off."""
     if not settings.MIGRATE:
         return
     with ExitStack() as stack:
-        with suppress(OSError):  # on a read-only file system the database is elsewhere
+        with suppress(OSError):  # a read-only file system, where the database is another server's
             lock = stack.enter_context((settings.RUN_DIR / "migrate.lock").open("w"))
-            # Two first starts at once would both create the tables, and the demo's user.
+            # Two first starts at the same time would both create the tables and the demo's user.
             fcntl.flock(lock, fcntl.LOCK_EX)
         call_command("migrate", interactive=False, verbosity=0)
         _ensure_staff(demo, say)
 
 
 def _ensure_staff(demo: bool, say: Say) -> None:
-    """Says how to make a staff user where there is none; for a demo makes one and says its password."""
+    """If there is no staff user: for a demo makes one and prints its password, else prints how to make one."""
     users: Any = get_user_model()._default_manager
     if users.filter(is_staff=True).exists():
         return
@@ -44,7 +44,7 @@ def _ensure_staff(demo: bool, say: Say) -> None:
 
 
 def _python() -> str:
-    """The path of this Python for a shell, relative to the project's folder where it lies in there."""
+    """This Python's path for a shell, relative to the project's folder if it is in there."""
     python = Path(sys.executable)
     with suppress(ValueError):
         python = python.relative_to(settings.BASE_DIR)

@@ -1,8 +1,7 @@
-"""`make edge`: nginx before two instances on one machine, with a certificate that this machine made itself."""
+"""`make edge`: nginx before two instances on one machine, with a self-signed certificate."""
 
 import os
 import pwd
-import signal
 import socket
 import subprocess
 import sys
@@ -26,24 +25,23 @@ _GRACE_SECONDS = 20
 
 
 def serve(*, say: Callable[[str], None]) -> None:
-    """Serves until SIGTERM or Ctrl-C; LocalServerError if something does not start or ends by itself."""
+    """Serves until SIGTERM or Ctrl-C; raises LocalServerError if a server does not start or ends by itself."""
     for port, name in ((settings.EDGE_PORT, "EDGE_PORT"), (settings.EDGE_HTTP_PORT, "EDGE_HTTP_PORT")):
         local_servers.require_free_port(settings.HOST, port, f"choose another with {name}.")
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, serving.interrupt)
+    serving.interrupt_on_signals()
     found = nginx.find()
     with suppress(KeyboardInterrupt), ExitStack() as stack:
         folder, lock = stack.enter_context(local_servers.locked_folder(settings.RUN_DIR / f"edge-{settings.EDGE_PORT}"))
-        redis_url = settings.REDIS_URL
-        if not settings.REDIS_URL_IS_GIVEN:
-            redis_url = stack.enter_context(local_servers.redis_server(folder, lock))
+        redis_url = serving.redis_url(stack, folder, lock)
         database.prepare(demo=False, say=say)
         ports = stack.enter_context(_instances(folder, lock, redis_url))
         configuration = edge_configuration.render(_edge(folder, ports, found))
         command = [found.binary, "-p", str(folder), "-c", str(configuration), "-g", "daemon off;"]
         running = stack.enter_context(local_servers.supervised(command, lock=lock, grace_seconds=_GRACE_SECONDS))
         local_servers.wait_until(
-            _edge_answers, running, f"nginx did not start: its lines above and {folder / 'error.log'} say why."
+            partial(local_servers.accepts, settings.HOST, settings.EDGE_PORT),
+            running,
+            f"nginx did not start: its lines above and {folder / 'error.log'} say why.",
         )
         _greet(folder, say)
         code = running.wait()
@@ -58,24 +56,20 @@ def _edge(folder: Path, ports: list[int], found: Nginx) -> Edge:
         instances=tuple(f"127.0.0.1:{port}" for port in ports),
         certificate=certificate,
         certificate_key=key,
-        listen_https=_listen(settings.EDGE_PORT),
-        listen_http=_listen(settings.EDGE_HTTP_PORT),
+        listen_https=serving.host_and_port(settings.EDGE_PORT),
+        listen_http=serving.host_and_port(settings.EDGE_HTTP_PORT),
         https_port=settings.EDGE_PORT,
         acme_folder=folder / "acme",
         staff_networks=tuple(settings.EDGE_STAFF_NETWORKS),
         load_modules=found.load_modules,
         spares_connections=found.spares_connections,
-        user=pwd.getpwuid(0).pw_name if os.geteuid() == 0 else "",  # else nobody, who may not read here
+        user=pwd.getpwuid(0).pw_name if os.geteuid() == 0 else "",  # by default `nobody`, who may not read this folder
         address_requests=settings.EDGE_ADDRESS_REQUESTS,
     )
 
 
-def _listen(port: int) -> str:
-    return f"[{settings.HOST}]:{port}" if ":" in settings.HOST else f"{settings.HOST}:{port}"
-
-
 def _certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate for this machine's names and its key, made once and kept for their owner's eyes alone."""
+    """The files of a certificate for this machine's names and of its key, which only their owner may read."""
     certificate, key = folder / "certificate.pem", folder / "certificate.key"
     if not (certificate.exists() and key.exists()):
         try:
@@ -91,7 +85,7 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
 
 @contextmanager
 def _instances(folder: Path, lock: int, redis_url: str) -> Iterator[list[int]]:
-    """The ports of instances that run as long as the block; each writes its lines to a file of its own."""
+    """The ports of instances that run for the `with` block; each logs to a file of its own."""
     workers = os.environ.get("WORKERS") or str(max(1, settings.WORKERS // INSTANCES))
     variables = os.environ | {"REDIS_URL": redis_url, "HOST": "127.0.0.1", "WORKERS": workers}
     variables |= {"TRUSTED_PROXY_COUNT": "1", "MIGRATE": "0"}
@@ -117,7 +111,7 @@ def _instance(lock: int, log: Path, variables: dict[str, str]) -> Iterator[subpr
 
 
 def _free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on; each is held until all are found, so that they differ."""
+    """Different free ports: each is bound until all are found."""
     with ExitStack() as stack:
         probes = [stack.enter_context(socket.socket()) for _ in range(count)]
         for probe in probes:
@@ -129,18 +123,8 @@ def _is_healthy(port: int) -> bool:
     return bool(requests.get(f"http://127.0.0.1:{port}/health", timeout=5).ok)
 
 
-def _edge_answers() -> bool:
-    socket.create_connection((settings.HOST, settings.EDGE_PORT), timeout=1).close()
-    return True
-
-
-def _base() -> str:
-    host = f"[{settings.HOST}]" if ":" in settings.HOST else settings.HOST
-    return f"https://{host}:{settings.EDGE_PORT}"
-
-
 def _greet(folder: Path, say: Callable[[str], None]) -> None:
-    base = _base()
+    base = f"https://{serving.host_and_port(settings.EDGE_PORT)}"
     serving.warn_if_unreachable(say)
     say(f"Serving on {base} (docs: {base}/api/v1/docs), with a certificate made here, before {INSTANCES} instances")
     say(f"Logs, cache and configuration: {folder}")

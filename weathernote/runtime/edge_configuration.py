@@ -1,6 +1,6 @@
-"""Fills in nginx's configuration from the service's own settings, so that the edge keeps to the same numbers.
+"""Renders nginx's configuration from the service's settings, so that both use the same limits.
 
-The templates stand in deploy/nginx/; `${NAME}` in capitals is filled in, nginx's own `$names` are left alone.
+The templates are in deploy/nginx/; `${NAME}` in capitals is filled in, nginx's own `$names` are left alone.
 """
 
 import json
@@ -17,19 +17,19 @@ from django.conf import settings
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "deploy" / "nginx"
 _PLACE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
-#: Descriptors for a connection on either side, and some for files of the cache.
+#: Of a request: one for the client, one for the instance, one for a file of the cache.
 _DESCRIPTORS_OF_A_CONNECTION = 3
 MOST_CONNECTIONS = 10_240
 _MOST_OF_LIMIT_CONN = 65_535
-#: There where Linux has IPv6.
+#: Exists if Linux has IPv6.
 _IPV6 = Path("/proc/net/if_inet6")
 
 
 @dataclass(frozen=True)
 class Edge:
-    """An edge: where it listens, what it stands before, and how fast one address may be.
+    """An edge: its ports, the instances behind it, and the limit for one address.
 
-    `folder` takes the configuration, the logs and the cache; `instances` are `host:port`.
+    `folder` is for the configuration, the logs and the cache; `instances` are `host:port`.
     """
 
     folder: Path
@@ -53,7 +53,7 @@ class Edge:
 
 
 def render(edge: Edge) -> Path:
-    """Writes the whole configuration into the edge's folder; the file to start nginx with."""
+    """Writes all files of the configuration into the edge's folder; returns the one to start nginx with."""
     for name in ("cache", "temp"):
         (edge.folder / name).mkdir(parents=True, exist_ok=True)
     values = _values(edge)
@@ -62,14 +62,14 @@ def render(edge: Edge) -> Path:
     for plain in TEMPLATES.glob("*.conf"):
         shutil.copyfile(plain, edge.folder / plain.name)
     limits = edge.folder / "limits.json"
-    limits.touch(mode=0o600)  # it holds what the hash of clients is keyed with
+    limits.touch(mode=0o600)  # it holds the key of the clients' hash
     limits.chmod(0o600)
     limits.write_text(json.dumps(_limits(edge)))
     return edge.folder / "nginx.conf"
 
 
 def filled_in(template: str, values: dict[str, str]) -> str:
-    """The template with its `${NAME}`s filled in; KeyError for one that has no value."""
+    """The template with its `${NAME}`s replaced; raises KeyError for one without a value."""
     return _PLACE.sub(lambda place: values[place[1]], template)
 
 
@@ -80,7 +80,7 @@ def _values(edge: Edge) -> dict[str, str]:
     return {
         "FOLDER": str(edge.folder),
         "NJS": str(TEMPLATES / "njs"),
-        # Django's word for every host is none of nginx's.
+        # `*` means any host to Django; nginx needs a pattern.
         "NAMES": "~." if "*" in edge.names else " ".join(edge.names),
         "LISTEN_HTTP": edge.listen_http,
         "LISTEN_HTTPS": edge.listen_https,
@@ -112,7 +112,7 @@ def _values(edge: Edge) -> dict[str, str]:
 
 
 def _listen_on_ipv6(edge: Edge) -> dict[str, str]:
-    """Where a port alone is named, nginx would listen on IPv4 alone; without IPv6 here it could not listen at all."""
+    """`listen` directives for IPv6, if there is IPv6: given a port alone, nginx listens on IPv4 only."""
     http = f"listen [::]:{edge.listen_http}" if _IPV6.exists() and edge.listen_http.isdecimal() else ""
     https = f"listen [::]:{edge.listen_https} ssl" if _IPV6.exists() and edge.listen_https.isdecimal() else ""
     both = f"{http} default_server; {https} default_server;" if http and https else ""
@@ -124,13 +124,13 @@ def _listen_on_ipv6(edge: Edge) -> dict[str, str]:
 
 
 def _servers(instances: tuple[str, ...]) -> list[str]:
-    """Each twice: where all have just failed, they are asked all the same, and nobody is refused unasked."""
+    """`server` directives, two for each instance: if all have just failed, requests still try them as backups."""
     kinds = ("max_fails=2 fail_timeout=2s", "max_fails=0 backup")
     return [f"        server {one} {kind};" for kind in kinds for one in instances]
 
 
 def _limits(edge: Edge) -> dict[str, object]:
-    """What the edge's JavaScript wants to know; edges of one secret name a client alike."""
+    """The numbers for the edge's JavaScript; edges with the same secret hash a client to the same name."""
     secret = settings.RATE_LIMIT_HASH_KEY
     return {
         "requests": settings.RATE_LIMIT_REQUESTS,

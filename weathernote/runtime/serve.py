@@ -1,7 +1,7 @@
 """Starts and stops an instance: its local servers, granian, and the drain before the end.
 
-`manage.py serve` becomes this once the database is ready: it waits for as long as the instance lives, and with what
-Django has loaded by then it would take as much memory as a worker.
+`manage.py serve` replaces its process by this one once the database is ready, which saves the memory of everything that
+Django has loaded by then: as much as a worker takes.
 """
 
 import importlib
@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -30,16 +31,15 @@ Say = Callable[[str], None]
 OTHER_PORT = "choose another with HOST and PORT."
 _LOG_CONFIG = Path(__file__).with_name("granian_log.json")
 _METRICS_BYTES = 4_000_000
-#: Open connections of a worker, and of all together those that nobody has taken yet.
+#: Open connections of a worker, and connections that no worker has accepted yet.
 _CONNECTIONS, _BACKLOG = 16_384, 4096
 
 
 def serve(*, demo: bool, say: Say) -> None:
-    """Serves until SIGTERM or Ctrl-C; LocalServerError if something does not start or ends by itself."""
+    """Serves until SIGTERM or Ctrl-C; raises LocalServerError if a server does not start or ends by itself."""
     local_servers.require_free_port(settings.HOST, settings.PORT, OTHER_PORT)
     _allow_many_connections()
-    for number in (signal.SIGTERM, signal.SIGINT):  # a shell's background jobs begin with SIGINT ignored
-        signal.signal(number, interrupt)
+    interrupt_on_signals()
     with suppress(KeyboardInterrupt), servers_beside(f"{'demo' if demo else 'run'}-{settings.PORT}", demo=demo) as lock:
         _prepare_metrics(say)
         _run_granian(lock, lambda: _greet(demo, say))
@@ -47,52 +47,68 @@ def serve(*, demo: bool, say: Say) -> None:
 
 @contextmanager
 def servers_beside(name: str, *, demo: bool) -> Iterator[int]:
-    """The key-value server (unless REDIS_URL names one) and the demo's simulator, stopped at the end.
+    """Runs the key-value server (unless REDIS_URL names one) and the demo's simulator for the `with` block.
 
-    Gives the lock of the instance's folder, for what else is to keep it until it is gone.
+    Gives the descriptor of the lock on the instance's folder, for further processes that should hold it.
     """
     with local_servers.locked_folder(settings.RUN_DIR / name) as (folder, lock), ExitStack() as servers:
-        redis_url = settings.REDIS_URL
-        if not settings.REDIS_URL_IS_GIVEN:
-            redis_url = servers.enter_context(local_servers.redis_server(folder, lock))
+        url = redis_url(servers, folder, lock)
         simulator_url = servers.enter_context(local_servers.simulator(folder, lock)) if demo else ""
-        instance = Instance(folder, redis_url, simulator_url)
+        instance = Instance(folder, url, simulator_url)
         servers.callback(instance.withdraw)
         instance.announce()
-        _read_settings_again()
+        _reload_settings()
         yield lock
 
 
-def _read_settings_again() -> None:
-    """Reads the settings as a process of this instance: so far they may have named the servers of another one."""
+def redis_url(servers: ExitStack, folder: Path, lock: int) -> str:
+    """REDIS_URL if it is given, else the URL of a key-value server that runs until `servers` is closed."""
+    if settings.REDIS_URL_IS_GIVEN:
+        return str(settings.REDIS_URL)
+    return servers.enter_context(local_servers.redis_server(folder, lock))
+
+
+def host_and_port(port: int) -> str:
+    """HOST, in brackets if it is an IPv6 address, and the port."""
+    return f"[{settings.HOST}]:{port}" if ":" in settings.HOST else f"{settings.HOST}:{port}"
+
+
+def _reload_settings() -> None:
+    """Reads the settings as a process of this instance, as until now they may name the servers of another one."""
     own = importlib.reload(importlib.import_module(settings.SETTINGS_MODULE))
     for name in ("INSTANCE", "REDIS_URL", "OPEN_METEO_URL", "SOURCE"):
         setattr(settings, name, getattr(own, name))
     settings.CACHES["default"].update(own.CACHES["default"])
 
 
-def interrupt(signum: int, frame: FrameType | None) -> None:
+def interrupt_on_signals() -> None:
+    """Has SIGTERM and SIGINT raise KeyboardInterrupt; a shell's background jobs begin with SIGINT ignored."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _interrupt)
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
 def _prepare_metrics(say: Say) -> None:
-    """Makes an empty folder for the workers to count in together; what earlier workers counted is removed."""
+    """Makes an empty folder for the metrics of all workers, and removes those of earlier ones."""
     folder = settings.INSTANCE.folder / METRICS
     try:
         if folder.exists():
             shutil.rmtree(folder)
         folder.mkdir()
-        # A file that cannot grow would kill whoever has it mapped: what the workers take is asked for now.
+        # A file on a full disk would kill the process that has it mapped, so the space is checked for now.
         (folder / "started").write_bytes(bytes(_METRICS_BYTES))
         (folder / "started").write_bytes(b"")
         os.environ[METRICS_VARIABLE] = str(folder)
     except OSError as error:
         os.environ.pop(METRICS_VARIABLE, None)
-        say(f"No metrics of all workers together ({folder}: {error.strerror}): each look at /metrics sees one of them.")
+        say(f"No metrics of all workers together ({folder}: {error.strerror}): each scrape shows one of them.")
 
 
 def _greet(demo: bool, say: Say) -> None:
-    base = f"http://{f'[{settings.HOST}]' if ':' in settings.HOST else settings.HOST}:{settings.PORT}"
+    base = f"http://{host_and_port(settings.PORT)}"
     if demo:
         say("Weather from the built-in simulator: nothing here is real, and every answer says so.")
     else:
@@ -102,7 +118,7 @@ def _greet(demo: bool, say: Say) -> None:
 
 
 def warn_if_unreachable(say: Say) -> None:
-    """Says so in a line where no connection to Open-Meteo can be made; makes no call."""
+    """Passes a line to `say` if no connection to Open-Meteo can be made; makes no call."""
     if problem := _out_of_reach():
         say(f"Open-Meteo cannot be reached ({problem}): no weather will come; `make demo` runs without internet.")
 
@@ -123,9 +139,10 @@ def _run_granian(lock: int, greet: Callable[[], None]) -> None:
     command = _granian_command(worker_grace_seconds)
     with local_servers.supervised(command, lock=lock, grace_seconds=worker_grace_seconds + 5) as granian:
         try:
-            local_servers.wait_until(_port_answers, granian, "The server did not start: its lines above say why.")
+            ready = partial(local_servers.accepts, settings.HOST, settings.PORT)
+            local_servers.wait_until(ready, granian, "The server did not start: its lines above say why.")
             greet()
-            # Nobody told it to end: 0 is a failure too.
+            # It was not asked to end, so 0 is a failure too.
             code = granian.wait()
             raise LocalServerError(f"The server ended by itself (exit code {code}): its lines above say why.")
         except KeyboardInterrupt:
@@ -133,7 +150,7 @@ def _run_granian(lock: int, greet: Callable[[], None]) -> None:
 
 
 def _drain(granian: subprocess.Popen[Any]) -> None:
-    """Serves for DRAIN_SECONDS more, while /health tells the balancer 503; a second Ctrl-C ends that at once."""
+    """Serves for DRAIN_SECONDS more, while /health answers 503; a second Ctrl-C ends it at once."""
     with suppress(OSError):  # a full disk
         (settings.INSTANCE.folder / STOPPING_FILE).touch()
     end = time.monotonic() + settings.DRAIN_SECONDS
@@ -142,13 +159,8 @@ def _drain(granian: subprocess.Popen[Any]) -> None:
             time.sleep(0.1)
 
 
-def _port_answers() -> bool:
-    socket.create_connection((settings.HOST, settings.PORT), timeout=1).close()
-    return True
-
-
 def _allow_many_connections() -> None:
-    """As many open files as this user may have: many systems begin with 1,024."""
+    """Raises the limit of open files, which is 1,024 on many systems, to this user's maximum."""
     with suppress(ValueError, OSError):
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
@@ -159,11 +171,11 @@ def _granian_command(worker_grace_seconds: int) -> list[str]:
         *(sys.executable, "-m", "weathernote.runtime.granian", "weathernote.wsgi:application", "--interface", "wsgi"),
         *("--host", settings.HOST, "--port", str(settings.PORT), "--no-ws", "--http", "1"),
         *("--workers", str(settings.WORKERS), "--blocking-threads", str(settings.THREADS)),
-        # Its bound is one of connections, and phones keep theirs open: beyond it nobody is let in.
+        # granian limits connections, not requests, and phones hold theirs open.
         *("--backpressure", str(_CONNECTIONS), "--backlog", str(_BACKLOG)),
-        # A worker that is killed would otherwise take the whole server with it.
+        # Otherwise a worker that is killed would end the server.
         *("--respawn-failed-workers", "--respawn-interval", "0.5", "--workers-kill-timeout", str(worker_grace_seconds)),
-        # Its warnings speak of the many threads, which are meant.
+        # Its warnings are about the number of threads, which is intended.
         *("--log-level", "error", "--log-config", str(_LOG_CONFIG)),
     ]
 

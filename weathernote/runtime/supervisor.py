@@ -1,8 +1,8 @@
 """Runs a command while its parent lives: `python supervisor.py GRACE_SECONDS COMMAND…`, with a pipe as standard input.
 
-The pipe closes when the parent ends, however it ends (a kill -9 too), and then the command is told to stop
-and, after the grace, killed. Whatever the command leaves behind of its own process group is killed with it.
-Only the standard library is imported, so that it starts in a few milliseconds and weighs little.
+The pipe closes when the parent ends, however it ends (a kill -9 too), and then the command gets SIGTERM
+and, after the grace, SIGKILL. At the end what is left of the command's process group is killed too.
+It imports the standard library alone, so that it starts in a few milliseconds and takes little memory.
 """
 
 import os
@@ -14,10 +14,10 @@ from contextlib import suppress
 
 
 def main(grace_seconds: float, command: list[str]) -> int:
-    """The exit code of the command, as a shell would give it: 128 and the signal for one that was killed."""
+    """Runs the command; returns its exit code as a shell does: 128 plus the signal if a signal has ended it."""
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, process_group=0)
     signal.signal(signal.SIGTERM, lambda *_: child.terminate())
-    # A terminal's Ctrl-C is the parent's to hear; it closes the pipe when it is ready.
+    # A terminal's Ctrl-C is for the parent, which closes the pipe when it is ready.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_stop_with_the_parent, args=(child, grace_seconds), daemon=True).start()
     code = child.wait()
@@ -36,7 +36,7 @@ def _stop_with_the_parent(child: subprocess.Popen[bytes], grace_seconds: float) 
 
 
 def _kill_group(child: subprocess.Popen[bytes]) -> None:
-    with suppress(ProcessLookupError, PermissionError):  # PermissionError is what macOS says of a group of the dead
+    with suppress(ProcessLookupError, PermissionError):  # macOS raises PermissionError for a group that has ended
         os.killpg(child.pid, signal.SIGKILL)
 
 

@@ -15,21 +15,21 @@ from drf_spectacular.views import SpectacularSwaggerView
 from weathernote.site import base_url
 
 GUIDE = Path(__file__).parent / "guide"
-#: The file of a complete client for each language, in the order in which they are shown.
+#: Language → file of a complete client, in the order of display.
 EXAMPLES = {"Dart": "weather.dart", "Kotlin": "weather.kt", "Swift": "weather.swift", "curl": "weather.sh"}
-#: The address in the example files, which is replaced by that of this service.
+#: The address in the files, replaced by that of this service.
 PLACEHOLDER = "https://weather.example"
 
 
 class DocsView(SpectacularSwaggerView):
-    """The guide, and Swagger UI over the schema; its files come from the sidecar package."""
+    """The guide, and Swagger UI over the schema with its assets from the sidecar package."""
 
     throttle_classes = ()
     template_name = "docs/docs.html"
 
     @extend_schema(exclude=True)
     def get(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        """The page, with the limits and the address of this service filled in."""
+        """The page, with the rate limit and the address of this service."""
         response = super().get(request, *args, **kwargs)
         base = base_url.base(request)
         response.data |= {
@@ -60,7 +60,7 @@ def schema(request: HttpRequest) -> HttpResponse:
 
 @functools.cache
 def _schema_text() -> str:
-    # Cached, for it changes only with code and settings, and generating it takes as long as a hundred answers.
+    # It changes only with code and settings, and generating it takes as long as a hundred answers.
     document = SchemaGenerator().get_schema(request=None, public=True)
     document["info"] = {
         "title": spectacular_settings.TITLE,

@@ -1,6 +1,6 @@
 """`/internal/edge-counts`: an edge reports the answers that it gave from its cache, so that all traffic is counted.
 
-It is open to EDGE_ALLOWED_NETWORKS, by the address of the socket's peer; the edge itself forwards nobody to it.
+Open to EDGE_ALLOWED_NETWORKS by the address of the socket's peer; the edge forwards no client's request to it.
 """
 
 import json
@@ -18,11 +18,11 @@ from weathernote.redis import without_redis
 from weathernote.telemetry import active_users, metrics
 
 LARGEST_BYTES = 4_000_000
-#: An edge repeats a report that was not acknowledged, for less than this.
+#: An edge repeats a report that was not acknowledged for less than this.
 _REPORT_SECONDS = 86_400
 _DIGEST = re.compile(r"[A-Za-z0-9_-]{8,43}")
-#: nginx' cache statuses of an answer from the cache. All else is counted as NONE: a request that the edge refused.
-_HELD = frozenset({"HIT", "STALE", "UPDATING"})
+#: nginx' cache statuses of an answer from the cache; any other means that the edge refused the request.
+_FROM_CACHE = frozenset({"HIT", "STALE", "UPDATING"})
 
 
 class EdgeAnswers(NamedTuple):
@@ -37,7 +37,7 @@ class EdgeAnswers(NamedTuple):
 
 
 def edge_counts(request: HttpRequest) -> HttpResponse:
-    """Counts a report once and answers 204; 404 to other networks, 400 if it cannot be read."""
+    """Counts a report once: 204; 404 for other networks, 405 for other methods, 400 for a body that is no report."""
     if not networks.comes_directly_from(request, settings.EDGE_ALLOWED_NETWORKS):
         return problems.not_found(request, Exception())
     if request.method != "POST":
@@ -55,15 +55,15 @@ def edge_counts(request: HttpRequest) -> HttpResponse:
 
 @without_redis(returns=True)
 def _is_new(name: str) -> bool:
-    """False if an instance has counted the report already: an edge repeats what was not acknowledged."""
-    (reply,) = redis.ask(("SET", f"active:{{users}}:told:{name}", 1, "NX", "EX", _REPORT_SECONDS))
-    return redis.value(reply) is not None
+    """Whether no instance has counted the report yet; True without Redis."""
+    (reply,) = redis.execute(("SET", f"active:{{users}}:told:{name}", 1, "NX", "EX", _REPORT_SECONDS))
+    return reply is not None
 
 
 def read(body: bytes) -> tuple[str, list[EdgeAnswers], list[str]]:
-    """The name of a report, its answers, and the digests of its clients.
+    """The name of a report, its answers, and the hashes of its clients.
 
-    An entry that makes no sense is left out and spoils no other. Raises ValueError, KeyError, TypeError or
+    An entry that makes no sense is left out. Raises ValueError, KeyError, TypeError or
     RecursionError if `body` is no report.
     """
     report = json.loads(body)
@@ -79,16 +79,17 @@ def _answer(key: str, times: object) -> EdgeAnswers | None:
         return EdgeAnswers(
             route if route in metrics.API_ROUTES else "other",
             method if method in metrics.METHODS else "OTHER",
-            _whole(status, 599),
-            cache if cache in _HELD else "NONE",
+            _positive(status, 599),
+            cache if cache in _FROM_CACHE else "NONE",
             Cell.from_key(cell) if cell else None,
-            _whole(times, 10**9),
+            _positive(times, 10**9),
         )
     except ValueError:
         return None
 
 
-def _whole(given: object, most: int) -> int:
+def _positive(given: object, most: int) -> int:
+    """`given` as a number from 1 to `most`; raises ValueError."""
     number = int(str(given))
     if 0 < number <= most:
         return number
@@ -97,13 +98,13 @@ def _whole(given: object, most: int) -> int:
 
 def count(answers: list[EdgeAnswers], clients: list[str]) -> None:
     """Adds a report to popularity, active users and metrics."""
-    api_requests = 0
+    popularity, api_requests = service().popularity, 0
     for given in answers:
         metrics.REQUESTS.labels(given.route, given.method, given.status).inc(given.times)
         api_requests += given.times if given.route in metrics.API_ROUTES else 0
-        if given.cell and given.cache in _HELD:
+        if given.cell and given.cache in _FROM_CACHE:
             metrics.EDGE_ANSWERS.labels(given.route, given.cache.lower()).inc(given.times)
-            service().popularity.record(given.cell, given.times)
+            popularity.record(given.cell, given.times)
         if given.status == 429:
             metrics.RATE_LIMIT_EXCEEDED.inc(given.times)
     active_users.record(clients, requests=api_requests)

@@ -12,39 +12,40 @@ from weather.api import service
 from weathernote import redis
 from weathernote.instance import STOPPING_FILE
 
-#: The state is cached for so long, since nothing limits requests for /health, and each look asks Redis.
+#: How long the state is cached: requests for /health are not rate-limited, and each check sends commands to Redis.
 CACHE_SECONDS = 1.0
 
 T = TypeVar("T")
 
 
 class Cached(Generic[T]):
-    """The value of `check`, at most CACHE_SECONDS old; one thread computes a new one for all that wait for it."""
+    """The value of `check`, at most CACHE_SECONDS old; one thread computes a new one for all that wait."""
 
     def __init__(self, check: Callable[[], T], now: Callable[[], float] = monotonic) -> None:
         self.check = check
         self.now = now
-        self._seen: tuple[float, T] | None = None
+        self._checked: tuple[float, T] | None = None
         self._checking = threading.Lock()
 
     def value(self) -> T:
         """The cached value, or a new one."""
-        asked_at = self.now()
-        if (seen := self._since(asked_at)) is None:
-            with self._checking:
-                # Another thread may have computed it while this one waited.
-                seen = self._since(asked_at)
-                if seen is None:
-                    found = self.check()
-                    seen = self._seen = self.now(), found
-        return seen[1]
+        called_at = self.now()
+        if checked := self._fresh(called_at):
+            return checked[1]
+        with self._checking:
+            # Another thread may have computed it while this one waited.
+            if checked := self._fresh(called_at):
+                return checked[1]
+            found = self.check()
+            self._checked = self.now(), found
+            return found
 
-    def _since(self, asked_at: float) -> tuple[float, T] | None:
-        return self._seen if self._seen and asked_at < self._seen[0] + CACHE_SECONDS else None
+    def _fresh(self, at: float) -> tuple[float, T] | None:
+        return self._checked if self._checked and at < self._checked[0] + CACHE_SECONDS else None
 
     def forget(self) -> None:
-        """Has the next call compute the value again."""
-        self._seen = None
+        """Drops the cached value; for tests."""
+        self._checked = None
 
 
 def _check() -> tuple[bool, str]:
@@ -57,7 +58,7 @@ state = Cached(_check)
 
 
 def health(request: HttpRequest) -> JsonResponse:
-    """The state of the instance as JSON, never cached."""
+    """The state of this instance as JSON, with `no-store`; 503 while it is stopping."""
     redis_is_down, upstream = state.value()
     status = "degraded" if redis_is_down or upstream != "ok" else "ok"
     stopping = (settings.INSTANCE.folder / STOPPING_FILE).exists()

@@ -1,4 +1,4 @@
-"""The login of staff: one password is checked at a time in each process, and too many wrong ones lock the name."""
+"""The login of staff: a process checks one password at a time, and too many wrong ones lock the name."""
 
 import threading
 
@@ -9,35 +9,31 @@ from django.http.response import HttpResponseBase
 
 from weathernote.http.problems import Problem, respond
 
-#: Without a turn, guesses sent at once would all be checked before the first is counted, and use all cores.
-_turn = threading.BoundedSemaphore(1)
+#: Otherwise guesses sent at once would all be checked before the first is counted, and use all cores.
+_check_slot = threading.BoundedSemaphore(1)
 WAIT_SECONDS = 10
-#: So many threads may wait for their turn; the others stay free to serve weather.
+#: Threads that may wait for the slot or hold it; the others stay free to serve weather.
 _queue = threading.BoundedSemaphore(8)
 
-# The middleware of django-axes, around this view alone: nothing else logs in.
+# django-axes' middleware, around this view alone, as there is no other login.
 _checked = AxesMiddleware(admin.site.login)
 
 
 def login(request: HttpRequest) -> HttpResponseBase:
-    """The login form, and its check in turn; 503 if too many wait."""
+    """The login form, or the answer to a submitted one; 503 if too many are waiting to be checked."""
     if request.method != "POST":
         return admin.site.login(request)
     if not _queue.acquire(blocking=False):
         return _too_many(request)
     try:
-        return _in_turn(request)
+        if not _check_slot.acquire(timeout=WAIT_SECONDS):
+            return _too_many(request)
+        try:
+            return _checked(request)
+        finally:
+            _check_slot.release()
     finally:
         _queue.release()
-
-
-def _in_turn(request: HttpRequest) -> HttpResponseBase:
-    if not _turn.acquire(timeout=WAIT_SECONDS):
-        return _too_many(request)
-    try:
-        return _checked(request)
-    finally:
-        _turn.release()
 
 
 def _too_many(request: HttpRequest) -> HttpResponseBase:

@@ -1,4 +1,4 @@
-"""`/metrics`: what all workers of this instance counted, and what is computed for each scrape."""
+"""`/metrics`: the metrics of all workers of this instance, and the gauges computed for each scrape."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -20,11 +20,11 @@ from weathernote.http import networks, problems
 from weathernote.http.read_only import read_only
 from weathernote.telemetry import active_users, instance_metrics, metrics, request_events
 from weathernote.telemetry.instance_metrics import answer_rates, total
-from weathernote.telemetry.metrics import when_asked, when_asked_by
+from weathernote.telemetry.metrics import labelled_scrape_gauge, scrape_gauge
 
 MOST_POPULAR = 20
 _STARTED_AT = time()
-#: Our metrics from Redis' INFO, with the names of its fields.
+#: Our gauge → the field of Redis' INFO that it is read from.
 _REDIS = {
     "weathernote_redis_connected_clients": "connected_clients",
     "weathernote_redis_keyspace_hits": "keyspace_hits",
@@ -36,7 +36,7 @@ _REDIS = {
 
 
 def metrics_view(request: HttpRequest) -> HttpResponseBase:
-    """For METRICS_ALLOWED_NETWORKS, by the address at the other end of the socket, whatever headers say."""
+    """The metrics as text for METRICS_ALLOWED_NETWORKS, by the socket's peer; 404 for everybody else."""
     if not networks.comes_directly_from(request, settings.METRICS_ALLOWED_NETWORKS):
         return problems.not_found(request, Exception())
     return _scrape(request)
@@ -60,18 +60,18 @@ class _AllMetrics(Collector):
         yield from _cost(collected)
         yield from _open_meteo()
         yield from _redis()
-        yield from _people()
+        yield from _users()
 
     def describe(self) -> Iterator[Metric]:
-        return iter(())  # without it, register() collects once to learn the names
+        return iter(())  # otherwise register() would collect once to learn the names
 
 
 def _rates(collected: Iterable[Metric]) -> Iterator[Metric]:
     rates = answer_rates(collected)
     hit, without_upstream = (rates.hit, rates.without_upstream) if rates else (math.nan, math.nan)
-    yield when_asked("weathernote_cache_hit_rate", hit)
-    yield when_asked("weathernote_cache_miss_rate", 1 - hit)
-    yield when_asked("weathernote_answered_without_upstream_rate", without_upstream)
+    yield scrape_gauge("weathernote_cache_hit_rate", hit)
+    yield scrape_gauge("weathernote_cache_miss_rate", 1 - hit)
+    yield scrape_gauge("weathernote_answered_without_upstream_rate", without_upstream)
 
 
 def _cost(collected: Iterable[Metric]) -> Iterator[Metric]:
@@ -79,7 +79,7 @@ def _cost(collected: Iterable[Metric]) -> Iterator[Metric]:
     hours = (time() - _started_at()) / 3600
     cost = hours * (settings.COST_INSTANCE_HOUR + settings.COST_REDIS_HOUR)
     cost += total(collected, "weathernote_open_meteo_weight_total") * settings.COST_UPSTREAM_CALL
-    yield when_asked("weathernote_cost_per_million_requests", cost / requests * 1_000_000 if requests else math.nan)
+    yield scrape_gauge("weathernote_cost_per_million_requests", cost / requests * 1_000_000 if requests else math.nan)
 
 
 def _started_at() -> float:
@@ -94,30 +94,30 @@ def _open_meteo() -> Iterator[Metric]:
     budget = service().budget
     budget.synchronize()
     left = [(str(window), float(value)) for window, value in budget.remaining().items()]
-    yield when_asked_by("weathernote_open_meteo_budget_remaining", "window", left)
+    yield labelled_scrape_gauge("weathernote_open_meteo_budget_remaining", "window", left)
 
 
 def _redis() -> Iterator[Metric]:
-    """Sums over all Redis servers that answer; no metric at all where none does."""
+    """Sums over all Redis servers that answer; no metrics if none does."""
     servers = redis.info()
     for name, field in _REDIS.items():
         if servers:
-            yield when_asked(name, sum(float(server.get(field, 0)) for server in servers))
+            yield scrape_gauge(name, sum(float(server.get(field, 0)) for server in servers))
 
 
-def _people() -> Iterator[Metric]:
+def _users() -> Iterator[Metric]:
     active_users.flush()
     users, last_good = redis.fetch(active_users.users(), last_good_run())
     if users:
-        yield when_asked_by(
+        yield labelled_scrape_gauge(
             "weathernote_active_users", "window", [("5m", float(users.five_minutes)), ("1d", float(users.day))]
         )
-        yield when_asked(
+        yield scrape_gauge(
             "weathernote_requests_per_user", users.requests_of_the_day / users.day if users.day else math.nan
         )
         popularity = service().popularity
         cells = popularity.most_popular(MOST_POPULAR).items()
         counts = [(cell.key, rate / popularity.rate_of_one) for cell, rate in cells]
-        yield when_asked_by("weathernote_popular_locations", "cell", counts)
+        yield labelled_scrape_gauge("weathernote_popular_locations", "cell", counts)
     if last_good is not None:
-        yield when_asked("weathernote_prewarm_last_good_run_timestamp_seconds", last_good)
+        yield scrape_gauge("weathernote_prewarm_last_good_run_timestamp_seconds", last_good)

@@ -24,7 +24,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
     ]
 )
 HEADERS = {
-    # Short, for the page names the files of this release.
+    # Short, as the page links to the files of this release.
     "Cache-Control": "public, max-age=60",
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "Permissions-Policy": "geolocation=(self)",
@@ -34,7 +34,7 @@ HEADERS = {
 MODULES = ["api.js", "chart.js", "codes.js", "dom.js", "format.js", "rounding.js", "search.js", "view.js"]
 #: Names of usual length: placeholders that keep the layout until the cities have loaded.
 PLACES = ["Shanghai", "Istanbul", "Tokyo", "São Paulo", "Lagos", "Moscow", "London", "Sydney"]
-#: What is shown of the current conditions besides the temperature, each with the name of its icon.
+#: The current conditions shown besides the temperature, each with the name of its icon.
 FACTS = [
     ("Wind", "wind"),
     ("Rain, snow", "rainy"),
@@ -46,8 +46,8 @@ FACTS = [
 
 
 def page(request: HttpRequest) -> HttpResponseBase:
-    """The HTML of the page, or 304."""
-    text = _shell(base_url.base(request)).encode()
+    """The HTML of the page, or a 304 if the client has it."""
+    text = _html(base_url.base(request)).encode()
     headers = HEADERS | {"ETag": weak_etag(text)}
     if matches(request.META.get("HTTP_IF_NONE_MATCH"), headers["ETag"]):
         return HttpResponseNotModified(headers=headers)
@@ -55,14 +55,14 @@ def page(request: HttpRequest) -> HttpResponseBase:
 
 
 def file_of_another_release(request: HttpRequest, name: str) -> HttpResponseBase:
-    """Redirects to the same file of this release: during a rollout a page of another release may ask for it."""
+    """Redirects to the same file of this release, as a page of another release may request it during a rollout."""
     present = f"{settings.PAGE_FOLDER}/{name}"
     if request.path == static(present) or not finders.find(present):
         raise Http404
     return HttpResponseRedirect(static(present), headers={"Cache-Control": "no-store"})
 
 
-def _shell(base: str) -> str:
+def _html(base: str) -> str:
     return render_to_string(
         "page/index.html",
         {

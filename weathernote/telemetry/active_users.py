@@ -1,4 +1,4 @@
-"""Counts the clients of all instances: their hashes go into HyperLogLogs in Redis, which tell how many, never who."""
+"""Counts the clients of all instances by HyperLogLogs of their hashes in Redis: how many they are, not who."""
 
 import threading
 from collections.abc import Iterable
@@ -10,9 +10,9 @@ from weathernote.redis import Command, Lookup, without_redis
 
 MINUTE_SECONDS, MINUTES = 60, 5
 HOUR_SECONDS, HOURS = 3600, 24
-#: A key outlives the last window that it counts in by a while.
+#: A key expires a little after the last window that includes it.
 _LIFE_SECONDS = {"minute": (MINUTES + 2) * MINUTE_SECONDS, "hour": (HOURS + 1) * HOUR_SECONDS}
-#: Hashes in one command.
+#: The most hashes in one command.
 _CLIENTS_AT_ONCE = 1000
 
 _clients: set[str] = set()
@@ -21,7 +21,7 @@ _gathering = threading.Lock()
 
 
 class Users(NamedTuple):
-    """Different clients of the last five minutes and of the last day, and the requests of that day."""
+    """The number of distinct clients in the last five minutes and the last day, and of that day's requests."""
 
     five_minutes: int
     day: int
@@ -29,7 +29,7 @@ class Users(NamedTuple):
 
 
 def record(clients: Iterable[str], *, requests: int) -> None:
-    """Gathers clients, by their hashes, and the number of their requests, which may be more than they are."""
+    """Adds hashes of clients, and the number of their requests, to what `flush` writes next."""
     global _requests
     with _gathering:
         _clients.update(clients)
@@ -38,7 +38,7 @@ def record(clients: Iterable[str], *, requests: int) -> None:
 
 @without_redis(returns=None)
 def flush() -> None:
-    """Adds to Redis what was gathered since the last call; what Redis does not take is lost."""
+    """Writes the clients and requests recorded since the last call to Redis; during an outage they are lost."""
     global _requests
     with _gathering:
         clients, requests = list(_clients), _requests
@@ -55,21 +55,17 @@ def flush() -> None:
 
 
 def users() -> Lookup[Users | None]:
-    """The users of all instances together; None without Redis."""
+    """The users of all instances together; the value is None without Redis."""
     minutes, hours, counts = _keys(time())
-    return Lookup(("PFCOUNT", *minutes), ("PFCOUNT", *hours), ("MGET", *counts), read=_read, without=_unknown)
+    return Lookup(("PFCOUNT", *minutes), ("PFCOUNT", *hours), ("MGET", *counts), read=_read, without=lambda: None)
 
 
 def _read(five_minutes: int, day: int, requests: list[bytes | None]) -> Users:
     return Users(five_minutes, day, sum(int(count) for count in requests if count))
 
 
-def _unknown() -> None:
-    return None
-
-
 def _keys(now: float) -> tuple[list[str], list[str], list[str]]:
-    """The keys of minutes, hours and hourly requests, the present first; of one hash tag, as one command reads many."""
+    """The keys of minutes, of hours and of hourly requests, newest first, with one hash tag for them all."""
     minute, hour = int(now // MINUTE_SECONDS), int(now // HOUR_SECONDS)
     return (
         [f"active:{{users}}:minute:{minute - back}" for back in range(MINUTES)],

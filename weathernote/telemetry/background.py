@@ -1,4 +1,4 @@
-"""What a process does behind its requests: loops of steps, each in a thread of its own until the process ends."""
+"""Background work of a process: loops of steps, each in a thread of its own until the process ends."""
 
 import atexit
 import logging
@@ -12,14 +12,14 @@ log = logging.getLogger(__name__)
 
 Step = Callable[[], object]
 
-#: A loop whose step hangs (a reader of the log that does not read, say) holds up the end of the process no longer.
+#: How long a step that hangs (on a full pipe, for example) may delay the end of the process.
 END_SECONDS = 2
 
 
 class Loop:
-    """Takes `steps` one after another, at once and then every so many seconds, and `last_steps` when it is stopped.
+    """Runs `steps` in order, at once and then every `seconds`, and `last_steps` once it is stopped.
 
-    A step that raises is logged when it begins to fail, and tried again each time; the other steps go on.
+    A step that raises is logged when it begins to fail, and runs again next time; the other steps go on.
     """
 
     def __init__(self, seconds: float, steps: Iterable[Step], last_steps: Iterable[Step] = ()) -> None:
@@ -31,24 +31,24 @@ class Loop:
         self._thread = threading.Thread(target=self._run, name=_name_of(*self.steps, *self.last_steps), daemon=True)
 
     def start(self) -> None:
-        """RuntimeError where no thread can be had."""
+        """Starts the thread; raises RuntimeError if there can be none."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Has the loop end after the steps under way and the last ones, without waiting for it."""
+        """Asks the loop to end after the current steps and the last ones; does not wait for it."""
         self._is_stopped.set()
 
     def join(self, timeout_seconds: float) -> None:
-        """Waits for the end of a loop that was stopped."""
+        """Waits up to `timeout_seconds` for a stopped loop to end."""
         self._thread.join(timeout_seconds)
 
     def _run(self) -> None:
-        self._take(self.steps)
+        self._run_once(self.steps)
         while not self._is_stopped.wait(self.seconds):
-            self._take(self.steps)
-        self._take(self.last_steps)
+            self._run_once(self.steps)
+        self._run_once(self.last_steps)
 
-    def _take(self, steps: Iterable[Step]) -> None:
+    def _run_once(self, steps: Iterable[Step]) -> None:
         for step in steps:
             try:
                 step()
@@ -67,7 +67,7 @@ def _name_of(step: Step, *_: Step) -> str:
 
 
 def every(seconds: float, *steps: Step, at_the_end: Iterable[Step] = ()) -> Loop:
-    """A loop of the steps; those that write down what was gathered are named in `at_the_end` too."""
+    """A loop of `steps`; name in `at_the_end` those that write what was gathered, so that they run once more."""
     return Loop(seconds, steps, at_the_end)
 
 
@@ -88,7 +88,7 @@ def run(make_loops: Callable[[], Iterable[Loop]]) -> None:
 
 
 def stop(loops: Iterable[Loop]) -> None:
-    """Stops the loops and waits until they have taken their last steps, END_SECONDS for all of them at most."""
+    """Stops the loops and waits for their last steps, at most END_SECONDS for all of them."""
     loops = tuple(loops)
     for loop in loops:
         loop.stop()
@@ -98,7 +98,7 @@ def stop(loops: Iterable[Loop]) -> None:
 
 
 def when_the_process_ends(step: Step) -> None:
-    """Runs `step` when this process ends of its own accord, be it a server's child or not."""
+    """Runs `step` when this process exits, also in a child that multiprocessing has forked."""
     atexit.register(step)
-    # A child of multiprocessing, as granian's workers are, ends without atexit.
+    # Children of multiprocessing, such as granian's workers, exit without atexit.
     multiprocessing.util.Finalize(None, step, exitpriority=10)

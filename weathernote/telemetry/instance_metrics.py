@@ -1,4 +1,4 @@
-"""What all workers of this instance counted together, and the rates that follow from it."""
+"""The metrics of all workers of this instance together, and the rates computed from them."""
 
 import os
 from collections.abc import Iterable
@@ -15,31 +15,31 @@ from weathernote.telemetry.origin import ORIGINS
 
 
 def collect() -> list[Metric]:
-    """The metrics of this instance: of all its workers if they share a folder, else of this process."""
+    """The metrics of all workers of this instance if METRICS_FOLDER is set, else of this process."""
     folder = settings.METRICS_FOLDER
     if not folder:
         return list(REGISTRY.collect())
-    _forget_dead_workers(Path(folder))
+    _remove_dead_workers(Path(folder))
     return list(MultiProcessCollector(None, folder).collect())
 
 
-def _forget_dead_workers(folder: Path) -> None:
+def _remove_dead_workers(folder: Path) -> None:
     """Removes the gauges of workers that have ended; their counters stay part of the sum."""
     for number in {file.stem.rpartition("_")[2] for file in folder.glob("gauge_live*_*.db")}:
         if number.isdecimal():
             try:
                 os.kill(int(number), 0)
             except ProcessLookupError:
-                with suppress(OSError):  # another worker removes it just now
+                with suppress(OSError):  # another worker has just removed it
                     mark_process_dead(int(number), str(folder))
             except PermissionError:
-                pass  # a process of another user has the number by now
+                pass  # another user's process has the number by now
 
 
-def total(collected: Iterable[Metric], name: str, label: str = "", wanted: Iterable[str] = ()) -> float:
-    """The sum of the samples called `name`; with `label`, of those whose value of it is one of `wanted`."""
+def total(collected: Iterable[Metric], name: str, label: str = "", values: Iterable[str] = ()) -> float:
+    """The sum of the samples called `name`; with `label`, of those where that label has one of `values`."""
     samples = (sample for metric in collected for sample in metric.samples if sample.name == name)
-    return sum(sample.value for sample in samples if not label or sample.labels[label] in wanted)
+    return sum(sample.value for sample in samples if not label or sample.labels[label] in values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class AnswerRates:
 
 
 def answer_rates(collected: Iterable[Metric]) -> AnswerRates | None:
-    """The rates of this instance; None if nobody asked in the last five minutes."""
+    """The rates of this instance; None if it had no answers in the last five minutes."""
     found, fetched, none, answers = (
         total(collected, "weathernote_recent_answers", "origin", origins)
         for origins in (["found"], ["fetched"], ["none"], ORIGINS)

@@ -1,4 +1,4 @@
-"""Formats each log record as one line of JSON, with secrets blotted out."""
+"""Formats each log record as one line of JSON, with secrets redacted."""
 
 import json
 import logging
@@ -8,14 +8,15 @@ from urllib.parse import quote, unquote, urlsplit
 
 from django.conf import settings
 
-#: Shorter ones would blot out words that are nobody's secret.
+#: Redacting shorter ones would hide ordinary words.
 _SHORTEST_SECRET = 6
 
 
 class JsonLines(logging.Formatter):
-    """Lines of `time`, `level`, `logger`, `message` and, where there is one, `traceback`."""
+    """Lines with the keys `time`, `level`, `logger`, `message` and, for an exception, `traceback`."""
 
     def format(self, record: logging.LogRecord) -> str:
+        """The record as JSON, without a line break; the time is in UTC with milliseconds."""
         line = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")[:-6] + "Z",
             "level": record.levelname,
@@ -28,7 +29,7 @@ class JsonLines(logging.Formatter):
 
 
 def without_secrets(text: str) -> str:
-    """The text with every secret of the settings, however it is spelled, replaced by an ellipsis."""
+    """The text with every secret of the settings, in any of its spellings, replaced by an ellipsis."""
     for secret in secrets():
         if secret in text:
             text = text.replace(secret, "…")

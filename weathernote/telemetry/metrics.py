@@ -1,7 +1,7 @@
-"""Every counter, histogram and gauge of the service, declared once; each is moved where the thing happens.
+"""Every counter, histogram and gauge of the service, declared once and updated where the event happens.
 
-Labels are bounded whatever clients send. Where `settings.METRICS_FOLDER` is set, the values lie in files there and
-are those of all processes of the instance; prometheus_client decides on that when it is imported, after the settings.
+Labels are bounded, whatever clients send. Where `settings.METRICS_FOLDER` is set, the values are in files there, for
+all processes of the instance; prometheus_client decides this when it is imported, after the settings.
 """
 
 from collections.abc import Iterable
@@ -47,8 +47,7 @@ LOG_LINES_DROPPED = Counter(
 # ── answers ───────────────────────────────────────────────────────────────────────────────────────
 CACHE_LOOKUPS = Counter(
     "weathernote_cache_lookups",
-    "Looks into Redis by record (weather and forecast: hit, miss, down; upstream, what Open-Meteo said: fresh, due, "
-    "missing)",
+    "Lookups in Redis by record (weather and forecast: hit, miss, down; upstream, what is held: fresh, due, missing)",
     ["record", "outcome"],
 )
 RECENT_ANSWERS = Gauge(
@@ -115,7 +114,7 @@ MEMORY_USAGE = Gauge(
     multiprocess_mode="livesum",
 )
 
-# What has not happened yet is there as 0, so that its first time shows as an increase.
+# Series begin at 0, so that the first event shows as an increase.
 for _route in (*ROUTES.values(), "admin", "static", "other"):
     REQUEST_DURATION.labels(_route)
 for _route in ("weather", "forecast"):
@@ -130,8 +129,8 @@ for _outcome in ("ok", "rejected", "refused", "failed", "invalid_response", "ret
 for _reason in ("breaker_open", "timeout", "disconnected", "nonsense", "unusable", "unowned", "refused"):
     REDIS_LOST_COMMANDS.labels(_reason)
 
-#: What is worked out when someone looks (metrics_view.py), by name.
-WHEN_ASKED = {
+#: Gauges that are computed for each scrape (metrics_view.py): name → help text.
+ON_SCRAPE = {
     "weathernote_cache_hit_rate": "Part of the last five minutes' answers that was found under its key in Redis",
     "weathernote_cache_miss_rate": "Part of the last five minutes' answers that was not found under its key in Redis",
     "weathernote_answered_without_upstream_rate": "Part of the last five minutes' answers that no request waited for "
@@ -151,21 +150,21 @@ WHEN_ASKED = {
 }
 
 
-def when_asked(name: str, value: float) -> GaugeMetricFamily:
-    """The gauge of that name in WHEN_ASKED, which has no label."""
-    return GaugeMetricFamily(name, WHEN_ASKED[name], value=value)
+def scrape_gauge(name: str, value: float) -> GaugeMetricFamily:
+    """A gauge of ON_SCRAPE without labels."""
+    return GaugeMetricFamily(name, ON_SCRAPE[name], value=value)
 
 
-def when_asked_by(name: str, label: str, values: Iterable[tuple[str, float]]) -> GaugeMetricFamily:
-    """The gauge of that name in WHEN_ASKED, from pairs of a label's value and the gauge's."""
-    family = GaugeMetricFamily(name, WHEN_ASKED[name], labels=[label])
+def labelled_scrape_gauge(name: str, label: str, values: Iterable[tuple[str, float]]) -> GaugeMetricFamily:
+    """A gauge of ON_SCRAPE with one label, from pairs (value of the label, value of the gauge)."""
+    family = GaugeMetricFamily(name, ON_SCRAPE[name], labels=[label])
     for label_value, value in values:
         family.add_metric([label_value], value)
     return family
 
 
 def route_of(path: str) -> str:
-    """The route of a path, one of few whatever the path."""
+    """The label `route` for a path: one of ROUTES' values, `admin`, `static` or `other`."""
     if route := ROUTES.get(path) or ROUTES.get(path.rstrip("/")):
         return route
     first = path[1:].partition("/")[0]
@@ -173,13 +172,13 @@ def route_of(path: str) -> str:
 
 
 def observe_many(histogram: Histogram, total: float, counts: Iterable[tuple[int, int]]) -> None:
-    """Adds observations that were gathered elsewhere: their sum, and pairs of a bucket's index and a number."""
-    # The library has no such call, and one for each observation would cost more than all else that is counted.
+    """Adds observations to a histogram: their `total`, and `counts` as pairs (index of the bucket, number)."""
+    # The library can only add single observations, which would cost more than all other counting together.
     histogram._sum.inc(total)
     for bucket, count in counts:
         histogram._buckets[bucket].inc(count)
 
 
 def note_lost_commands(reason: str, commands: int) -> None:
-    """Counts commands that got no reply of use; a listener of redis.on_lost."""
+    """Counts commands that got no usable reply; a listener of `redis.on_lost`."""
     REDIS_LOST_COMMANDS.labels(reason).inc(commands)

@@ -1,4 +1,4 @@
-"""Where the answer about a place came from: one set of words for the service, its headers, its log and its metrics."""
+"""Where the answer about a cell came from, as named in the service, its headers, its log and its metrics."""
 
 from collections.abc import Iterable
 from typing import Literal, NamedTuple, get_args
@@ -9,18 +9,18 @@ from typing import Literal, NamedTuple, get_args
 Origin = Literal["found", "memory", "derived", "stale", "fetched", "none"]
 ORIGINS: tuple[Origin, ...] = get_args(Origin)
 
-#: What a call about several places is logged as: the first of these that any of its places has.
+#: A batch is logged with the first of these that any of its answers has.
 WORST_FIRST: tuple[Origin, ...] = ("none", "fetched", "stale", "derived", "memory", "found")
 
 
 class Lookups(NamedTuple):
-    """How the lookups behind an answer count: of the answer itself, and of the held record if it was looked up."""
+    """How the lookups behind an answer are counted: that of the answer, and that of the held record if any."""
 
     answer: Literal["hit", "miss", "down"]
     record: Literal["fresh", "due", "missing"] | None
 
 
-#: Origin → the lookups behind it.
+#: Origin → the outcomes of the lookups behind it.
 LOOKUPS: dict[Origin, Lookups] = {
     "found": Lookups("hit", None),
     "memory": Lookups("down", None),
@@ -32,5 +32,5 @@ LOOKUPS: dict[Origin, Lookups] = {
 
 
 def worst(origins: Iterable[Origin]) -> Origin:
-    """The origin that a call about several places is logged as; ValueError for none at all."""
+    """The origin that a batch is logged with; raises ValueError for an empty one."""
     return min(origins, key=WORST_FIRST.index)

@@ -1,15 +1,16 @@
-"""An answered request as the metrics and the request log see it."""
+"""An answered request, as the metrics and the request log need it."""
 
 from typing import NamedTuple, Protocol
 
 from weathernote.telemetry.origin import Origin
 
 
-class Named(Protocol):
-    """A cell, of which telemetry knows no more than its name, as in `lat:40.7:lon:-74.0`."""
+class HasKey(Protocol):
+    """A cell, of which telemetry uses no more than the key."""
 
     @property
-    def key(self) -> str: ...
+    def key(self) -> str:
+        """The cell as in Redis' key names: `lat:40.7:lon:-74.0`."""
 
 
 class CellAnswer(NamedTuple):
@@ -18,13 +19,18 @@ class CellAnswer(NamedTuple):
     `age_seconds` is the age of the forecast behind the answer, None where there is none.
     """
 
-    cell: Named
+    cell: HasKey
     origin: Origin
     age_seconds: float | None = None
 
+    @property
+    def cell_key(self) -> str:
+        """The cell as in Redis' key names: `lat:40.7:lon:-74.0`."""
+        return self.cell.key
+
 
 class RequestEvent(NamedTuple):
-    """A request that was answered."""
+    """A request that was answered; `client` is a hash, empty where no client was identified."""
 
     at: float  # unix seconds, when the answer was ready
     seconds: float
@@ -32,18 +38,18 @@ class RequestEvent(NamedTuple):
     method: str
     status: int
     request_id: str
-    client: str  # a hash, empty where no client was identified
+    client: str
     upstream_wait_seconds: float
-    #: An edge counts the clients of all that it passes on or answers itself, and hands the counts over.
+    #: Whether an edge forwarded the request: it counts the clients of all its requests, and reports them.
     is_counted_by_edge: bool = False
-    #: About the cell that was asked for; of a call about several cells, the first one's with the worst origin of all.
+    #: The answer about the requested cell; for a batch, the first cell's with the worst origin of all.
     answer: CellAnswer | None = None
-    #: Of a call about several cells, each cell's answer.
+    #: The answers of a batch; empty for a request about one cell.
     batch: tuple[CellAnswer, ...] = ()
 
     @property
     def cell_answers(self) -> tuple[CellAnswer, ...]:
-        """The answers about single cells that the request got; none for a request that was about no cell."""
+        """All answers about cells that the request got; none for a request about no cell."""
         if self.batch:
             return self.batch
         return () if self.answer is None else (self.answer,)

@@ -1,4 +1,4 @@
-"""Records each answered request: queued on its path, counted into the metrics by a loop behind it."""
+"""Records each answered request: queued by the request's thread, counted into the metrics by a background loop."""
 
 import threading
 from bisect import bisect_left
@@ -10,11 +10,11 @@ from weathernote.telemetry import active_users, metrics, request_log
 from weathernote.telemetry.origin import LOOKUPS, ORIGINS
 from weathernote.telemetry.request_event import CellAnswer, RequestEvent
 
-#: /metrics of one worker shows the requests of the others so much later at most; a worker that is killed loses as much.
+#: The requests of other workers show in /metrics at most so much later; a worker that is killed loses as much.
 COUNT_SECONDS = 0.25
-#: The rates are those of the last five minutes, known to ten seconds.
+#: Rates cover the last five minutes, in steps of ten seconds.
 RECENT_SECONDS, STEP_SECONDS = 300, 10
-#: More than a worker can answer between two counts.
+#: More requests than a worker can answer between two counts.
 _MOST_QUEUED = 200_000
 
 _queue: deque[RequestEvent] = deque(maxlen=_MOST_QUEUED)
@@ -26,35 +26,35 @@ _of_thread = threading.local()
 
 
 def record(event: RequestEvent) -> None:
-    """Queues the event for the metrics and for the request log."""
+    """Queues the event for the metrics and the request log."""
     _queue.append(event)
     request_log.enqueue(event)
 
 
 def note_upstream_wait(seconds: float) -> None:
-    """Notes for how long the request that this thread serves has waited for Open-Meteo."""
+    """Notes how long the request of this thread has waited for Open-Meteo."""
     _of_thread.upstream_wait_seconds = seconds
 
 
 def take_upstream_wait() -> float:
-    """The seconds that were noted in this thread since the last call, 0 where none were; forgets them."""
+    """Returns the seconds noted in this thread since the last call, else 0, and resets them."""
     seconds: float = getattr(_of_thread, "upstream_wait_seconds", 0.0)
     if seconds:
         _of_thread.upstream_wait_seconds = 0.0
     return seconds
 
 
-# ── behind it ─────────────────────────────────────────────────────────────────────────────────────
+# ── in the background ─────────────────────────────────────────────────────────────────────────────
 
 
 class RecentOrigins:
-    """How many answers of each origin the last five minutes had, in steps of ten seconds."""
+    """The number of answers by origin in the last five minutes, in steps of ten seconds."""
 
     def __init__(self) -> None:
         self.steps: deque[tuple[int, Counter[str]]] = deque()
 
     def add(self, origins: Counter[str], now: float) -> Counter[str]:
-        """Adds the counts and gives the sums over the last five minutes; `now` is in seconds of any steady clock."""
+        """Adds the counts and returns the sums over the last five minutes; `now` is in seconds of a monotonic clock."""
         step = int(now // STEP_SECONDS)
         if not self.steps or self.steps[-1][0] != step:
             self.steps.append((step, Counter()))
@@ -68,7 +68,7 @@ _recent = RecentOrigins()
 
 
 def count() -> None:
-    """Moves the metrics by the events that were recorded since the last call."""
+    """Updates the metrics by the events recorded since the last call."""
     with _counting:
         events = [_queue.popleft() for _ in range(len(_queue))]
         answered = Counter((event.route, event.method, event.status) for event in events)
@@ -92,7 +92,7 @@ def _count_durations(events: Iterable[RequestEvent]) -> None:
 
 
 def _count_answers(answers: list[tuple[str, CellAnswer]]) -> None:
-    """Moves the metrics by (route, answer) pairs."""
+    """Updates the metrics by pairs (route, answer)."""
     for (route, origin), number in Counter((route, answer.origin) for route, answer in answers).items():
         outcome, held = LOOKUPS[origin]
         metrics.CACHE_LOOKUPS.labels(route, outcome).inc(number)

@@ -1,4 +1,4 @@
-"""The request log: a line of JSON on stdout for each request, written behind it: no request waits for a reader."""
+"""The request log: a line of JSON on stdout for each request, written in the background so that no request waits."""
 
 import logging
 import os
@@ -10,30 +10,30 @@ from functools import lru_cache
 from weathernote.telemetry import metrics
 from weathernote.telemetry.request_event import RequestEvent
 
-#: Who follows the log sees a request so much later at most.
+#: A request appears in the log at most so much later.
 WRITE_SECONDS = 0.25
-#: Lines that wait for a reader who is slower than the service; beyond it the oldest are dropped, and counted.
+#: Lines that may wait for a slow reader of stdout; beyond it the oldest are dropped, and counted.
 MOST_QUEUED = 100_000
-#: A pipe takes so many bytes at once: as no more is written in one piece, lines of several workers never mix.
+#: A pipe takes so many bytes in one atomic write, so that the lines of several workers never mix.
 _ATOMIC_BYTES = 4096
-#: Balancers and scrapers come every few seconds; their requests are logged at DEBUG alone.
+#: Requested every few seconds by balancers and scrapers, so logged at DEBUG alone.
 _QUIET = frozenset({"health", "metrics"})
 _STDOUT = 1
 
 _queue: deque[RequestEvent] = deque()
 _log = logging.getLogger("weathernote.requests")
-_is_written = False
+_is_open = False
 
 
 def open_queue() -> None:
-    """Has `enqueue` take events from now on, in a process that calls `write` every WRITE_SECONDS."""
-    global _is_written
-    _is_written = True
+    """Lets `enqueue` take events, in a process that will call `write` every WRITE_SECONDS."""
+    global _is_open
+    _is_open = True
 
 
 def enqueue(event: RequestEvent) -> None:
-    """Queues the event's line; drops it where nobody writes, and the oldest where too many wait."""
-    if not _is_written:
+    """Queues the event for `write`; drops it before `open_queue`, and the oldest one if too many wait."""
+    if not _is_open:
         return
     if len(_queue) >= MOST_QUEUED:
         _queue.popleft()
@@ -42,13 +42,13 @@ def enqueue(event: RequestEvent) -> None:
 
 
 def line(event: RequestEvent) -> str:
-    """The line of a request. None of its texts can hold a quote: they are our own words, or sane by a pattern."""
-    whole_seconds = int(event.at)
-    cell, origin = (event.answer.cell.key, event.answer.origin) if event.answer else ("", "")
+    """The log line of a request: JSON without escaping, as its texts are our own or match a pattern without quotes."""
+    second = int(event.at)
+    cell, origin = (event.answer.cell_key, event.answer.origin) if event.answer else ("", "")
     level = "WARNING" if event.status >= 500 else "INFO"
     places = f',"places":{len(event.batch)}' if event.batch else ""
     return (
-        f'{{"time":"{_second(whole_seconds)}.{int((event.at - whole_seconds) * 1000):03}Z","level":"{level}",'
+        f'{{"time":"{_timestamp(second)}.{int((event.at - second) * 1000):03}Z","level":"{level}",'
         f'"logger":"weathernote.requests","message":"{event.method} {event.route} {event.status}",'
         f'"request_id":"{event.request_id}","route":"{event.route}","method":"{event.method}","status":{event.status},'
         f'"duration_ms":{event.seconds * 1000:.2f},"cell":"{cell}","cache":"{origin}",'
@@ -57,14 +57,14 @@ def line(event: RequestEvent) -> str:
 
 
 @lru_cache(maxsize=16)
-def _second(second: int) -> str:
+def _timestamp(second: int) -> str:
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def write() -> None:
-    """Writes the lines that were queued since the last call; called by one thread alone, which may have to wait."""
+    """Writes the lines queued since the last call; only one thread may call it, which waits for a slow reader."""
     events = [_queue.popleft() for _ in range(len(_queue))]
-    for part in _parts(line(event) for event in events if _is_logged(event)):
+    for part in _chunks(line(event) for event in events if _is_logged(event)):
         _write(part)
 
 
@@ -74,8 +74,8 @@ def _is_logged(event: RequestEvent) -> bool:
     return _log.isEnabledFor(logging.WARNING if event.status >= 500 else logging.INFO)
 
 
-def _parts(lines: Iterable[str]) -> Iterable[bytes]:
-    """The lines, as many whole ones together as may be written at once."""
+def _chunks(lines: Iterable[str]) -> Iterable[bytes]:
+    """The lines, joined into chunks of at most _ATOMIC_BYTES that end with a line."""
     part = b""
     for text in lines:
         encoded = text.encode()
@@ -91,5 +91,5 @@ def _write(part: bytes) -> None:
     try:
         while part:
             part = part[os.write(_STDOUT, part) :]
-    except OSError:  # nobody reads any more, or the disk is full
+    except OSError:  # stdout is closed, or the disk is full
         metrics.LOG_LINES_DROPPED.inc(part.count(b"\n"))

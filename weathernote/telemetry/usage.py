@@ -1,4 +1,4 @@
-"""What this process takes of the machine, and whether it goes without Redis, as gauges."""
+"""Gauges of this process: its share of CPU and memory, and whether a Redis breaker is open."""
 
 import os
 import resource
@@ -21,32 +21,32 @@ def _begin() -> None:
 
 
 _begin()
-# A child's time on the CPU begins with it.
+# A forked child counts its own CPU time.
 os.register_at_fork(after_in_child=_begin)
 
 
 def measure() -> None:
-    """Sets the gauges of CPU, memory and the breaker; CPU is the mean since the last call."""
+    """Sets the gauges of CPU (the mean since the last call), memory and the breaker."""
     global _last
     now = monotonic(), process_time()
     if now[0] > _last[0]:
         metrics.CPU_USAGE.set(100 * (now[1] - _last[1]) / (now[0] - _last[0]) / (os.cpu_count() or 1))
     _last = now
     metrics.MEMORY_USAGE.set(100 * own_bytes() / memory_bytes())
-    metrics.REDIS_BREAKER_OPEN.set(any(is_open for _, is_open in redis.states()))
+    metrics.REDIS_BREAKER_OPEN.set(any(is_open for _, is_open in redis.breaker_states()))
 
 
 def own_bytes() -> int:
-    """Memory of this process in bytes; of what processes share its proportional part (PSS), so that workers add up."""
+    """Memory of this process in bytes, by PSS: shared memory counts in proportion, so that workers add up."""
     with suppress(OSError, IndexError):
         return int(Path("/proc/self/smaps_rollup").read_text().partition("\nPss:")[2].split()[0]) * 1024
-    # Where there is no /proc, the most that it was; macOS counts in bytes.
+    # Without /proc, the peak; macOS counts in bytes.
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 @cache
 def memory_bytes() -> int:
-    """Memory in bytes of the machine, or of the container that this runs in where that has less."""
+    """Memory in bytes of the machine, or of its container if that is limited to less."""
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     limits = [machine]
     for file in _CGROUP_LIMITS:

@@ -1,16 +1,12 @@
-"""What runs beside the service: the kept secret, the folder of an instance, its servers, and that nothing is left."""
+"""What runs beside the service: the folder of an instance, its servers, and that nothing is left."""
 
-import os
 import shutil
 import signal
 import socket
-import stat
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from fcntl import LOCK_EX, flock
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -18,7 +14,7 @@ import redis
 
 from tests.support.servers import TOP, eventually
 from tests.support.tree import alive
-from weathernote.instance import INSTANCE_VARIABLE, STOPPING_FILE, Instance, is_held, make_folder, stored_secret
+from weathernote.instance import INSTANCE_VARIABLE, STOPPING_FILE, is_running
 from weathernote.runtime import local_servers
 from weathernote.runtime.local_servers import LocalServerError, locked_folder, redis_server, supervised
 
@@ -40,44 +36,6 @@ def not_a_folder(tmp_path: Path) -> Path:
     file = tmp_path / "file"
     file.touch()
     return file / ".run"
-
-
-# ── the secret ────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_the_secret_is_long_random_and_the_same_at_the_second_start(tmp_path: Path) -> None:
-    (tmp_path / "elsewhere").mkdir()
-    secret = stored_secret(tmp_path)
-    assert len(secret) >= 50
-    assert stored_secret(tmp_path) == secret
-    assert stored_secret(tmp_path / "elsewhere") != secret
-
-
-def test_the_secret_is_for_its_owner_s_eyes_alone(tmp_path: Path) -> None:
-    before = os.umask(0)
-    try:
-        stored_secret(tmp_path)
-    finally:
-        os.umask(before)
-    assert [(file.name, stat.S_IMODE(file.stat().st_mode)) for file in tmp_path.iterdir()] == [("secret_key", 0o600)]
-
-
-def test_of_two_first_starts_at_once_the_second_waits_for_the_first_s_secret(tmp_path: Path) -> None:
-    got: list[str] = []
-    second = threading.Thread(target=lambda: got.append(stored_secret(tmp_path)))
-    with (tmp_path / "secret_key").open("w") as first:
-        flock(first, LOCK_EX)
-        second.start()
-        second.join(0.2)
-        assert second.is_alive()
-        first.write("the first's")
-    second.join(60)
-    assert got == ["the first's"]
-
-
-def test_where_nothing_can_be_kept_the_secret_is_still_random(not_a_folder: Path) -> None:
-    secrets = {stored_secret(make_folder(not_a_folder)) for _ in range(2)}
-    assert len(secrets) == 2 and min(map(len, secrets)) >= 50
 
 
 # ── the folder ────────────────────────────────────────────────────────────────────────────────────
@@ -108,8 +66,8 @@ with locked_folder(Path({str(tmp_path)!r})) as (folder, lock):
         assert killed.stdout and killed.stdout.readline() == "up\n"
         killed.kill()
         killed.wait()
-        assert is_held(tmp_path)
-        eventually(lambda: not is_held(tmp_path))
+        assert is_running(tmp_path)
+        eventually(lambda: not is_running(tmp_path))
         assert killed.stdout.read() == ""  # the end of the pipe: nobody is left who could write to it
 
 
@@ -123,62 +81,6 @@ def test_an_instance_does_not_begin_as_a_stopping_one(tmp_path: Path) -> None:
     (tmp_path / STOPPING_FILE).touch()
     with locked_folder(tmp_path):
         assert not (tmp_path / STOPPING_FILE).exists()
-
-
-# ── finding an instance ───────────────────────────────────────────────────────────────────────────
-
-
-@contextmanager
-def running(
-    run_dir: Path, name: str, *, redis_url: str = "", simulator_url: str = "", age: int = 0
-) -> Iterator[Instance]:
-    with locked_folder(run_dir / name) as (folder, _):
-        instance = Instance(folder, redis_url or f"unix:///{name}.sock", simulator_url)
-        instance.announce()
-        os.utime(folder / "instance.json", (1_000_000 - age, 1_000_000 - age))
-        yield instance
-
-
-def test_of_two_instances_the_one_that_was_started_last_is_found(tmp_path: Path) -> None:
-    with (
-        running(tmp_path, "run-1", age=10),
-        running(tmp_path, "run-2", age=5) as last,
-        running(tmp_path, "run-3", age=20),
-    ):
-        assert Instance.current(tmp_path, "") == last
-
-
-def test_a_crashed_instance_is_ignored_even_if_its_number_is_another_s_now(tmp_path: Path) -> None:
-    with running(tmp_path, "run-1", age=10) as live:
-        with running(tmp_path, "run-2", age=5):
-            pass
-        assert (tmp_path / "run-2" / "instance.json").exists()
-        assert Instance.current(tmp_path, "") == live
-
-
-def test_an_own_process_finds_its_instance_whatever_else_runs(tmp_path: Path) -> None:
-    with running(tmp_path, "run-1", age=10) as own, running(tmp_path, "run-2"):
-        assert Instance.current(tmp_path, str(own.folder)) == own
-
-
-def test_who_names_a_redis_joins_only_the_instance_that_uses_it(tmp_path: Path) -> None:
-    with running(tmp_path, "run-1", redis_url="redis://ours", age=10) as ours, running(tmp_path, "demo-2"):
-        assert Instance.current(tmp_path, "", "redis://ours") == ours
-        assert Instance.current(tmp_path, "", "redis://elsewhere").simulator_url == ""
-
-
-@pytest.mark.parametrize("told", ["", "[]", "{}", '{"redis_url": "unix:///x"}'])
-def test_an_unreadable_announcement_is_no_instance(tmp_path: Path, told: str) -> None:
-    with running(tmp_path, "run-1") as instance:
-        (instance.folder / "instance.json").write_text(told)
-        assert Instance.current(tmp_path, "").folder == tmp_path
-
-
-def test_without_an_instance_redis_is_a_socket_where_nobody_listens(tmp_path: Path) -> None:
-    nobody = Instance.current(tmp_path, "")
-    assert (nobody.folder, nobody.simulator_url) == (tmp_path, "")
-    with pytest.raises(redis.ConnectionError):
-        redis.from_url(nobody.redis_url).ping()
 
 
 # ── the servers ───────────────────────────────────────────────────────────────────────────────────

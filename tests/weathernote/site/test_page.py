@@ -84,14 +84,6 @@ def test_every_module_is_told_ahead():
     assert imported == set(page.MODULES)
 
 
-def test_the_folder_has_another_name_when_a_file_changes(tmp_path):
-    (tmp_path / "a.js").write_text("1")
-    before = assets.version(tmp_path)
-    (tmp_path / "a.js").write_text("2")
-    assert assets.version(tmp_path) != before
-    assert re.match(assets.UNCHANGING, f"/static/page/{before}/a.js")
-
-
 def test_it_says_where_the_docs_are_and_how_to_ask(client):
     text = client.get("/").text
     assert 'href="/api/v1/docs"' in text

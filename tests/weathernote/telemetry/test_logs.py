@@ -81,14 +81,14 @@ def test_the_line_of_a_request_is_json_with_what_an_operator_asks_for() -> None:
 
 def test_lines_are_written_whole_and_few_at_a_time() -> None:
     lines = [f"{number:0>300}\n" for number in range(100)]
-    parts = list(request_log._parts(lines))
+    parts = list(request_log._chunks(lines))
     assert b"".join(parts).decode() == "".join(lines)
     assert all(len(part) <= 4096 and part.endswith(b"\n") for part in parts)
 
 
 def test_a_reader_that_does_not_read_costs_the_oldest_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(request_log, "MOST_QUEUED", 3)
-    monkeypatch.setattr(request_log, "_is_written", True)
+    monkeypatch.setattr(request_log, "_is_open", True)
     monkeypatch.setattr(request_log, "_queue", deque())
     dropped = metrics.LOG_LINES_DROPPED._value.get()
     for number in range(5):

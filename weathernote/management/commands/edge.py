@@ -20,17 +20,17 @@ class Command(BaseCommand):
     help = "Serves through nginx before two instances; --render writes nginx's configuration for machines of their own."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Adds `--render` and what nginx's configuration needs to know of machines other than this one."""
+        """Adds `--render` and the options that describe the machine which the configuration is for."""
         parser.add_argument(
-            "--render", type=Path, metavar="FOLDER", help="write the configuration there, start nothing"
+            "--render", type=Path, metavar="FOLDER", help="only write the configuration into this folder"
         )
         parser.add_argument("--instances", default="127.0.0.1:8000,127.0.0.1:8001", help="host:port of each")
         parser.add_argument("--certificate", type=Path, help="fullchain.pem (Let's Encrypt's of the first host)")
         parser.add_argument("--certificate-key", type=Path, help="privkey.pem, likewise")
         parser.add_argument("--acme", type=Path, default=Path("/var/www/acme"), help="where certbot's webroot is")
         parser.add_argument("--load-modules", default=None, help="the line that loads JavaScript; found by default")
-        parser.add_argument("--user", default="", help="whom nginx's workers run as")
-        parser.add_argument("--resolver", default="", help="where instances are named and not numbered")
+        parser.add_argument("--user", default="", help="the user of nginx's workers")
+        parser.add_argument("--resolver", default="", help="the name server for instances that are named by host")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Renders or serves; raises CommandError with one line where a server cannot be started."""
@@ -50,7 +50,7 @@ class Command(BaseCommand):
 
 def _edge_of(options: dict[str, Any]) -> Edge:
     live = _LIVE / settings.ALLOWED_HOSTS[0].lstrip(".")
-    # --load-modules speaks of another machine's nginx, which may be older than this one.
+    # --load-modules is for another machine's nginx, which may be older than this one.
     load_modules = options["load_modules"]
     found = nginx.find() if load_modules is None else nginx.Nginx("nginx", load_modules)
     return Edge(

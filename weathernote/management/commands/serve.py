@@ -13,7 +13,7 @@ from weathernote.runtime.local_servers import LocalServerError
 
 
 class Command(BaseCommand):
-    """Prepares the database and becomes the server, which keeps this process's number."""
+    """Prepares the database and becomes the server, under the same process ID."""
 
     help = "Serves WeatherNote; starts a key-value server where REDIS_URL is not set, and stops it again."
 
@@ -23,7 +23,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Replaces this process by the server; raises CommandError with one line where the port is taken."""
-        # As the workers are: a relative path in a setting means one file to all.
+        # As for the workers, so that a relative path in a setting means the same file to all.
         os.chdir(settings.BASE_DIR)
         try:
             local_servers.require_free_port(settings.HOST, settings.PORT, serve.OTHER_PORT)
@@ -34,7 +34,7 @@ class Command(BaseCommand):
         except KeyboardInterrupt:
             return
         demo = ["--demo"] if options["demo"] else []
-        os.execv(sys.executable, [sys.executable, "-m", "weathernote.runtime.serve", *demo])  # noqa: S606 - our own words
+        os.execv(sys.executable, [sys.executable, "-m", "weathernote.runtime.serve", *demo])  # noqa: S606 - no shell and no input
 
     def say(self, line: str) -> None:
         """Writes the line at once, also where the output is a file."""

@@ -1,0 +1,48 @@
+"""The supervisor ends a command when the pipe from its parent closes; test_local_servers.py kills the parent."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from weathernote.runtime import supervisor
+
+
+def supervised(code: str, grace_seconds: float = 60) -> Any:
+    command = [sys.executable, supervisor.__file__, str(grace_seconds), sys.executable, "-u", "-c", code]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+@pytest.fixture
+def started() -> Iterator[list[Any]]:
+    processes: list[Any] = []
+    yield processes
+    for process in processes:
+        process.communicate(timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"), [("", 0), ("exit(3)", 3), ("import os; os.kill(os.getpid(), 9)", 128 + 9)]
+)
+def test_the_exit_code_is_the_commands_as_a_shell_gives_it(started, code, expected):
+    started.append(process := supervised(code))
+    assert process.wait(60) == expected
+
+
+def test_the_end_of_the_pipe_terminates_the_command(started):
+    started.append(process := supervised("import signal; print('up'); signal.pause()"))
+    assert process.stdout.readline() == "up\n"
+    process.stdin.close()
+    process.stdin = None
+    assert process.wait(60) == 128 + 15
+
+
+def test_after_the_grace_it_is_killed(started):
+    stubborn = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up')\nwhile True: signal.pause()"
+    started.append(process := supervised(stubborn, grace_seconds=0.1))
+    assert process.stdout.readline() == "up\n"
+    process.stdin.close()
+    process.stdin = None
+    assert process.wait(60) == 128 + 9

@@ -61,7 +61,7 @@ def declared_metrics() -> Iterator[tuple[str, str, str, str]]:
             name = f"{family.name}_total" if family.type == "counter" else family.name
             labels = f" by {', '.join(metric._labelnames)}" if metric._labelnames else ""
             yield name, family.type, labels, family.documentation
-    for name, text in metrics.WHEN_ASKED.items():
+    for name, text in metrics.ON_SCRAPE.items():
         yield name, "gauge", "", text
 
 

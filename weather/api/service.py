@@ -70,7 +70,7 @@ def _made_once() -> Service:
 
 def _from_settings() -> Service:
     dataset = WEATHER.with_extras(settings.EXTRA_VARIABLES)
-    weight_of_a_cell = dataset.weight_of_a_place
+    weight_of_a_cell = dataset.weight_of_a_cell
     clock = RedisClock()
     budget = Budget(
         minute=settings.UPSTREAM_MINUTE_BUDGET,

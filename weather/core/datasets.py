@@ -118,9 +118,9 @@ class Dataset:
         return {variable.name: variable.decimals for variable in self.variables + self.optional}
 
     @property
-    def weight_of_a_place(self) -> float:
+    def weight_of_a_cell(self) -> float:
         """What a call costs of Open-Meteo's quota for each place."""
-        return place_weight(len(self.asked), self.forecast_days)
+        return cell_weight(len(self.asked), self.forecast_days)
 
     def extras_of(self, series: Series) -> tuple[Variable, ...]:
         """The optional variables that the series has."""
@@ -135,7 +135,7 @@ class Dataset:
         return f"{self.record_key}:{cell.key}"
 
 
-def place_weight(variables: int, forecast_days: int) -> float:
+def cell_weight(variables: int, forecast_days: int) -> float:
     """What a place costs of Open-Meteo's quota in a call: a tenth a variable for fourteen days, and at least 1.
 
     The formula is that of its public source: max(1, v/10, v/10 × days/14), with v over all sections.

@@ -1,9 +1,9 @@
-"""A live look at Open-Meteo, place by place: whether it still is what this service takes it for.
+"""Checks against the live Open-Meteo, at two locations, that its answers still are what this service relies on.
 
-What it costs: the call that this service makes, ten hourly variables for each of two places, weighs 2 × 1.0. One more
-asks what Open-Meteo itself makes of the same hours, 10 hourly + 12 daily + 10 current = 32 variables, 2 × 3.2. A third
-asks for the hours of the place in a zone of half an hour once more, in GMT: 1.0. That is 9.4 in all, and 0.2 more for
-each further variable of the service.
+It makes three calls: the one that the service makes, ten hourly variables for two locations, weight 2 × 1.0; one for
+Open-Meteo's own daily and current values beside the same hours, 10 + 12 + 10 = 32 variables, 2 × 3.2; and one for the
+hours in GMT of the location whose zone is not a full hour off UTC, 1.0. That is 9.4 in all, and 0.2 more for each extra
+variable of the service.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ from weather.upstream import comparison
 from weather.upstream.client import OpenMeteo, exact_weight
 from weather.upstream.comparison import Differs
 from weather.upstream.errors import InvalidResponse, UpstreamError, UpstreamUnavailable
-from weather.upstream.validation import DAY_SECONDS, read_place
+from weather.upstream.validation import DAY_SECONDS, read_location
 
 MOST_WEIGHT = 10
 #: So many further variables can be looked at for that: 2 × 1.3 + 2 × 3.2 + 1.0 is 10.
@@ -41,28 +41,28 @@ UNITS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Location:
     name: str
     cell: Cell
     zone: str
 
 
 #: Outside of North America and Central Europe, where `current` is not interpolated from the hours.
-PLACES = (
+LOCATIONS = (
     # 45 minutes off the full hour: its labels are wrong by as much (zones.label_error_seconds), which GMT shows.
-    Place("Kathmandu", Cell(277, 853), "Asia/Kathmandu"),
-    Place("Santiago", Cell(-334, -707), "America/Santiago"),  # southern summers, with summer time
+    Location("Kathmandu", Cell(277, 853), "Asia/Kathmandu"),
+    Location("Santiago", Cell(-334, -707), "America/Santiago"),  # southern summers, with summer time
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     verdict: Literal["ok", "DIFFERS", "skipped"]
-    place: str
+    location: str
     text: str
 
     def __str__(self) -> str:
-        return f"{self.verdict:7}  {self.place:9}  {self.text}"
+        return f"{self.verdict:7}  {self.location:9}  {self.text}"
 
 
 @dataclass(slots=True)
@@ -79,25 +79,25 @@ class Purse:
         self.calls += 1
 
 
-def weight_of_sections(places: int) -> float:
+def weight_of_sections(locations: int) -> float:
     """What the call for Open-Meteo's own days and current conditions costs of its quota."""
-    return exact_weight(places, SECTIONS, FORECAST_DAYS)
+    return exact_weight(locations, SECTIONS, FORECAST_DAYS)
 
 
 def verify(upstream: OpenMeteo, purse: Purse) -> list[Finding]:
-    """Five findings for each of PLACES, six in a zone of half an hour; UpstreamError if a call brings nothing."""
-    cells = [place.cell for place in PLACES]
-    fetched = upstream.fetch(cells, lambda _: purse.pay(len(cells) * upstream.dataset.weight_of_a_place))
+    """Five findings for each of LOCATIONS, six in a zone of half an hour; UpstreamError if a call brings nothing."""
+    cells = [location.cell for location in LOCATIONS]
+    fetched = upstream.fetch(cells, lambda _: purse.pay(len(cells) * upstream.dataset.weight_of_a_cell))
     documents = upstream.fetch_documents(cells, SECTIONS, lambda _: purse.pay(weight_of_sections(len(cells))))
     looks = [
-        _Look(place, got, document if isinstance(document, dict) else {}, upstream.now())
-        for place, got, document in zip(PLACES, fetched.values(), documents, strict=True)
+        _Look(location, got, document if isinstance(document, dict) else {}, upstream.now())
+        for location, got, document in zip(LOCATIONS, fetched.values(), documents, strict=True)
     ]
     mislabelled = [look for look in looks if _is_mislabelled(look)]
     in_gmt = upstream.fetch_documents(
-        [look.place.cell for look in mislabelled],
+        [look.location.cell for look in mislabelled],
         WEATHER.sections,
-        lambda _: purse.pay(len(mislabelled) * WEATHER.weight_of_a_place),
+        lambda _: purse.pay(len(mislabelled) * WEATHER.weight_of_a_cell),
         timezone="GMT",
     )
     for look, document in zip(mislabelled, in_gmt, strict=True):
@@ -106,14 +106,14 @@ def verify(upstream: OpenMeteo, purse: Purse) -> list[Finding]:
 
 
 def _is_mislabelled(look: "_Look") -> bool:
-    return label_error_seconds(comparison.utc_offset_seconds(look.place.zone, look.now)) != 0
+    return label_error_seconds(comparison.utc_offset_seconds(look.location.zone, look.now)) != 0
 
 
 @dataclass(slots=True)
 class _Look:
-    """What came of the calls for a place; `series` is made of the second one's hours, if these are right."""
+    """What came of the calls for a location; `series` is made of the second one's hours, if these are right."""
 
-    place: Place
+    location: Location
     fetched: Series | UpstreamError
     document: dict[str, Any]
     now: float
@@ -126,7 +126,7 @@ class _Look:
 
 
 def _findings(look: _Look) -> Iterator[Finding]:
-    name = look.place.name
+    name = look.location.name
     shape = _finding(name, "shape", lambda: _shape(look))
     yield shape
     yield _finding(name, "units", lambda: _units(look))
@@ -142,18 +142,18 @@ def _findings(look: _Look) -> Iterator[Finding]:
         yield _finding(name, "half an hour", lambda: comparison.hours(series, _series_in_gmt(look)))
 
 
-def _finding(place: str, what: str, check: Callable[[], str]) -> Finding:
+def _finding(location: str, what: str, check: Callable[[], str]) -> Finding:
     try:
-        return Finding("ok", place, f"{what}: {check()}")
+        return Finding("ok", location, f"{what}: {check()}")
     except Differs as difference:
-        return Finding("DIFFERS", place, f"{what}: {difference}")
+        return Finding("DIFFERS", location, f"{what}: {difference}")
 
 
 def _shape(look: _Look) -> str:
     if isinstance(look.fetched, UpstreamError):
         raise Differs(str(look.fetched))
     try:
-        look.series = read_place(look.document, look.place.cell, look.now, look.fetched.source, WEATHER)
+        look.series = read_location(look.document, look.location.cell, look.now, look.fetched.source, WEATHER)
     except InvalidResponse as error:
         raise Differs(str(error)) from None
     daily, current = look.part("daily"), look.part("current")
@@ -171,7 +171,7 @@ def _shape(look: _Look) -> str:
 
 def _series_in_gmt(look: _Look) -> Series:
     try:
-        return read_place(look.in_gmt, look.place.cell, look.now, "", WEATHER)
+        return read_location(look.in_gmt, look.location.cell, look.now, "", WEATHER)
     except InvalidResponse as error:
         raise Differs(str(error)) from None
 
@@ -198,7 +198,7 @@ def _units(look: _Look) -> str:
 
 
 def _zone(look: _Look) -> str:
-    told, expected = look.document.get("timezone"), look.place.zone
+    told, expected = look.document.get("timezone"), look.location.zone
     moments = [look.now + day * DAY_SECONDS for day in range(FORECAST_DAYS + 1)]
     # Another name for the same zone will do; without a series the name may be any text.
     if told != expected and (look.series is None or _offsets(str(told), moments) != _offsets(expected, moments)):

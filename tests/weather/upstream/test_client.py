@@ -22,17 +22,17 @@ from weather.core.variables import HOUR_SECONDS, HOURLY, HOURLY_NAMES, HOURS
 from weather.upstream import answer_json
 from weather.upstream.client import (
     InvalidResponse,
+    LocationRejected,
     OpenMeteo,
-    PlaceRejected,
     UnreadableHere,
     UpstreamError,
     UpstreamRefused,
     UpstreamUnavailable,
     exact_weight,
-    whole,
+    rounded_up,
 )
 from weather.upstream.errors import NoWeatherHere
-from weather.upstream.validation import great_circle_km, read_answer, read_place
+from weather.upstream.validation import great_circle_km, read_answer, read_location
 
 KEY = "sesame"
 
@@ -40,7 +40,7 @@ Change = Callable[[dict[str, Any]], None]
 
 
 def read(value: Any, now: float = NOW) -> Series:
-    return read_place(value, CELL, now, "open-meteo", WEATHER)
+    return read_location(value, CELL, now, "open-meteo", WEATHER)
 
 
 def changed(change: Change) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def test_poles_and_the_antimeridian_are_near_themselves(cell: Cell) -> None:
     if abs(cell.longitude) < 179 and abs(cell.latitude) < 90:
         document["longitude"] = cell.longitude
 
-    assert isinstance(read_place(document, cell, NOW, "open-meteo", WEATHER), Series)
+    assert isinstance(read_location(document, cell, NOW, "open-meteo", WEATHER), Series)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_distances_are_along_the_great_circle(here: tuple[float, float], there: 
 @pytest.mark.parametrize("grid", [-180.02, 180.1, 180.0, 179.98, -179.9])
 def test_a_grid_point_beyond_the_antimeridian_is_brought_into_range(grid: float) -> None:
     cell = Cell(-168, -1800)
-    longitude = read_place(place(cell) | {"longitude": grid}, cell, NOW, "open-meteo", WEATHER).longitude
+    longitude = read_location(place(cell) | {"longitude": grid}, cell, NOW, "open-meteo", WEATHER).longitude
     assert -180 <= longitude < 180
     assert (longitude - grid) % 360 == pytest.approx(0, abs=1e-6)
 
@@ -136,7 +136,7 @@ def test_a_grid_point_beyond_the_antimeridian_is_brought_into_range(grid: float)
 def test_a_coast_may_move_the_grid_point_by_one_and_a_half_cells_of_half_a_degree() -> None:
     document = place() | {"latitude": CELL.latitude + 0.75, "longitude": CELL.longitude}
     assert great_circle_km(CELL.latitude, CELL.longitude, document["latitude"], document["longitude"]) > 83
-    assert isinstance(read_place(document, CELL, NOW, "open-meteo", WEATHER), Series)
+    assert isinstance(read_location(document, CELL, NOW, "open-meteo", WEATHER), Series)
 
 
 @pytest.mark.parametrize(
@@ -509,7 +509,7 @@ def test_a_cell_named_twice_is_asked_once() -> None:
 
 
 def test_more_places_than_a_call_takes_are_a_mistake_of_the_caller() -> None:
-    with pytest.raises(ValueError, match="1001 places"):
+    with pytest.raises(ValueError, match="1001 cells"):
         OpenMeteo("http://127.0.0.1:9").fetch([Cell(0, number) for number in range(1001)])
 
 
@@ -531,7 +531,7 @@ def test_calls_share_a_connection() -> None:
 
 
 def test_a_call_weighs_one_a_place() -> None:
-    assert [places * WEATHER.weight_of_a_place for places in (1, 20, 1000)] == [1, 20, 1000]
+    assert [places * WEATHER.weight_of_a_cell for places in (1, 20, 1000)] == [1, 20, 1000]
 
 
 def test_other_sections_are_asked_for_in_the_same_way_and_weigh_what_they_hold() -> None:
@@ -551,7 +551,7 @@ def test_a_weight_in_whole_numbers_is_never_too_small() -> None:
     sections = {"hourly": HOURLY_NAMES, "current": ["temperature_2m"]}
 
     assert exact_weight(2, sections, 14) == pytest.approx(2.2)
-    assert whole(exact_weight(2, sections, 14)) == 3
+    assert rounded_up(exact_weight(2, sections, 14)) == 3
 
 
 def test_the_weight_is_told_before_the_call() -> None:
@@ -657,7 +657,7 @@ def test_a_refusal_says_for_how_long_within_a_day(header: str, seconds: int | No
     ],
 )
 def test_a_rejection_of_a_place_is_told_from_other_rejections(reason: str) -> None:
-    assert type(error_of(400, said(reason))) is PlaceRejected
+    assert type(error_of(400, said(reason))) is LocationRejected
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from weather.core.packing import pack, unpack
 from weather.core.series import Series
 from weather.core.variables import EXTRA, EXTRA_NAMES, HOURLY, HOURS
 from weather.upstream.errors import InvalidResponse
-from weather.upstream.validation import great_circle_km, read_place
+from weather.upstream.validation import great_circle_km, read_location
 
 pytestmark = pytest.mark.pure
 
@@ -24,7 +24,7 @@ EXTENDED = WEATHER.with_extras(EXTRA_NAMES)
 
 def is_taken(document: Any, cell: Cell = CELL, now: float = NOW, dataset: Dataset = WEATHER) -> bool:
     try:
-        return isinstance(read_place(document, cell, now, "open-meteo", dataset), Series)
+        return isinstance(read_location(document, cell, now, "open-meteo", dataset), Series)
     except InvalidResponse:
         return False
 
@@ -63,7 +63,7 @@ def test_a_gap_matters_from_the_present_hour_to_the_same_one_in_a_week(hour, gap
 
 
 def test_a_series_is_of_the_second_in_which_it_came():
-    assert read_place(place(), CELL, NOW + 0.9, "open-meteo", WEATHER).fetched_at == NOW
+    assert read_location(place(), CELL, NOW + 0.9, "open-meteo", WEATHER).fetched_at == NOW
 
 
 @pytest.mark.parametrize("offset", [86_399, -86_399, 86_400, -86_400])
@@ -118,7 +118,7 @@ def test_a_longitude_is_brought_into_range_and_otherwise_left_as_it_is(millionth
     # The nearest cell to it, so that the place is the one that was asked for.
     nearest = round(((given_longitude + 180) % 360 - 180) * 10)
     cell = Cell(0, -1800 if nearest == 1800 else nearest)
-    kept = read_place(place(cell) | {"longitude": given_longitude}, cell, NOW, "open-meteo", WEATHER).longitude
+    kept = read_location(place(cell) | {"longitude": given_longitude}, cell, NOW, "open-meteo", WEATHER).longitude
     assert -180 <= kept < 180
     assert (kept - given_longitude) % 360 == pytest.approx(0, abs=1e-7) or (kept - given_longitude) % 360 > 359.9999999
     assert kept == round(kept, 6)
@@ -129,7 +129,9 @@ def test_a_longitude_is_brought_into_range_and_otherwise_left_as_it_is(millionth
 @pytest.mark.parametrize("longitude", [-179.123456789, 179.123456789, -180.0])
 def test_what_is_in_range_keeps_all_its_decimals(longitude):
     cell = Cell(0, round(longitude * 10))
-    assert read_place(place(cell) | {"longitude": longitude}, cell, NOW, "open-meteo", WEATHER).longitude == longitude
+    assert (
+        read_location(place(cell) | {"longitude": longitude}, cell, NOW, "open-meteo", WEATHER).longitude == longitude
+    )
 
 
 @pytest.mark.parametrize(("metres", "taken"), [(12_000, True), (12_001, False), (-12_000, True), (-12_001, False)])
@@ -170,7 +172,7 @@ def test_the_first_answer_has_the_decimals_that_all_later_ones_have(data):
         * (HOURS // 4)
         for variable in EXTRA
     }
-    series = read_place(with_extras(**columns), CELL, NOW, "open-meteo", EXTENDED)
+    series = read_location(with_extras(**columns), CELL, NOW, "open-meteo", EXTENDED)
     kept = unpack(pack(series, EXTENDED), EXTENDED)
     for variable in EXTRA:
         held, step = series.columns[variable.name], 10.0**-variable.decimals

@@ -22,9 +22,9 @@ from weather.simulator.server import OpenMeteoSimulator
 from weather.upstream.client import OpenMeteo, UpstreamError, UpstreamUnavailable
 from weather.upstream.verification import (
     DAILY_NAMES,
+    LOCATIONS,
     MOST_EXTRAS,
     MOST_WEIGHT,
-    PLACES,
     SECTIONS,
     Finding,
     Purse,
@@ -35,7 +35,7 @@ from weather.upstream.verification import (
 QUARTER = 900
 #: In Kathmandu it is 16:05 by day, in Santiago 07:20.
 NOW = datetime(2026, 11, 24, 10, 20, tzinfo=UTC).timestamp()
-NAMES = [place.name for place in PLACES]
+NAMES = [place.name for place in LOCATIONS]
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def look(upstream: OpenMeteoSimulator, clock: SetClock) -> Callable[..., list[Fi
 
 def differing(findings: list[Finding]) -> list[str]:
     """The checks that differ in every place, such as `days`; `half an hour` is checked in one place and left out."""
-    found = [(finding.text.partition(":")[0], finding.place) for finding in findings if finding.verdict == "DIFFERS"]
+    found = [(finding.text.partition(":")[0], finding.location) for finding in findings if finding.verdict == "DIFFERS"]
     found = [(what, name) for what, name in found if what != "half an hour"]
     whats = list(dict.fromkeys(what for what, _ in found))
     assert found == [(what, name) for name in NAMES for what in whats]
@@ -88,7 +88,7 @@ def test_a_right_open_meteo_is_found_right_in_each_way_in_each_place(look: Calla
     findings = look()
 
     assert {finding.verdict for finding in findings} == {"ok"}
-    assert [(finding.place, finding.text.partition(":")[0]) for finding in findings] == [
+    assert [(finding.location, finding.text.partition(":")[0]) for finding in findings] == [
         *(("Kathmandu", what) for what in ("shape", "units", "zone", "days", "current", "half an hour")),
         *(("Santiago", what) for what in ("shape", "units", "zone", "days", "current")),
     ]
@@ -119,7 +119,7 @@ def test_labels_that_are_wrong_by_another_amount_differ_from_gmt(
 
     monkeypatch.setattr(OpenMeteo, "fetch_documents", an_hour_later)
     findings = look()
-    assert [finding.place for finding in findings if finding.verdict == "DIFFERS"] == ["Kathmandu"]
+    assert [finding.location for finding in findings if finding.verdict == "DIFFERS"] == ["Kathmandu"]
     assert "2026-11-24T01:00Z temperature_2m" in text(findings, "half an hour")
 
 
@@ -132,7 +132,7 @@ def test_hours_in_gmt_that_are_no_weather_differ(
         return [{}] if timezone == "GMT" else fetch(*arguments, timezone=timezone)
 
     monkeypatch.setattr(OpenMeteo, "fetch_documents", nothing_in_gmt)
-    assert text(look(), "half an hour") == "half an hour: a place without a latitude on Earth"
+    assert text(look(), "half an hour") == "half an hour: a location without a latitude on Earth"
 
 
 @pytest.mark.parametrize("name", HOURLY_NAMES)
@@ -190,7 +190,7 @@ def test_a_day_that_open_meteo_takes_for_night_differs(look: Callable[..., list[
 def test_another_zone_differs(look: Callable[..., list[Finding]]) -> None:
     findings = look("zone_differs", place="-33.4,-70.7")
 
-    zone = next(finding for finding in findings if finding.place == "Santiago" and finding.text.startswith("zone"))
+    zone = next(finding for finding in findings if finding.location == "Santiago" and finding.text.startswith("zone"))
     assert (zone.verdict, zone.text) == ("DIFFERS", "zone: 'Antarctica/Troll', not America/Santiago")
 
 
@@ -231,7 +231,7 @@ def test_another_shape_and_other_units_differ_and_then_nothing_is_compared(
     findings = look(kind, **arguments)
 
     assert differing(findings) == whats
-    assert [finding.verdict for finding in findings].count("skipped") == 2 * len(PLACES) + 1
+    assert [finding.verdict for finding in findings].count("skipped") == 2 * len(LOCATIONS) + 1
 
 
 def test_a_place_that_is_nonsense_does_not_spoil_the_other(look: Callable[..., list[Finding]]) -> None:
@@ -312,7 +312,7 @@ def test_it_weighs_9_4_in_three_calls(look: Callable[..., list[Finding]], upstre
     look()
 
     assert sum(map(len, SECTIONS.values())) == 32
-    weight = (len(PLACES) + 1) * WEATHER.weight_of_a_place + weight_of_sections(len(PLACES))
+    weight = (len(LOCATIONS) + 1) * WEATHER.weight_of_a_cell + weight_of_sections(len(LOCATIONS))
     assert weight == pytest.approx(9.4)
     assert upstream.state()["weight"] == pytest.approx(9.4)
     assert upstream.state()["calls"] == 3

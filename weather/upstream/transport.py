@@ -3,9 +3,9 @@
 It uses requests and adds what requests does not have, each part tested by tests/faults/test_upstream_answers.py:
 
 - one deadline for name lookup, connection, headers and a body that arrives byte by byte, even if the lookup hangs:
-  92 lines (`Transport` to `_TLSConnection`); requests has a timeout for each read only;
-- a limit of the decoded body, so that a gzip bomb never fills the memory: 20 lines (`_body`);
-- every failure as an UpstreamUnavailable that says whether to retry, or an InvalidResponse: 26 lines
+  91 lines (`Transport` to `_TLSConnection`); requests has a timeout for each read only;
+- a limit of the decoded body, so that a gzip bomb never fills the memory: 19 lines (`_body`);
+- every failure as an UpstreamUnavailable that says whether to retry, or an InvalidResponse: 28 lines
   (`_reply_or_error`);
 - no API key in a log: 15 lines (`_WithoutKey`).
 

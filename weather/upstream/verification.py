@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from weather.core.cells import Cell
 from weather.core.datasets import WEATHER
-from weather.core.forecast import CURRENT_UNITS, DAILY_UNITS, HOURLY_UNITS
+from weather.core.forecast import DAILY_UNITS, HOURLY_UNITS
 from weather.core.series import Series
 from weather.core.variables import FORECAST_DAYS, HOUR_SECONDS, HOURLY_NAMES
 from weather.core.zones import label_error_seconds, zone_of
@@ -35,9 +35,12 @@ DAILY_NAMES = tuple(name for name in DAILY_UNITS if name != "time")
 SECTIONS = {"hourly": HOURLY_NAMES, "daily": DAILY_NAMES, "current": HOURLY_NAMES}
 _UNIXTIME = {"iso8601": "unixtime"}
 UNITS = {
-    "hourly": {name: _UNIXTIME.get(unit, unit) for name, unit in HOURLY_UNITS.items()},
-    "daily": {name: _UNIXTIME.get(unit, unit) for name, unit in DAILY_UNITS.items()},
-    "current": {name: _UNIXTIME.get(unit, unit) for name, unit in CURRENT_UNITS.items()} | {"interval": "seconds"},
+    section: {name: _UNIXTIME.get(unit, unit) for name, unit in units.items()}
+    for section, units in (
+        ("hourly", HOURLY_UNITS),
+        ("daily", DAILY_UNITS),
+        ("current", HOURLY_UNITS | {"interval": "seconds"}),
+    )
 }
 
 

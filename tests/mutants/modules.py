@@ -40,7 +40,11 @@ TESTS: dict[str, tuple[str, ...]] = {
     ),
     "weather/core/packing.py": ("tests/weather/core/test_packing.py", "tests/weather/core/test_datasets.py"),
     "weather/core/answers.py": ("tests/weather/core/test_answers.py",),
-    "weather/core/answer_shape.py": ("tests/weather/core/test_answers.py", "tests/faults/test_wrong_records.py"),
+    "weather/core/answer_shape.py": (
+        "tests/weather/core/test_answer_shape.py",
+        "tests/weather/core/test_answers.py",
+        "tests/faults/test_wrong_records.py",
+    ),
     "weather/core/zones.py": (
         "tests/weather/core/test_zones.py",
         "tests/weather/upstream/test_validation.py",

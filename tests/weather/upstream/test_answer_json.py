@@ -48,3 +48,9 @@ def test_json_in_steps_is_what_it_is_at_once(text: str) -> None:
                 answer_json.parsed(text.encode())
             return
         assert answer_json.parsed(text.encode()) == expected
+
+
+def test_an_array_has_at_most_as_many_items_as_a_call_has_cells() -> None:
+    assert answer_json.parsed(json.dumps([0] * 1_000).encode()) == [0] * 1_000
+    with pytest.raises(ValueError, match="more than 1000 items"):
+        answer_json.parsed(json.dumps([0] * 1_001).encode())

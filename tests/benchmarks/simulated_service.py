@@ -172,5 +172,10 @@ def square_root_rule(rates: Array, price: Callable[[], float]) -> Rule:
 
 
 def even_rule(active_cells: Callable[[], int], budget_per_second: Callable[[], float]) -> Rule:
-    """One interval for all cells."""
-    return lambda cell: np.full(len(cell), freshness.even_interval_seconds(active_cells(), budget_per_second()))
+    """One interval for all cells, at which their calls come to the budget."""
+
+    def interval_seconds() -> float:
+        even = active_cells() / budget_per_second()
+        return min(max(freshness.SHORTEST_SECONDS, even), freshness.LONGEST_SECONDS)
+
+    return lambda cell: np.full(len(cell), interval_seconds())

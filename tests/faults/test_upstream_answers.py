@@ -17,9 +17,9 @@ from weather.core.series import Series
 from weather.simulator.server import OpenMeteoSimulator
 from weather.upstream.client import (
     InvalidResponse,
+    LocationRejected,
     NoWeatherHere,
     OpenMeteo,
-    PlaceRejected,
     UpstreamError,
     UpstreamRefused,
     UpstreamUnavailable,
@@ -191,7 +191,7 @@ def test_a_batch_that_is_refused_for_a_place_is_told_from_other_refusals(
 ) -> None:
     simulator.fault("refused_place", place="51.5,-0.1")
 
-    assert isinstance(caller.fail(*CELLS), PlaceRejected)
+    assert isinstance(caller.fail(*CELLS), LocationRejected)
     assert caller.attempts == 1
 
 

@@ -5,13 +5,15 @@ BUDGET = ("tests/weather/budget/test_budget.py", "-k", "not processes and not si
 
 TESTS: dict[str, tuple[str, ...]] = {
     "weather/budget/quota.py": ("tests/weather/budget/test_quota.py", *BUDGET),
+    "weather/budget/day_line.py": ("tests/weather/budget/test_day_line.py",),
+    "weather/fetching/payment.py": ("tests/weather/fetching/test_payment.py",),
+    "weather/core/decision.py": ("tests/weather/core/test_decision.py",),
     "weather/core/freshness.py": ("tests/weather/core/test_freshness.py",),
     "weather/budget/budget.py": BUDGET,
     "weather/budget/scripts.py": BUDGET,
     "weather/budget/price.py": ("tests/weather/budget/test_price.py", "tests/weather/budget/test_popularity.py"),
     "ratelimit/throttling.py": ("tests/ratelimit/test_throttling.py", "-k", "not processes and not forwarded"),
     "weather/core/drift.py": ("tests/weather/core/test_drift.py",),
-    "weather/core/decision.py": ("tests/weather/core/test_decision.py",),
     "weather/core/cells.py": ("tests/weather/core/test_cells.py",),
     "weather/core/units.py": ("tests/weather/core/test_units.py",),
     "weather/core/sun.py": ("tests/weather/core/test_sun.py",),
@@ -20,7 +22,11 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests/weather/budget/test_popularity_counts.py",
         "tests/weather/budget/test_popularity.py",
     ),
-    "weather/upstream/comparison.py": ("tests/weather/upstream/test_verification.py",),
+    "weather/upstream/comparison.py": (
+        "tests/weather/upstream/test_comparison.py",
+        "tests/weather/upstream/test_verification.py",
+    ),
+    "weather/upstream/answer_json.py": ("tests/weather/upstream/test_answer_json.py",),
     "weather/core/forecast.py": (
         "tests/weather/core/test_forecast.py",
         "tests/weather/core/test_units.py",
@@ -34,16 +40,18 @@ TESTS: dict[str, tuple[str, ...]] = {
     ),
     "weather/core/packing.py": ("tests/weather/core/test_packing.py", "tests/weather/core/test_datasets.py"),
     "weather/core/answers.py": ("tests/weather/core/test_answers.py",),
-    "weather/core/answer_shape.py": ("tests/weather/core/test_answers.py", "tests/faults/test_wrong_records.py"),
+    "weather/core/answer_shape.py": (
+        "tests/weather/core/test_answer_shape.py",
+        "tests/weather/core/test_answers.py",
+        "tests/faults/test_wrong_records.py",
+    ),
     "weather/core/zones.py": (
-        "tests/weather/upstream/test_client.py",
+        "tests/weather/core/test_zones.py",
+        "tests/weather/upstream/test_validation.py",
         "tests/weather/core/test_forecast.py",
         "tests/faults/test_wrong_records.py",
     ),
-    "weather/upstream/validation.py": (
-        "tests/weather/upstream/test_validation.py",
-        "tests/weather/upstream/test_client.py",
-    ),
+    "weather/upstream/validation.py": ("tests/weather/upstream/test_validation.py",),
     "weather/budget/allowance.py": (
         "tests/weather/budget/test_allowance_counts.py",
         "tests/weather/budget/test_allowance.py",
@@ -73,8 +81,7 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "return [1 → ": "nobody reads what giving back replies",
     },
     "weather/budget/budget.py": {
-        "self._exchanged(0, [0 →": "who asks for nothing gets nothing, whatever the least is",
-        "redis.ask(command)[[0 → -1]]": "one command has one reply, the first and the last",
+        "self._exchange(0, [0 →": "no weight is granted to who asks for none, whatever the least is",
         "length = [0 → -1] if window": "a window of less than nothing has ended",
         "if length else [0 →": "a second about the beginning of 1970 is over",
         "self.quota.paused_until = 0, [0.0 →": "a second about the beginning of 1970 is over",
@@ -105,20 +112,19 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "if hypot(east, north)": "winds of tenths of a km/h cancel out to far less, or leave far more",
     },
     "weather/budget/popularity.py": {
-        "tonumber(time[1]) [+ → -] tonumber(time[2]) / 1e6": "less than two seconds of a half-life",
         "if half_lives [> → <=] 500": "divided every time, the counts are worth the same",
         "if half_lives > [500 →": "one half-life sooner or later, the counts are worth the same",
         "if surplus > [0 → -1]": "of no surplus nothing is taken away",
-        "MOST_CELLS, *pairs))[[0 → -1]]": "one command has one reply, the first and the last",
+        'self.key, 0, [0 → 1], "WITHSCORES"': "only the first of what is read is used",
         "max([1.0 → 2.0], float(best[1])": "one more octave in which nothing lies",
-        "_MOST_WAITING = [": "one request more or less of 200,000",
-        "_PAIRS_AT_ONCE = [": "how many are told at once changes no count",
+        "_MOST_PENDING = [": "one request more or less of 200,000",
+        "_PAIRS_AT_ONCE = [": "how many are sent at once changes no count",
     },
-    "weather/budget/price.py": {
-        '"EX", LIFE_SECONDS))[[0 → -1]]': "one command has one reply, the first and the last",
+    "weather/upstream/comparison.py": {
+        "tolerance + [1e-6 →": "far more than the rounding of floats, far less than a decimal",
     },
     "weather/upstream/validation.py": {
-        "distance_km [> → >=] FARTHEST_KM": "no distance is 120 km to the last digit",
+        "latitude, longitude) [<= → <] FARTHEST_KM": "no distance is 120 km to the last digit",
     },
     "weather/api/query.py": {
         "values[[0 → -1]]": "of one value, the first and the last",

@@ -59,7 +59,7 @@ class AnswerCache:
         """Keeps answers as long as each lives, in one round trip, and gives how many. Raises RedisDown."""
         commands: list[Command] = []
         for question, answer in finished.items():
-            life_seconds = question.kept_seconds(answer.expires_at - int(self.now()))
+            life_seconds = question.stored_seconds(answer.expires_at - int(self.now()))
             if life_seconds >= 1:
                 self._remembered.put(question.key, answer.text, answer)
                 commands.append(("SET", question.key, answer.text, "EX", life_seconds))

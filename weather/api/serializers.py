@@ -6,12 +6,13 @@ from django.conf import settings
 from drf_spectacular.utils import PolymorphicProxySerializer
 from rest_framework import serializers
 
+from weather.core.datasets import WEATHER
 from weather.core.forecast import daily_units, hourly_units
 from weather.core.units import IMPERIAL
-from weather.core.variables import HOURLY, extras
+from weather.core.variables import HOURLY
 from weathernote.http.problems import ProblemSerializer
 
-_EXTRAS = extras(settings.EXTRA_VARIABLES)
+_EXTRAS = WEATHER.with_extras(settings.EXTRA_VARIABLES).extras
 _HOURLY_UNITS, _DAILY_UNITS = hourly_units(_EXTRAS), daily_units(_EXTRAS)
 _IMPERIAL_UNITS = daily_units(_EXTRAS, IMPERIAL) | hourly_units(_EXTRAS, IMPERIAL)
 

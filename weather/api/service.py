@@ -22,6 +22,7 @@ from weather.fetching.round import Round
 from weather.fetching.store import Store
 from weather.fetching.worker import Workers
 from weather.upstream.client import OpenMeteo
+from weathernote.redis import RedisClock
 
 #: All that a request may take, from its arrival to the last moment at which Open-Meteo may still answer.
 DEADLINE_SECONDS = 6.0
@@ -69,14 +70,17 @@ def _made_once() -> Service:
 
 def _from_settings() -> Service:
     dataset = WEATHER.with_extras(settings.EXTRA_VARIABLES)
-    weight_of_a_cell = dataset.weight_of_a_place
+    weight_of_a_cell = dataset.weight_of_a_cell
+    clock = RedisClock()
     budget = Budget(
         minute=settings.UPSTREAM_MINUTE_BUDGET,
         hour=settings.UPSTREAM_HOUR_BUDGET,
         day=settings.UPSTREAM_DAY_BUDGET,
         fleet_processes=settings.FLEET_PROCESSES,
+        clock=clock,
     )
-    popularity = Popularity(recent=Popularity("popularity:now", half_life_seconds=RECENT_HALF_LIFE_SECONDS))
+    recent = Popularity("popularity:now", half_life_seconds=RECENT_HALF_LIFE_SECONDS, clock=clock)
+    popularity = Popularity(recent=recent, clock=clock)
     price = Price(popularity, lambda: budget.refreshes_per_second() / weight_of_a_cell)
     cache, store = AnswerCache(dataset), Store(dataset, settings.HOLD_SECONDS)
     queue = FetchQueue(settings.UPSTREAM_CONCURRENCY, BATCH_CELLS, settings.UPSTREAM_TIMEOUT_SECONDS)
@@ -94,6 +98,7 @@ def _admission(workers: Workers, budget: Budget, weight_of_a_cell: float) -> Col
         cells_per_client=settings.COLD_CELLS_PER_CLIENT_PER_HOUR,
         share_per_address=settings.COLD_SHARE_PER_ADDRESS,
         weight_of_a_cell=weight_of_a_cell,
+        clock=budget.clock,
     )
     # Some threads are always left to those who need not wait.
     places = max(1, settings.THREADS - max(4, settings.THREADS // 8))

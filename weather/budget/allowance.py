@@ -1,4 +1,4 @@
-"""How many new places one client and one address may have Open-Meteo asked for, so that nobody can drain the budget."""
+"""How many new cells one client and one address may have fetched, so that nobody can use up the budget."""
 
 import math
 from collections import Counter
@@ -13,7 +13,7 @@ from weathernote.redis.clock import NOW_LUA
 
 CLIENT_WINDOW_SECONDS = 3600
 
-# A window is known by when it ends, in milliseconds of Redis' own clock: what was taken of one is not given back to the
+# A window is identified by its end in milliseconds of Redis' clock: a charge of one window is not given back to the
 # next.
 _ENDS = """
 local time = redis.call('TIME')
@@ -84,7 +84,7 @@ class Exceeded:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """One new place that was charged to a client and its address, by their hashes; the windows are None where not.
+    """A new cell charged to a client and an address, by their hashes; None as the window of one that was not charged.
 
     Windows are known by when they end (the client's hour, milliseconds) and begin (the address' hour and day, seconds).
     """
@@ -117,10 +117,10 @@ class Allowance:
         self.weight_of_a_cell = weight_of_a_cell
 
     def charge(self, client: str, address: str, cells: int = 1) -> list[Charge | Exceeded]:
-        """Charges `cells` new places, one by one, to a client and its address, given as hashes.
+        """Charges `cells` new cells, one by one, to a client and its address, given as hashes.
 
-        For each place its charge, or the allowance that is used up; in one round trip if none is. Without Redis nothing
-        is counted: each process then has its small share of the budget, and no more.
+        For each cell its charge, or the allowance that is used up; in one round trip if none is. Without Redis nobody
+        is charged: each process then has only its small share of the budget.
         """
         reserve = self.budget.cold_reserve()
         of_hour, of_day = (reserve[window] / self.weight_of_a_cell for window in ("hour", "day"))
@@ -146,7 +146,7 @@ class Allowance:
 
     @without_redis(returns=None)
     def give_back(self, charges: Iterable[Charge]) -> None:
-        """Undoes charges for places that were in the queue already, and for those that nothing was spent on."""
+        """Undoes charges for cells that were queued already, or that no budget was spent on."""
         commands: list[Command] = []
         for charge, cells in Counter(charges).items():
             if charge.client_window is not None:
@@ -158,16 +158,12 @@ class Allowance:
 
 def _charging(command: Command) -> Lookup[list[int] | None]:
     """What a script that charges replied: 1 and the windows, or 0 and why not; None without Redis."""
-    return Lookup(command, read=list, without=_nothing)
-
-
-def _nothing() -> None:
-    return None
+    return Lookup(command, read=list, without=lambda: None)
 
 
 def _windows(
     of_client: Sequence[int] | None, of_address: Sequence[int] | None
 ) -> tuple[int | None, tuple[int, int] | None]:
-    """The windows that the two scripts charged, the client's and the address'; None for one that charged nothing."""
+    """The windows that the two scripts charged, the client's and the address'; None for one that refused."""
     client_window = of_client[1] if of_client and of_client[0] else None
     return client_window, (of_address[1], of_address[2]) if of_address and of_address[0] else None

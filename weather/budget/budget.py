@@ -1,7 +1,7 @@
-"""What may be asked of Open-Meteo: its own windows, counted once for the whole fleet, never passed.
+"""The budget for calls to Open-Meteo: its own windows, counted once for the fleet, never exceeded.
 
-The count lies in one hash in Redis and is changed by one script with Redis' own clock, before each attempt. Redis may
-forget: every process sends the most that it knows to be spent, and the script takes the larger. Without Redis each
+The counts are one hash in Redis, changed by one script with Redis' own clock before each attempt. Redis may lose them:
+every process sends the most that it knows to be spent, and the script takes the larger. Without Redis each
 process keeps to its share of what was left, and reports what it spent of it when Redis is back.
 """
 
@@ -19,9 +19,9 @@ from weathernote.redis import Command, RedisClock, Reply, without_redis
 __all__ = ["Budget", "Denied", "Granted"]
 
 KEY = "budget:open-meteo"
-#: Too many calls at once, or a 429 that names nothing: it is over as soon as those calls are.
+#: After a 429 for concurrent calls, or one that names no window: it is over when those calls are.
 BRIEFLY_SECONDS = 3
-#: After so many failures in a row; one or two may be chance.
+#: The pause after the first, second, … failure in a row; one or two may be chance.
 PAUSE_SECONDS = (0, 0, 1, 2, 4, 8, 16, 30)
 
 
@@ -54,7 +54,7 @@ class Budget:
 
     @without_redis(instead=_charge_alone)
     def charge(self, weight: int, spender: Spender, *, least: int | None = None) -> Granted | Denied:
-        """Takes `weight` before an attempt, or what there is of it if that is at least `least`."""
+        """Spends `weight` before an attempt, or what is left if that is at least `least`, by default `weight`."""
         with self._lock:
             # A 429 or a failure that Redis does not know of, or forgot, still holds for this process.
             if refusal := self.quota.refusal(self.clock.now()):
@@ -66,7 +66,7 @@ class Budget:
 
     @without_redis(returns=None)
     def synchronize(self) -> None:
-        """Learns what the fleet spent and reports what this process knows, so that Redis cannot forget it."""
+        """Reads what the fleet spent, and reports what this process knows to be spent in case Redis lost it."""
         if not self._exchanging.acquire(blocking=False):
             return  # another thread is at it
         try:
@@ -76,7 +76,7 @@ class Budget:
 
     @without_redis(returns=None)
     def read_pause(self) -> None:
-        """Learns from Redis, without writing, whether calls fail and for how long nobody should ask."""
+        """Reads from Redis, without writing, whether calls fail and until when there must be none."""
         (flat,) = redis.execute(("HGETALL", self.key))
         held = dict(zip(flat[::2], flat[1::2], strict=True))
         with self._lock, suppress(ValueError):  # written by hand
@@ -86,7 +86,7 @@ class Budget:
             self.quota.closed_until = max(self.quota.closed_until, min(float(held.get(b"closed:until", 0)), latest))
 
     def _exchange(self, weight: int, least: int, spender: Spender) -> tuple[int, Reason, float, int]:
-        """Runs the script: the weight granted, else why not and for how many seconds, and the present minute."""
+        """Runs the script: weight granted, else the reason and for how many seconds, and the minute's unix seconds."""
         with self._lock:
             quota = self.quota
             reported, refreshed = dict(quota.unreported), quota.refreshed
@@ -115,7 +115,7 @@ class Budget:
     # ── when Open-Meteo says no ───────────────────────────────────────────────────────────────────
 
     def close(self, window: Window | None, retry_after_seconds: int | None = None) -> None:
-        """After a 429: nobody asks until the window that it named ends, nor for as long as its Retry-After said."""
+        """After a 429: no calls until the window that it names ends and its Retry-After has passed."""
         length = 0 if window is None or window == "concurrency" else WINDOW_SECONDS[window]
         seconds = BRIEFLY_SECONDS if retry_after_seconds is None else retry_after_seconds
         with self._lock:
@@ -125,7 +125,7 @@ class Budget:
         self._send(CLOSE(self.key, self.clock.script_argument, length, seconds))
 
     def failed(self) -> None:
-        """After a call that brought nothing: a row of them pauses the conversation, for 30 seconds at most."""
+        """After a failed call: several in a row pause all calls, for 30 seconds at most."""
         with self._lock:
             self.quota.failures += 1
             pause = PAUSE_SECONDS[min(self.quota.failures, len(PAUSE_SECONDS)) - 1]
@@ -133,7 +133,7 @@ class Budget:
         self._send(FAIL(self.key, self.clock.script_argument, *PAUSE_SECONDS))
 
     def succeeded(self) -> None:
-        """After a call that brought something: the row of failures is over."""
+        """After a successful call: ends a row of failures and its pause."""
         with self._lock:
             if not self.quota.failures:
                 return
@@ -142,14 +142,14 @@ class Budget:
 
     @without_redis(returns=None)
     def _send(self, command: Command) -> None:
-        """Without Redis the other processes find out from their own calls."""
+        """Sends a change; without Redis the other processes learn of it from their own calls."""
         redis.execute(command)
 
     # ── as this process knows it, without asking Redis ────────────────────────────────────────────
 
     @property
     def is_failing(self) -> bool:
-        """Whether the last call of the fleet brought nothing."""
+        """Whether the last call of the fleet failed."""
         return self.quota.failures > 0
 
     @property
@@ -158,7 +158,7 @@ class Budget:
         return self.quota.budgets
 
     def pause_seconds(self) -> float:
-        """For how long nobody should ask: a 429 closed a window, or a row of failures made a pause."""
+        """For how many seconds there must be no calls, after a 429 or several failures."""
         with self._lock:
             return max(0.0, max(self.quota.closed_until, self.quota.paused_until) - self.clock.now())
 
@@ -169,27 +169,27 @@ class Budget:
             return int(self.clock.now() // length) * length
 
     def remaining(self) -> dict[BudgetWindow, int]:
-        """What is left of each window."""
+        """Window → weight left."""
         with self._lock:
             self.quota.roll(self.clock.now())
             return {window: self.quota.left(window) for window in WINDOW_SECONDS}
 
     def empty_window(self, weight: float) -> Denied | None:
-        """The window that has no room for a weight, the one that ends last; None where all have room."""
+        """Denied by the window without room for `weight` that ends last; None if all have room."""
         with self._lock:
             now = self.clock.now()
             self.quota.roll(now)
             return self.quota.empty_window(weight, now)
 
     def cold_reserve(self) -> dict[BudgetWindow, float]:
-        """What is left of each window for cold cells, when refreshes get their part of what is to come of it."""
+        """Window → weight left for cold cells, after the part that refreshes will need."""
         with self._lock:
             now = self.clock.now()
             self.quota.roll(now)
             return {window: self.quota.left_for_cold(window, now) for window in WINDOW_SECONDS}
 
     def refreshes_per_second(self) -> float:
-        """The weight a second that all refreshes may cost, so that the pace neither stops them nor leaves a rest."""
+        """The weight per second that all refreshes may cost to keep to the day's line."""
         with self._lock:
             now = self.clock.now()
             self.quota.roll(now)

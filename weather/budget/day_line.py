@@ -1,7 +1,7 @@
 """The day's line: how much of Open-Meteo's day refreshes may have spent by a time of the day; pure.
 
 It gives out what cold cells have left, from midnight to midnight, and leaves a share r for cold cells to come, early in
-the day, and nearly nothing at its end: line(t) = t·(1 − r·(1 − t)) for t from 0 to 1. Processes need it in Python and
+the day, and almost none at its end: line(t) = t·(1 − r·(1 − t)) for t from 0 to 1. Processes need it in Python and
 the budget's script in Lua; both are written here, from the same constants.
 """
 
@@ -20,17 +20,17 @@ def line(t: float) -> float:
 
 
 def time_at(part: float) -> float:
-    """The time of the day at which the line comes to a part of at least 0; past 1 for more than the whole."""
+    """The time of the day at which the line comes to a part of at least 0; past 1 for a part over 1."""
     return (math.sqrt((1 - COLD_SHARE) ** 2 + 4 * COLD_SHARE * part) - (1 - COLD_SHARE)) / (2 * COLD_SHARE)
 
 
 def spare(day_budget: float) -> float:
-    """What comes on top of the line at midnight, and what refreshes leave of the whole day."""
+    """The weight that is added to the line at midnight, and that refreshes leave unspent at the day's end."""
     return max(1, day_budget / SPARE_DIVISOR)
 
 
 def refresh_limit(day_budget: float, cold: float, t: float) -> float:
-    """What refreshes may have spent by `t` of the day, if cold cells have spent `cold` of its budget."""
+    """The weight that refreshes may have spent by `t` (0 to 1), if cold cells have spent `cold` of the budget."""
     return spare(day_budget) + max(1, day_budget - cold) * line(t)
 
 

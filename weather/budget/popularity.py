@@ -1,4 +1,4 @@
-"""How often cells are asked for: gathered in each process, kept as decayed counts in one sorted set in Redis.
+"""How often cells are asked for: gathered in each process, stored as decayed counts in a sorted set in Redis.
 
 A request counts half after one half-life. Rather than shrink all counts as time goes by, new ones are counted higher
 (forward decay): by 2 to the power of the half-lives since the landmark, which lies in the set as a member with a
@@ -31,7 +31,7 @@ MOST_OCTAVES = 64
 _PAIRS_AT_ONCE = 500
 _MOST_PENDING = 200_000
 
-# Doubles end at 2^1023. Past 2^500 all scores are divided by as much; what becomes nothing by that was nothing. A
+# Doubles end at 2^1023. Past 2^500 all scores are divided by as much; scores that vanish were negligible. A
 # landmark far ahead of the clock was not set by it, and what was counted from it is void.
 _COUNT = redis.script(
     NOW_LUA
@@ -64,7 +64,7 @@ return string.format('%.3f', now)
 
 
 class Popularity:
-    """Requests per second and cell. A request calls `record` alone; `flush` adds what was recorded to Redis.
+    """Requests per second of each cell. Requests only call `record`; `flush` adds what was recorded to Redis.
 
     `recent` counts the same requests with a shorter half-life.
     """
@@ -116,7 +116,7 @@ class Popularity:
         return redis.fetch_one(self.request_rates(cells))
 
     def most_popular(self, most: int) -> dict[Cell, float]:
-        """Cell → requests per second, for the most popular cells, the first of them first; empty without Redis."""
+        """Cell → requests per second, for the `most` most popular cells in that order; empty without Redis."""
         best = ("ZREVRANGEBYSCORE", self.key, "+inf", "(0", "WITHSCORES", "LIMIT", 0, most)
         return redis.fetch_one(Lookup(("ZSCORE", self.key, LANDMARK), best, read=self.rates_of_members, without=dict))
 
@@ -160,8 +160,8 @@ class Popularity:
     def census(self) -> list[tuple[float, int]]:
         """Pairs of a rate (requests per second) and the number of cells that have about this rate.
 
-        Redis counts them, so that no process reads 50,000 rates. Cells asked for less than twice are left out, as who
-        asked once may never ask again. Raises RedisDown without Redis.
+        Redis counts them, so that no process reads 50,000 rates. Cells asked for once are left out: they may never be
+        asked for again. Raises RedisDown without Redis.
         """
         landmark, best = redis.execute(("ZSCORE", self.key, LANDMARK), ("ZREVRANGE", self.key, 0, 0, "WITHSCORES"))
         if landmark is None or not best:

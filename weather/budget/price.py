@@ -11,7 +11,7 @@ from weathernote.redis import Lookup, without_redis
 KEY = "popularity:price"
 TURN_KEY = "popularity:turn"
 TURN_SECONDS = 60
-#: If nobody works it out for so long, the last one is too old to go by.
+#: Without a new one for so long, the last price is too old to be used.
 LIFE_SECONDS = 3600
 
 #: Whether it is this process that works out the price of this minute.
@@ -19,7 +19,7 @@ _TURN = Lookup(("SET", TURN_KEY, "1", "NX", "EX", TURN_SECONDS), read=lambda rep
 
 
 class Price:
-    """What one process at a time works out from the popularity of all cells, once a minute, and all others read."""
+    """The shared price: one process computes it from the popularity of all cells each minute, all others read it."""
 
     def __init__(self, popularity: Popularity, budget_per_second: Callable[[], float]) -> None:
         self.popularity = popularity
@@ -29,12 +29,12 @@ class Price:
         self.active_cells = 0
 
     def interval_seconds(self, rate: float) -> float:
-        """How old the forecast of a cell may grow that is asked for so many times a second."""
+        """The age in seconds at which a cell that is asked for `rate` times a second is due."""
         return freshness.interval_seconds(rate, self.value)
 
     @without_redis(returns=None)
     def agree(self) -> None:
-        """Takes over the shared price, or works it out for all if a minute is over and no other process is at it."""
+        """Reads the shared price, or computes and shares it if a minute is over and no other process does."""
         has_turn, shared = redis.fetch(_TURN, self.shared())
         if has_turn:
             self.work_out()
@@ -42,7 +42,7 @@ class Price:
             self.value = shared
 
     def shared(self) -> Lookup[float]:
-        """The price that all processes go by; this process's own where there is none, or what lies there is none."""
+        """The shared price; this process's own if Redis has none, or no valid one."""
         return Lookup(("GET", KEY), read=self._read, without=lambda: self.value)
 
     def _read(self, text: bytes | None) -> float:
@@ -54,7 +54,7 @@ class Price:
 
     @without_redis(returns=None)
     def work_out(self) -> None:
-        """Finds the price at which the refreshes of all cells come to the budget, and shares it."""
+        """Computes the price at which the refreshes of all cells come to the budget, and stores it in Redis."""
         rates = self.popularity.census()
         self.active_cells = sum(number for _, number in rates)
         self.value = freshness.price_of(rates, self.budget_per_second())

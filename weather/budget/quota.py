@@ -1,4 +1,4 @@
-"""Open-Meteo's quota as one process knows it: windows of the clock, what is spent of them, what may be spent; pure."""
+"""Open-Meteo's quota as one process knows it: its windows, what is spent and what may be spent; pure."""
 
 import math
 from collections.abc import Iterable
@@ -29,7 +29,7 @@ class Granted:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """Nothing may be spent before a retry; `reason` says what stands in the way longest."""
+    """No weight may be spent for `retry_after_seconds`; `reason` is the limit that lasts longest."""
 
     reason: Reason
     retry_after_seconds: int
@@ -41,7 +41,7 @@ def _nothing() -> dict[BudgetWindow, int]:
 
 @dataclass(slots=True)
 class Quota:
-    """The budgets, and the most that is known to be spent of them. Times are unix seconds of Redis' clock."""
+    """The budgets and the most that is known to be spent of them; times are unix seconds of Redis' clock."""
 
     budgets: dict[BudgetWindow, int]
     start: dict[BudgetWindow, int] = field(default_factory=_nothing)
@@ -64,7 +64,7 @@ class Quota:
                     self.refreshed = 0
 
     def learn(self, window: BudgetWindow, start: int, spent: int, reported: int) -> None:
-        """Takes over what Redis says the fleet has spent; `reported` is what this process had reported in asking."""
+        """Takes over what the fleet has spent by Redis; `reported` is what this process had added to that."""
         if start == self.start[window]:  # replies to two threads may come in either order
             self.spent[window] = max(self.spent[window], spent)
             self.unreported[window] = max(0, self.unreported[window] - reported)
@@ -72,21 +72,21 @@ class Quota:
             self.start[window], self.spent[window], self.unreported[window] = start, spent, 0
 
     def left(self, window: BudgetWindow) -> int:
-        """What may still be spent of the window."""
+        """The weight that may still be spent in the window."""
         return max(0, self.budgets[window] - self.spent[window] - self.unreported[window])
 
     def empty_window(self, weight: float, now: float) -> Denied | None:
-        """The window that has no room for a weight, the one that ends last; None where all have room."""
+        """Denied by the window without room for `weight` that ends last; None if all have room."""
         empty = [window for window in WINDOW_SECONDS if self.left(window) < weight]
         return self._denied_by(empty, now) if empty else None
 
     def left_for_cold(self, window: BudgetWindow, now: float) -> float:
-        """What is left when refreshes get their part of what is to come of the window."""
+        """The weight left for cold cells, after the part that refreshes need for the rest of the window."""
         to_come = 1 - now % WINDOW_SECONDS[window] / WINDOW_SECONDS[window]
         return max(0.0, self.left(window) - (1 - COLD_SHARE) * self.budgets[window] * to_come)
 
     def refreshes_per_second(self, now: float) -> float:
-        """What refreshes may spend a second on average in the coming hours, to be on the day's line after them."""
+        """The average weight per second that brings refreshes to the day's line in 3 hours."""
         day = self.budgets["day"]
         shared_out = day - (self.spent["day"] - self.refreshed)
         t = (now - self.start["day"]) / WINDOW_SECONDS["day"]
@@ -96,7 +96,7 @@ class Quota:
         return min(of_the_day, *(self.budgets[w] * (1 - COLD_SHARE) / WINDOW_SECONDS[w] for w in ("minute", "hour")))
 
     def take_alone(self, weight: int, least: int, spender: Spender, processes: int, now: float) -> Granted | Denied:
-        """Spends of this process's share of what was left when Redis last said what the others had spent."""
+        """Spends from this process's share of what was left when Redis last answered."""
         self.roll(now)
         if refusal := self.refusal(now):
             return refusal
@@ -119,7 +119,7 @@ class Quota:
         return Denied(last, math.ceil(ends[last] - now))
 
     def refusal(self, now: float) -> Denied | None:
-        """Why nobody should ask Open-Meteo at all now, if there is a reason."""
+        """Denied while a 429 or a pause after failures forbids all calls; else None."""
         if self.closed_until > now:
             return Denied("closed", math.ceil(self.closed_until - now))
         if self.paused_until > now:

@@ -7,7 +7,7 @@ from weathernote.redis.clock import NOW_LUA
 
 #: The hash outlives the longest window, so that no key is without a life and none is lost in use.
 LIFE_SECONDS = 2 * 86_400
-#: For so long at most Open-Meteo is left alone: to the end of the day, or for as long as it may ask for.
+#: Calls are closed for at most a day: the longest window and the longest Retry-After.
 LONGEST_CLOSED_SECONDS = 86_400
 
 # Past the day's line (day_line.py) no refresh goes out.
@@ -63,7 +63,7 @@ for at = 6, #ARGV, 6 do
     narrow(budget - math.floor(budget / {day_line.SPARE_DIVISOR}) - spent, 'pace', ends)
   end
 end
--- Nothing that the service writes is further ahead; a time without end would be passed on as long as a process lives.
+-- The service writes no later times; processes would pass on a far later one for as long as they live.
 local closed = math.min(held['closed:until'] or 0, now + {LONGEST_CLOSED_SECONDS})
 local paused = math.min(held['paused:until'] or 0, now + {LONGEST_CLOSED_SECONDS})
 if closed > now then narrow(0, 'closed', closed - now) end

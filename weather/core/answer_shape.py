@@ -1,6 +1,6 @@
-"""Checks that a text read from Redis has the shape of an answer, so that nothing else reaches a phone.
+"""Checks that a text read from Redis has the shape of an answer before it is sent to a phone.
 
-The store remembers the bytes that it has checked under each key, so that repeated hits do not pay for it.
+The answer cache remembers the bytes that it has checked for each key, so that repeated hits skip the check.
 """
 
 import json
@@ -10,11 +10,11 @@ from typing import Any, NoReturn
 from weather.core import zones
 from weather.core.datasets import Section
 
-#: Beyond any value and any sum of values that is shown. JSON may write 1e999, which Python reads as infinity.
+#: More than any value or sum of a column. JSON may contain 1e999, which Python reads as infinity.
 _MOST = 1e9
 _NUMBER = frozenset({int, float, type(None)})
 _TEXT = frozenset({str})
-#: The values that are not numbers or null; a day without a sunrise has null there.
+#: Names whose values are not numbers or null; sunrise and sunset are null on days without one.
 _TYPES = {
     "time": _TEXT,
     "is_day": frozenset({bool}),
@@ -24,22 +24,22 @@ _TYPES = {
 
 
 class OtherShape(ValueError):
-    """The text is not an answer of the shape asked for."""
+    """The text is not an answer with the expected sections; the message names the first fault."""
 
 
 def zone_of_answer(text: bytes, sections: Iterable[Section]) -> str:
-    """The IANA time zone that an answer of these sections names.
+    """The IANA time zone of an answer with these sections, in UTF-8 JSON.
 
-    Raises OtherShape for a text that is no such answer, and RecursionError for JSON that is nested too deeply.
+    Raises OtherShape for any other text, and RecursionError for JSON that is nested too deeply.
     """
     try:
-        # Decoded apart, for JSON alone would let half of a character pass.
+        # Decoded here, because json.loads would accept encoded surrogates.
         body = json.loads(text.decode(), parse_constant=_refuse)
     except ValueError:
         raise OtherShape("not JSON") from None
     zone = body.get("timezone") if type(body) is dict else None
     if type(zone) is not str or not zones.is_known(zone):
-        raise OtherShape("no zone that this machine knows")
+        raise OtherShape("no time zone that this machine knows")
     for section in sections:
         check = _check_columns if section.has_columns else _check_values
         check(body.get(section.name), section.names)
@@ -64,7 +64,7 @@ def _check_values(section: Any, names: Set[str]) -> None:
     for name, value in _section(section, names).items():
         allowed = _TYPES.get(name, _NUMBER)
         if type(value) not in allowed or (allowed is _NUMBER and not _is_small(value or 0)):
-            raise OtherShape(f"{name} is no value")
+            raise OtherShape(f"{name} has an invalid value")
 
 
 def _check_columns(section: Any, names: Set[str]) -> None:
@@ -72,9 +72,9 @@ def _check_columns(section: Any, names: Set[str]) -> None:
     for name, column in _section(section, names).items():
         allowed = _TYPES.get(name, _NUMBER)
         if type(column) is not list or not set(map(type, column)) <= allowed:
-            raise OtherShape(f"{name} is no column of values")
+            raise OtherShape(f"{name} is not a column of valid values")
         if allowed is _NUMBER and not _is_small(_sum(column)):
-            raise OtherShape(f"{name} has a number without end")
+            raise OtherShape(f"{name} has a number that is too large")
         lengths.add(len(column))
     if len(lengths) != 1:
         raise OtherShape("columns of different lengths")
@@ -82,15 +82,15 @@ def _check_columns(section: Any, names: Set[str]) -> None:
 
 def _check_grid(grid: Any) -> None:
     if type(grid) is not dict or not set(map(type, grid.values())) <= _NUMBER or not _is_small(_sum(grid.values())):
-        raise OtherShape("no point of a grid")
+        raise OtherShape("no grid point")
 
 
 def _is_small(number: float) -> bool:
-    return -_MOST < number < _MOST  # NaN, of two infinities, is not
+    return -_MOST < number < _MOST  # false for NaN, the sum of two opposite infinities
 
 
 def _sum(values: Iterable[float | None]) -> float:
     try:
         return sum(filter(None, values))
-    except OverflowError:  # an integer of 400 digits beside a float
+    except OverflowError:  # an integer of 400 digits and a float
         return _MOST

@@ -1,6 +1,6 @@
-"""The finished answer: the JSON text that a phone gets and that Redis keeps, and how it is read back.
+"""The finished answer: the JSON text that a phone gets and Redis stores, and how it is read back.
 
-Its first and last fields have fixed positions: the cell at the beginning proves whose answer it is, and the values that
+The first and last fields have fixed positions: the cell at the beginning identifies the answer, and the values that
 HTTP headers need are read from the end.
 """
 
@@ -22,7 +22,7 @@ from weather.core.units import BY_NAME, Name
 from weather.core.variables import Variable
 
 ATTRIBUTION = "Weather data by Open-Meteo.com (https://open-meteo.com/), CC BY 4.0"
-#: A stale answer expires so soon that the refresh it waits for shows within a minute.
+#: A stale answer expires after a minute, so that clients soon get the refreshed one.
 STALE_LIFE_SECONDS = 60
 
 _CACHED, _FETCHED = b'"cached":true,"stale":', b'"cached":false,"stale":'
@@ -43,7 +43,7 @@ _LONGEST_LIFE_SECONDS, _CLOCK_SLACK_SECONDS = 86_400, 3600
 
 @dataclass(frozen=True)
 class Question:
-    """What a phone asks about a cell: of which dataset, for how many days (none: about now), and in which units."""
+    """What a client asks about a cell: which dataset, how many days (None: current conditions), which units."""
 
     cell: Cell
     days: int | None = None
@@ -52,17 +52,17 @@ class Question:
 
     @cached_property
     def kind(self) -> AnswerKind:
-        """What an answer to it consists of."""
+        """The kind of answer that it asks for."""
         return self.dataset.kind(self.days)
 
     @cached_property
     def key(self) -> str:
-        """The answer's name in Redis."""
+        """The answer's key in Redis."""
         key = self.kind.key_of(self.cell, self.days)
         return key if self.units == "metric" else f"{key}:units:{self.units}"
 
-    def kept_seconds(self, life_seconds: int) -> int:
-        """For how long Redis keeps an answer that lives `life_seconds`: one for an unusual number of days a minute."""
+    def stored_seconds(self, life_seconds: int) -> int:
+        """How long Redis stores an answer that lives `life_seconds`: at most a minute for an unusual number of days."""
         is_usual = self.days in (None, self.kind.usual_days)
         return life_seconds if is_usual else min(life_seconds, UNUSUAL_LIFE_SECONDS)
 
@@ -75,7 +75,7 @@ class Answer:
     stale: bool
     fetched_at: int
     expires_at: int
-    #: When the cell's day that the answer begins with is over; None for an answer about the present alone.
+    #: Unix seconds at which the local day that the answer begins with ends; None for current conditions.
     midnight: int | None
 
     @property
@@ -90,10 +90,9 @@ class Answer:
 
 
 def derive(question: Question, series: Series, now: float, life_seconds: int, *, stale: bool) -> Answer:
-    """Works the answer out from what Open-Meteo said, for the minute that `now` (unix seconds) lies in.
+    """The answer derived from the series for the minute that `now` (unix seconds) lies in.
 
-    It lives `life_seconds`, but a stale one at most a minute, and one that begins with the cell's present day not past
-    its midnight.
+    It lives `life_seconds`; a stale one at most a minute, and one with days not past the cell's next midnight.
     """
     kind = question.kind
     expires_at = int(now) + (min(life_seconds, STALE_LIFE_SECONDS) if stale else life_seconds)
@@ -107,7 +106,7 @@ def derive(question: Question, series: Series, now: float, life_seconds: int, *,
         "grid": {"latitude": series.latitude, "longitude": series.longitude, "elevation": series.elevation},
         "timezone": series.timezone,
         **{section.name: section.derive(series, now, days, units) for section in kind.sections},
-        "units": _units(kind, question.units, question.dataset.extras_of(series)),
+        "units": _units(kind, question.units, series.available(question.dataset.optional)),
         "cached": True,
         "stale": stale,
         "source": series.source,
@@ -119,10 +118,10 @@ def derive(question: Question, series: Series, now: float, life_seconds: int, *,
 
 
 def read(question: Question, text: bytes, now: float, extras: tuple[Variable, ...] = ()) -> Answer | None:
-    """The answer in `text` as Redis kept it; None where it is not one to this question, or has expired.
+    """The answer in a text from Redis; None if it does not answer this question, is malformed or has expired.
 
-    None too where it lacks the `extras` that this instance shows: an instance with other settings wrote it. The whole
-    text is checked, for one that is not JSON would spoil the answer about several places.
+    None too if it lacks the `extras` that this instance shows: an instance with other settings wrote it. All of the
+    text is checked, because one malformed answer would make the JSON of an answer about several cells invalid.
     """
     tail = _TAIL.search(text, max(0, len(text) - _LONGEST_TAIL))
     if tail is None or not text.startswith(_head(question.cell)):
@@ -143,7 +142,7 @@ def read(question: Question, text: bytes, now: float, extras: tuple[Variable, ..
 
 
 def prolonged(question: Question, answer: Answer, now: float) -> Answer | None:
-    """An expired answer as a stale one that lives a minute more; None once the day that it begins with is over."""
+    """An expired answer as a stale one that lives another minute; None once the day that it begins with is over."""
     expires_at = int(now) + STALE_LIFE_SECONDS
     if answer.midnight is not None:
         expires_at = min(expires_at, answer.midnight)
@@ -166,7 +165,7 @@ def _units(kind: AnswerKind, units: Name, extras: tuple[Variable, ...]) -> dict[
 
 @lru_cache(maxsize=64)
 def _units_text(kind: AnswerKind, units: Name, extras: tuple[Variable, ...]) -> bytes:
-    """What stands in an answer just before the fields that `_TAIL` finds."""
+    """The field of an answer just before those that `_TAIL` matches."""
     return b'"units":%s,' % _json(_units(kind, units, extras))
 
 
@@ -185,5 +184,5 @@ def _unix(text: bytes) -> int:
 
 @lru_cache(maxsize=4096)
 def _midnight_after(zone: str, quarter: int) -> int:
-    # In all zones midnight falls on a quarter of an hour, so the value holds for all of the quarter.
+    # In every zone midnight falls on a quarter of an hour, so the result is the same for all of the quarter.
     return next_midnight(zone, quarter * 900)

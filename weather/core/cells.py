@@ -6,13 +6,13 @@ from decimal import ROUND_HALF_UP, Decimal
 
 # ASCII digits only: \d would let Arabic digits in. Phones near Greenwich print -3.1e-6.
 _POSITION = re.compile(r"-?[0-9]{1,3}(\.[0-9]{1,25})?([eE]-?[0-9]{1,3})?")
-# As nearly all phones write it: its first two decimals alone say which tenth is the nearest.
+# The form that nearly all phones write: its first two decimals determine the nearest tenth.
 _PLAIN = re.compile(r"(-?)([0-9]{1,3})(?:\.([0-9])([0-9]?)[0-9]{0,23})?")
 _TENTH = Decimal("0.1")
 
 
 class InvalidPosition(ValueError):
-    """A latitude or longitude that is not a position; `parameter` names which, the text says why."""
+    """A text that is not a latitude or longitude; `parameter` is its query parameter, `detail` the reason."""
 
     def __init__(self, parameter: str, detail: str) -> None:
         super().__init__(detail)
@@ -39,7 +39,7 @@ class Cell:
         if (what, which) != ("lat", "lon"):
             raise ValueError(f"not the key of a cell: {key!r}")
         cell = cls.parse(lat, lon)
-        if cell.key != key:  # lat:40.74:lon:1 is a position, and no cell's name
+        if cell.key != key:  # lat:40.74:lon:1 is a position, but not a cell's key
             raise ValueError(f"not the key of a cell: {key!r}")
         return cell
 
@@ -55,7 +55,7 @@ class Cell:
 
     @property
     def key(self) -> str:
-        """The cell's name inside keys and members of Redis, such as `lat:40.7:lon:-74.0`."""
+        """The cell's part of keys and members in Redis, such as `lat:40.7:lon:-74.0`."""
         return f"lat:{self.tenths_lat / 10}:lon:{self.tenths_lon / 10}"
 
 
@@ -78,16 +78,16 @@ def longitude_tenths(text: str) -> int:
 
 def _tenths(parameter: str, text: str, limit: int) -> int:
     plain = _PLAIN.fullmatch(text)
-    if plain is None or (whole := int(plain[2])) >= limit:
+    if plain is None or (degrees := int(plain[2])) >= limit:
         return exact_tenths(parameter, text, limit)
-    tenths = whole * 10 + int(plain[3] or 0) + ((plain[4] or "") >= "5")
+    tenths = degrees * 10 + int(plain[3] or 0) + ((plain[4] or "") >= "5")
     return -tenths if plain[1] else tenths
 
 
 def exact_tenths(parameter: str, text: str, limit: int) -> int:
-    """Degrees as decimal text in any form that is allowed → the nearest tenth, halves away from zero.
+    """The nearest tenth of a degree to degrees as decimal text of any allowed form, halves away from zero.
 
-    `limit` is the most degrees there are. Raises InvalidPosition, which names the parameter, for all other text.
+    `limit` is the largest number of degrees. Raises InvalidPosition, naming the parameter, for all other text.
     """
     if not _POSITION.fullmatch(text):
         raise InvalidPosition(parameter, "must be a decimal number of degrees, such as 40.7128")

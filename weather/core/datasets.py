@@ -1,7 +1,7 @@
-"""Datasets: what Open-Meteo is asked for and what phones are shown of it, each one declaration.
+"""Datasets: what Open-Meteo is asked for and what phones are shown of it, each in one declaration.
 
-A dataset names its variables, its path and days upstream, its keys and lives in Redis, and the functions that work out
-what is shown. Query, weight, validation, records, their version and the shape of answers all follow from it.
+A dataset names its variables, its path and days upstream, its keys and lives in Redis, and the functions that derive
+answers. The query, its weight, validation, records, their version and the shape of answers all follow from it.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,24 +15,24 @@ from weather.core.series import Series
 from weather.core.units import METRIC, Units
 from weather.core.variables import EXTRA, FORECAST_DAYS, HOURLY, Variable
 
-#: An answer for a number of days that few ask for costs nothing to derive again, and would fill the memory.
+#: An answer for a number of days that few ask for is cheap to derive again, and would fill Redis' memory.
 UNUSUAL_LIFE_SECONDS = 60
 
-#: Which moment the first row of a record is of. `labelled`: the one that Open-Meteo writes beside it, which in zones
-#: of half an hour is not where it is. `true`: the full hour of UTC that its values are of.
+#: The time that a record has for its first row. `labelled`: Open-Meteo's label, which is wrong in zones that are not a
+#: full hour off UTC. `true`: the full hour of UTC that the values are about.
 FirstRow = Literal["labelled", "true"]
 
 
 @dataclass(frozen=True, eq=False)
 class Section:
-    """A part of an answer: an object of values, or of columns of equal length."""
+    """A part of an answer: an object of single values, or of columns of equal length."""
 
     name: Literal["current", "hourly", "daily"]
-    #: (series, now in unix seconds, local days, units) → name → value or column. Sections of one value pass over days.
+    #: (series, now in unix seconds, local days, units) → name → value or column. Single values do not depend on days.
     derive: Callable[[Series, float, int, Units], Mapping[str, Any]]
-    #: (further variables, units) → name → unit.
+    #: (extra variables, units) → name → unit.
     units: Callable[[Sequence[Variable], Units], dict[str, str]]
-    #: What it has beside the values that have a unit.
+    #: The names of values without a unit.
     without_unit: frozenset[str] = frozenset()
 
     @property
@@ -42,36 +42,36 @@ class Section:
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """The names that every answer has in it, whatever further variables it shows."""
+        """The names in it that do not depend on extra variables."""
         return self.without_unit.union(self.units((), METRIC))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class AnswerKind:
-    """A kind of answer that is kept finished in Redis, under `key:lat:…:lon:…`, with `:days:…` where clients say days.
+    """A kind of answer that Redis stores finished, as `key:lat:…:lon:…`, with `:days:…` if clients can choose days.
 
-    Kinds are compared by identity, as are datasets: a question that has one is a key of dictionaries.
+    Kinds and datasets are compared by identity, which is fast: questions contain them and are keys of dictionaries.
     """
 
     key: str
     sections: tuple[Section, ...]
-    #: The setting that says for how many seconds an answer lives.
+    #: The name of the setting with an answer's life in seconds.
     life_setting: str
-    #: The local days that it covers, if the client does not say; None for an answer about the present alone.
+    #: The local days that it covers if the client names no number; None for current conditions.
     usual_days: int | None = None
     takes_days: bool = False
 
     def key_of(self, cell: Cell, days: int | None) -> str:
-        """The answer's name in Redis, in metric units."""
+        """The key in Redis of the answer in metric units."""
         return f"{self.key}:{cell.key}:days:{days}" if self.takes_days else f"{self.key}:{cell.key}"
 
     @property
     def ends_at_midnight(self) -> bool:
-        """Whether it begins with the cell's present day, and so ends with it."""
+        """Whether it begins with the cell's local day, and so must not outlive it."""
         return self.usual_days is not None
 
     def units(self, extras: Sequence[Variable], units: Units) -> dict[str, str]:
-        """Name → unit of all values in it."""
+        """Name → unit of all values in it, with those of the `extras`."""
         named: dict[str, str] = {}
         for section in self.sections:
             named |= section.units(extras, units)
@@ -80,31 +80,31 @@ class AnswerKind:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """What is asked of Open-Meteo in one call and held of a place, and the kinds of answers that are made of it."""
+    """What one call asks of Open-Meteo and a record holds of a cell, and the kinds of answers derived from it."""
 
-    #: The path upstream, where the URL of the settings has none.
+    #: The path upstream, if the URL in the settings has none.
     path: str
     variables: tuple[Variable, ...]
-    #: The first key part of what is held of a place: `upstream` in `upstream:lat:…:lon:…`.
+    #: The first part of a record's key: `upstream` in `upstream:lat:…:lon:…`.
     record_key: str
     kinds: tuple[AnswerKind, ...]
     forecast_days: int
-    #: For so many days from now an answer must have hours, and the variables of these names a value for each.
+    #: How many days from now an answer must cover, and the variables that must have a value for each hour of them.
     covered_days: int
     gapless: tuple[str, ...]
     first_row: FirstRow = "true"
-    #: The variables that a setting may add, and those that it did.
+    #: The variables that a setting may add, and those that it adds.
     optional: tuple[Variable, ...] = ()
     extras: tuple[Variable, ...] = ()
 
     def with_extras(self, names: Iterable[str]) -> "Dataset":
-        """This dataset with the optional variables of those names too; names that it does not know are passed over."""
+        """This dataset with the optional variables of these names; unknown names are ignored."""
         named = frozenset(names)
         return replace(self, extras=tuple(variable for variable in self.optional if variable.name in named))
 
     @cached_property
     def asked(self) -> tuple[Variable, ...]:
-        """The variables that a call asks for and a record holds, in this order."""
+        """The variables in a call and a record, in this order."""
         return self.variables + self.extras
 
     @cached_property
@@ -114,29 +114,25 @@ class Dataset:
 
     @cached_property
     def decimals(self) -> dict[str, int]:
-        """Name → decimals of every variable that a record may hold, also of an instance with other settings."""
+        """Name → decimals of every variable in a record, whatever extras the instance that wrote it has."""
         return {variable.name: variable.decimals for variable in self.variables + self.optional}
 
     @property
-    def weight_of_a_place(self) -> float:
-        """What a call costs of Open-Meteo's quota for each place."""
-        return place_weight(len(self.asked), self.forecast_days)
-
-    def extras_of(self, series: Series) -> tuple[Variable, ...]:
-        """The optional variables that the series has."""
-        return tuple(variable for variable in self.optional if variable.name in series.columns)
+    def weight_of_a_cell(self) -> float:
+        """The weight of a call for each of its cells."""
+        return cell_weight(len(self.asked), self.forecast_days)
 
     def kind(self, days: int | None) -> AnswerKind:
-        """The kind of answer to a question that names a number of days, or none; LookupError if there is none."""
+        """The kind of answer to a question that names a number of days, or None for current conditions."""
         return next(kind for kind in self.kinds if kind.takes_days == (days is not None))
 
     def record_key_of(self, cell: Cell) -> str:
-        """The name in Redis of what is held of the cell: a hash, with a field for each version of record."""
+        """The key in Redis of the cell's records: a hash with a field for each version of record."""
         return f"{self.record_key}:{cell.key}"
 
 
-def place_weight(variables: int, forecast_days: int) -> float:
-    """What a place costs of Open-Meteo's quota in a call: a tenth a variable for fourteen days, and at least 1.
+def cell_weight(variables: int, forecast_days: int) -> float:
+    """The weight of each cell in a call: a tenth for each variable of fourteen days, and at least 1.
 
     The formula is that of its public source: max(1, v/10, v/10 × days/14), with v over all sections.
     """

@@ -4,11 +4,13 @@ from enum import Enum, auto
 
 from weather.core import freshness
 
-#: Without Redis an answer may be shown for so long past its life, and so may a due record without a refresh.
+#: Without Redis, how long past its life an answer may be shown, and how old a due record may be without a refresh.
 LONGEST_WITHOUT_REDIS_SECONDS = 3600
 
 
 class Decision(Enum):
+    """How to answer a request that the cache did not."""
+
     #: Derive a fresh answer from the held record.
     DERIVE = auto()
     #: Derive a stale answer from the held record, and have it refreshed behind the request.
@@ -26,15 +28,15 @@ class Decision(Enum):
 def decide(age: float | None, interval: float, *, is_redis_up: bool, remembers_expired: bool) -> Decision:
     """What to do for an answer that is not in the cache.
 
-    `age` is that of the held record in seconds, None if nothing is held; it is due from `interval` seconds on.
-    `remembers_expired` is whether this process has an expired answer that may still be shown, which counts while Redis
-    is gone: otherwise Redis has what there is.
+    `age` is the held record's in seconds, None if there is none; it is due from `interval` seconds on.
+    `remembers_expired` is whether this process has an expired answer that may still be shown; it matters only while
+    Redis is down.
     """
     if age is None:
         return Decision.SERVE_EXPIRED if remembers_expired and not is_redis_up else Decision.WAIT
     if not freshness.is_due(age, interval):
         return Decision.DERIVE
     if not is_redis_up:
-        # Without the queue every process would ask for itself: what it knows is good enough for a while.
+        # Without the shared queue every process would fetch by itself: a record of at most an hour is good enough.
         return Decision.WAIT_THEN_STALE if age > LONGEST_WITHOUT_REDIS_SECONDS else Decision.SERVE_STALE
     return Decision.WAIT_THEN_STALE if freshness.should_wait(age, interval) else Decision.SERVE_STALE_AND_REFRESH

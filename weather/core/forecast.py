@@ -1,4 +1,4 @@
-"""The weather that a phone is shown, worked out from the hourly series of a place: now, the coming hours, the days."""
+"""The weather that a phone is shown, derived from a cell's hourly series: now, the coming hours, the days."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -28,7 +28,7 @@ _AGGREGATES: tuple[Aggregate, ...] = (
     ("wind_speed_10m_max", KNOWN["wind_speed_10m"], max),
     ("wind_gusts_10m_max", KNOWN["wind_gusts_10m"], max),
 )
-#: Of the further variables, those for which Open-Meteo too has a value of the day, under its name for it.
+#: The extra variables that Open-Meteo has a daily value of, under Open-Meteo's name for it.
 _EXTRA_AGGREGATES: tuple[Aggregate, ...] = (
     ("uv_index_max", KNOWN["uv_index"], max),
     ("cloud_cover_mean", KNOWN["cloud_cover"], fmean),
@@ -42,12 +42,12 @@ _EXTRA_AGGREGATES: tuple[Aggregate, ...] = (
 
 
 def hourly_units(extras: Sequence[Variable] = (), units: Units = METRIC) -> dict[str, str]:
-    """Name → unit of the values of an hour, which are those of the present conditions too."""
+    """Name → unit of hourly values and of the current conditions, with those of the `extras`."""
     return {"time": "iso8601"} | {variable.name: units.unit(variable) for variable in (*HOURLY, *extras)}
 
 
 def daily_units(extras: Sequence[Variable] = (), units: Units = METRIC) -> dict[str, str]:
-    """Name → unit of the values of a day."""
+    """Name → unit of daily values, with those derived from the `extras`."""
     return (
         {"time": "iso8601"}
         | {name: units.unit(variable) for name, variable, _ in _AGGREGATES}
@@ -56,13 +56,8 @@ def daily_units(extras: Sequence[Variable] = (), units: Units = METRIC) -> dict[
     )
 
 
-CURRENT_UNITS = HOURLY_UNITS = hourly_units()
+HOURLY_UNITS = hourly_units()
 DAILY_UNITS = daily_units()
-
-
-def extras_of(series: Series) -> tuple[Variable, ...]:
-    """The further variables that the series has beside the ten."""
-    return tuple(variable for variable in EXTRA if variable.name in series.columns)
 
 
 def current(series: Series, now: float, units: Units = METRIC) -> dict[str, object]:
@@ -70,7 +65,7 @@ def current(series: Series, now: float, units: Units = METRIC) -> dict[str, obje
 
     A value is null before the series' first local day and after its last row.
     """
-    values = values_at(series, (*HOURLY, *extras_of(series)), now, units)
+    values = values_at(series, (*HOURLY, *series.available(EXTRA)), now, units)
     values["is_day"] = Sun(series.latitude, series.longitude).is_up(int(now // 60))
     return values
 
@@ -82,14 +77,14 @@ def hourly(series: Series, now: float, days: int, units: Units = METRIC) -> dict
     no row.
     """
     times = hour_times(series, now, days)
-    columns = hours_from(series, (*HOURLY, *extras_of(series)), now, times, units)
+    columns = hours_from(series, (*HOURLY, *series.available(EXTRA)), now, times, units)
     sun = Sun(series.latitude, series.longitude)
     columns["is_day"] = [sun.is_up(time // 60) for time in times]
     return columns
 
 
 def daily(series: Series, now: float, days: int, units: Units = METRIC) -> dict[str, list[Any]]:
-    """Name → column of `days` local days from today on; a day without values is null, as is a sunrise that is none."""
+    """Name → column of `days` local days from today on; null for a day without values, sunrise or sunset."""
     zone = zone_of(series.timezone)
     local = local_days(series, now, days)
     columns: dict[str, list[Any]] = {"time": [day.isoformat() for day in local.dates]}
@@ -102,7 +97,7 @@ def daily(series: Series, now: float, days: int, units: Units = METRIC) -> dict[
     suns = [sun.rise_and_set(start // 60, end // 60) for start, end in pairwise(local.midnights)]
     columns["sunrise"] = [None if rise is None else iso(rise * 60, zone) for rise, _ in suns]
     columns["sunset"] = [None if set_ is None else iso(set_ * 60, zone) for _, set_ in suns]
-    extras = extras_of(series)
+    extras = series.available(EXTRA)
     further = (aggregate for aggregate in _EXTRA_AGGREGATES if aggregate[1] in extras)
     return columns | aggregated(series, further, local.spans, units)
 
@@ -110,8 +105,8 @@ def daily(series: Series, now: float, days: int, units: Units = METRIC) -> dict[
 def _dominant_direction(speeds: Sequence[float | None], directions: Sequence[float | None]) -> int | None:
     """The direction in degrees of the sum of the hours' wind vectors; null where they cancel out or there are none.
 
-    This is Open-Meteo's own rule (GenericDailyCalculator.swift in its public source). Held to the rule only: no
-    recorded answer of whole days has both the hourly directions and the dominant one.
+    This is Open-Meteo's own rule (GenericDailyCalculator.swift in its public source). Tests compare it with the rule
+    only: no recorded answer has both the hourly directions of a day and the dominant one.
     """
     east = north = 0.0
     for speed, direction in zip(speeds, directions, strict=False):

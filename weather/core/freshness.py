@@ -1,4 +1,4 @@
-"""How long what Open-Meteo said about a cell is good for, given how often the cell is asked for; pure.
+"""The age at which a cell's forecast is due for a refresh, given how often the cell is asked for; pure.
 
 A cell asked for `rate` times a second, each time without memory of the last, is refreshed by the first request that
 comes more than T after the last refresh. With y = rate·T + 1 such a cycle lasts y ÷ rate and holds y requests, and
@@ -13,9 +13,9 @@ from math import sqrt
 
 #: The life of a finished answer: a shorter interval would have no effect.
 SHORTEST_SECONDS = 600.0
-#: Shortly before the hold ends, so that the refresh comes behind a request and not while the next one waits.
+#: Some hours before the record expires, so that the refresh happens behind a request and none has to wait.
 LONGEST_SECONDS = 44 * 3600.0
-#: A forecast is worth waiting for when it is older than this, and older than its cell's own interval twice over.
+#: A refresh is worth waiting for if the forecast is older than this and than twice its cell's interval.
 WORTH_A_WAIT_SECONDS = 3 * 3600.0
 
 _HIGHEST_PRICE = 1e15
@@ -43,7 +43,7 @@ def calls_per_second(rate: float, interval: float) -> float:
 def price_of(rates: Rates, budget_per_second: float) -> float:
     """The price at which the calls of all cells come to the budget; 0 where it is enough for the shortest interval.
 
-    Price and calls fall together, so halving finds it; it is looked for in its logarithm, for it spans ten decades.
+    The calls fall as the price rises, so bisection finds it; on a logarithmic scale, because it spans ten decades.
     """
     cells = list(rates)
 
@@ -60,19 +60,11 @@ def price_of(rates: Rates, budget_per_second: float) -> float:
     return high
 
 
-def even_interval_seconds(active_cells: int, budget_per_second: float) -> float:
-    """The one interval for all cells at which their calls come to the budget.
-
-    The square-root rule is compared with it.
-    """
-    return min(max(SHORTEST_SECONDS, active_cells / budget_per_second), LONGEST_SECONDS)
-
-
 def is_due(age: float, interval: float) -> bool:
-    """Whether a forecast of this age, in seconds, is to be refreshed behind the next request."""
+    """Whether a forecast of `age` seconds is to be refreshed."""
     return age >= interval
 
 
 def should_wait(age: float, interval: float) -> bool:
-    """Whether a request should wait for the refresh, as its cell is asked for so rarely that the forecast is old."""
+    """Whether a request should wait for the refresh: the forecast is older than 3 hours and twice its interval."""
     return age > max(WORTH_A_WAIT_SECONDS, 2 * interval)

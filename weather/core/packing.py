@@ -22,9 +22,9 @@ from weather.core.datasets import Dataset
 from weather.core.series import Series
 from weather.core.variables import HOUR_SECONDS, Variable
 
-#: To be raised when `pack` lays out the same series in other bytes, which a test of its bytes notices.
+#: To be raised when `pack` writes the same series in another layout; a test of the bytes fails until then.
 LAYOUT = 1
-#: Fingerprint → what stands for it in a version, for what was released before versions followed from the dataset.
+#: Fingerprint → the version part that was released for it before versions followed from the dataset.
 _RELEASED: Mapping[str, str] = {
     "5ac10571": "2",
     "a67fa124": "uv_index",
@@ -43,14 +43,14 @@ _RELEASED: Mapping[str, str] = {
 }
 _LENGTH = struct.Struct("<H")
 _LONGEST_HEADER = 4096
-#: A record of the ten and all further variables is 18 kB; what inflates to more is none of ours.
+#: A record of the ten and all extra variables is 18 kB; data that inflates to more than this is not ours.
 _MOST_BYTES = 100_000
-#: How long before and after it was fetched a record may begin, and after which year no time of ours lies.
+#: How long before and after its fetch a record may begin, and the time that no record is fetched after.
 _OLDEST_START_SECONDS, _LATEST_START_SECONDS = 3 * 86_400, 2 * HOUR_SECONDS
 _YEAR_2100 = 4_102_444_800
 _SOURCE = re.compile(r"[a-z-]{1,20}")
 _NULL = -32768
-#: Against 6 it takes half of the time and 4 % more room; against 1 a third more time and 7 % less room.
+#: Half the time and 4 % more bytes than level 6; a third more time and 7 % fewer bytes than level 1.
 _LEVEL = 4
 _HEADER = frozenset({"latitude", "longitude", "elevation", "timezone", "start", "fetched_at", "source", "columns"})
 
@@ -62,9 +62,9 @@ class Unreadable(ValueError):
 def version_of(dataset: Dataset) -> str:
     """The version of the dataset's records: `2` or `2+uv_index+rain` for weather as first released.
 
-    It changes with whatever gives the bytes another meaning: the names, decimals and units of the variables, the
-    moment that the first row is of, and the layout. Each further variable adds a part, so that instances of different
-    settings pass over each other's records, as those of different code do.
+    It changes with everything that the meaning of the bytes depends on: the names, decimals and units of the variables,
+    the time of the first row, and the layout. Each extra variable adds a part, so that instances with other settings
+    ignore each other's records, as those of other releases do.
     """
     variables = sorted(map(_meaning, dataset.variables))
     parts = [_fingerprint(f"layout {LAYOUT}", f"first row {dataset.first_row}", *variables)]
@@ -81,9 +81,9 @@ def _fingerprint(*texts: str) -> str:
 
 
 def pack(series: Series, dataset: Dataset) -> bytes:
-    """A series of the dataset as bytes: 2 to 4 kB for weather, and 0.3 kB for each further variable.
+    """A series of the dataset as bytes: 2 to 4 kB for weather, and 0.3 kB for each extra variable.
 
-    Values keep the decimals of their variable.
+    Values are rounded to the decimals of their variable.
     """
     decimals = dataset.decimals
     header = {
@@ -99,15 +99,15 @@ def pack(series: Series, dataset: Dataset) -> bytes:
     text = json.dumps(header, separators=(",", ":")).encode()
     steps = [*chain.from_iterable(_steps(column, 10 ** decimals[name]) for name, column in series.columns.items())]
     raw = struct.pack(f"<{len(steps)}h", *steps)
-    # High and low bytes lie apart: the high ones are nearly all alike and compress to nothing.
+    # All low bytes, then all high bytes: the high ones are nearly all equal and compress well.
     return zlib.compress(_LENGTH.pack(len(text)) + text + raw[::2] + raw[1::2], _LEVEL)
 
 
 def unpack(packed: bytes, dataset: Dataset) -> Series:
-    """The series that `pack` made these bytes of; raises Unreadable for any others.
+    """The series in bytes that `pack` made; raises Unreadable for any others.
 
-    Each field of the header is checked, for whoever can write to Redis, or a release with other zone data, may have
-    written it. The rows need no check: any bytes are numbers.
+    Each field of the header is checked, because anyone who can write to Redis, or a release with other zone data, may
+    have written it. The rows need no check: all bytes are valid numbers.
     """
     decimals = dataset.decimals
     try:
@@ -143,7 +143,7 @@ def fetched_at(packed: bytes) -> int:
 
 
 def _inflated(packed: bytes, most: int, *, complete: bool = True) -> bytes:
-    """The first `most` bytes of what was compressed; ValueError where that must be all of it and is not."""
+    """The first `most` bytes of the decompressed data; raises ValueError if `complete` and there are more."""
     inflating = zlib.decompressobj()
     raw = inflating.decompress(packed, most)
     if complete and not inflating.eof:
@@ -152,7 +152,7 @@ def _inflated(packed: bytes, most: int, *, complete: bool = True) -> bytes:
 
 
 def _header(raw: bytes) -> tuple[int, dict[str, Any]]:
-    """Where the rows begin, and the fields before them; ValueError where one cannot be."""
+    """The index at which the rows begin, and the fields before them; raises ValueError for an invalid header."""
     (length,) = _LENGTH.unpack_from(raw)
     begin = _LENGTH.size + length
     header = json.loads(raw[_LENGTH.size : begin])
@@ -190,7 +190,7 @@ def _is_number(value: Any, least: float, most: float) -> bool:
 def _steps(column: Sequence[float | None], scale: float) -> Iterable[int]:
     """The differences from row to row, in units of the last decimal.
 
-    A call brings 3,360 values for each place, so as little as possible is done with each of them.
+    A call has 3,360 values for each cell, so the common case runs in C.
     """
     if None in column:
         return _steps_and_gaps(column, scale)

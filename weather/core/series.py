@@ -1,6 +1,6 @@
-"""The hourly series of a place, and how it is read: at a moment, hour by hour, and over the place's local days.
+"""The hourly series of a cell, and how it is read: at a moment, hour by hour, and by local days.
 
-Which variables a series has, and what else an answer shows, is a dataset's matter (datasets.py).
+Which variables a series has, and what else an answer shows, is declared in datasets.py.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,13 +16,13 @@ from weather.core.zones import zone_of
 
 HOURS_SHOWN = 48
 
-#: A day's value: its name, the hourly variable that it is worked out from, and how.
+#: A daily value: its name, the hourly variable that it is derived from, and the function of that variable's values.
 Aggregate = tuple[str, Variable, Callable[[list[float]], float]]
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """What Open-Meteo said about one place: hourly columns from `start` on, one row an hour, without gaps."""
+    """Open-Meteo's forecast for one cell: hourly columns from `start` on, one row an hour, no hour left out."""
 
     latitude: float  # the weather model's own point, degrees
     longitude: float
@@ -42,6 +42,10 @@ class Series:
         """The variable's values by row, in its own unit; empty where the series does not have it."""
         return self.columns.get(variable.name, ())
 
+    def available(self, variables: Iterable[Variable]) -> tuple[Variable, ...]:
+        """The subset of `variables` that the series has a column for, in their order."""
+        return tuple(variable for variable in variables if variable.name in self.columns)
+
 
 def values_at(series: Series, variables: Iterable[Variable], now: float, units: Units) -> dict[str, object]:
     """`time`, the ISO 8601 minute that `now` (unix seconds) lies in, and the value of each variable at it.
@@ -51,7 +55,7 @@ def values_at(series: Series, variables: Iterable[Variable], now: float, units: 
     minute = int(now // 60)
     zone = zone_of(series.timezone)
     row, seconds = divmod(minute * 60 - series.start, HOUR_SECONDS)
-    if _first_row_stands(series, minute * 60, zone):
+    if _is_before_first_row(series, minute * 60, zone):
         row, seconds = 0, 0
     values: dict[str, object] = {"time": iso(minute * 60, zone)}
     for variable in variables:
@@ -79,7 +83,7 @@ def hours_from(
     zone = zone_of(series.timezone)
     first = (times.start - series.start) // HOUR_SECONDS
     rows = [*range(first, first + len(times))]
-    if _first_row_stands(series, now, zone):
+    if _is_before_first_row(series, now, zone):
         rows[0] = 0
     columns: dict[str, list[Any]] = {"time": [iso(time, zone) for time in times]}
     shown = units.shown
@@ -99,11 +103,11 @@ class LocalDays:
 
 
 def local_days(series: Series, now: float, days: int) -> LocalDays:
-    """`days` dates of the place from today on; a row belongs to the date of its instant."""
+    """`days` dates in the series' time zone from today on; a row belongs to the local date of its time."""
     zone = zone_of(series.timezone)
     dates = [today(now, zone) + timedelta(day) for day in range(days + 1)]
     midnights = [midnight(day, zone) for day in dates]
-    # Rounded up: where midnight falls between two rows, as the offset is no whole hour, the day begins with the later.
+    # Rounded up: if the zone is not a full hour off UTC, midnight falls between two rows, and the later is the first.
     first_rows = [max(0, -((series.start - start) // HOUR_SECONDS)) for start in midnights]
     return LocalDays(dates[:-1], midnights, [slice(*rows) for rows in pairwise(first_rows)])
 
@@ -111,7 +115,7 @@ def local_days(series: Series, now: float, days: int) -> LocalDays:
 def aggregated(
     series: Series, aggregates: Iterable[Aggregate], spans: Sequence[slice], units: Units
 ) -> dict[str, list[Any]]:
-    """A column for each aggregate with a value for each of `spans`; null where none of its hours has a value."""
+    """Name of the aggregate → its value for each of `spans` (slices of rows); null if no row has a value."""
     columns = {}
     for name, variable, aggregate in aggregates:
         column = series.column(variable)
@@ -145,9 +149,9 @@ def midnight(day: date, zone: ZoneInfo) -> int:
 
 
 def _reading(variable: Variable, column: Sequence[float | None], row: int, seconds: int, units: Units) -> float | None:
-    """The variable `seconds` after `row`, as `variables.Reading` says.
+    """The variable `seconds` after `row`, by its `variables.Reading`.
 
-    Half way the nearest hour is the later one, and a wind that turns to the opposite side turns counter-clockwise.
+    Halfway, the nearest hour is the later one, and between opposite directions the wind turns counter-clockwise.
     """
     next_row = row + 1 if seconds else row
     if row < 0 or next_row >= len(column):
@@ -165,10 +169,10 @@ def _reading(variable: Variable, column: Sequence[float | None], row: int, secon
     return units.between(variable, before + (after - before) * passed)
 
 
-def _first_row_stands(series: Series, now: float, zone: ZoneInfo) -> bool:
-    """Whether `now` lies between a local midnight off the full hour and the first row, so that this row is used.
+def _is_before_first_row(series: Series, now: float, zone: ZoneInfo) -> bool:
+    """Whether `now` lies after the first day's local midnight and before the first row, which then is used.
 
-    Open-Meteo's answers begin at local midnight; where the offset is not a whole hour, their first row comes after.
+    Open-Meteo's answers begin at local midnight; where the zone is not a full hour off UTC, the first row is later.
     """
     after_midnight = series.start - midnight(today(series.start, zone), zone)
     return after_midnight < HOUR_SECONDS and -after_midnight <= now - series.start < 0

@@ -1,4 +1,4 @@
-"""When the sun is up at a place.
+"""When the sun is up at a position.
 
 All times are whole unix minutes: sunrise is the first minute with the sun up, sunset the first with it down, so that
 sunrise, sunset and `is_day` never contradict each other. No calendar is involved, so neither the antimeridian nor a
@@ -23,10 +23,7 @@ _SIN_HORIZON = sin(radians(-0.833))
 
 
 class Sun:
-    """The sun over a position in degrees.
-
-    A model's grid point instead of the cell's centre moves a sunset by about a minute.
-    """
+    """The sun as seen from a position in degrees: the model's grid point, which moves a sunset by about a minute."""
 
     __slots__ = ("_cos_latitude", "_longitude", "_sin_latitude")
 
@@ -67,10 +64,10 @@ class Sun:
         return first_rise, last_set
 
     def _turns(self, start: int, end: int) -> list[int]:
-        """The minutes between which the sun only climbs or only sinks: its solar noons and midnights.
+        """The unix minutes from `start` to before `end` at which the sun begins to rise or sink: noons and midnights.
 
-        They come early or late by what the sun drifts north or south meanwhile: by seconds in most places, by hours
-        in the last degree before a pole, where in the end the drift is all there is.
+        The sun's drift north or south makes them early or late: by seconds nearly everywhere, by hours within a degree
+        of a pole, where at last only the drift is left and there are none.
         """
         sin_declination, drift, equation, _ = _almanac(start // _DAY_MINUTES)
         turning = 2 * pi * self._cos_latitude * sqrt(1 - sin_declination * sin_declination)
@@ -91,7 +88,7 @@ def _almanac(day: int) -> tuple[float, float, float, float]:
     """For a day counted from 1970, at 00:00 UTC: the sine of the sun's declination, its change until the next day, the
     equation of time in radians, and its change.
 
-    These hold for every place. Within a day they are read along a straight line, which moves the sun by 0.001° at most.
+    They are the same for every position. Linear interpolation within a day moves the sun by 0.001° at most.
     """
     (sin_declination, equation), (next_sin_declination, next_equation) = _position(day), _position(day + 1)
     return sin_declination, next_sin_declination - sin_declination, equation, next_equation - equation

@@ -1,6 +1,6 @@
 """The units that values are shown in: metric as Open-Meteo gives them, or what it calls imperial.
 
-Both are made of the held values, or of values read between two of them, and rounded once, at the end.
+Values are converted from the record, or from an interpolation of it, and rounded once, at the end.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,16 +18,16 @@ METRES_PER_FOOT = 0.3048
 
 
 class Units(Protocol):
-    """How values are shown, and in which unit; a missing value is null."""
+    """A system of units: the unit of a variable, and its values in that unit; a missing value is null."""
 
     def unit(self, variable: Variable) -> str:
-        """The name of the unit as Open-Meteo writes it."""
+        """The variable's unit as Open-Meteo writes it."""
 
     def shown(self, variable: Variable, value: float | None) -> float | None:
-        """A held value, converted and rounded to the decimals of the unit."""
+        """A value of a record in this unit, rounded to its decimals."""
 
     def between(self, variable: Variable, value: float) -> float | None:
-        """A value read between two held ones, which has more decimals than are shown."""
+        """An interpolated value in this unit, rounded to its decimals."""
 
 
 class _Metric:
@@ -37,8 +37,8 @@ class _Metric:
     def shown(self, variable: Variable, value: float | None) -> float | None:
         if value is None:
             return None
-        # Adding zero turns the -0.0 that is neither frost nor thaw into 0.0. What has no decimals is an int and the
-        # rest a float, wherever the column came from.
+        # Adding zero turns -0.0 into 0.0. A value without decimals is an int and any other a float, whether its column
+        # came from JSON or from a record.
         if variable.decimals > 0:
             return value + 0.0
         return int(round(value, variable.decimals)) if variable.decimals else round(value)
@@ -49,7 +49,7 @@ class _Metric:
 
 @dataclass(frozen=True, slots=True)
 class _Scale:
-    """What stands for a metric unit: its name in Open-Meteo, how many more decimals it has, and the conversion."""
+    """The imperial unit for a metric one: its name in Open-Meteo, how many decimals more, and the conversion."""
 
     unit: str
     more_decimals: int

@@ -1,10 +1,9 @@
-"""The weather variables that one upstream call buys, with Open-Meteo's own names and units.
+"""The weather variables of an upstream call, with Open-Meteo's own names and units.
 
-Ten hourly variables for fourteen days is the most that still weighs 1.0 in Open-Meteo's accounting;
-an eleventh variable or a fifteenth day makes every refresh dearer. So there are ten, and further ones by setting.
+Ten hourly variables for fourteen days is the most that still weighs 1.0 in Open-Meteo's accounting; an eleventh
+variable or a fifteenth day makes every refresh cost more. So there are ten, and extra ones by setting.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,17 +11,16 @@ FORECAST_DAYS = 14
 HOURS = FORECAST_DAYS * 24
 HOUR_SECONDS = 3600
 
-#: How a value between two full hours is read.
-#: linear: between the two; circular: the same on a compass; nearest: of the closer hour;
-#: ending: it belongs to the hour that ends at its time, so the next row is taken as it is.
+#: How a value between two full hours is read. linear: interpolated; circular: interpolated on a compass; nearest: the
+#: closer hour's; ending: the next row's, because a row's value is about the hour that ends at its time.
 Reading = Literal["linear", "circular", "nearest", "ending"]
 
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """An hourly variable: Open-Meteo's name and unit, the decimals it is given with, its plausible range.
+    """An hourly variable: Open-Meteo's name and unit, the decimals that are stored and shown, the plausible range.
 
-    With -1 decimals values are kept and shown to the ten.
+    With -1 decimals values are rounded to tens.
     """
 
     name: str
@@ -47,7 +45,7 @@ HOURLY = (
 )
 HOURLY_NAMES = tuple(variable.name for variable in HOURLY)
 
-#: What EXTRA_VARIABLES may name. Ranges are wide, for a value beyond its range makes the place's answer invalid.
+#: What EXTRA_VARIABLES may name. Ranges are wide, because a value out of its range makes the cell's answer invalid.
 EXTRA = (
     Variable("uv_index", "", 2, "linear", 0, 50),
     Variable("cloud_cover", "%", 0, "linear", 0, 100),
@@ -66,9 +64,3 @@ EXTRA = (
 )
 EXTRA_NAMES = tuple(variable.name for variable in EXTRA)
 KNOWN = {variable.name: variable for variable in (*HOURLY, *EXTRA)}
-
-
-def extras(names: Iterable[str]) -> tuple[Variable, ...]:
-    """The further variables of those names, in the order of EXTRA; names that it does not have are passed over."""
-    named = frozenset(names)
-    return tuple(variable for variable in EXTRA if variable.name in named)

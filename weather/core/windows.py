@@ -1,4 +1,4 @@
-"""The windows in which Open-Meteo counts what an address spends of its quota."""
+"""The windows of time in which Open-Meteo counts the weight of an address' calls."""
 
 from typing import Literal
 
@@ -6,5 +6,5 @@ from typing import Literal
 BudgetWindow = Literal["minute", "hour", "day"]
 WINDOW_SECONDS: dict[BudgetWindow, int] = {"minute": 60, "hour": 3600, "day": 86_400}
 
-#: The part of the quota that ran out: of a window, or of requests at the same time.
+#: The limit that a 429 names: a window's quota, or the number of concurrent calls.
 Window = Literal["minute", "hour", "day", "concurrency"]

@@ -9,8 +9,8 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 _HOUR_SECONDS = 3600
-#: Names that machines have files for and no place has.
-_NO_PLACES = frozenset({"Factory", "localtime", "posixrules"})
+#: Files of zone data whose names are not time zones.
+_NOT_ZONES = frozenset({"Factory", "localtime", "posixrules"})
 _NAME = re.compile(r"[A-Za-z0-9_+-]{1,32}(/[A-Za-z0-9_+-]{1,32}){0,2}")
 
 
@@ -18,11 +18,11 @@ class UnknownZone(ValueError):
     """The text names no time zone that this machine has data of."""
 
 
-# zoneinfo itself remembers eight; to read a zone from its file again costs as much as half a forecast.
+# zoneinfo caches only eight; reading a zone from its file takes half as long as deriving a forecast.
 @lru_cache(maxsize=1024)
 def zone_of(name: str) -> ZoneInfo:
-    """The zone of an IANA name; UnknownZone for any other text."""
-    if not _NAME.fullmatch(name) or name in _NO_PLACES:
+    """The time zone of an IANA name; raises UnknownZone for any other text."""
+    if not _NAME.fullmatch(name) or name in _NOT_ZONES:
         raise UnknownZone("the text is no name of a time zone")
     try:
         return ZoneInfo(name)
@@ -31,7 +31,10 @@ def zone_of(name: str) -> ZoneInfo:
 
 
 def is_known(name: str) -> bool:
-    """Whether `zone_of` has the zone. A failure is not remembered: it may have been for too many open files."""
+    """Whether `name` is an IANA time zone that this machine has data of.
+
+    A failure is not remembered: too many open files may have caused it.
+    """
     try:
         zone_of(name)
     except UnknownZone:
@@ -40,9 +43,9 @@ def is_known(name: str) -> bool:
 
 
 def label_error_seconds(utc_offset_seconds: int) -> int:
-    """By how many seconds an answer's hours, and its `current`, are later than Open-Meteo labels them.
+    """By how many seconds the hours and the `current` of an answer are later than their labels.
 
-    It labels by the zone's exact offset from UTC and takes values at the offset rounded toward zero to whole hours
-    (getTimerange2 in its public source): 1,800 in India, 2,700 in Nepal, -1,800 in Newfoundland, 0 in most zones.
+    Open-Meteo labels by the zone's exact offset from UTC, and takes values at the offset rounded toward zero to full
+    hours (getTimerange2 in its public source): 1,800 in India, 2,700 in Nepal, -1,800 in Newfoundland, 0 in most zones.
     """
     return utc_offset_seconds - math.trunc(utc_offset_seconds / _HOUR_SECONDS) * _HOUR_SECONDS

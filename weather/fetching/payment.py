@@ -7,7 +7,7 @@ from weather.budget.budget import Budget
 from weather.budget.quota import Denied, Spender
 from weather.core.cells import Cell
 from weather.core.windows import WINDOW_SECONDS
-from weather.upstream.client import whole
+from weather.upstream.client import rounded_up
 from weather.upstream.errors import UpstreamError
 
 
@@ -69,4 +69,4 @@ class Payments:
             self._minute, self._credit = minute, 0.0
 
     def _price(self, cells: int) -> int:
-        return max(1, whole(cells * self.weight_of_a_cell - self._credit))
+        return max(1, rounded_up(cells * self.weight_of_a_cell - self._credit))

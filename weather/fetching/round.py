@@ -19,8 +19,8 @@ from weather.fetching.store import RECORDS_AT_ONCE, Store
 from weather.upstream.errors import (
     CallRejected,
     InvalidResponse,
+    LocationRejected,
     NoWeatherHere,
-    PlaceRejected,
     UnreadableHere,
     UpstreamError,
     UpstreamRefused,
@@ -129,7 +129,7 @@ class Round:
                 break
             group = groups.popleft()
             got = self._call(group, result, is_paid=call == 0)
-            if not isinstance(got, PlaceRejected):
+            if not isinstance(got, LocationRejected):
                 result.outcomes |= got
                 continue
             middle = len(group) // 2
@@ -139,7 +139,7 @@ class Round:
         unresolved = CallRejected("it rejected the call and not one place in it")
         result.outcomes |= {cell: unresolved for group in groups for cell in group}
 
-    def _call(self, cells: list[Cell], result: RoundResult, *, is_paid: bool) -> Outcomes | PlaceRejected:
+    def _call(self, cells: list[Cell], result: RoundResult, *, is_paid: bool) -> Outcomes | LocationRejected:
         attempts = 0
         outcome = "failed"
 
@@ -156,7 +156,7 @@ class Round:
             outcome = "ok"
             self.budget.succeeded()
             return got
-        except PlaceRejected as rejected:
+        except LocationRejected as rejected:
             outcome = "rejected"
             self.budget.succeeded()
             return rejected

@@ -7,16 +7,16 @@ _BASE = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "
 
 
 def fold(text: str) -> str:
-    """The form in which São Paulo, SAO PAULO and são  paulo are one."""
+    """A name without case, accents and extra blanks: São Paulo, SAO PAULO and são  paulo become one."""
     letters = unicodedata.normalize("NFKD", text.casefold())
     bare = "".join(letter for letter in letters if not unicodedata.combining(letter))
     return " ".join(bare.translate(_BASE).casefold().split())
 
 
-# What is typed or not as people please: St Petersburg for St.-Petersburg, Xian for Xi'an.
+# Marks that people type or leave out: St Petersburg for St.-Petersburg, Xian for Xi'an.
 _LOOSE = str.maketrans({"-": " ", "‐": " ", "–": " "} | dict.fromkeys(".,'ʼʻ‘`´", None))
 
 
 def loose(text: str) -> str:
-    """As `fold`, with hyphens as spaces and without dots, commas and apostrophes: how names are looked up."""
+    """A folded name with hyphens as spaces, without dots, commas and apostrophes: the form that is searched."""
     return " ".join(fold(text).translate(_LOOSE).split())

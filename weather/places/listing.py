@@ -1,4 +1,4 @@
-"""A list of places as clients get it: finished JSON text, and whose data it is; pure."""
+"""A list of places as JSON text with its attribution; pure."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -15,5 +15,5 @@ def text_of(places: Iterable[Mapping[str, Any]]) -> bytes:
 
 
 def json_of(place: Mapping[str, Any]) -> bytes:
-    """One place as compact UTF-8 JSON; ValueError for a number that JSON has not."""
+    """One place as compact UTF-8 JSON; raises ValueError for infinity or NaN."""
     return json.dumps(place, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()

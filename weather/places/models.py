@@ -26,7 +26,10 @@ class Place(models.Model):
 
 
 class PlaceNameQuerySet(models.QuerySet["PlaceName"]):
+    """Names of places, by the start of their key."""
+
     def beginning_with(self, key: bytes) -> "PlaceNameQuerySet":
+        """The names whose key begins with `key`, made by `search.key_of`."""
         # A range, which every database finds in an index; no UTF-8 has the byte 255.
         return self.filter(key__gte=key, key__lt=key + b"\xff")
 
@@ -34,7 +37,7 @@ class PlaceNameQuerySet(models.QuerySet["PlaceName"]):
 class PlaceName(models.Model):
     """A name that a place is found by."""
 
-    #: As `places.key_of` makes it: bytes, which all databases sort alike, whatever the language of the machine.
+    #: Made by `search.key_of`: bytes, which all databases sort alike, whatever the language of the machine.
     key = models.BinaryField()
     place = models.ForeignKey(Place, models.CASCADE, db_index=False)
 

@@ -1,15 +1,15 @@
-"""What may be searched for, in places and in cities alike."""
+"""Which searches are valid, for places and cities."""
 
 from collections.abc import Sequence
 
 LONGEST_SEARCH = 100
-#: What a search has to have in it, as a regular expression: blanks are no more than nothing. str.strip() takes these
-#: controls for blanks too.
+#: A regular expression for a character that is not blank, which a search must contain. str.strip() counts these
+#: controls as blanks.
 SOMETHING = r"[^\s\u001c-\u001f\u0085]"
 
 
 def wrong_with(searches: Sequence[str]) -> str | None:
-    """Why what is given as `search` cannot be searched for, if there is a reason."""
+    """Why the values of the parameter `search` are refused; None if they are valid."""
     if not searches:
         return "is missing"
     if len(searches) > 1:

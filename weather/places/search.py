@@ -13,27 +13,27 @@ from weathernote.http.problems import Problem
 
 MOST_PLACES = 50
 COLUMNS = ("name", "country", "region", "latitude", "longitude", "timezone", "population")
-#: So many answers are remembered, of at most 10 kB each: places never change while a process runs.
+#: How many answers are remembered, of at most 10 kB each: places never change while a process runs.
 REMEMBERED = 1000
 
-#: As database_reader.Reader.read.
+#: The type of database_reader.Reader.read.
 Read = Callable[[Callable[[], bytes]], bytes]
 
 
 def key_of(name: str) -> bytes:
-    """The form in which a name is looked up; what is no text becomes a question mark, with which no name begins."""
+    """The key of a name; lone surrogates become a question mark, with which no name begins."""
     return loose(name).encode(errors="replace")
 
 
 def find(key: bytes, limit: int) -> bytes:
-    """The answer as JSON text, from the database."""
+    """JSON text with at most `limit` places that have a name beginning with `key`; raises DatabaseGone."""
     named = PlaceName.objects.beginning_with(key).order_by("place").values("place").distinct()[:limit]
     found = Place.objects.filter(pk__in=named).order_by("pk").values(*COLUMNS) if key else ()
     return listing.text_of(place | {"region": place["region"] or None} for place in found)
 
 
 class Places:
-    """What this process knows of places: it asks the database once for each question."""
+    """Answers searches from the database, and remembers the answers."""
 
     def __init__(self, load: Callable[[bytes, int], bytes] = find, read: Read | None = None) -> None:
         self.load = load
@@ -41,7 +41,7 @@ class Places:
         self._remembered = functools.lru_cache(maxsize=REMEMBERED)(self._read)
 
     def answer(self, search: str, limit: int) -> bytes:
-        """JSON text with at most `limit` places; Problem where the database does not answer."""
+        """JSON text with at most `limit` places; raises Problem if the database does not answer."""
         return self._remembered(key_of(search), limit)
 
     def _read(self, key: bytes, limit: int) -> bytes:
@@ -55,5 +55,5 @@ class Places:
 
 @functools.cache
 def places() -> Places:
-    """This process's own."""
+    """The instance of this process."""
     return Places()

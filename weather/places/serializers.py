@@ -1,4 +1,4 @@
-"""What a list of places looks like, for the schema alone: the answers are finished text."""
+"""A list of places for the OpenAPI schema; the answers themselves are finished text."""
 
 from rest_framework import serializers
 

@@ -1,3 +1,5 @@
+"""Routes of `/api/v1/places`."""
+
 from django.urls import re_path
 
 from weather.places.views import PlacesViewSet

@@ -1,4 +1,4 @@
-"""`/api/v1/places`: which places have a name that begins so."""
+"""`/api/v1/places`: the places that have a name beginning with a text."""
 
 import re
 
@@ -47,7 +47,10 @@ _ERRORS = {
 
 
 class PlacesViewSet(ApiViewSet[None]):
+    """GET /api/v1/places."""
+
     def look_up(self, request: Request) -> list[Lookup[None]]:
+        """Reads the query; a search needs nothing from Redis. Raises Problem with status 400."""
         self.search, self.limit = question_in(request.query_params)
         return []
 
@@ -71,8 +74,8 @@ class PlacesViewSet(ApiViewSet[None]):
         examples=[OpenApiExample("Munich", value=_EXAMPLE, response_only=True, status_codes=["200"])],
         responses={200: PlacesSerializer, 304: None}
         | {
-            (status, problems.CONTENT_TYPE): OpenApiResponse(ProblemSerializer, description=said)
-            for status, said in _ERRORS.items()
+            (status, problems.CONTENT_TYPE): OpenApiResponse(ProblemSerializer, description=text)
+            for status, text in _ERRORS.items()
         },
     )
     def retrieve(self, request: Request) -> HttpResponse:
@@ -85,7 +88,7 @@ class PlacesViewSet(ApiViewSet[None]):
 
 
 def question_in(query: QueryDict) -> tuple[str, int]:
-    """What is searched for and how many are wanted; a 400 Problem that names every parameter at fault."""
+    """The text to search for and the most places wanted; raises a 400 Problem that names every invalid parameter."""
     searches, limits = query.getlist("search"), query.getlist("limit")
     wrong = {"search": wrong_with(searches), "limit": _wrong_limit(limits)}
     if errors := [(name, detail) for name, detail in wrong.items() if detail]:

@@ -47,6 +47,7 @@ class Refused(Exception):
 
 
 def bad_request(reason: str) -> Refused:
+    """A refusal with status 400 and Open-Meteo's wording of the `reason`."""
     return Refused(HTTPStatus.BAD_REQUEST, reason)
 
 

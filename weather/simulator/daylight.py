@@ -10,7 +10,7 @@ _J2000 = 946_728_000
 def sunrise_and_sunset(place: Place, noon: float) -> tuple[int, int] | None:
     """Seconds UTC, to the minute, of the solar day around the local `noon`; None in polar day and night."""
     declination, equation_seconds = _sun(noon)
-    # A zone may lie half a day off its sun, so the transit is looked for on either side of the local noon.
+    # A zone may lie half a day off its sun, so the transit may be on either side of the local noon.
     solar = noon + place.longitude * 240 + equation_seconds
     transit = noon - (solar % DAY_SECONDS - DAY_SECONDS / 2)
     half_day = _half_day(place, declination)

@@ -1,4 +1,4 @@
-"""The variables beside the ten, made up from these: whole numbers in the last decimal of each, as theirs are."""
+"""The extra variables, made up from the ten: like these as integers in units of their last decimal."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -15,12 +15,13 @@ _WRITTEN_DECIMALS = {"visibility": 2, "sunshine_duration": 2, "cape": 1, "freezi
 
 
 def values(name: str, place: Place, start: int, series: Series) -> list[int]:
-    """A further variable for the hours of `series`, which begins at `start`."""
+    """The values of an extra variable for the hours of `series`, which begins at `start` (unix seconds)."""
     rows = range(len(series["weather_code"]))
     return [_MADE[name](_Hour(place, start + row * HOUR_SECONDS, series, row)) for row in rows]
 
 
 def text(name: str, value: int) -> str:
+    """A value from `values` as Open-Meteo writes it, with its number of decimals."""
     decimals = KNOWN[name].decimals
     return f"{value / 10**decimals:.{_WRITTEN_DECIMALS.get(name, max(0, decimals))}f}"
 
@@ -63,4 +64,4 @@ _MADE: dict[str, Callable[[_Hour], int]] = {
     "freezing_level_height": lambda hour: max(0, 15 * hour.temperature) + hour.place.elevation,
 }
 if list(_MADE) != [variable.name for variable in EXTRA]:
-    raise ValueError("every variable beside the ten needs a formula here")
+    raise ValueError("every extra variable needs a formula here")

@@ -1,7 +1,7 @@
 """Ways in which Open-Meteo, or what lies between, can fail; each a small function named as the fault is.
 
-A fault belongs to one of four tables, by what it works on: the call, the document of one place, the whole answer, or
-the connection. Its keyword arguments are the function's.
+A fault belongs to one of four tables, by what it changes: the call, the document of one location, the complete
+answer, or the connection. Its keyword arguments are the function's.
 """
 
 import dataclasses
@@ -43,15 +43,18 @@ class _Pauses(Protocol):
 
 
 def delay(simulator: _Pauses, *, seconds: float = 1.0) -> None:
+    """The answer comes `seconds` later."""
     simulator.pause(seconds)
 
 
 def status(_: _Pauses, *, status: int = 500, retry_after: str | int | None = None, reason: str | None = None) -> None:
+    """An error with this status and reason, and a Retry-After header if one is given."""
     headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
     raise FailedCall(Refused(status, reason or _REASONS.get(status, "Internal Server Error")), headers)
 
 
 def refused_place(_: _Pauses) -> None:
+    """A 400 for a location that Open-Meteo has no data of."""
     raise bad_request(_REASONS[400])
 
 
@@ -64,27 +67,28 @@ class FailedCall(Exception):
         self.headers = headers
 
 
-# On the whole answer to the call that `query` made.
+# On the complete answer to the call that `query` made.
 
 
 def html(answer: Answer, query: str, *, status: int = 502) -> Answer:
+    """An error page of a proxy instead of JSON."""
     page = _NGINX_PAGE.format(_PROXY_STATUS.get(status, str(status)))
     return Answer(status, page.encode(), "text/html")
 
 
 def truncated(answer: Answer, query: str, *, at: float = 0.5) -> Answer:
-    """Cut off, with the Content-Length of what is left."""
+    """The body cut off at a fraction `at`, with the Content-Length of the rest."""
     return dataclasses.replace(answer, body=answer.body[: int(len(answer.body) * at)], chunked=False)
 
 
 def text(answer: Answer, query: str, *, instead: bool = False) -> Answer:
-    """A failure in mid-stream, in the middle of the JSON or instead of it."""
+    """Open-Meteo's text of a failure, after half of the JSON or instead of it."""
     begun = b"" if instead else answer.body[: len(answer.body) // 2]
     return dataclasses.replace(answer, body=begun + b"Unexpected error while streaming data: timeoutReached")
 
 
 def wrong_order(answer: Answer, query: str) -> Answer:
-    """The places of a batch in the opposite order, numbered as if they were in the right one."""
+    """The locations of a batch in reverse order, with the `location_id`s of the right order."""
     documents = json.loads(answer.body)
     if not isinstance(documents, list):
         return answer
@@ -96,7 +100,7 @@ def wrong_order(answer: Answer, query: str) -> Answer:
 
 
 def redirect(answer: Answer, query: str, *, url: str = "", status: int = 302) -> Answer:
-    """Elsewhere; without `url` to a path of the simulator that would answer, and counts that it was asked."""
+    """A redirect to `url`, by default to a path of the simulator that answers and counts its requests."""
     return Answer(status, b"", headers={"Location": url or f"/v1/elsewhere?{query}"})
 
 
@@ -104,37 +108,40 @@ def redirect(answer: Answer, query: str, *, url: str = "", status: int = 302) ->
 
 
 def drip(line: Line, answer: Answer, *, interval_seconds: float = 0.1, size: int = 1) -> None:
+    """`size` bytes of the body every `interval_seconds`."""
     plain = dataclasses.replace(answer, chunked=False)
     line.send(plain.head(keep_alive=False))
     line.drip(plain.body, size, interval_seconds)
 
 
 def drip_headers(line: Line, answer: Answer, *, interval_seconds: float = 0.1, size: int = 1) -> None:
+    """`size` bytes of the headers every `interval_seconds`, and no body."""
     line.drip(answer.head(keep_alive=False), size, interval_seconds)
 
 
 def chunked_cut(line: Line, answer: Answer) -> None:
-    """The connection ends after half of the chunks."""
-    whole = dataclasses.replace(answer, chunked=True)
-    line.send(whole.head(keep_alive=False) + chunk(answer.body[: len(answer.body) // 2]))
+    """Sends half of the body and closes the connection without the last chunk."""
+    complete = dataclasses.replace(answer, chunked=True)
+    line.send(complete.head(keep_alive=False) + chunk(answer.body[: len(answer.body) // 2]))
 
 
 def reset(line: Line, answer: Answer) -> None:
-    """RST in mid-body."""
+    """Sends half of the body, then RST."""
     chunked_cut(line, answer)
     line.reset_on_close()
 
 
 def close(line: Line, answer: Answer) -> None:
-    """Closed before a word was said."""
+    """Closes the connection without an answer."""
 
 
 def hang(line: Line, answer: Answer, *, seconds: float = LONGEST_HANG_SECONDS) -> None:
+    """No byte for `seconds`, then the connection is closed."""
     line.hang(min(seconds, LONGEST_HANG_SECONDS))
 
 
 def big(line: Line, answer: Answer, *, megabytes: int = 100) -> None:
-    """A right answer after a great many spaces, which JSON allows."""
+    """`megabytes` of spaces, which JSON allows, before a right answer."""
     huge = dataclasses.replace(answer, chunked=True)
     line.send(huge.head(keep_alive=False))
     spaces = chunk(b" " * MEGABYTE)
@@ -171,7 +178,7 @@ KINDS = ON_CALL | ON_DOCUMENT | ON_ANSWER | ON_CONNECTION
 
 @dataclass
 class Fault:
-    """A fault that is on: of which kind, for which place (all of them without), and for how many calls more."""
+    """A fault that is switched on: its kind, its location (None: all), for how many more calls (None: all)."""
 
     kind: str
     place: str | None
@@ -190,7 +197,7 @@ class Fault:
             self.place = Place(float(latitude), float(longitude)).key
 
     def take(self, places: Sequence[Place]) -> bool:
-        """Whether the fault strikes a call for `places`; if so, it has one time less to go."""
+        """Whether the fault strikes a call for `places`; if so, it counts as one of `times`."""
         if self.times == 0 or not (self.place is None or any(place.key == self.place for place in places)):
             return False
         if self.times is not None:
@@ -198,10 +205,12 @@ class Fault:
         return True
 
     def on_call(self, simulator: _Pauses) -> None:
+        """Applies a fault of the call; may pause, or raise FailedCall or Refused."""
         if self.kind in ON_CALL:
             ON_CALL[self.kind](simulator, **self.arguments)
 
     def on_texts(self, texts: list[str], places: Sequence[Place]) -> list[str]:
+        """The documents of `places` as JSON texts, with a fault of documents applied to those that it strikes."""
         if self.kind not in ON_DOCUMENT:
             return texts
         return [
@@ -210,13 +219,16 @@ class Fault:
         ]
 
     def on_answer(self, answer: Answer, query: str) -> Answer:
+        """The answer with a fault of the complete answer applied."""
         return ON_ANSWER[self.kind](answer, query, **self.arguments) if self.kind in ON_ANSWER else answer
 
     def on_connection(self, line: Line, answer: Answer) -> None:
+        """Writes `answer` to the connection with its fault; KeyError unless `takes_connection`."""
         ON_CONNECTION[self.kind](line, answer, **self.arguments)
 
     @property
     def takes_connection(self) -> bool:
+        """Whether the fault writes to the connection itself, which is closed afterwards."""
         return self.kind in ON_CONNECTION
 
     def _strikes(self, place: Place, number: int) -> bool:

@@ -45,7 +45,7 @@ _DAILY: dict[str, tuple[str, Callable[[list[int]], int]]] = {
 
 @dataclass(frozen=True)
 class _Clock:
-    """The hours of an answer: from local midnight of today, in the zone's offset of now for the whole range."""
+    """The hours of an answer: from local midnight of today, in the zone's offset of now for all of them."""
 
     now: float
     zone: str
@@ -67,7 +67,7 @@ class _Clock:
 
     @property
     def label_error(self) -> int:
-        """Hours are labelled by the whole offset and read at the offset cut to full hours, as the real server does."""
+        """Seconds that hours are later than their labels: the real server reads at the offset cut to full hours."""
         return self.offset - math.trunc(self.offset / HOUR_SECONDS) * HOUR_SECONDS
 
     @property
@@ -146,9 +146,9 @@ def grid_point(place: Place) -> tuple[float, float]:
 
 
 def _section(name: str, units: dict[str, str], columns: dict[str, str]) -> str:
-    told = ",".join(f'"{column}":"{units[column]}"' for column in columns)
+    unit_texts = ",".join(f'"{column}":"{units[column]}"' for column in columns)
     values = ",".join(f'"{column}":{text}' for column, text in columns.items())
-    return f'"{name}_units":{{{told}}},"{name}":{{{values}}}'
+    return f'"{name}_units":{{{unit_texts}}},"{name}":{{{values}}}'
 
 
 def _hourly_section(names: Sequence[str], place: Place, series: Series, clock: _Clock) -> str:
@@ -189,7 +189,7 @@ def _sun_text(name: str, place: Place, clock: _Clock, day: int) -> str:
 
 
 def _dominant(directions: list[int], speeds: list[int]) -> int:
-    """The vector mean of the wind, in whole degrees."""
+    """The direction of the wind's vector mean, in degrees."""
     turns = [math.radians(direction) for direction in directions]
     east = sum(speed * math.sin(turn) for speed, turn in zip(speeds, turns, strict=True))
     north = sum(speed * math.cos(turn) for speed, turn in zip(speeds, turns, strict=True))
@@ -215,7 +215,7 @@ def _between(name: str, rows: list[int], share: float) -> int:
     reading = _READINGS[name]
     if reading == "ending":
         value = before if share == 0 else after
-        # A sum is told for the `interval` of a quarter of an hour.
+        # A sum is of the `interval`, a quarter of an hour.
         return round(value / 4) if name == "precipitation" else value
     if reading == "nearest":
         return before if share < 0.5 else after

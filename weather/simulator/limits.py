@@ -43,6 +43,7 @@ class Quota:
         return None
 
     def spend(self, weight: float, now: float) -> None:
+        """Counts `weight` in each window that `now` (unix seconds) lies in."""
         for name, before in self.spent(now).items():
             self._spent[name] = (int(now // WINDOWS[name][0]), before + weight)
             self.most_spent[name] = max(self.most_spent[name], before + weight)
@@ -99,11 +100,13 @@ class Turns:
             self._changed.notify_all()
 
     def allow(self, concurrency: int | None, queue: int) -> None:
+        """Changes how many calls run at once and how many more wait."""
         with self._changed:
             self.concurrency, self.queue = concurrency, queue
             self._changed.notify_all()
 
     def close(self) -> None:
+        """Makes every call that waits raise TurnsClosed."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

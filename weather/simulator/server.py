@@ -30,7 +30,7 @@ from weather.simulator.wire import Answer, Line
 
 
 class OpenMeteoSimulator(SimulatedService):
-    """The service on a port of its own: `with OpenMeteoSimulator() as simulator: requests.get(simulator.url + …)`."""
+    """The service on a port: `with OpenMeteoSimulator() as simulator: requests.get(simulator.url + …)`."""
 
     def __init__(
         self,
@@ -47,9 +47,11 @@ class OpenMeteoSimulator(SimulatedService):
 
     @property
     def url(self) -> str:
+        """The base URL, such as `http://127.0.0.1:8100`."""
         return f"http://{self.host}:{self.port}"
 
     def start(self) -> Self:
+        """Listens and serves in threads of its own; `port` 0 becomes the port that was free."""
         self.open()
         self._server = _Server((self.host, self.port), self)
         self.port = self._server.server_address[1]
@@ -115,14 +117,18 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     server: _Server
 
+    @property
+    def simulator(self) -> OpenMeteoSimulator:
+        return self.server.simulator
+
     def do_GET(self) -> None:
-        simulator, parts = self.server.simulator, urlsplit(self.path)
+        parts = urlsplit(self.path)
         if parts.path == "/v1/forecast":
             self._handle_forecast(parts.query)
         elif parts.path == "/v1/elsewhere":
-            self._send(simulator.follow_redirect(parts.query))
+            self._send(self.simulator.follow_redirect(parts.query))
         elif parts.path == "/simulator/state":
-            self._send(Answer.of_json(simulator.state()))
+            self._send(Answer.of_json(self.simulator.state()))
         else:
             self._send(Answer.of_error(HTTPStatus.NOT_FOUND, "Not Found"))
 
@@ -131,11 +137,10 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(self._steered(body))
 
     def _steered(self, body: bytes) -> Answer:
-        simulator = self.server.simulator
         actions: dict[str, Callable[..., None]] = {
-            "/simulator/reset": simulator.reset,
-            "/simulator/settings": simulator.settings,
-            "/simulator/fault": simulator.fault,
+            "/simulator/reset": self.simulator.reset,
+            "/simulator/settings": self.simulator.settings,
+            "/simulator/fault": self.simulator.fault,
         }
         action = actions.get(self.path)
         if action is None:
@@ -147,22 +152,23 @@ class _Handler(BaseHTTPRequestHandler):
         return Answer.of_json({"ok": True})
 
     def log_message(self, *arguments: Any) -> None:
-        """Says nothing: what was asked is in the state."""
+        """No log: the requests are counted in the state."""
 
     def _handle_forecast(self, query: str) -> None:
-        line = Line(self.connection, self.server.simulator.pause)
+        line = Line(self.connection, self.simulator.pause)
         gzip = "gzip" in (self.headers.get("Accept-Encoding") or "")
         try:
-            reusable = self.server.simulator.handle(query, line, gzip=gzip, keep_alive=not self.close_connection)
+            reusable = self.simulator.handle(query, line, gzip=gzip, keep_alive=not self.close_connection)
         except TurnsClosed:
             reusable = False
         self.close_connection = not reusable
 
     def _send(self, answer: Answer) -> None:
-        Line(self.connection, self.server.simulator.pause).send_answer(answer, keep_alive=not self.close_connection)
+        Line(self.connection, self.simulator.pause).send_answer(answer, keep_alive=not self.close_connection)
 
 
 def main() -> None:
+    """Serves by the arguments of the command line until SIGTERM or SIGINT."""
     parser = argparse.ArgumentParser(prog="python -m weather.simulator.server", description="Simulates Open-Meteo.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
@@ -171,12 +177,12 @@ def main() -> None:
     parser.add_argument("--unlimited", action="store_true", help="no quota, no queue")
     options = vars(parser.parse_args())
 
-    told_to_stop = threading.Event()
+    stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: told_to_stop.set())
+        signal.signal(number, lambda *_: stopping.set())
     with OpenMeteoSimulator(**options) as simulator:
         print(f"listening on {simulator.url}", flush=True)
-        told_to_stop.wait()
+        stopping.wait()
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import dataclasses
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -28,7 +28,7 @@ from weather.simulator.wire import Answer, Line
 
 @dataclass(frozen=True)
 class Settings:
-    """How the service behaves while nothing is wrong with it.
+    """How the service behaves without a fault.
 
     `concurrency` None lets all calls run at once, `api_key` None takes any key and none.
     """
@@ -43,7 +43,7 @@ class Settings:
 
 @dataclass
 class Counts:
-    """What was asked since the start or the last reset."""
+    """The counters since the start or the last reset."""
 
     calls: int = 0
     cells: int = 0
@@ -54,6 +54,12 @@ class Counts:
     cells_per_call: deque[int] = field(default_factory=lambda: deque(maxlen=1000))
     places: Counter[str] = field(default_factory=Counter)
     statuses: Counter[int] = field(default_factory=Counter)
+
+    def add(self, places: Sequence[str]) -> None:
+        """Counts the locations of a call, by their keys."""
+        self.cells += len(places)
+        self.cells_per_call.append(len(places))
+        self.places.update(places)
 
 
 class SimulatedService:
@@ -78,9 +84,11 @@ class SimulatedService:
         self.reset()
 
     def now(self) -> float:
+        """The simulated time in unix seconds."""
         return self.clock() + self._settings.clock_offset_seconds
 
     def state(self) -> dict[str, Any]:
+        """The counters, the weight spent by window and the settings, as JSON objects."""
         with self._lock:
             counts = self._counts
             return {
@@ -126,12 +134,12 @@ class SimulatedService:
         lifted.set()
 
     def open(self) -> None:
-        """Takes calls (again)."""
+        """Accepts calls, also after `close`."""
         self._turns = Turns(self._settings.concurrency, self._settings.queue)
         self._lifted = threading.Event()
 
     def close(self) -> None:
-        """Lets go of every call that waits for its turn, a fault or the time of an answer; open calls may fail."""
+        """Ends every wait of a call: for its turn, in a fault, or for its answer's time; such calls may fail."""
         self._turns.close()
         self._lifted.set()
 
@@ -220,9 +228,7 @@ class SimulatedService:
 
     def _struck_by_fault(self, asked: Asked) -> Fault | None:
         with self._lock:
-            self._counts.cells += len(asked.places)
-            self._counts.cells_per_call.append(len(asked.places))
-            self._counts.places.update(place.key for place in asked.places)
+            self._counts.add([place.key for place in asked.places])
             return self._fault if self._fault and self._fault.take(asked.places) else None
 
     def _error(self, refused: Refused) -> Answer:

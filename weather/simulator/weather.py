@@ -45,10 +45,12 @@ class Place:
 
     @cached_property
     def zone(self) -> str:
+        """The IANA zone of the nearest tenth of a degree."""
         return zone_at(round(self.latitude * 10), round(self.longitude * 10))
 
     @cached_property
     def at_sea(self) -> bool:
+        """Whether its zone is one of the sea's."""
         return self.zone.startswith("Etc/")
 
     @cached_property
@@ -57,7 +59,7 @@ class Place:
         if self.at_sea:
             return 0
         lat, lon = self.latitude, math.radians(self.longitude)
-        # Whole waves around the globe, so that the two sides of the antimeridian fit.
+        # An integer number of waves around the globe, so that both sides of the antimeridian fit.
         hills = 250 + 200 * math.sin(lat * 1.9 + lon * 45) + 150 * math.sin(lat * 0.8 - lon * 73)
         ice = max(0.0, -65 - lat) * 80
         return max(1, int(hills + ice))
@@ -104,7 +106,7 @@ def _build_pattern() -> _Pattern:
 
 
 def _build_drifts(count: int = 16) -> list[list[int]]:
-    """How model runs differ, in tenths of a degree by hours since the run: nothing in its past, more with every day."""
+    """How model runs differ, in tenths of a degree by hours since the run: 0 in its past, more with every day."""
     drifts = []
     for number in range(count):
         drift = [0] * _HOURS_BEFORE_RUN
@@ -115,7 +117,7 @@ def _build_drifts(count: int = 16) -> list[list[int]]:
     return drifts
 
 
-def _whole_day(hours: int) -> list[int]:
+def _day_course(hours: int) -> list[int]:
     """The course of the day in quarter-hours of solar time: 256 at three in the afternoon, -256 at three at night."""
     return [round(256 * math.cos(2 * math.pi * (quarter / 4 - 15) / 24)) for quarter in range(hours * 4)]
 
@@ -133,7 +135,7 @@ def _by_amount(*steps: tuple[int, int]) -> list[int]:
 
 _FRONTS = _build_pattern()
 _DRIFTS = _build_drifts()
-_DAY = _whole_day(MOST_HOURS + 24)
+_DAY = _day_course(MOST_HOURS + 24)
 _SEASON = [round(1024 * math.cos(2 * math.pi * (h / 24 - 199) / 365.25)) for h in range(_YEAR_HOURS + MOST_HOURS)]
 # Negative temperatures read such a list from its end.
 _VAPOUR = [_vapour(tenths) for tenths in range(800)] + [_vapour(tenths) for tenths in range(-1200, 0)]

@@ -25,21 +25,23 @@ class Answer:
 
     @classmethod
     def of_json(cls, value: Any, status: int = 200) -> "Answer":
+        """`value` as compact UTF-8 JSON."""
         return cls(status, json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
 
     @classmethod
     def of_error(cls, status: int, reason: str) -> "Answer":
         """Open-Meteo's form of an error, whose keys come in one order or the other there too."""
-        told = {"error": True, "reason": reason}
-        return cls.of_json(told if status == 400 else dict(reversed(told.items())), status)
+        document = {"error": True, "reason": reason}
+        return cls.of_json(document if status == 400 else dict(reversed(document.items())), status)
 
     def compressed(self) -> "Answer":
-        """The same gzipped; at the lowest level, since the processor is shared with what is tested."""
+        """This answer with a gzipped body, at the fastest level: the tested service shares the processor."""
         body = gzip.compress(self.body, 1, mtime=0)
         headers = self.headers | {"Content-Encoding": "gzip"}
         return Answer(self.status, body, self.content_type, headers, self.chunked)
 
     def head(self, *, keep_alive: bool = True) -> bytes:
+        """The status line and the headers, up to the empty line."""
         length = {"Transfer-Encoding": "chunked"} if self.chunked else {"Content-Length": str(len(self.body))}
         headers = {
             "Date": formatdate(usegmt=True),
@@ -53,7 +55,7 @@ class Answer:
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
     def framed(self) -> bytes:
-        """The body as it is sent."""
+        """The body as it is written, chunked or not."""
         return chunk(self.body) + LAST_CHUNK if self.chunked else self.body
 
 
@@ -61,6 +63,7 @@ LAST_CHUNK = b"0\r\n\r\n"
 
 
 def chunk(data: bytes) -> bytes:
+    """`data` as one chunk of a chunked body; no bytes for no data, since an empty chunk ends the body."""
     return b"%x\r\n%b\r\n" % (len(data), data) if data else b""
 
 
@@ -75,19 +78,22 @@ class Line:
         self.pause = pause
 
     def send(self, data: bytes) -> None:
+        """Writes `data`; raises OSError if the client has closed the connection."""
         self._connection.sendall(data)
 
     def send_answer(self, answer: Answer, *, keep_alive: bool) -> None:
+        """Writes the complete answer."""
         self.send(answer.head(keep_alive=keep_alive) + answer.framed())
 
     def drip(self, data: bytes, size: int, interval_seconds: float) -> None:
+        """Writes `data` in pieces of `size` bytes with pauses between them, until the fault is lifted."""
         for start in range(0, len(data), size):
             self.send(data[start : start + size])
             if not self.pause(interval_seconds):
                 return
 
     def hang(self, seconds: float) -> None:
-        """Says nothing until the time is over, the fault is lifted or the client has left."""
+        """Waits until the time is over, the fault is lifted or the client has closed the connection."""
         while seconds > 0 and self.pause(min(seconds, 0.1)) and not self._left():
             seconds -= 0.1
 

@@ -1,7 +1,7 @@
-"""The JSON of an answer, read place by place: a single C call over 2 MB would hold the GIL for 20 ms.
+"""Parses the JSON of an answer one location at a time, so that other threads run in between.
 
-So long every other thread of the process would wait, and with it the requests that find their answer in Redis. What
-this is worth is measured by tests.benchmarks.parsing_gap.
+A single C call over 2 MB would hold the GIL for 20 ms, and every request that finds its answer in Redis would wait as
+long. tests.benchmarks.parsing_gap measures the difference.
 """
 
 import json
@@ -10,21 +10,21 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-# NaN and Infinity, which Python would take for numbers, become text, and text is no value.
+# NaN and Infinity, which Python would parse as numbers, become text, and validation refuses text as a value.
 _DECODER = json.JSONDecoder(parse_constant=str)
 _BLANKS = re.compile(r"[ \t\n\r]*")
 _NAN = re.compile(r"(?<=[:,\[])\s*-?(?:nan|inf)\b", re.ASCII)
-#: About the text of a place: substitutions in the whole text are made in pieces of this size.
+#: About the length of one location's text: nan is replaced in pieces of this size.
 _PIECE_CHARACTERS = 20_000
-#: No call is about more places, and an array of millions of zeros would take seconds.
+#: No call asks for more locations, and an array of millions of zeros would take seconds to parse.
 _MOST_ITEMS = 1_000
 
 
 def parsed(body: bytes | bytearray) -> Any:
     """The value of a JSON body; raises ValueError or RecursionError if it is not JSON.
 
-    Open-Meteo writes a place without weather as nan, which is not JSON: it becomes text, which makes that place alone
-    invalid.
+    Open-Meteo writes nan for a location without weather, which is not JSON. It becomes the text "nan", so that only
+    this location is invalid.
     """
     text = body.decode("utf-8")
     try:
@@ -35,7 +35,7 @@ def parsed(body: bytes | bytearray) -> Any:
 
 
 def give_way() -> None:
-    """Lets another thread run at once. By itself Python switches threads only after 5 ms, at each step of a request."""
+    """Lets another thread run at once; by itself Python switches threads only every 5 ms."""
     time.sleep(0)
 
 
@@ -48,7 +48,7 @@ def _value(text: str) -> Any:
 
 
 def _items(text: str, start: int) -> tuple[list[Any], int]:
-    """The items of the array that is open at `start`, and where it ends."""
+    """The items of the array whose first item begins at `start`, and the index after its closing bracket."""
     items: list[Any] = []
     at = _after_blanks(text, start)
     if text.startswith("]", at):
@@ -72,7 +72,7 @@ def _after_blanks(text: str, at: int) -> int:
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """Cut before commas, so that no nan is cut in two or from what stands before it."""
+    """The text in pieces that begin with a comma, so that no nan is split or parted from the character before it."""
     start = 0
     while start < len(text):
         end = text.find(",", start + _PIECE_CHARACTERS)

@@ -1,4 +1,4 @@
-"""The client of Open-Meteo: one call for one place or many, with every error translated."""
+"""The client of Open-Meteo: one call for one cell or many, every failure raised as an UpstreamError."""
 
 import math
 import re
@@ -10,14 +10,14 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from weather.core.cells import Cell
-from weather.core.datasets import WEATHER, Dataset, place_weight
+from weather.core.datasets import WEATHER, Dataset, cell_weight
 from weather.core.series import Series
 from weather.core.windows import Window
 from weather.upstream.errors import (
     CallRejected,
     InvalidResponse,
+    LocationRejected,
     NoWeatherHere,
-    PlaceRejected,
     UnreadableHere,
     UpstreamError,
     UpstreamRefused,
@@ -30,27 +30,27 @@ from weathernote import __version__
 __all__ = [
     "CallRejected",
     "InvalidResponse",
+    "LocationRejected",
     "NoWeatherHere",
     "OpenMeteo",
-    "PlaceRejected",
     "UnreadableHere",
     "UpstreamError",
     "UpstreamRefused",
     "UpstreamUnavailable",
     "exact_weight",
-    "whole",
+    "rounded_up",
 ]
 
 USER_AGENT = f"WeatherNote/{__version__}"
 #: Section of an answer (hourly, daily or current) → the names of the variables in it.
 Sections = Mapping[str, Sequence[str]]
-#: Places that Open-Meteo takes in one call. Over 600, the URL is longer than the 8 kB that many servers stop at.
-MAX_PLACES = 1_000
-#: Ten variables of a place are 20 kB of JSON. Twice that for each, and once more for the call, leaves room for longer
-#: numbers, and none for a body that would fill the memory when parsed: brackets take 25 times their size.
-MAX_BYTES_PER_PLACE, VARIABLES_IN_THEM = 48_000, 10
+#: Cells that Open-Meteo accepts in one call. Beyond 600 the URL is longer than the 8 kB that many servers accept.
+MAX_CELLS = 1_000
+#: Ten variables of a cell are 20 kB of JSON. More than twice that for each, and once more for the call, leaves room for
+#: longer numbers, and none for a body that would fill the memory when parsed: nested arrays take 25 times their text.
+MAX_BYTES_PER_CELL, VARIABLES_IN_THEM = 48_000, 10
 MAX_RETRY_AFTER_SECONDS = 86_400
-#: A second attempt costs quota too: with less than this part of the time left it would be wasted.
+#: A retry costs quota too: with less than this fraction of the time left it would be wasted.
 RETRY_WORTHWHILE = 0.1
 
 _WINDOWS: tuple[tuple[str, Window], ...] = (
@@ -59,20 +59,20 @@ _WINDOWS: tuple[tuple[str, Window], ...] = (
     ("daily", "day"),
     ("concurrent", "concurrency"),
 )
-_ABOUT_A_PLACE = re.compile(
+_ABOUT_A_LOCATION = re.compile(
     r"no data is available for this location|(latitude|longitude) must be in range", re.IGNORECASE
 )
 _ABOUT_THE_KEY = re.compile(r"api.?key", re.IGNORECASE)
 
 
-def exact_weight(places: int, sections: Sections, forecast_days: int) -> float:
-    """What a call for the variables in `sections` costs of Open-Meteo's quota."""
-    return places * place_weight(sum(map(len, sections.values())), forecast_days)
+def exact_weight(cells: int, sections: Sections, forecast_days: int) -> float:
+    """The weight of a call for the variables in `sections`, in Open-Meteo's accounting (datasets.cell_weight)."""
+    return cells * cell_weight(sum(map(len, sections.values())), forecast_days)
 
 
-def whole(weight: float) -> int:
-    """A weight rounded up to a whole number, as budgets count."""
-    # 10 places of 1.1 are 11, and not the 12 that 11.000000000000002 would come to.
+def rounded_up(weight: float) -> int:
+    """The least integer weight that pays for `weight`: budgets count in integers."""
+    # 10 cells of 1.1 are 11, not the 12 that 11.000000000000002 would be rounded up to.
     return math.ceil(round(weight, 6))
 
 
@@ -102,17 +102,18 @@ class OpenMeteo:
     def fetch(
         self, cells: Sequence[Cell], before_attempt: Callable[[int], None] = lambda _: None
     ) -> dict[Cell, Series | UpstreamError]:
-        """Cell → its series, all by one call, or a NoWeatherHere where the answer about that cell is invalid.
+        """Cell → its series, or a NoWeatherHere if the answer about that cell is invalid; all by one call.
 
         Takes `timeout_seconds` at most, the one retry included. `before_attempt` gets the call's weight before each
-        attempt, the retry too; what it raises ends the call and is passed on. Raises PlaceRejected if one place spoiled
-        the call, so that smaller calls would bring the others, and UpstreamError if the call brought nothing.
+        attempt, the retry too; what it raises ends the call and is passed on. Raises LocationRejected if Open-Meteo
+        rejected the call for one of its cells, so that smaller calls would succeed for the others, and another
+        UpstreamError if the call failed.
         """
         asked = list(dict.fromkeys(cells))
         if not asked:
             return {}
         body = self._body(asked, self.dataset.sections, before_attempt)
-        # One by one: parsed side by side they would be ready no sooner, and would hold up the threads that serve hits.
+        # One at a time: parsed in parallel, answers would be ready no sooner and delay the threads that serve hits.
         with self._reading:
             return read_answer(body, asked, self.now(), self.source, self.dataset)
 
@@ -124,10 +125,10 @@ class OpenMeteo:
         *,
         timezone: str = "auto",
     ) -> list[Any]:
-        """The parsed JSON about each of the distinct cells, unchecked, of a call for the variables in `sections`.
+        """The parsed but unchecked JSON for each of the distinct `cells`, in order, with the variables in `sections`.
 
-        Takes `timeout_seconds` at most, the one retry included; `before_attempt` gets the call's weight before each
-        attempt. Raises UpstreamError.
+        `timezone` is Open-Meteo's parameter. Takes `timeout_seconds` at most, the one retry included; `before_attempt`
+        gets the call's weight before each attempt. Raises UpstreamError.
         """
         if not cells:
             return []
@@ -140,10 +141,10 @@ class OpenMeteo:
         before_attempt: Callable[[int], None],
         timezone: str = "auto",
     ) -> bytearray:
-        if len(cells) > MAX_PLACES:
-            raise ValueError(f"{len(cells)} places in one call, {MAX_PLACES} at most")
+        if len(cells) > MAX_CELLS:
+            raise ValueError(f"{len(cells)} cells in one call, {MAX_CELLS} at most")
         deadline = time.monotonic() + self.timeout_seconds
-        weight = whole(exact_weight(len(cells), sections, self.dataset.forecast_days))
+        weight = rounded_up(exact_weight(len(cells), sections, self.dataset.forecast_days))
         before_attempt(weight)
         try:
             return self._attempt(cells, sections, timezone, deadline)
@@ -157,10 +158,10 @@ class OpenMeteo:
     def _attempt(self, cells: Sequence[Cell], sections: Sections, timezone: str, deadline: float) -> bytearray:
         reply = self._transport.get(
             f"{self.url}?{self._query(cells, sections, timezone)}",
-            # gzip alone, for what else the libraries of this machine could decode would depend on the machine.
+            # Only gzip: which other encodings can be decoded depends on the libraries of the machine.
             headers={"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": USER_AGENT},
             deadline=deadline,
-            max_bytes=MAX_BYTES_PER_PLACE * (len(cells) + 1) * max(1, len(self.dataset.asked) // VARIABLES_IN_THEM),
+            max_bytes=MAX_BYTES_PER_CELL * (len(cells) + 1) * max(1, len(self.dataset.asked) // VARIABLES_IN_THEM),
         )
         if reply.status != 200:
             raise self._error(reply)
@@ -177,27 +178,27 @@ class OpenMeteo:
         }
         if self.api_key:
             parameters["apikey"] = self.api_key
-        return urlencode(parameters, safe=",")  # %2C for a comma would make the URL of a hundred places a third longer
+        return urlencode(parameters, safe=",")  # %2C for a comma would make the URL of a hundred cells a third longer
 
     def _error(self, reply: Reply) -> UpstreamError:
         reason = read_reason(reply.body) or ""
-        said = f"{reply.status}: {self._clean(reason)}" if reason else f"{reply.status}"
+        summary = f"{reply.status}: {self._clean(reason)}" if reason else f"{reply.status}"
         if reply.status == 429:
             return UpstreamRefused(
-                f"it refused the call with {said}",
+                f"it refused the call with {summary}",
                 retry_after_seconds=_retry_after_seconds(reply.headers.get("Retry-After", ""), self.now()),
                 window=_window(reply.body),
             )
         if reply.status >= 500:
-            return UpstreamUnavailable(f"it failed with {said}", worth_a_retry=True)
+            return UpstreamUnavailable(f"it failed with {summary}", worth_a_retry=True)
         if reply.status in (401, 403) or (reply.status == 400 and _ABOUT_THE_KEY.search(reason)):
-            return UpstreamUnavailable(f"it refused the API key or its plan with {said}")
+            return UpstreamUnavailable(f"it refused the API key or its plan with {summary}")
         if 300 <= reply.status < 400:
-            # Open-Meteo never redirects: this is a proxy or a login page on the way, so it was not asked at all.
-            return UpstreamUnavailable(f"a redirect ({said}), which is not followed")
-        if reply.status == 400 and _ABOUT_A_PLACE.search(reason):
-            return PlaceRejected(f"it rejected a place with {said}")
-        return InvalidResponse(f"it answered {said}")
+            # Open-Meteo never redirects: a proxy or a login page on the way did, and Open-Meteo got no request.
+            return UpstreamUnavailable(f"a redirect ({summary}), which is not followed")
+        if reply.status == 400 and _ABOUT_A_LOCATION.search(reason):
+            return LocationRejected(f"it rejected a location with {summary}")
+        return InvalidResponse(f"it answered {summary}")
 
     def _clean(self, reason: str) -> str:
         """The server's text as one printable line of at most 200 characters, without the key or any query."""
@@ -213,7 +214,7 @@ def _window(body: bytearray) -> Window | None:
 
 
 def _retry_after_seconds(value: str, now: float) -> int | None:
-    """Seconds from `now` on, of a Retry-After header by RFC 9110 (seconds or an HTTP date), at most a day.
+    """A Retry-After header (RFC 9110: seconds, or an HTTP date) as seconds from `now`, at most a day.
 
     None for any other text.
     """

@@ -1,4 +1,7 @@
-"""Our days and current conditions against those that Open-Meteo makes of the same hours, each within a tolerance."""
+"""Compares our daily and current values with those that Open-Meteo derives from the same hours, within tolerances.
+
+Each comparison returns one line for the report, or raises Differs.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -11,11 +14,11 @@ from weather.core.variables import FORECAST_DAYS, HOUR_SECONDS, HOURLY, HOURLY_N
 from weather.core.zones import label_error_seconds, zone_of
 
 DAY_SECONDS = 24 * HOUR_SECONDS
-#: Ours and Open-Meteo's own formula for the sun differ by so much.
+#: By how much our sunrise and sunset may differ from Open-Meteo's, which has another formula.
 SUN_SECONDS = 180
 
-#: What is not named here is a maximum or a minimum, and equal. A sum may be made before its 24 hours are rounded to
-#: 0.01 mm, half of which is 0.005 mm an hour; the dominant direction before its hours are rounded to degrees.
+#: All other daily values are maxima or minima and must be equal. Open-Meteo may sum before it rounds the 24 hours to
+#: 0.01 mm, which is up to 0.005 mm an hour, and average directions before it rounds them to degrees.
 DAY_TOLERANCES = {
     "precipitation_sum": 24 * 0.005,
     "wind_direction_10m_dominant": 5.0,
@@ -23,8 +26,8 @@ DAY_TOLERANCES = {
     "sunset": SUN_SECONDS,
 }
 
-#: We read along a straight line, Open-Meteo along a curve and its wind by components. What belongs to the hour that
-#: ends and what is taken of the nearer hour, Open-Meteo may read between the two hours: so much beyond these will do.
+#: We interpolate linearly, Open-Meteo along a curve, and wind by its components. For variables that we take from one of
+#: the two hours around, Open-Meteo may interpolate: then the tolerance is added to the range of the two hours.
 CURRENT_TOLERANCES = {
     "temperature_2m": 0.5,
     "relative_humidity_2m": 4.0,
@@ -37,19 +40,19 @@ CURRENT_TOLERANCES = {
     "wind_direction_10m": 20.0,
     "wind_gusts_10m": 2.0,
 }
-#: A wind that hardly blows has no direction to speak of.
+#: Below this the wind's direction is not compared.
 LEAST_WIND_KM_PER_H = 5.0
 
 
 class Differs(Exception):
-    """What Open-Meteo says is not what this service would say; the text names the first such value."""
+    """A value of Open-Meteo's is not what this service derives; the text names the first one."""
 
 
 def days(series: Series, document: Mapping[str, Any]) -> str:
-    """How many whole days are equal, column by column; raises Differs.
+    """Compares the daily columns; the line counts the days that are equal. Raises Differs.
 
-    Left out are days whose hours are not all there, days beyond a change of the clocks, as Open-Meteo's days keep the
-    offset of today, and days at negative offsets such as Newfoundland's, whose first hour belongs to the day before.
+    Left out are days without all 24 hours, days after a change of the clocks, because Open-Meteo's days keep today's
+    offset, and days at negative offsets such as Newfoundland's, whose first hour belongs to the day before.
     """
     theirs, offset = document["daily"], document["utc_offset_seconds"]
     ours = forecast.daily(series, document["current"]["time"], FORECAST_DAYS)
@@ -57,16 +60,16 @@ def days(series: Series, document: Mapping[str, Any]) -> str:
     differences: list[str] = []
     for row, start in enumerate(theirs["time"]):
         date = datetime.fromtimestamp(start + offset, UTC).date().isoformat()
-        if date not in ours["time"] or not _is_whole(series, start, offset):
+        if date not in ours["time"] or not _is_comparable(series, start, offset):
             continue
         compared += 1
         for name in _given(series, start):
-            own, told = ours[name][ours["time"].index(date)], theirs[name][row]
+            own, reported = ours[name][ours["time"].index(date)], theirs[name][row]
             if name in ("sunrise", "sunset"):
-                own, told = _seconds(own), told or None  # the epoch stands for no sunrise
+                own, reported = _seconds(own), reported or None  # the epoch stands for no sunrise
             values += 1
-            if not _is_near(own, told, DAY_TOLERANCES.get(name, 0.0), circular=DAILY_UNITS[name] == "°"):
-                differences.append(f"{date} {name} {_shown(name, own)}, Open-Meteo says {_shown(name, told)}")
+            if not _is_near(own, reported, DAY_TOLERANCES.get(name, 0.0), circular=DAILY_UNITS[name] == "°"):
+                differences.append(f"{date} {name} {_shown(name, own)}, Open-Meteo says {_shown(name, reported)}")
     _report(differences)
     if not compared:
         raise Differs("not one of them can be compared")
@@ -75,7 +78,7 @@ def days(series: Series, document: Mapping[str, Any]) -> str:
 
 
 def current(series: Series, document: Mapping[str, Any]) -> str:
-    """Of which moment our conditions equal Open-Meteo's; raises Differs."""
+    """Compares the current conditions; the line names their time. Raises Differs."""
     theirs = document["current"]
     time = theirs["time"] + label_error_seconds(document["utc_offset_seconds"])
     ours = forecast.current(series, time)
@@ -91,19 +94,22 @@ def current(series: Series, document: Mapping[str, Any]) -> str:
 
 
 def hours(series: Series, unlabelled: Series) -> str:
-    """How many hours equal those asked for with `timezone=GMT`, whose labels are true; raises Differs."""
+    """Compares the hourly columns with those from a call with `timezone=GMT`, whose labels are right.
+
+    The line counts the hours that are equal. Raises Differs.
+    """
     first = (unlabelled.start - series.start) // HOUR_SECONDS
     differences: list[str] = []
     compared = 0
     for name in HOURLY_NAMES:
         column = series.columns[name]
-        for row, told in enumerate(unlabelled.columns[name]):
+        for row, reported in enumerate(unlabelled.columns[name]):
             if not 0 <= first + row < len(column):
                 continue
             compared += 1
-            if column[first + row] != told:
+            if column[first + row] != reported:
                 moment = datetime.fromtimestamp(unlabelled.start + row * HOUR_SECONDS, UTC)
-                differences.append(f"{moment:%Y-%m-%dT%H:%MZ} {name} {column[first + row]!r}, GMT says {told!r}")
+                differences.append(f"{moment:%Y-%m-%dT%H:%MZ} {name} {column[first + row]!r}, GMT says {reported!r}")
     _report(differences)
     if not compared:
         raise Differs("not one of them can be compared")
@@ -111,6 +117,7 @@ def hours(series: Series, unlabelled: Series) -> str:
 
 
 def utc_offset_seconds(zone: str, moment: float) -> int:
+    """The offset from UTC of an IANA zone at `moment` (unix seconds); raises UnknownZone."""
     offset = datetime.fromtimestamp(moment, zone_of(zone)).utcoffset()
     return 0 if offset is None else int(offset.total_seconds())
 
@@ -121,7 +128,7 @@ def _report(differences: Sequence[str]) -> None:
         raise Differs(differences[0] + more)
 
 
-def _is_whole(series: Series, start: int, offset: int) -> bool:
+def _is_comparable(series: Series, start: int, offset: int) -> bool:
     same_clock = all(utc_offset_seconds(series.timezone, moment) == offset for moment in (start, start + DAY_SECONDS))
     first_of_the_day = same_clock and label_error_seconds(offset) >= 0
     return first_of_the_day and 0 <= _first_row(series, start) <= len(series.columns["temperature_2m"]) - 24
@@ -133,7 +140,7 @@ def _first_row(series: Series, start: int) -> int:
 
 
 def _given(series: Series, start: int) -> Iterator[str]:
-    """The day's columns that all 24 hours are given for."""
+    """The names of the daily columns for whose day, beginning at `start`, the series has all 24 hours."""
     first = _first_row(series, start)
     for name in DAILY_UNITS:
         # The longest: precipitation_probability_max begins with precipitation too.
@@ -143,36 +150,36 @@ def _given(series: Series, start: int) -> Iterator[str]:
 
 
 def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and abs(value) < 1e11  # what is more is neither weather nor a time
+    return type(value) in (int, float) and abs(value) < 1e11  # larger numbers are neither weather nor a time
 
 
-def _is_near(own: Any, told: Any, tolerance: float, *, circular: bool = False) -> bool:
-    if own is None or not _is_number(told):
-        return own is None and told is None
-    distance = abs((told - own + 180) % 360 - 180) if circular else abs(told - own)
+def _is_near(own: Any, reported: Any, tolerance: float, *, circular: bool = False) -> bool:
+    if own is None or not _is_number(reported):
+        return own is None and reported is None
+    distance = abs((reported - own + 180) % 360 - 180) if circular else abs(reported - own)
     return bool(distance <= tolerance + 1e-6)  # 18.3 - 18.2 is a little more than 0.1
 
 
 def _is_read_alike(
     series: Series, variable: Variable, time: int, ours: Mapping[str, Any], theirs: Mapping[str, Any]
 ) -> bool:
-    own, told, tolerance = ours[variable.name], theirs[variable.name], CURRENT_TOLERANCES[variable.name]
+    own, reported, tolerance = ours[variable.name], theirs[variable.name], CURRENT_TOLERANCES[variable.name]
     if variable.name == "precipitation":
         # Ours is the sum of the hour that ends, Open-Meteo's that of the last `interval` seconds.
-        return _is_near(own if own is None else own * theirs["interval"] / HOUR_SECONDS, told, tolerance)
+        return _is_near(own if own is None else own * theirs["interval"] / HOUR_SECONDS, reported, tolerance)
     if variable.reading == "circular":
         if (ours["wind_speed_10m"] or 0.0) < LEAST_WIND_KM_PER_H:
             return True
-        return _is_near(own, told, tolerance, circular=True)
-    if variable.reading == "linear" or own is None or not _is_number(told):
-        return _is_near(own, told, tolerance)
+        return _is_near(own, reported, tolerance, circular=True)
+    if variable.reading == "linear" or own is None or not _is_number(reported):
+        return _is_near(own, reported, tolerance)
     row, seconds = divmod(time - series.start, HOUR_SECONDS)
     around = [value for value in series.columns[variable.name][row : row + 1 + (seconds > 0)] if value is not None]
-    return bool(min(around) - tolerance <= told <= max(around) + tolerance)
+    return bool(min(around) - tolerance <= reported <= max(around) + tolerance)
 
 
 def _possible_days(daily: Mapping[str, Any], time: int) -> set[bool]:
-    """Whether it is day by Open-Meteo's own sunrise and sunset; both near either of them or without them."""
+    """The values that `is_day` may have by Open-Meteo's sunrise and sunset; both, if one is near or missing."""
     for start, rise, set_ in zip(daily["time"], daily["sunrise"], daily["sunset"], strict=True):
         if start <= time < start + DAY_SECONDS and _is_number(rise) and _is_number(set_) and rise < set_:
             return {rise <= time + slack < set_ for slack in (-SUN_SECONDS, SUN_SECONDS)}

@@ -1,14 +1,17 @@
-"""What can go wrong with a call to Open-Meteo; each message is one clear line without the key or the query."""
+"""What can go wrong with a call to Open-Meteo; each message is one line without the API key or the query."""
 
 from weather.core.windows import Window
 
 
 class UpstreamError(Exception):
-    """The call brought no weather."""
+    """A call to Open-Meteo that gave no weather, or no weather for one cell."""
 
 
 class UpstreamUnavailable(UpstreamError):
-    """It did not answer in time, said 5xx or refused the key, or something on the way failed."""
+    """Open-Meteo did not answer in time, answered 5xx or refused the API key, or the connection failed.
+
+    `worth_a_retry` says whether a second attempt at once may succeed.
+    """
 
     def __init__(self, message: str, *, worth_a_retry: bool = False) -> None:
         super().__init__(message)
@@ -16,7 +19,10 @@ class UpstreamUnavailable(UpstreamError):
 
 
 class UpstreamRefused(UpstreamError):
-    """It said 429; with the seconds until it may be asked again and the quota that ran out, where it said so."""
+    """Open-Meteo answered 429.
+
+    `retry_after_seconds` and `window`, the part of the quota that ran out, are None where the answer does not say.
+    """
 
     def __init__(self, message: str, *, retry_after_seconds: int | None = None, window: Window | None = None) -> None:
         super().__init__(message)
@@ -25,20 +31,20 @@ class UpstreamRefused(UpstreamError):
 
 
 class InvalidResponse(UpstreamError):
-    """It answered with something that is not weather."""
+    """An answer of Open-Meteo that is no forecast of the expected form, or has a status that is not expected."""
 
 
 class NoWeatherHere(InvalidResponse):
-    """Its answer about this one place is invalid, and will be for a while; those about other places may be valid."""
+    """The part of an answer about one cell is invalid, and will be for a while; other cells are not affected."""
 
 
 class UnreadableHere(NoWeatherHere):
-    """This process cannot read the answer about this one place: its zone data is older, or its clock is wrong."""
+    """This process cannot read the answer about one cell: its time zone data is older, or its clock is wrong."""
 
 
 class CallRejected(InvalidResponse):
-    """It said 400 about some place, and the calls that may be spent to find out which are used up."""
+    """Open-Meteo answered 400 for some cell of the call, and no further calls may be spent to find out which one."""
 
 
-class PlaceRejected(NoWeatherHere):
-    """It said 400 about a place: with several places in the call, one of them spoils it for all."""
+class LocationRejected(NoWeatherHere):
+    """Open-Meteo answered 400 for a location; if the call has several, it rejects all of them for one."""

@@ -1,17 +1,17 @@
-"""One HTTP GET that is held to one deadline and one size, whatever the other side does.
+"""An HTTP GET with one deadline for all of it and a limit of its size, whatever the server does.
 
-It stands on requests and adds what requests does not have, each part held by tests/faults/test_upstream_answers.py:
+It uses requests and adds what requests does not have, each part tested by tests/faults/test_upstream_answers.py:
 
-- one deadline over lookup, connection, headers and a dripping body, also where the lookup hangs: 92 lines (`Transport`
-  to `_TLSConnection`); requests has a timeout for each read alone;
-- a limit of the decoded body, so that a gzip bomb never fills the memory: 20 lines (`_body`);
-- every failure told as one of three, with those that are worth a second attempt: 26 lines (`_reply_or_error`);
-- the key in no log: 15 lines (`_WithoutKey`).
+- one deadline for name lookup, connection, headers and a body that arrives byte by byte, even if the lookup hangs:
+  91 lines (`Transport` to `_TLSConnection`); requests has a timeout for each read only;
+- a limit of the decoded body, so that a gzip bomb never fills the memory: 19 lines (`_body`);
+- every failure as an UpstreamUnavailable that says whether to retry, or an InvalidResponse: 28 lines
+  (`_reply_or_error`);
+- no API key in a log: 15 lines (`_WithoutKey`).
 
 On an idle connection to the same machine a call takes 460 µs, by a bare Session 500 to 560 µs, as
-tests.benchmarks.transport_cost shows. pycurl has the first two parts as options: the same job is 98 lines and 70 µs. It
-would leave requests without a use and bring a TLS library and certificates of its own, to save 0.4 ms of a call that
-takes 20 ms or more.
+tests.benchmarks.transport_cost shows. pycurl has the first two parts as options: the same takes 98 lines and 70 µs. But
+it brings a TLS library and certificates of its own, to save 0.4 ms of a call that takes 20 ms or more.
 """
 
 import logging
@@ -34,9 +34,9 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from weather.upstream.errors import InvalidResponse, UpstreamError, UpstreamUnavailable
 
 _CHUNK_BYTES = 64 * 1024
-#: Of an error only its reason is read.
+#: The body of an error is read up to here: it only has a reason.
 _ERROR_BYTES = 16 * 1024
-#: Calls that were given up and still hang in a lookup of the name, which nothing can interrupt.
+#: How many abandoned calls may hang in a name lookup, which cannot be interrupted.
 _MAX_LOST_CALLS = 4
 
 
@@ -50,36 +50,35 @@ class Reply:
 
 
 class Transport:
-    """GETs over connections that are kept alive between them: one for each thread that asks at the same time.
+    """Makes GETs over connections that are reused: one for each thread that makes a call at the same time.
 
-    The timeouts of requests hold for each read of a socket: a server that drips its headers or its body byte by byte
-    is never late, and the lookup of a name knows no timeout at all. So each call runs in a thread of its own, and
-    whoever waits for it walks away at the deadline and shuts the call's socket, which ends the thread wherever it
-    reads. A thread that has no socket yet ends by itself: a connect and a TLS handshake have one timeout each over
-    the whole of them, and after a lookup that took too long `_Line.take` ends it. Of threads that hang in such a lookup
-    there are never more than four: until one is back, calls fail at once.
+    The timeout of requests applies to each read of a socket, so that a server which sends its answer byte by byte is
+    never late, and a name lookup has no timeout. So each call runs in a thread of its own, and the caller stops waiting
+    at the deadline and shuts the call's socket down, which ends the thread in whatever read it is. A thread without a
+    socket ends by itself: connect and TLS handshake have a timeout each, and after a lookup that took too long
+    `_Adapter.take` ends it. At most four threads hang in a lookup: until one returns, calls fail at once.
     """
 
     def __init__(self) -> None:
-        self._idle: deque[_Line] = deque()
+        self._idle: deque[_Adapter] = deque()
         self._lost: list[threading.Thread] = []
         self._losing = threading.Lock()
 
     def get(self, url: str, *, headers: Mapping[str, str], deadline: float, max_bytes: int) -> Reply:
-        """The reply to a GET; `deadline` is in time.monotonic(), `max_bytes` bounds the decoded body of a 200.
+        """The reply to a GET; `deadline` is in time.monotonic(), `max_bytes` limits the decoded body of a 200.
 
-        No redirects, no cookies, and no proxy or netrc of the environment: a Session brings those, and here is none.
-        Raises UpstreamUnavailable, InvalidResponse for a body that is too long or cannot be decoded.
+        There are no redirects, no cookies, and no proxy or netrc from the environment: only a Session has those. Raises
+        UpstreamUnavailable, or InvalidResponse for a body that is too long or cannot be decoded.
         """
         with self._losing:
             self._lost = [call for call in self._lost if call.is_alive()]
             if len(self._lost) >= _MAX_LOST_CALLS:
                 raise UpstreamUnavailable("the lookup of its name hangs")
-        line = self._idle_line()
+        adapter = self._idle_adapter()
         outcomes: SimpleQueue[Reply | UpstreamError] = SimpleQueue()
         left = max(deadline - time.monotonic(), 0.001)
         call = threading.Thread(
-            target=lambda: outcomes.put(_reply_or_error(line, url, headers, left, max_bytes)),
+            target=lambda: outcomes.put(_reply_or_error(adapter, url, headers, left, max_bytes)),
             name="open-meteo-call",
             daemon=True,
         )
@@ -87,30 +86,30 @@ class Transport:
         try:
             outcome = outcomes.get(timeout=left)
         except Empty:
-            line.sever()
+            adapter.sever()
             with self._losing:
                 self._lost.append(call)
             raise UpstreamUnavailable("it did not answer in time") from None
-        self._idle.append(line)
+        self._idle.append(adapter)
         if isinstance(outcome, UpstreamError):
             raise outcome
         return outcome
 
-    def _idle_line(self) -> "_Line":
+    def _idle_adapter(self) -> "_Adapter":
         try:
-            return self._idle.pop()  # the one used last, so that the others may end when they are not needed
+            return self._idle.pop()  # the one used last, so that unneeded ones time out
         except IndexError:
-            return _Line()
+            return _Adapter()
 
 
-class _Line(HTTPAdapter):
-    """A kept-alive connection that another thread can close, also while it is still being made."""
+class _Adapter(HTTPAdapter):
+    """A reusable connection that another thread can close, even while it is being made."""
 
     def __init__(self) -> None:
         self._socket: socket.socket | None = None
         self._severed = False
         kinds = {"http": _Connection, "https": _TLSConnection}
-        self._kinds = {scheme: type(kind.__name__, (kind,), {"line": self}) for scheme, kind in kinds.items()}
+        self._kinds = {scheme: type(kind.__name__, (kind,), {"adapter": self}) for scheme, kind in kinds.items()}
         super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
@@ -120,23 +119,23 @@ class _Line(HTTPAdapter):
 
     def take(self, connected: socket.socket | None) -> None:
         self._socket = connected
-        if self._severed:  # it is set before sever() looks for a socket, so one of the two threads sees the other
-            raise ConnectionAbortedError("given up meanwhile")
+        if self._severed:  # sever() sets it before it reads the socket, so that no socket is missed by both threads
+            raise ConnectionAbortedError("the caller stopped waiting")
 
     def sever(self) -> None:
         self._severed = True
         if self._socket is not None:
             with suppress(OSError):
-                # The plain shutdown, for that of a TLS socket changes what the other thread is reading from.
+                # The base class's shutdown: that of a TLS socket changes the object that the other thread reads from.
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
 class _Connection(HTTPConnection):
-    line: _Line
+    adapter: _Adapter
 
     def connect(self) -> None:
         super().connect()
-        self.line.take(self.sock)
+        self.adapter.take(self.sock)
 
 
 class _TLSConnection(_Connection, HTTPSConnection):
@@ -144,15 +143,15 @@ class _TLSConnection(_Connection, HTTPSConnection):
 
 
 def _reply_or_error(
-    line: _Line, url: str, headers: Mapping[str, str], timeout_seconds: float, max_bytes: int
+    adapter: _Adapter, url: str, headers: Mapping[str, str], timeout_seconds: float, max_bytes: int
 ) -> Reply | UpstreamError:
-    """The reply, or the error to raise in the thread that waits.
+    """The reply, or the error for the waiting thread to raise.
 
-    An error raised there has no traceback or context from here, where local variables hold the URL and its key.
+    Raised there, its traceback and context do not lead here, where local variables hold the URL with the API key.
     """
     try:
         request = requests.Request("GET", url, headers=dict(headers)).prepare()
-        response = line.send(request, stream=True, timeout=timeout_seconds)
+        response = adapter.send(request, stream=True, timeout=timeout_seconds)
         with response:
             return Reply(response.status_code, response.headers, _body(response, max_bytes))
     except UpstreamError as error:
@@ -174,10 +173,10 @@ def _reply_or_error(
 
 
 def _body(response: requests.Response, max_bytes: int) -> bytearray:
-    """The decoded body of a 200, the beginning of an error's, nothing of the rest.
+    """The decoded body of a 200, the first _ERROR_BYTES or so of a 4xx, empty for other statuses.
 
-    A chunk is counted after decoding, and urllib3 decodes no more at a time than was asked for: 48 kB of gzip that
-    stand for 50 MB are never in memory as such.
+    Chunks are counted after decoding, and urllib3 decodes no more at a time than it is asked for: 48 kB of gzip that
+    expand to 50 MB never fill the memory.
     """
     body = bytearray()
     success = response.status_code == 200
@@ -195,7 +194,7 @@ def _body(response: requests.Response, max_bytes: int) -> bytearray:
 
 
 class _WithoutKey(logging.Filter):
-    """Takes the key out of what urllib3 logs: the query at DEBUG, and a warning about a malformed header."""
+    """Removes the API key from what urllib3 logs: the query at DEBUG, and warnings about malformed headers."""
 
     _KEY = re.compile(r"(apikey=)[^&\s\"')]*")
 
@@ -207,5 +206,5 @@ class _WithoutKey(logging.Filter):
 
 
 for _name in ("connection", "connectionpool", "poolmanager", "response", "util.retry"):
-    # A filter of a logger sees only what is logged under that very name, so it stands on each.
+    # A logger's filter does not apply to its children, so each logger gets one.
     logging.getLogger(f"urllib3.{_name}").addFilter(_WithoutKey())

@@ -1,4 +1,7 @@
-"""From the body of Open-Meteo's answer to one checked series for each place: bad data is never stored or shown."""
+"""Reads the body of an answer of Open-Meteo into a checked series for each cell: bad data is never stored or shown.
+
+A location is the part of an answer about one of the cells that were asked for.
+"""
 
 import math
 from collections.abc import Sequence
@@ -13,10 +16,10 @@ from weather.upstream import answer_json
 from weather.upstream.errors import InvalidResponse, NoWeatherHere, UnreadableHere, UpstreamError
 
 DAY_SECONDS = 24 * HOUR_SECONDS
-#: By how much the first hour may lie in the future, where Open-Meteo's clock and this machine's differ.
+#: How far the first hour may lie in the future: Open-Meteo's clock and this machine's may differ.
 CLOCK_SLACK_SECONDS = HOUR_SECONDS
 OLDEST_START_SECONDS = 2 * DAY_SECONDS
-#: Open-Meteo may give some days more than it was asked for.
+#: How many days more than the query names an answer may have.
 MORE_DAYS = 2
 #: From a cell's centre to the model's own point. Grids are 0.5° wide at most, and at a coast the point moves on to the
 #: next land: one and a half of their cells are 83 km.
@@ -27,24 +30,25 @@ _EARTH_RADIUS_KM = 6371.0
 def read_answer(
     body: bytes | bytearray, cells: Sequence[Cell], now: float, source: str, dataset: Dataset
 ) -> dict[Cell, Series | UpstreamError]:
-    """Each of the distinct `cells`, in the order that they were asked in → its series of the dataset's variables.
+    """Cell → its series of the dataset's variables, for the distinct `cells` in the order of the query.
 
-    A place whose part of the answer is invalid has a NoWeatherHere instead of a series. Raises InvalidResponse if the
-    answer as a whole is invalid.
+    A cell whose location is invalid has a NoWeatherHere instead. `now`, in unix seconds, is when the answer came.
+    Raises InvalidResponse if the body is not an answer about these cells.
     """
-    places = read_documents(body, len(cells))
-    return {
-        cell: _series_or_error(place, cell, now, source, dataset) for cell, place in zip(cells, places, strict=True)
-    }
+    answered = zip(cells, read_documents(body, len(cells)), strict=True)
+    return {cell: _series_or_error(location, cell, now, source, dataset) for cell, location in answered}
 
 
 def read_documents(body: bytes | bytearray, count: int) -> list[Any]:
-    """The places of an answer as parsed JSON, checked only for their number; raises InvalidResponse."""
-    return _places(_parsed(body), count)
+    """The parsed JSON of the `count` locations of an answer, each unchecked.
+
+    Raises InvalidResponse for what is not JSON, an error document, or another number of locations.
+    """
+    return _locations(_parsed(body), count)
 
 
 def read_reason(body: bytes | bytearray) -> str | None:
-    """The `reason` of an error of Open-Meteo's own making, None for anything else."""
+    """The `reason` in a body of Open-Meteo's form of an error; None for any other body."""
     try:
         return _reason(_parsed(body))
     except InvalidResponse:
@@ -65,56 +69,56 @@ def _reason(answer: Any) -> str | None:
     return reason if isinstance(reason, str) else "no reason given"
 
 
-def _places(answer: Any, count: int) -> list[Any]:
-    """One place comes as an object, several as an array."""
+def _locations(answer: Any, count: int) -> list[Any]:
+    """Open-Meteo writes one location as an object and several as an array."""
     if _reason(answer) is not None:
         raise InvalidResponse("the answer is an error under the status of a success")
     if count == 1:
         return [answer]
     if not isinstance(answer, list):
-        raise InvalidResponse(f"one answer to a question about {count} places")
+        raise InvalidResponse(f"one location instead of {count}")
     if len(answer) != count:
-        raise InvalidResponse(f"{len(answer)} answers to a question about {count} places")
+        raise InvalidResponse(f"{len(answer)} locations instead of {count}")
     return answer
 
 
-def _series_or_error(place: Any, cell: Cell, now: float, source: str, dataset: Dataset) -> Series | UpstreamError:
+def _series_or_error(location: Any, cell: Cell, now: float, source: str, dataset: Dataset) -> Series | UpstreamError:
     answer_json.give_way()
     try:
-        return read_place(place, cell, now, source, dataset)
+        return read_location(location, cell, now, source, dataset)
     except UnreadableHere as error:
         return error.with_traceback(None)
     except InvalidResponse as error:
         return NoWeatherHere(str(error))
 
 
-def read_place(place: Any, cell: Cell, now: float, source: str, dataset: Dataset) -> Series:
-    """The series of the dataset's variables in one place of an answer; `now`, in unix seconds, is when it came.
+def read_location(location: Any, cell: Cell, now: float, source: str, dataset: Dataset) -> Series:
+    """The series of the dataset's variables in one location's parsed JSON; `now`, in unix seconds, is when it came.
 
     Raises InvalidResponse, whose text names the first fault.
     """
-    if not isinstance(place, dict):
-        raise InvalidResponse("a place is not a JSON object")
+    if not isinstance(location, dict):
+        raise InvalidResponse("a location is not a JSON object")
     # A grid that goes around the globe has points such as 180.1 and -180.02.
-    latitude, longitude = _number(place, "latitude", 90), _in_range(_number(place, "longitude", 360))
+    latitude, longitude = _number(location, "latitude", 90), _in_range(_number(location, "longitude", 360))
     if not is_near(cell, latitude, longitude):
-        raise InvalidResponse("the answer is about another place, far away")
-    hourly, units = place.get("hourly"), place.get("hourly_units")
+        raise InvalidResponse("the answer is about a location far away")
+    hourly, units = location.get("hourly"), location.get("hourly_units")
     if not isinstance(hourly, dict) or not isinstance(units, dict):
-        raise InvalidResponse("a place without hourly values")
+        raise InvalidResponse("a location without hourly values")
     if units.get("time") != "unixtime":
         raise InvalidResponse("the hours are not in unixtime")
     first_label, rows = _hours(hourly.get("time"), now, dataset)
-    start = _true_start(first_label, place.get("utc_offset_seconds"))
+    start = _true_start(first_label, location.get("utc_offset_seconds"))
     columns = {variable.name: _column(variable, hourly, units, rows) for variable in dataset.asked}
-    # The variables that are always asked for come with the decimals that they are held with.
+    # The ten come with as many decimals as a record keeps; extra ones may come with more.
     columns |= {variable.name: _as_held(columns[variable.name], variable.decimals) for variable in dataset.extras}
     _check_no_gap(columns, start, now, dataset)
     return Series(
         latitude=latitude,
         longitude=longitude,
-        elevation=_elevation(place.get("elevation")),
-        timezone=_timezone(place.get("timezone")),
+        elevation=_elevation(location.get("elevation")),
+        timezone=_timezone(location.get("timezone")),
         start=start,
         columns=columns,
         fetched_at=int(now),
@@ -122,11 +126,11 @@ def read_place(place: Any, cell: Cell, now: float, source: str, dataset: Dataset
     )
 
 
-def _number(place: dict[str, Any], name: str, limit: int) -> float:
-    value: Any = place.get(name)
+def _number(location: dict[str, Any], name: str, limit: int) -> float:
+    value: Any = location.get(name)
     # Compared, not converted: NaN is outside of every range, and an integer of 400 digits is no float.
     if type(value) not in (int, float) or not -limit <= value <= limit:
-        raise InvalidResponse(f"a place without a {name} on Earth")
+        raise InvalidResponse(f"a location without a {name} on Earth")
     return float(value)
 
 
@@ -150,15 +154,15 @@ def _timezone(value: Any) -> str:
 
 
 def is_near(cell: Cell, latitude: float, longitude: float) -> bool:
-    """Whether a point of a model's grid, in degrees, is near enough to the cell to stand for it.
+    """Whether a point of a model's grid, in degrees, is at most FARTHEST_KM from the cell's centre.
 
-    Answers in another order than the question's fail it too.
+    It refuses answers in another order than the query, too.
     """
     return great_circle_km(cell.latitude, cell.longitude, latitude, longitude) <= FARTHEST_KM
 
 
 def is_long_enough(hours: int, dataset: Dataset) -> bool:
-    """Whether a series of the dataset may have so many hours."""
+    """Whether `hours` rows cover the days that the dataset needs, and are not more than a call can give."""
     return dataset.covered_days * 24 <= hours <= (dataset.forecast_days + MORE_DAYS) * 24
 
 
@@ -171,7 +175,7 @@ def great_circle_km(lat: float, lon: float, other_lat: float, other_lon: float) 
 
 
 def _hours(times: Any, now: float, dataset: Dataset) -> tuple[int, int]:
-    """The first row's time and the number of rows, if these are consecutive hours around now."""
+    """The first row's time in unix seconds and the number of rows; raises InvalidResponse unless they cover `now`."""
     if not isinstance(times, list) or not is_long_enough(len(times), dataset):
         raise InvalidResponse(f"not as many hours as {dataset.forecast_days} days have")
     start, rows = times[0], len(times)
@@ -185,9 +189,9 @@ def _hours(times: Any, now: float, dataset: Dataset) -> tuple[int, int]:
 
 
 def _true_start(first_label: int, utc_offset_seconds: Any) -> int:
-    """The moment of the first row, always a full hour of UTC, from its label; one at a full hour is right already."""
+    """The first row's unix seconds, a full hour of UTC: its label, corrected where that is not a full hour."""
     if type(utc_offset_seconds) is not int or abs(utc_offset_seconds) >= DAY_SECONDS:
-        raise InvalidResponse("a place without its offset from UTC")
+        raise InvalidResponse("a location without its offset from UTC")
     if first_label % HOUR_SECONDS:
         first_label += zones.label_error_seconds(utc_offset_seconds)
     if first_label % HOUR_SECONDS:
@@ -196,9 +200,9 @@ def _true_start(first_label: int, utc_offset_seconds: Any) -> int:
 
 
 def _column(variable: Variable, hourly: dict[str, Any], units: dict[str, Any], rows: int) -> list[float | None]:
-    """The variable's values: each in its range or null, as many as there are hours.
+    """The variable's values, `rows` of them, each null or in its range; raises InvalidResponse for any other column.
 
-    A call brings 3,360 values a place, so they are checked by set, min, max and sum, which run in C.
+    A location has 3,360 values, so they are checked by set, min, max and sum, which run in C.
     """
     if units.get(variable.name) != variable.unit:
         raise InvalidResponse(f"{variable.name} is not in {variable.unit or 'its unit'}")
@@ -210,12 +214,12 @@ def _column(variable: Variable, hourly: dict[str, Any], units: dict[str, Any], r
         raise InvalidResponse(f"{variable.name} has a value that is not a number")
     values = [value for value in column if value is not None] if type(None) in types else column
     if values and not (min(values) >= variable.minimum and max(values) <= variable.maximum and _no_nan(values)):
-        raise InvalidResponse(f"{variable.name} has a value that cannot be")
+        raise InvalidResponse(f"{variable.name} has a value out of its range")
     return column
 
 
 def _as_held(column: list[float | None], decimals: int) -> list[float | None]:
-    """The values as a packed record gives them back, so that the first answer equals those derived from the record."""
+    """The values rounded as in a packed record, so that the first answer equals those derived from the record."""
     scale = 10**decimals
     held = [None if value is None else round(value * scale) for value in column]
     if decimals < 0:

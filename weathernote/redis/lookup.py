@@ -18,6 +18,10 @@ T1 = TypeVar("T1")
 T2 = TypeVar("T2")
 T3 = TypeVar("T3")
 T4 = TypeVar("T4")
+T5 = TypeVar("T5")
+T6 = TypeVar("T6")
+T7 = TypeVar("T7")
+T8 = TypeVar("T8")
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -83,6 +87,30 @@ def fetch(a: Lookup[T1], b: Lookup[T2], /) -> tuple[T1, T2]: ...
 def fetch(a: Lookup[T1], b: Lookup[T2], c: Lookup[T3], /) -> tuple[T1, T2, T3]: ...
 @overload
 def fetch(a: Lookup[T1], b: Lookup[T2], c: Lookup[T3], d: Lookup[T4], /) -> tuple[T1, T2, T3, T4]: ...
+@overload
+def fetch(
+    a: Lookup[T1], b: Lookup[T2], c: Lookup[T3], d: Lookup[T4], e: Lookup[T5], /
+) -> tuple[T1, T2, T3, T4, T5]: ...
+@overload
+def fetch(
+    a: Lookup[T1], b: Lookup[T2], c: Lookup[T3], d: Lookup[T4], e: Lookup[T5], f: Lookup[T6], /
+) -> tuple[T1, T2, T3, T4, T5, T6]: ...
+@overload
+def fetch(
+    a: Lookup[T1], b: Lookup[T2], c: Lookup[T3], d: Lookup[T4], e: Lookup[T5], f: Lookup[T6], g: Lookup[T7], /
+) -> tuple[T1, T2, T3, T4, T5, T6, T7]: ...
+@overload
+def fetch(
+    a: Lookup[T1],
+    b: Lookup[T2],
+    c: Lookup[T3],
+    d: Lookup[T4],
+    e: Lookup[T5],
+    f: Lookup[T6],
+    g: Lookup[T7],
+    h: Lookup[T8],
+    /,
+) -> tuple[T1, T2, T3, T4, T5, T6, T7, T8]: ...
 def fetch(*lookups: Lookup[Any]) -> tuple[Any, ...]:
     """The values of 1 to 4 lookups, in one round trip; raises RedisDown if one has no reply and no `without`."""
     return tuple(values_of(lookups, ask(*commands_of(lookups))))

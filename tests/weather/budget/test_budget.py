@@ -16,6 +16,7 @@ from tests.support.clocks import SetClock
 from tests.support.outage import replace_ask, take_redis_away
 from tests.support.servers import eventually
 from tests.weather.budget.conftest import MIDNIGHT
+from weather.api.service import service
 from weather.budget.budget import KEY, Budget, Denied, Granted
 from weather.budget.day_line import line
 from weather.budget.quota import Quota
@@ -649,3 +650,9 @@ def test_threads_of_one_process_may_share_a_budget(budget):
     for thread in threads:
         thread.join()
     assert sum(spent) == 500
+
+
+def test_a_process_has_one_clock_of_redis_for_all_that_it_counts():
+    ours = service()
+    recent = ours.popularity.recent
+    assert recent and ours.budget.clock is ours.popularity.clock is recent.clock is ours.admission.allowance.clock

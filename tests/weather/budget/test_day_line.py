@@ -78,3 +78,8 @@ def test_the_line_never_falls_and_gives_out_the_whole_day():
 @given(st.integers(1, 10**7), amounts)
 def test_a_little_comes_on_top_at_midnight(day_budget, cold):
     assert day_line.refresh_limit(day_budget, cold, 0) == day_line.spare(day_budget) >= 1
+
+
+@pytest.mark.parametrize(("day_budget", "spare"), [(10_000, 100), (100, 1), (50, 1)])
+def test_a_hundredth_of_the_day_is_spare_and_at_least_one(day_budget, spare):
+    assert day_line.spare(day_budget) == spare

@@ -172,3 +172,16 @@ def test_a_count_without_end_is_none(seen, valkey):
     seen.flush()
     valkey.zadd("popularity:cells", {Cell(2, 2).key: math.inf})
     assert seen.rates([Cell(2, 2)]) == {Cell(2, 2): 0.0}
+
+
+def test_a_count_below_zero_is_none(seen, valkey):
+    seen.record(Cell(1, 1), 2)
+    seen.flush()
+    valkey.zadd("popularity:cells", {Cell(2, 2).key: -1.0})
+    assert seen.rates([Cell(2, 2)]) == {Cell(2, 2): 0.0}
+
+
+def test_a_cell_asked_for_this_moment_was_asked_for_within_no_time(seen):
+    seen.record(Cell(1, 1))
+    seen.flush()
+    assert seen.asked_for_within(0, 10) == [Cell(1, 1)]

@@ -14,7 +14,7 @@ from tests.support.staged_upstream import CELL, MIDNIGHT, NOW, StagedUpstream, h
 from tests.weather.core.test_packing import a_series
 from weather.core import packing
 from weather.core.answers import Question, derive, read
-from weather.core.datasets import WEATHER, AnswerKind, Dataset, Section, place_weight
+from weather.core.datasets import WEATHER, AnswerKind, Dataset, Section, cell_weight
 from weather.core.packing import Unreadable, pack, unpack, version_of
 from weather.core.series import Aggregate, Series, aggregated, hour_times, hours_from, local_days, values_at
 from weather.core.units import Units
@@ -91,7 +91,7 @@ def test_weather_has_the_promised_keys():
 
 @pytest.mark.parametrize(("days", "kept"), [(None, 600), (7, 600), (1, 60), (10, 60)])
 def test_answers_for_a_number_of_days_that_few_ask_for_are_kept_a_minute(days, kept):
-    assert (Question(CELL, days).kept_seconds(600), Question(CELL, days).kept_seconds(5)) == (kept, 5)
+    assert (Question(CELL, days).stored_seconds(600), Question(CELL, days).stored_seconds(5)) == (kept, 5)
 
 
 @pytest.mark.parametrize(
@@ -99,12 +99,12 @@ def test_answers_for_a_number_of_days_that_few_ask_for_are_kept_a_minute(days, k
     [(10, 14, 1), (1, 1, 1), (11, 14, 1.1), (10, 16, 16 / 14), (32, 14, 3.2), (20, 7, 2)],
 )
 def test_a_place_weighs_what_open_meteo_counts(variables, days, weight):
-    assert place_weight(variables, days) == pytest.approx(weight)
+    assert cell_weight(variables, days) == pytest.approx(weight)
 
 
 def test_weather_weighs_one_a_place_and_a_tenth_more_for_each_further_variable():
-    assert WEATHER.weight_of_a_place == 1.0
-    assert WEATHER.with_extras(["rain", "cape"]).weight_of_a_place == pytest.approx(1.2)
+    assert WEATHER.weight_of_a_cell == 1.0
+    assert WEATHER.with_extras(["rain", "cape"]).weight_of_a_cell == pytest.approx(1.2)
 
 
 def test_further_variables_come_in_the_datasets_order_and_unknown_ones_are_passed_over():

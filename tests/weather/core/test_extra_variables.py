@@ -19,8 +19,8 @@ from weather.core.forecast import current, daily, hourly
 from weather.core.packing import pack, unpack, version_of
 from weather.core.series import Series
 from weather.core.variables import EXTRA, HOURLY, HOURLY_NAMES, HOURS, KNOWN
-from weather.upstream.client import InvalidResponse, OpenMeteo, whole
-from weather.upstream.validation import read_place
+from weather.upstream.client import InvalidResponse, OpenMeteo, rounded_up
+from weather.upstream.validation import read_location
 from weathernote import redis
 from weathernote.telemetry.metrics import OPEN_METEO_WEIGHT
 
@@ -115,7 +115,7 @@ def test_one_call_asks_for_all_and_costs_what_the_budget_counts(extended, simula
 @pytest.mark.parametrize(("extras", "places", "expected"), [(0, 20, 20), (1, 10, 11), (3, 10, 13), (3, 1, 2)])
 def test_what_a_call_weighs(extras, places, expected):
     dataset = DATASET.with_extras(variables.EXTRA_NAMES[:extras])
-    assert whole(places * dataset.weight_of_a_place) == expected
+    assert rounded_up(places * dataset.weight_of_a_cell) == expected
 
 
 def test_what_a_call_weighs_is_told_as_open_meteo_counts_it(extended):
@@ -140,7 +140,7 @@ def test_the_first_answer_is_as_those_from_the_record(variable, units):
     said["hourly"][variable.name] = values
     said["hourly_units"][variable.name] = variable.unit
     dataset = DATASET.with_extras([variable.name])
-    raw = read_place(said, CELL, NOW, "open-meteo", dataset)
+    raw = read_location(said, CELL, NOW, "open-meteo", dataset)
     held = unpack(pack(raw, dataset), dataset)
     for days in (None, 10):
         for now in (NOW, NOW + 1234):

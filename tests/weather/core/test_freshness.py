@@ -134,20 +134,6 @@ def test_a_hopeless_budget_gives_the_longest_interval_and_no_error():
     assert interval_seconds(1e-3, price_of([(1e-3, 1_000_000)], 1 / DAY)) == LONGEST_SECONDS
 
 
-def test_one_interval_for_all_follows_the_number_of_cells():
-    assert freshness.even_interval_seconds(2_000, 8_000 / DAY) == pytest.approx(6 * 3600)
-    assert freshness.even_interval_seconds(10, 8_000 / DAY) == SHORTEST_SECONDS
-
-
-@given(st.integers(1, 10**6), powers_of_ten(-3, 1))
-def test_one_interval_for_all_spends_the_budget_where_that_is_neither_too_often_nor_too_rare(cells, budget):
-    interval = freshness.even_interval_seconds(cells, budget)
-    assert SHORTEST_SECONDS <= interval <= LONGEST_SECONDS
-    if SHORTEST_SECONDS < interval < LONGEST_SECONDS:
-        assert cells / interval == pytest.approx(budget)
-    assert (cells / interval <= budget * 1.000001) or interval == LONGEST_SECONDS
-
-
 def test_due_when_the_interval_is_over():
     assert not freshness.is_due(3599, 3600) and freshness.is_due(3600, 3600)
 

@@ -14,7 +14,7 @@ from weather.fetching.fetch_queue import Lease
 from weather.fetching.payment import BudgetSpent, Payments
 from weather.fetching.round import CALLS_TO_FIND_A_BAD_PLACE, Round
 from weather.fetching.worker import Workers
-from weather.upstream.errors import PlaceRejected, UpstreamError, UpstreamRefused, UpstreamUnavailable
+from weather.upstream.errors import LocationRejected, UpstreamError, UpstreamRefused, UpstreamUnavailable
 from weathernote import redis
 from weathernote.redis import Lookup
 
@@ -138,7 +138,7 @@ class Upstream:
         if self.failing:
             raise self.failing
         if self.bad.intersection(cells):
-            raise PlaceRejected("No data is available for this location")
+            raise LocationRejected("No data is available for this location")
         return {cell: a_series() for cell in cells}
 
 

@@ -22,12 +22,12 @@ from weather.simulator.server import OpenMeteoSimulator
 from weather.upstream.client import OpenMeteo, UpstreamError, UpstreamUnavailable
 from weather.upstream.verification import (
     DAILY_NAMES,
+    LOCATIONS,
     MOST_EXTRAS,
     MOST_WEIGHT,
-    PLACES,
     SECTIONS,
-    Finding,
-    Purse,
+    CheckResult,
+    Spending,
     verify,
     weight_of_sections,
 )
@@ -35,7 +35,7 @@ from weather.upstream.verification import (
 QUARTER = 900
 #: In Kathmandu it is 16:05 by day, in Santiago 07:20.
 NOW = datetime(2026, 11, 24, 10, 20, tzinfo=UTC).timestamp()
-NAMES = [place.name for place in PLACES]
+NAMES = [place.name for place in LOCATIONS]
 
 
 @pytest.fixture(scope="module")
@@ -58,56 +58,58 @@ def upstream(started: tuple[OpenMeteoSimulator, SetClock], clock: SetClock) -> O
 
 
 @pytest.fixture
-def look(upstream: OpenMeteoSimulator, clock: SetClock) -> Callable[..., list[Finding]]:
-    """The findings about a simulator that a fault is switched on in."""
+def run_checks(upstream: OpenMeteoSimulator, clock: SetClock) -> Callable[..., list[CheckResult]]:
+    """Runs all checks against a simulator with a fault switched on."""
 
-    def findings(kind: str | None = None, **arguments: Any) -> list[Finding]:
+    def run(kind: str | None = None, **arguments: Any) -> list[CheckResult]:
         upstream.fault(kind, **arguments)
-        return verify(OpenMeteo(upstream.url, now=clock), Purse())
+        return verify(OpenMeteo(upstream.url, now=clock), Spending())
 
-    return findings
+    return run
 
 
-def differing(findings: list[Finding]) -> list[str]:
+def differing(results: list[CheckResult]) -> list[str]:
     """The checks that differ in every place, such as `days`; `half an hour` is checked in one place and left out."""
-    found = [(finding.text.partition(":")[0], finding.place) for finding in findings if finding.verdict == "DIFFERS"]
+    found = [(result.text.partition(":")[0], result.location) for result in results if result.verdict == "DIFFERS"]
     found = [(what, name) for what, name in found if what != "half an hour"]
     whats = list(dict.fromkeys(what for what, _ in found))
     assert found == [(what, name) for name in NAMES for what in whats]
     return whats
 
 
-def text(findings: list[Finding], what: str) -> str:
-    return next(finding.text for finding in findings if finding.text.startswith(f"{what}:"))
+def text(results: list[CheckResult], what: str) -> str:
+    return next(result.text for result in results if result.text.startswith(f"{what}:"))
 
 
 # What is compared
 
 
-def test_a_right_open_meteo_is_found_right_in_each_way_in_each_place(look: Callable[..., list[Finding]]) -> None:
-    findings = look()
+def test_a_right_open_meteo_is_found_right_in_each_way_in_each_place(
+    run_checks: Callable[..., list[CheckResult]],
+) -> None:
+    results = run_checks()
 
-    assert {finding.verdict for finding in findings} == {"ok"}
-    assert [(finding.place, finding.text.partition(":")[0]) for finding in findings] == [
+    assert {result.verdict for result in results} == {"ok"}
+    assert [(result.location, result.text.partition(":")[0]) for result in results] == [
         *(("Kathmandu", what) for what in ("shape", "units", "zone", "days", "current", "half an hour")),
         *(("Santiago", what) for what in ("shape", "units", "zone", "days", "current")),
     ]
     # Kathmandu's record begins at 18:15 of the day before in UTC and is read from 19:00 on, that of GMT from midnight.
-    assert text(findings, "half an hour") == "half an hour: 331 hours equal those of GMT (3310 values)"
-    assert text(findings, "days") == "days: 14 days equal Open-Meteo's own (168 values)"
-    assert text(findings, "zone") == "zone: Asia/Kathmandu, UTC+0545"
+    assert text(results, "half an hour") == "half an hour: 331 hours equal those of GMT (3310 values)"
+    assert text(results, "days") == "days: 14 days equal Open-Meteo's own (168 values)"
+    assert text(results, "zone") == "zone: Asia/Kathmandu, UTC+0545"
 
 
 def test_it_is_right_at_any_quarter_of_any_hour_in_any_weather(
-    look: Callable[..., list[Finding]], clock: SetClock
+    run_checks: Callable[..., list[CheckResult]], clock: SetClock
 ) -> None:
     for step in range(60):
         clock.seconds = NOW + step * 29 * QUARTER
-        assert [finding for finding in look() if finding.verdict != "ok"] == []
+        assert [result for result in run_checks() if result.verdict != "ok"] == []
 
 
 def test_labels_that_are_wrong_by_another_amount_differ_from_gmt(
-    look: Callable[..., list[Finding]], monkeypatch: pytest.MonkeyPatch
+    run_checks: Callable[..., list[CheckResult]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fetch = OpenMeteo.fetch_documents
 
@@ -118,13 +120,13 @@ def test_labels_that_are_wrong_by_another_amount_differ_from_gmt(
         return documents
 
     monkeypatch.setattr(OpenMeteo, "fetch_documents", an_hour_later)
-    findings = look()
-    assert [finding.place for finding in findings if finding.verdict == "DIFFERS"] == ["Kathmandu"]
-    assert "2026-11-24T01:00Z temperature_2m" in text(findings, "half an hour")
+    results = run_checks()
+    assert [result.location for result in results if result.verdict == "DIFFERS"] == ["Kathmandu"]
+    assert "2026-11-24T01:00Z temperature_2m" in text(results, "half an hour")
 
 
 def test_hours_in_gmt_that_are_no_weather_differ(
-    look: Callable[..., list[Finding]], monkeypatch: pytest.MonkeyPatch
+    run_checks: Callable[..., list[CheckResult]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fetch = OpenMeteo.fetch_documents
 
@@ -132,15 +134,15 @@ def test_hours_in_gmt_that_are_no_weather_differ(
         return [{}] if timezone == "GMT" else fetch(*arguments, timezone=timezone)
 
     monkeypatch.setattr(OpenMeteo, "fetch_documents", nothing_in_gmt)
-    assert text(look(), "half an hour") == "half an hour: a place without a latitude on Earth"
+    assert text(run_checks(), "half an hour") == "half an hour: a location without a latitude on Earth"
 
 
 @pytest.mark.parametrize("name", HOURLY_NAMES)
-def test_a_current_value_that_differs_is_named(look: Callable[..., list[Finding]], name: str) -> None:
-    findings = look("current_differs", variable=name, by=40.0 if name == "wind_direction_10m" else 5.0)
+def test_a_current_value_that_differs_is_named(run_checks: Callable[..., list[CheckResult]], name: str) -> None:
+    results = run_checks("current_differs", variable=name, by=40.0 if name == "wind_direction_10m" else 5.0)
 
-    assert differing(findings) == ["current"]
-    assert text(findings, "current").startswith(f"current: {name} ")
+    assert differing(results) == ["current"]
+    assert text(results, "current").startswith(f"current: {name} ")
 
 
 @pytest.mark.parametrize(
@@ -149,13 +151,13 @@ def test_a_current_value_that_differs_is_named(look: Callable[..., list[Finding]
     + [("wind_direction_10m_dominant", 10.0), ("sunrise", 300.0), ("sunset", -300.0)],
 )
 def test_a_daily_value_that_differs_is_named_with_its_day(
-    look: Callable[..., list[Finding]], name: str, by: float
+    run_checks: Callable[..., list[CheckResult]], name: str, by: float
 ) -> None:
-    findings = look("daily_differs", variable=name, by=by)
+    results = run_checks("daily_differs", variable=name, by=by)
 
-    assert differing(findings) == ["days"]
-    assert text(findings, "days").startswith(f"days: 2026-11-24 {name} ")
-    assert text(findings, "days").endswith(" (and 13 more)")
+    assert differing(results) == ["days"]
+    assert text(results, "days").startswith(f"days: 2026-11-24 {name} ")
+    assert text(results, "days").endswith(" (and 13 more)")
 
 
 @pytest.mark.parametrize(
@@ -171,45 +173,45 @@ def test_a_daily_value_that_differs_is_named_with_its_day(
     ],
 )
 def test_what_is_within_its_tolerance_does_not_differ(
-    look: Callable[..., list[Finding]], kind: str, name: str, by: float
+    run_checks: Callable[..., list[CheckResult]], kind: str, name: str, by: float
 ) -> None:
-    assert differing(look(kind, variable=name, by=by)) == []
+    assert differing(run_checks(kind, variable=name, by=by)) == []
 
 
-def test_a_tenth_of_a_degree_in_a_maximum_differs(look: Callable[..., list[Finding]]) -> None:
-    assert differing(look("daily_differs", by=0.1)) == ["days"]
+def test_a_tenth_of_a_degree_in_a_maximum_differs(run_checks: Callable[..., list[CheckResult]]) -> None:
+    assert differing(run_checks("daily_differs", by=0.1)) == ["days"]
 
 
-def test_a_day_that_open_meteo_takes_for_night_differs(look: Callable[..., list[Finding]]) -> None:
+def test_a_day_that_open_meteo_takes_for_night_differs(run_checks: Callable[..., list[CheckResult]]) -> None:
     # The quarter that is labelled 16:00 is really 16:45; the sun sets at 17:08.
-    findings = look("daily_differs", variable="sunrise", by=10.4 * 3600.0, place="27.7,85.3")
+    results = run_checks("daily_differs", variable="sunrise", by=10.4 * 3600.0, place="27.7,85.3")
 
-    assert "is_day True" in text(findings, "current")
+    assert "is_day True" in text(results, "current")
 
 
-def test_another_zone_differs(look: Callable[..., list[Finding]]) -> None:
-    findings = look("zone_differs", place="-33.4,-70.7")
+def test_another_zone_differs(run_checks: Callable[..., list[CheckResult]]) -> None:
+    results = run_checks("zone_differs", place="-33.4,-70.7")
 
-    zone = next(finding for finding in findings if finding.place == "Santiago" and finding.text.startswith("zone"))
+    zone = next(result for result in results if result.location == "Santiago" and result.text.startswith("zone"))
     assert (zone.verdict, zone.text) == ("DIFFERS", "zone: 'Antarctica/Troll', not America/Santiago")
 
 
-def test_labels_that_do_not_fit_the_offset_are_another_shape(look: Callable[..., list[Finding]]) -> None:
-    findings = look("zone_differs", place="27.7,85.3")
+def test_labels_that_do_not_fit_the_offset_are_another_shape(run_checks: Callable[..., list[CheckResult]]) -> None:
+    results = run_checks("zone_differs", place="27.7,85.3")
 
-    assert text(findings, "shape") == "shape: the hours are not full hours of UTC"
-
-
-def test_another_offset_in_the_same_zone_differs(look: Callable[..., list[Finding]]) -> None:
-    findings = look("zone_differs", timezone="Asia/Kathmandu", utc_offset_seconds=17_100, place="27.7,85.3")
-
-    assert text(findings, "zone") == "zone: 17100 seconds off UTC, not 20700"
+    assert text(results, "shape") == "shape: the hours are not full hours of UTC"
 
 
-def test_an_older_name_of_the_same_zone_will_do(look: Callable[..., list[Finding]]) -> None:
-    findings = look("zone_differs", timezone="Asia/Katmandu", utc_offset_seconds=20_700, place="27.7,85.3")
+def test_another_offset_in_the_same_zone_differs(run_checks: Callable[..., list[CheckResult]]) -> None:
+    results = run_checks("zone_differs", timezone="Asia/Kathmandu", utc_offset_seconds=17_100, place="27.7,85.3")
 
-    assert {finding.verdict for finding in findings} == {"ok"}
+    assert text(results, "zone") == "zone: 17100 seconds off UTC, not 20700"
+
+
+def test_an_older_name_of_the_same_zone_will_do(run_checks: Callable[..., list[CheckResult]]) -> None:
+    results = run_checks("zone_differs", timezone="Asia/Katmandu", utc_offset_seconds=20_700, place="27.7,85.3")
+
+    assert {result.verdict for result in results} == {"ok"}
 
 
 @pytest.mark.parametrize(
@@ -226,24 +228,24 @@ def test_an_older_name_of_the_same_zone_will_do(look: Callable[..., list[Finding
     ],
 )
 def test_another_shape_and_other_units_differ_and_then_nothing_is_compared(
-    look: Callable[..., list[Finding]], kind: str, arguments: dict[str, Any], whats: list[str]
+    run_checks: Callable[..., list[CheckResult]], kind: str, arguments: dict[str, Any], whats: list[str]
 ) -> None:
-    findings = look(kind, **arguments)
+    results = run_checks(kind, **arguments)
 
-    assert differing(findings) == whats
-    assert [finding.verdict for finding in findings].count("skipped") == 2 * len(PLACES) + 1
+    assert differing(results) == whats
+    assert [result.verdict for result in results].count("skipped") == 2 * len(LOCATIONS) + 1
 
 
-def test_a_place_that_is_nonsense_does_not_spoil_the_other(look: Callable[..., list[Finding]]) -> None:
-    findings = look("one_bad_place", instead={"current": [], "daily": 1, "hourly_units": "none", "timezone": 7})
+def test_a_place_that_is_nonsense_does_not_spoil_the_other(run_checks: Callable[..., list[CheckResult]]) -> None:
+    results = run_checks("one_bad_place", instead={"current": [], "daily": 1, "hourly_units": "none", "timezone": 7})
 
-    assert [finding.verdict for finding in findings] == ["DIFFERS"] * 3 + ["skipped"] * 3 + ["ok"] * 5
+    assert [result.verdict for result in results] == ["DIFFERS"] * 3 + ["skipped"] * 3 + ["ok"] * 5
 
 
 @pytest.mark.parametrize("section", ["daily", "current"])
 @pytest.mark.parametrize("value", [None, "much", True, [], 10**400, 1e999])
 def test_a_value_that_is_no_number_differs(
-    look: Callable[..., list[Finding]], monkeypatch: pytest.MonkeyPatch, section: str, value: Any
+    run_checks: Callable[..., list[CheckResult]], monkeypatch: pytest.MonkeyPatch, section: str, value: Any
 ) -> None:
     fetch = OpenMeteo.fetch_documents
 
@@ -256,7 +258,7 @@ def test_a_value_that_is_no_number_differs(
         return documents
 
     monkeypatch.setattr(OpenMeteo, "fetch_documents", spoilt)
-    whats = differing(look())
+    whats = differing(run_checks())
 
     assert whats == ["days" if section == "daily" else "current"]
 
@@ -275,7 +277,7 @@ def test_a_value_that_is_no_number_differs(
     ],
 )
 def test_days_and_a_quarter_that_are_not_of_now_are_another_shape(
-    look: Callable[..., list[Finding]], monkeypatch: pytest.MonkeyPatch, section: str, name: str, value: Any
+    run_checks: Callable[..., list[CheckResult]], monkeypatch: pytest.MonkeyPatch, section: str, name: str, value: Any
 ) -> None:
     fetch = OpenMeteo.fetch_documents
 
@@ -287,32 +289,36 @@ def test_days_and_a_quarter_that_are_not_of_now_are_another_shape(
 
     monkeypatch.setattr(OpenMeteo, "fetch_documents", spoilt)
 
-    assert differing(look()) == ["shape"]
+    assert differing(run_checks()) == ["shape"]
 
 
-def test_days_beyond_a_change_of_the_clocks_are_left_out(look: Callable[..., list[Finding]], clock: SetClock) -> None:
+def test_days_beyond_a_change_of_the_clocks_are_left_out(
+    run_checks: Callable[..., list[CheckResult]], clock: SetClock
+) -> None:
     # Santiago's summer time ends at the end of 4 April.
     clock.seconds = datetime(2026, 3, 30, 12, tzinfo=UTC).timestamp()
-    findings = look()
+    results = run_checks()
 
-    assert {finding.verdict for finding in findings} == {"ok"}
-    assert findings[-2].text == "days: 5 days equal Open-Meteo's own (60 values; 9 left out)"
+    assert {result.verdict for result in results} == {"ok"}
+    assert results[-2].text == "days: 5 days equal Open-Meteo's own (60 values; 9 left out)"
 
 
-def test_a_day_without_all_hours_is_compared_in_the_other_columns(look: Callable[..., list[Finding]]) -> None:
-    findings = look("nulls", variable="precipitation_probability", trailing_hours=30)
+def test_a_day_without_all_hours_is_compared_in_the_other_columns(run_checks: Callable[..., list[CheckResult]]) -> None:
+    results = run_checks("nulls", variable="precipitation_probability", trailing_hours=30)
 
-    assert text(findings, "days") == "days: 14 days equal Open-Meteo's own (166 values)"
+    assert text(results, "days") == "days: 14 days equal Open-Meteo's own (166 values)"
 
 
 # What it costs
 
 
-def test_it_weighs_9_4_in_three_calls(look: Callable[..., list[Finding]], upstream: OpenMeteoSimulator) -> None:
-    look()
+def test_it_weighs_9_4_in_three_calls(
+    run_checks: Callable[..., list[CheckResult]], upstream: OpenMeteoSimulator
+) -> None:
+    run_checks()
 
     assert sum(map(len, SECTIONS.values())) == 32
-    weight = (len(PLACES) + 1) * WEATHER.weight_of_a_place + weight_of_sections(len(PLACES))
+    weight = (len(LOCATIONS) + 1) * WEATHER.weight_of_a_cell + weight_of_sections(len(LOCATIONS))
     assert weight == pytest.approx(9.4)
     assert upstream.state()["weight"] == pytest.approx(9.4)
     assert upstream.state()["calls"] == 3
@@ -321,10 +327,10 @@ def test_it_weighs_9_4_in_three_calls(look: Callable[..., list[Finding]], upstre
 @pytest.mark.parametrize("kind", ["status", "reset", "chunked_cut", "html", "close"])
 @pytest.mark.parametrize("times", [1, 2, 3, 4])
 def test_it_never_weighs_more_than_10(
-    look: Callable[..., list[Finding]], upstream: OpenMeteoSimulator, kind: str, times: int
+    run_checks: Callable[..., list[CheckResult]], upstream: OpenMeteoSimulator, kind: str, times: int
 ) -> None:
     with pytest.raises(UpstreamUnavailable):
-        look(kind, times=times)
+        run_checks(kind, times=times)
 
     assert upstream.state()["weight"] <= MOST_WEIGHT
 
@@ -417,7 +423,7 @@ def test_an_open_meteo_that_cannot_be_asked_is_one_clear_line(
 
 def test_a_second_call_that_fails_is_told_too(settings: Any) -> None:
     with StagedUpstream(http([{}, {}]), http(b"", 403)) as staged, pytest.raises(UpstreamError, match="403"):
-        verify(OpenMeteo(staged.url), Purse())
+        verify(OpenMeteo(staged.url), Spending())
 
 
 @pytest.mark.parametrize("reachable", [True, False])
@@ -443,7 +449,7 @@ def test_its_exit_code_and_its_lines_reach_the_shell(
 def test_further_variables_are_looked_at_as_far_as_the_weight_goes(
     upstream: OpenMeteoSimulator, clock: SetClock
 ) -> None:
-    purse = Purse()
-    findings = verify(OpenMeteo(upstream.url, WEATHER.with_extras(EXTRA_NAMES[:MOST_EXTRAS]), now=clock), purse)
-    assert {finding.verdict for finding in findings} == {"ok"}
-    assert purse.spent == pytest.approx(MOST_WEIGHT) == upstream.state()["weight"]
+    spending = Spending()
+    results = verify(OpenMeteo(upstream.url, WEATHER.with_extras(EXTRA_NAMES[:MOST_EXTRAS]), now=clock), spending)
+    assert {result.verdict for result in results} == {"ok"}
+    assert spending.spent == pytest.approx(MOST_WEIGHT) == upstream.state()["weight"]

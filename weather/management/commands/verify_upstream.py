@@ -1,4 +1,4 @@
-"""`manage.py verify_upstream`: a live look at Open-Meteo, for operators and before a release."""
+"""`manage.py verify_upstream`: checks against the live Open-Meteo, for operators and before a release."""
 
 import sys
 from typing import Any
@@ -11,18 +11,18 @@ from weather.api.service import service
 from weather.budget.quota import Denied
 from weather.core.datasets import WEATHER
 from weather.upstream.client import OpenMeteo, UpstreamError
-from weather.upstream.verification import MOST_EXTRAS, MOST_WEIGHT, Purse, verify
+from weather.upstream.verification import MOST_EXTRAS, MOST_WEIGHT, Spending, verify
 
 
 class Command(BaseCommand):
     """Prints a line for each comparison; exits with 1 where one differs."""
 
-    help = "Compares what Open-Meteo says about two places with what this service makes of it, for 9.4 of its weight."
+    help = "Compares Open-Meteo's own values at two locations with this service's, for 9.4 of its weight."
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Charges the shared budget first; raises CommandError where the budget or Open-Meteo refuses."""
         extras = WEATHER.with_extras(settings.EXTRA_VARIABLES).extras[:MOST_EXTRAS]
-        # The live one, even beside a demo that runs in the same folder.
+        # The live one, even while a demo runs in the same folder.
         upstream = OpenMeteo(
             settings.LIVE_OPEN_METEO_URL,
             WEATHER.with_extras([variable.name for variable in extras]),
@@ -32,14 +32,16 @@ class Command(BaseCommand):
         refused = service().budget.charge(MOST_WEIGHT, "cold")
         if isinstance(refused, Denied):
             raise CommandError(f"Open-Meteo must not be asked for {refused.retry_after_seconds} s ({refused.reason}).")
-        purse = Purse()
+        spending = Spending()
         try:
-            findings = verify(upstream, purse)
+            results = verify(upstream, spending)
         except UpstreamError as error:
             raise CommandError(f"Open-Meteo gave nothing to compare: {error}.") from None
-        for finding in findings:
-            self.stdout.write(str(finding))
-        spent = f"{purse.spent:.1f} of Open-Meteo's weight in {purse.calls} calls to {urlsplit(upstream.url).netloc}"
+        for result in results:
+            self.stdout.write(str(result))
+        spent = (
+            f"{spending.spent:.1f} of Open-Meteo's weight in {spending.calls} calls to {urlsplit(upstream.url).netloc}"
+        )
         self.stdout.write(f"spent: {spent}; {MOST_WEIGHT} are charged to the shared budget")
-        if any(finding.verdict == "DIFFERS" for finding in findings):
+        if any(result.verdict == "DIFFERS" for result in results):
             sys.exit(1)

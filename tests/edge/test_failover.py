@@ -99,7 +99,7 @@ def test_the_edge_is_well_as_long_as_one_instance_is(tmp_path):
 
 
 def test_with_every_instance_gone_held_cells_are_served_and_others_told_when_to_come_again(small_fleet, place):
-    noon = round((12 - datetime.now(UTC).hour) * 15 + 540) % 360 - 180  # far from its midnight
+    noon = max(-179, ((12 - datetime.now(UTC).hour) * 15 + 540) % 360 - 180)  # degrees east; far from its midnight
     cells = [f"lat={number}.1&lon={noon}.2" for number in range(10)]
     held = [f"/api/v1/{record}?{cell}" for cell in cells for record in ("weather", "forecast")]
     first = [small_fleet.get(path).json()["latitude"] for path in held]

@@ -9,8 +9,8 @@ import pytest
 import time_machine
 from django.test import RequestFactory
 
+from tests.support.problems import problem_of
 from tests.support.servers import eventually
-from tests.weather.api.test_bad_input import problem_of
 from weather.api.views import ForecastViewSet, WeatherViewSet
 from weather.budget.budget import Budget
 

@@ -14,8 +14,8 @@ from rest_framework.request import Request
 
 from ratelimit.identity import hashed
 from ratelimit.throttling import ClientTokenBucketThrottle, ClientWindowThrottle
+from tests.support.problems import problem_of
 from tests.support.servers import Instance
-from tests.weather.api.test_bad_input import problem_of
 from weather.api import service
 from weathernote import redis
 from weathernote.telemetry import metrics

@@ -8,9 +8,9 @@ import time_machine
 
 from ratelimit.identity import hashed
 from tests.ratelimit.test_throttling import ask, bucket, limited  # noqa: F401 - fixtures
+from tests.support.problems import problem_of
 from tests.support.redis_cluster import RedisCluster
 from tests.support.servers import free_port
-from tests.weather.api.test_bad_input import problem_of
 from weather.api.service import service
 from weathernote import redis
 from weathernote.telemetry import request_events, request_log

@@ -7,8 +7,8 @@ import pytest
 
 from ratelimit.identity import hashed
 from tests.support.clocks import SetClock
+from tests.support.problems import problem_of
 from tests.support.servers import eventually
-from tests.weather.api.test_bad_input import problem_of
 from weather.api.service import service
 from weather.api.views import WeatherViewSet
 from weather.budget.allowance import Allowance, Charge, Exceeded

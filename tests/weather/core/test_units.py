@@ -5,7 +5,7 @@ import time_machine
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.weather.api.test_bad_input import problem_of
+from tests.support.problems import problem_of
 from tests.weather.core.test_forecast import make_series
 from weather.core.answers import Question
 from weather.core.cells import Cell

@@ -6,14 +6,11 @@ from django.contrib.auth.models import Group, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from prewarm.cities.models import City
+from tests.support.problems import problem_of
 
 LOGIN = "/admin/login/"
 URLENCODED = {"Content-Type": "application/x-www-form-urlencoded"}
 CITIES = "/admin/prewarm/city/"
-
-
-def problem(response) -> tuple[int, str]:
-    return response.status_code, response.json()["detail"]
 
 
 @pytest.fixture
@@ -29,19 +26,19 @@ def stranger(instance) -> requests.Session:
 
 def test_a_form_of_400_000_fields_is_refused_in_words(instance, stranger):
     told = stranger.post(instance.base + LOGIN, "a=1&" * 400_000, headers=URLENCODED, timeout=20)
-    assert problem(told) == (400, "body has more than 10,000 fields")
+    assert problem_of(told, 400, "invalid_parameter")["detail"] == "body has more than 10,000 fields"
 
 
 def test_a_form_in_parts_is_bounded_alike(instance, stranger):
     parts = '--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n' * 20_000 + "--b--\r\n"
     headers = {"Content-Type": "multipart/form-data; boundary=b"}
     told = stranger.post(instance.base + LOGIN, parts, headers=headers, timeout=20)
-    assert problem(told) == (400, "body has more than 10,000 fields")
+    assert problem_of(told, 400, "invalid_parameter")["detail"] == "body has more than 10,000 fields"
 
 
 def test_one_field_of_several_megabytes_is_refused_in_words(instance, stranger):
     told = stranger.post(instance.base + LOGIN, "a=" + "b" * 3_000_000, headers=URLENCODED, timeout=20)
-    assert problem(told) == (400, "body has more than 2,621,440 bytes beside its files")
+    assert problem_of(told, 400, "invalid_parameter")["detail"] == "body has more than 2,621,440 bytes beside its files"
 
 
 @pytest.mark.parametrize("path", ["/api/v1/weather?lat=1&lon=1&", "/api/v1/cities?", "/api/v1/schema?", "/health?"])

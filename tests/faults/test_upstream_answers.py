@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.servers import eventually
 from tests.support.staged_upstream import CELL, CELLS, NOW, StagedUpstream, answer, http
 from weather.core.cells import Cell
 from weather.core.series import Series
@@ -71,13 +72,6 @@ def calls_in_flight() -> list[threading.Thread]:
 
 def open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
-
-
-def wait_until(is_so: Callable[[], bool], seconds: float = 30.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while not is_so() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return is_so()
 
 
 def test_the_simulators_answer_is_weather(caller: Caller, simulator: OpenMeteoSimulator) -> None:
@@ -376,7 +370,7 @@ def test_the_deadline_holds_and_nothing_of_the_call_is_left(
     assert isinstance(caller.fail(), UpstreamUnavailable)
     assert TIMEOUT_SECONDS <= caller.seconds < TIMEOUT_SECONDS + GRACE_SECONDS
     assert caller.attempts == 1
-    assert wait_until(lambda: not calls_in_flight())
+    eventually(lambda: not calls_in_flight())
 
     simulator.fault(None)
     assert isinstance(caller.ask()[CELL], Series)
@@ -389,7 +383,7 @@ def test_the_deadline_holds_whatever_drips(drip: Callable[[], Iterator[bytes]]) 
 
         assert isinstance(caller.fail(), UpstreamUnavailable)
         assert caller.seconds < TIMEOUT_SECONDS + GRACE_SECONDS
-        assert wait_until(lambda: not calls_in_flight())
+        eventually(lambda: not calls_in_flight())
 
 
 def test_the_deadline_holds_for_a_tls_handshake_that_nobody_answers() -> None:
@@ -398,7 +392,7 @@ def test_the_deadline_holds_for_a_tls_handshake_that_nobody_answers() -> None:
 
         assert isinstance(caller.fail(), UpstreamUnavailable)
         assert caller.seconds < TIMEOUT_SECONDS + GRACE_SECONDS
-        assert wait_until(lambda: not calls_in_flight())
+        eventually(lambda: not calls_in_flight())
 
 
 def test_the_retry_has_only_what_is_left_of_the_time() -> None:
@@ -432,14 +426,14 @@ def test_calls_that_are_given_up_leave_no_sockets(simulator: OpenMeteoSimulator)
     with StagedUpstream(drip_interim_answers) as upstream:
         caller = Caller(upstream.url, 0.05)
         caller.fail()
-        wait_until(lambda: not calls_in_flight())
+        eventually(lambda: not calls_in_flight())
         before = open_files()
         for _ in range(10):
             caller.fail()
-        wait_until(lambda: not calls_in_flight())
+        eventually(lambda: not calls_in_flight())
 
         # The other ends, in this very process, are the server's; they are closed when it finds out.
-        assert wait_until(lambda: open_files() <= before + 1)
+        eventually(lambda: open_files() <= before + 1)
 
 
 # The lookup of its name
@@ -458,7 +452,7 @@ def hanging_lookup(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]
     monkeypatch.setattr(socket, "getaddrinfo", hang)
     yield comes_back
     comes_back.set()
-    wait_until(lambda: not calls_in_flight())
+    eventually(lambda: not calls_in_flight())
 
 
 @pytest.mark.usefixtures("hanging_lookup")
@@ -478,7 +472,7 @@ def test_lookups_that_hang_do_not_pile_up(hanging_lookup: threading.Event) -> No
         assert caller.seconds < GRACE_SECONDS
 
         hanging_lookup.set()
-        assert wait_until(lambda: not calls_in_flight())
+        eventually(lambda: not calls_in_flight())
         assert upstream.requests == []
         assert isinstance(caller.ask()[CELL], Series)
 

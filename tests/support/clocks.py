@@ -4,6 +4,9 @@ from collections.abc import Callable
 
 from weathernote.redis import RedisClock
 
+#: A midnight of UTC, in seconds since 1970.
+MIDNIGHT = 1_800_000_000 // 86_400 * 86_400
+
 
 class ClockOf(RedisClock):
     """Goes by `source`, which gives unix seconds, and by nothing that Redis says."""

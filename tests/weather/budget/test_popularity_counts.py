@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from tests.support.clocks import MIDNIGHT
 from tests.support.outage import round_trips
-from tests.weather.budget.conftest import MIDNIGHT
 from weather.budget import popularity
 from weather.budget.popularity import Popularity
 from weather.core.cells import Cell

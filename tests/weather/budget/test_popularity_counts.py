@@ -1,4 +1,4 @@
-"""The decayed counts of cells against a model that remembers every request."""
+"""The counts of weather.budget.popularity against a model of every request; prices are in test_popularity.py."""
 
 import math
 import time

@@ -1,0 +1,51 @@
+"""The short way of a GET through Django gives the bytes and headers of the long one."""
+
+import io
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import time_machine
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
+
+from weathernote.http.handler import SHORT_PATHS, Handler
+
+ITS_OWN = ("X-Request-ID", "RateLimit")
+
+
+def over_wsgi(path, query, **headers):
+    told: dict[str, Any] = {}
+    environ = {"PATH_INFO": path, "QUERY_STRING": query, "REQUEST_METHOD": "GET", "wsgi.input": io.BytesIO()}
+    environ |= {"SERVER_NAME": "testserver", "SERVER_PORT": "80", "REMOTE_ADDR": "192.0.2.1", **headers}
+    body = b"".join(Handler()(environ, lambda status, headers: told.update(status=status, headers=dict(headers))))
+    for name in ITS_OWN:
+        told["headers"].pop(name, None)
+    return told["status"], body, told["headers"]
+
+
+@pytest.fixture
+def no_database_to_look_after():
+    """As in Django's own test client: what another test left open is not looked after around a request."""
+    request_started.disconnect(close_old_connections)
+    request_finished.disconnect(close_old_connections)
+    yield
+    request_started.connect(close_old_connections)
+    request_finished.connect(close_old_connections)
+
+
+@pytest.mark.parametrize("path", sorted(SHORT_PATHS))
+@pytest.mark.parametrize("query", ["lat=40.7128&lon=-74.0060", "lat=40.7128", "lon=-74&x=%FF&lat=4.07e1"])
+def test_the_short_way_through_django_gives_what_the_long_one_does(api, path, query, no_database_to_look_after):
+    over_wsgi(path, query)
+    with time_machine.travel(datetime.now(UTC), tick=False):
+        short, long = over_wsgi(path, query), over_wsgi(f"{path}/", query)
+    if short[0] == "200 OK":
+        assert short == long
+    assert (short[0], short[2]) == (long[0], long[2])
+
+
+def test_the_short_way_refuses_a_host_that_is_not_served(api):
+    path = min(SHORT_PATHS)
+    status, _, headers = over_wsgi(path, "lat=1&lon=1", HTTP_HOST="evil.example")
+    assert (status, headers["Content-Type"]) == ("400 Bad Request", "application/problem+json")

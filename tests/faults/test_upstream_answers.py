@@ -557,31 +557,3 @@ def test_what_cannot_be_decompressed_is_nonsense() -> None:
     broken = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 8\r\n\r\nnot gzip"
     with StagedUpstream(broken) as upstream:
         assert isinstance(Caller(upstream.url).fail(), InvalidResponse)
-
-
-# The environment
-
-
-def test_no_proxy_and_no_netrc_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    netrc = tmp_path / "netrc"
-    netrc.write_text("default login somebody password something\n")
-    monkeypatch.setenv("NETRC", str(netrc))
-    for name in ("NO_PROXY", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    with StagedUpstream(http(status=403)) as proxy, StagedUpstream(http(answer([CELL]))) as upstream:
-        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
-            monkeypatch.setenv(name, proxy.url)
-        got = Caller(upstream.url, now=lambda: NOW).ask()[CELL]
-
-    assert isinstance(got, Series)
-    assert proxy.requests == []
-    assert "authorization" not in upstream.requests[0].lower()
-
-
-def test_no_cookie_is_sent_back() -> None:
-    with StagedUpstream(http(answer([CELL]), Set_Cookie="tracked=1; Path=/")) as upstream:
-        caller = Caller(upstream.url, now=lambda: NOW)
-        caller.ask()
-        caller.ask()
-
-    assert "cookie" not in upstream.requests[1].lower()

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.conftest import LIFTED
+from tests.support.limits import LIFTED
 from tests.support.servers import Instance, Valkey, children_of, command_of, eventually
 
 HIT = "/api/v1/weather?lat=48.9&lon=2.4"

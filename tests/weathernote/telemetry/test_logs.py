@@ -16,7 +16,7 @@ import pytest
 import redis as redis_py
 from django.test import Client
 
-from tests.conftest import LIFTED
+from tests.support.limits import LIFTED
 from tests.support.log_lines import BASE, OF_A_REQUEST, requests_in
 from tests.support.servers import TOP, Instance, Valkey, eventually
 from tests.support.tree import environment

@@ -17,7 +17,7 @@ from django.test import Client
 from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.conftest import LIFTED
+from tests.support.limits import LIFTED
 from tests.support.load import Ask, Load
 from tests.support.servers import Instance, Valkey, eventually
 from weather.api.service import service

@@ -212,13 +212,13 @@ WRONG: dict[str, Change] = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_a_place_that_is_wrong_is_nonsense(name: str) -> None:
+def test_a_place_that_is_wrong_is_invalid(name: str) -> None:
     with pytest.raises(InvalidResponse):
         read(changed(WRONG[name]))
 
 
 @pytest.mark.parametrize("document", [None, True, 7, "weather", [], [place()], {}])
-def test_what_is_no_place_is_nonsense(document: Any) -> None:
+def test_what_is_no_place_is_invalid(document: Any) -> None:
     with pytest.raises(InvalidResponse):
         read(document)
 
@@ -235,7 +235,7 @@ def test_what_is_no_place_is_nonsense(document: Any) -> None:
         (MIDNIGHT, 1),
     ],
 )
-def test_hours_that_do_not_cover_now_and_a_week_are_nonsense(start: int, rows: int) -> None:
+def test_hours_that_do_not_cover_now_and_a_week_are_invalid(start: int, rows: int) -> None:
     with pytest.raises(InvalidResponse):
         read(place(start=start, rows=rows))
 
@@ -246,20 +246,20 @@ def test_hours_that_do_not_cover_now_and_a_week_are_nonsense(start: int, rows: i
     [None, {}, "1", [], [1] * (HOURS - 1), [1] * (HOURS + 1)],
     ids=["null", "object", "text", "empty", "short", "long"],
 )
-def test_a_column_that_is_not_one_value_an_hour_is_nonsense(name: str, column: Any) -> None:
+def test_a_column_that_is_not_one_value_an_hour_is_invalid(name: str, column: Any) -> None:
     with pytest.raises(InvalidResponse, match=name):
         read(changed(hourly(name, column)))
 
 
 @pytest.mark.parametrize("name", HOURLY_NAMES)
-def test_a_missing_column_is_nonsense(name: str) -> None:
+def test_a_missing_column_is_invalid(name: str) -> None:
     with pytest.raises(InvalidResponse, match=name):
         read(changed(lambda document: document["hourly"].pop(name)))
 
 
 @pytest.mark.parametrize("name", HOURLY_NAMES)
 @pytest.mark.parametrize("unit", [None, "", "°F", "mp/h", "inch", 1])
-def test_a_column_in_another_unit_is_nonsense(name: str, unit: Any) -> None:
+def test_a_column_in_another_unit_is_invalid(name: str, unit: Any) -> None:
     with pytest.raises(InvalidResponse, match=name):
         read(changed(lambda document: document["hourly_units"].update({name: unit})))
 
@@ -270,13 +270,13 @@ def test_a_column_in_another_unit_is_nonsense(name: str, unit: Any) -> None:
     [True, "1", [], {}, float("nan"), float("inf"), float("-inf"), 10**400, -(10**400), 1e999],
     ids=["boolean", "text", "list", "object", "nan", "inf", "-inf", "huge", "-huge", "1e999"],
 )
-def test_a_value_that_is_no_finite_number_is_nonsense(number: int, value: Any) -> None:
+def test_a_value_that_is_no_finite_number_is_invalid(number: int, value: Any) -> None:
     with pytest.raises(InvalidResponse, match="pressure_msl"):
         read(changed(row("pressure_msl", number, value)))
 
 
 @pytest.mark.parametrize("variable", HOURLY, ids=HOURLY_NAMES)
-def test_a_value_out_of_its_range_is_nonsense(variable: Any) -> None:
+def test_a_value_out_of_its_range_is_invalid(variable: Any) -> None:
     for value in (variable.minimum - 0.1, variable.maximum + 0.1):
         with pytest.raises(InvalidResponse, match=variable.name):
             read(changed(row(variable.name, 200, value)))
@@ -284,7 +284,7 @@ def test_a_value_out_of_its_range_is_nonsense(variable: Any) -> None:
 
 @pytest.mark.parametrize("name", ["temperature_2m", "weather_code"])
 @pytest.mark.parametrize("number", [(NOW - MIDNIGHT) // HOUR_SECONDS, 100, (NOW - MIDNIGHT) // HOUR_SECONDS + 7 * 24])
-def test_a_gap_within_seven_days_is_nonsense(name: str, number: int) -> None:
+def test_a_gap_within_seven_days_is_invalid(name: str, number: int) -> None:
     with pytest.raises(InvalidResponse, match=name):
         read(changed(row(name, number, None)))
 
@@ -305,7 +305,7 @@ def test_the_good_places_are_kept_where_others_are_bad() -> None:
     assert [type(read_places[cell]) for cell in CELLS] == [Series, NoWeatherHere, Series]
 
 
-def test_places_in_another_order_are_nonsense() -> None:
+def test_places_in_another_order_are_invalid() -> None:
     read_places = read_all(json.dumps(answer(CELLS)[::-1]).encode(), CELLS)
 
     assert [type(read_places[cell]) for cell in CELLS] == [NoWeatherHere, Series, NoWeatherHere]
@@ -332,7 +332,7 @@ def test_places_in_another_order_are_nonsense() -> None:
         json.dumps(answer(CELLS) * 2).encode(),
     ],
 )
-def test_an_answer_that_is_no_list_of_places_is_nonsense_as_a_whole(body: bytes) -> None:
+def test_an_answer_that_is_no_list_of_places_is_invalid_as_a_whole(body: bytes) -> None:
     with pytest.raises(InvalidResponse):
         read_all(body, CELLS)
 
@@ -358,7 +358,7 @@ def test_blanks_may_stand_wherever_json_has_them() -> None:
 
 
 @pytest.mark.parametrize("places", [0, 1, 99, 101, 1_000, 1_001, 1_000_000])
-def test_another_number_of_places_is_nonsense(places: int) -> None:
+def test_another_number_of_places_is_invalid(places: int) -> None:
     with pytest.raises(InvalidResponse):
         read_all(b"[" + b",".join([b"0"] * places) + b"]", [Cell(0, number) for number in range(100)])
 

@@ -234,7 +234,7 @@ def test_another_shape_and_other_units_differ_and_then_nothing_is_compared(
     assert [finding.verdict for finding in findings].count("skipped") == 2 * len(PLACES) + 1
 
 
-def test_a_place_that_is_nonsense_does_not_spoil_the_other(look: Callable[..., list[Finding]]) -> None:
+def test_a_place_that_is_invalid_does_not_spoil_the_other(look: Callable[..., list[Finding]]) -> None:
     findings = look("one_bad_place", instead={"current": [], "daily": 1, "hourly_units": "none", "timezone": 7})
 
     assert [finding.verdict for finding in findings] == ["DIFFERS"] * 3 + ["skipped"] * 3 + ["ok"] * 5

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 from playwright.sync_api import Page, Request, Route, expect
 
-from tests.browser.conftest import axe
+from tests.support.browser import axe
 from tests.support.limits import UNLIMITED
 from tests.support.servers import TOP, Instance, eventually
 

@@ -12,26 +12,15 @@ from django.test import Client
 
 from prewarm.cities import views as prewarm_views
 from tests.support import outage, shuffling
+from tests.support.limits import LIFTED, UNLIMITED
 from tests.support.servers import Instance, Valkey
 from weather.api import service
 from weather.simulator.server import OpenMeteoSimulator
 from weathernote import redis
 from weathernote.site import health
 
-#: Tests of anything but the limit ask more often than a client may.
-UNLIMITED = 1_000_000
 #: How long tests wait for Redis that are not about its failures: on a busy machine a process may wait for its turn.
 REDIS_PATIENCE_SECONDS = 10
-LIFTED = dict.fromkeys(
-    [
-        "RATE_LIMIT_REQUESTS",
-        "COLD_CELLS_PER_CLIENT_PER_HOUR",
-        "UPSTREAM_MINUTE_BUDGET",
-        "UPSTREAM_HOUR_BUDGET",
-        "UPSTREAM_DAY_BUDGET",
-    ],
-    UNLIMITED,
-) | {"COLD_SHARE_PER_ADDRESS": 1}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

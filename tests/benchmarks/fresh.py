@@ -17,6 +17,7 @@ from tests.benchmarks import latency, processes, standalone, things, traffic, wr
 from tests.benchmarks.figures import Figure, Section, told
 from tests.benchmarks.rounds import in_rounds, ratio
 from tests.benchmarks.things import Setting, Thing
+from tests.support.limits import LIFTED
 
 UPSTREAM_MS, PER_PLACE_MS = 300.0, 1.0
 CONCURRENCY = 8
@@ -43,8 +44,6 @@ class Measured(NamedTuple):
 @contextmanager
 def instance(at: Setting) -> Iterator[Thing]:
     """An instance with nothing to hold it back, before a slow upstream."""
-    from tests.conftest import LIFTED  # needs Django's settings
-
     at.simulator.settings(base_ms=UPSTREAM_MS, per_place_ms=PER_PLACE_MS)
     with things.instance(at, "instance-of-a-paid-plan", UPSTREAM_CONCURRENCY=CONCURRENCY, **LIFTED) as started:
         yield started

@@ -1,29 +1,21 @@
 """A real Chromium before real servers. Whatever a page complains of fails the test that opened it."""
 
 import os
-import re
 import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.support.browser import OpenPage, Watch
 
 ARGUMENTS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
-TELL_VIOLATIONS = """
-document.addEventListener("securitypolicyviolation", (event) =>
-  console.error(`violates ${event.effectiveDirective}: ${event.blockedURI} ${event.sample}`));
-"""
 #: A machine that runs much else besides is slow, and no less right.
 PATIENCE_MS = 10_000
-SERIOUS = {"serious", "critical"}
-
-OpenPage = Callable[..., Page]
 
 
 @pytest.fixture(scope="package")
@@ -42,35 +34,6 @@ def chromium() -> Iterator[Browser]:
     os.environ.pop("DJANGO_ALLOW_ASYNC_UNSAFE")
     if before is not None:
         os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = before
-
-
-class Watch:
-    """What pages complain of, but for what a test expects of its own doing."""
-
-    def __init__(self) -> None:
-        self.complaints: list[str] = []
-        self.expected: list[str] = []
-
-    def page(self, page: Page) -> Page:
-        hosts: list[str] = []
-        page.add_init_script(TELL_VIOLATIONS)
-        page.on("console", self._console)
-        page.on("pageerror", lambda error: self.complaints.append(f"exception: {error}"))
-        page.on("request", lambda request: self._request(request, hosts))
-        return page
-
-    def _console(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
-            self.complaints.append(f"{message.type}: {message.text}")
-
-    def _request(self, request: Request, hosts: list[str]) -> None:
-        host = urlsplit(request.url).netloc
-        hosts.append(host)
-        if host != hosts[0]:
-            self.complaints.append(f"a request to another host: {request.url}")
-
-    def unexpected(self) -> list[str]:
-        return [said for said in self.complaints if not any(re.search(form, said) for form in self.expected)]
 
 
 @pytest.fixture
@@ -111,15 +74,3 @@ def open_page(chromium: Browser, watch: Watch) -> Iterator[OpenPage]:
 def browser_page(open_page: OpenPage) -> Page:
     """An empty page, watched."""
     return open_page()
-
-
-def axe(page: Page) -> None:
-    """Fails where axe-core finds something serious or critical."""
-    found = Axe().run(page).response["violations"]
-    serious = [
-        f"{finding['id']}: {node['target']} {node['failureSummary']}"
-        for finding in found
-        if finding["impact"] in SERIOUS
-        for node in finding["nodes"]
-    ]
-    assert serious == []

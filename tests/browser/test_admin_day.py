@@ -11,9 +11,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import SERIOUS, OpenPage, Watch, axe
-from tests.conftest import LIFTED
 from tests.settings import OURS
+from tests.support.browser import SERIOUS, OpenPage, Watch, axe
+from tests.support.limits import LIFTED
 from tests.support.servers import TOP, Instance, Valkey
 
 EDITOR, PASSWORD = "eve", "a long and rightful password"

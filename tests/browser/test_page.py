@@ -9,8 +9,8 @@ from itertools import pairwise
 import pytest
 from playwright.sync_api import Page, Request, Route, expect
 
-from tests.browser.conftest import axe
-from tests.conftest import UNLIMITED
+from tests.support.browser import axe
+from tests.support.limits import UNLIMITED
 from tests.support.servers import TOP, Instance, eventually
 
 TOKYO = "#lat=35.7&lon=139.7&name=Tokyo"

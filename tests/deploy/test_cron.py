@@ -16,7 +16,7 @@ import pytest
 from django.utils.module_loading import import_string
 
 from prewarm.runs.plan import PERIOD_SECONDS
-from tests.conftest import LIFTED
+from tests.support.limits import LIFTED
 from tests.support.prewarm_command import Host, migrated, summary
 from tests.support.servers import TOP, Process, eventually
 

@@ -10,7 +10,7 @@ import redis as redis_py
 import requests
 from django.core.cache import cache
 
-from tests.conftest import LIFTED
+from tests.support.limits import LIFTED
 from tests.support.outage import all_down, is_open
 from tests.support.prewarm_command import Host, migrated, summary
 from tests.support.redis_deploy import FILES, Secured, SecuredCluster, make_users

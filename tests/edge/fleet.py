@@ -14,8 +14,8 @@ from uuid import uuid4
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.conftest import LIFTED
 from tests.edge.edge_server import INSIDE, EdgeServer, edge_before
+from tests.support.limits import LIFTED
 from tests.support.servers import Instance, Valkey, children_of, eventually, free_port
 
 COLD_CELLS_PER_CLIENT = 30

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 from django.http import QueryDict
 
-from tests.weather.core.test_cells import ROWS
+from tests.support.cells import ROWS
 from weather.api.query import question_in
 from weathernote.http.problems import Problem
 

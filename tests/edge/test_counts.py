@@ -11,8 +11,8 @@ import requests
 
 from tests.edge.edge_server import INSIDE, OUTSIDE
 from tests.edge.fleet import HANDED_SECONDS
-from tests.edge.problem import code
 from tests.edge.wire import said_to
+from tests.support.problems import code
 from tests.support.servers import eventually
 from weather.core.cells import Cell
 

@@ -11,8 +11,8 @@ import pytest
 
 from tests.edge.edge_server import EdgeServer, edge_before
 from tests.edge.origin import Origin
-from tests.edge.problem import code
 from tests.support.load import Answers, Ask, Load
+from tests.support.problems import code
 from tests.support.servers import eventually
 
 #: More parameters than the edge reads, so that an instance is asked each time.

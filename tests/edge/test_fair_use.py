@@ -7,8 +7,8 @@ from uuid import uuid4
 
 from tests.edge.edge_server import EdgeServer, edge_before
 from tests.edge.fleet import COLD_CELLS_PER_CLIENT
-from tests.edge.problem import code
 from tests.edge.wire import got, left_of, parsed, said_to
+from tests.support.problems import code
 
 HIT = "/api/v1/weather?lat=51.5&lon=-0.1"
 

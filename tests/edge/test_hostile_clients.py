@@ -10,8 +10,8 @@ from uuid import uuid4
 import pytest
 
 from tests.edge.edge_server import INSIDE
-from tests.edge.problem import code, code_of
 from tests.edge.wire import connected, got, left_of, parsed, said_to
+from tests.support.problems import code, code_of
 from tests.support.servers import TOP
 from tests.support.tree import environment
 

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from tests.edge.edge_server import INSIDE, OUTSIDE
-from tests.edge.problem import code_of
 from tests.edge.wire import parsed, said_to
 from tests.support.odd_paths import ODD, PLAIN
+from tests.support.problems import code_of
 
 STAFF = ("/admin/login/", "/%61dmin/login/")
 

@@ -11,8 +11,8 @@ from io import BytesIO
 import pytest
 import requests
 
-from tests.edge.problem import code_of
 from tests.edge.wire import parsed
+from tests.support.problems import code_of
 from tests.support.servers import Instance, eventually
 from weathernote.http import request_bodies
 

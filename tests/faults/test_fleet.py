@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.conftest import LIFTED
 from tests.support.clocks import wait_for_room
+from tests.support.limits import LIFTED
 from tests.support.servers import Instance, Valkey, children_of, command_of, eventually
 
 HIT = "/api/v1/weather?lat=48.9&lon=2.4"
@@ -67,7 +67,7 @@ def test_without_redis_each_process_fetches_the_cell_once(tmp_path, own_valkey, 
 
 
 def test_400_cells_missed_at_once_by_four_processes_cost_few_calls_one_at_a_time(tmp_path, own_valkey, simulator):
-    """Fault 33, and the conversation of the fleet."""
+    """Fault 33, and the rounds of the fleet."""
     paths = [f"/api/v1/weather?lat={n % 20}.5&lon={n // 20}.5" for n in range(400)]
     with fleet(tmp_path, own_valkey, simulator) as instance:
         simulator.settings(base_ms=300, concurrency=1, queue=4)

@@ -1,13 +1,10 @@
 """Faults 61 and 76: /health asked without end, and by many at once while Redis hangs."""
 
 import signal
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-
-from weathernote.site.health import Cached
 
 pytest_plugins = ["tests.support.redis_fixtures"]
 
@@ -43,29 +40,6 @@ def test_whatever_writes_would_be_seen(valkey, command):
     valkey.config_resetstat()
     valkey.execute_command(*command.split())
     assert written(valkey) == 1
-
-
-def test_of_many_at_once_one_asks_redis(valkey):
-    looked, go = [], threading.Event()
-
-    def look() -> str:
-        looked.append(1)
-        go.wait(10)
-        return "ok"
-
-    state = Cached(look)
-    with ThreadPoolExecutor(20) as pool:
-        asked = [pool.submit(state.value) for _ in range(20)]
-        time.sleep(0.1)
-        go.set()
-        assert {one.result() for one in asked} == {"ok"} and len(looked) == 1
-
-
-def test_what_was_seen_is_seen_anew_after_a_second():
-    now, looks = [0.0], iter("abc")
-    state = Cached(lambda: next(looks), lambda: now[0])
-    seen = [(state.value(), now.__setitem__(0, at))[0] for at in (0.9, 1.0, 1.9, 2.1)]
-    assert seen == ["a", "a", "b", "b"] and state.value() == "c"
 
 
 @pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL])

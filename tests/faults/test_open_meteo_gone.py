@@ -10,8 +10,8 @@ import time_machine
 from django.test import RequestFactory
 
 from tests.support.clocks import wait_for_room
+from tests.support.problems import problem_of
 from tests.support.servers import eventually
-from tests.weather.api.test_bad_input import problem_of
 from weather.api.views import ForecastViewSet, WeatherViewSet
 from weather.budget.budget import Budget
 from weather.core.windows import WINDOW_SECONDS
@@ -36,7 +36,7 @@ def test_while_it_hangs_hits_and_held_forecasts_are_served_and_others_get_503(in
     assert set(statuses) == {503}  # a phone would have given up after 15 s
 
 
-def test_a_long_refusal_pauses_the_conversation_and_no_thread_sleeps(api, simulator):
+def test_a_long_refusal_pauses_all_calls_and_no_thread_sleeps(api, simulator):
     """Fault 20: 429 with Retry-After 3600."""
     simulator.fault("status", status=429, retry_after=3600)
     first = api.get(WEATHER)

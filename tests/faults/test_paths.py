@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.edge.problem import code_of
 from tests.edge.wire import parsed
 from tests.support.odd_paths import ODD, PLAIN
+from tests.support.problems import code_of
 from tests.support.servers import eventually
 
 A_BODY = ("Content-Length: 500", "Expect: 100-continue")

@@ -34,7 +34,7 @@ def test_a_rejected_place_costs_nothing_for_ten_minutes(instance, simulator, val
     assert 0 < valkey.ttl("rejected:cells") <= 600
 
 
-def test_a_place_whose_answer_is_nonsense_is_never_stored(instance, simulator, valkey):
+def test_a_place_whose_answer_is_invalid_is_never_stored(instance, simulator, valkey):
     simulator.fault("one_bad_place", place=BAD_PLACE)
     assert instance.get(BAD).status_code == 503
     assert not valkey.exists("upstream:lat:50.0:lon:10.0", "weather:lat:50.0:lon:10.0")

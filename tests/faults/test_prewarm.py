@@ -12,8 +12,8 @@ from prewarm.runs import plan
 from prewarm.runs.lock import KEY
 from prewarm.runs.models import PrewarmRun
 from prewarm.runs.run import Options, run
-from tests.conftest import LIFTED
 from tests.support.clocks import ClockOf
+from tests.support.limits import LIFTED
 from tests.support.prewarm_command import Host, ended, migrated, summary
 from tests.support.servers import Valkey, eventually
 from weather.api.service import service

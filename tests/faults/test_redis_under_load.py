@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from tests.conftest import LIFTED
+from tests.support.limits import LIFTED
 from tests.support.load import Ask, Load
 from tests.support.servers import Instance, Valkey, eventually
 from tests.support.tcp_proxy import TcpProxy, later

@@ -16,7 +16,6 @@ from tests.image.podman import Podman
 from tests.image.project import Composed, Project, image_names
 from weathernote import __version__
 
-VERSION = __version__
 NEIGHBOURS = Path(__file__).parent / "neighbours"
 TOOLS = "unshare nsenter setpriv ip tar openssl debootstrap podman runc catatonit curl docker".split()
 OUT_OF_REACH = "an image is built of packages, and their registries cannot be reached"
@@ -104,12 +103,12 @@ def build_base(podman: Podman, project: Project, folder: Path, codename: str) ->
 
 
 def build_ours(podman: Podman, project: Project) -> None:
-    names = image_names(project.services, VERSION)
+    names = image_names(project.services, __version__)
     podman.build(names["instance-1"], project.dockerfile, project.top)
 
 
 def build_neighbours(podman: Podman, project: Project) -> None:
-    names = image_names(project.services, VERSION)
+    names = image_names(project.services, __version__)
     for service, stage in {"edge": "nginx", "redis": "valkey", "postgres": "postgres"}.items():
         base = f"--build-arg=BASE=docker.io/library/{project.base_image}"
         podman.build(names[service], NEIGHBOURS / "Containerfile", NEIGHBOURS, base, f"--target={stage}")
@@ -117,7 +116,7 @@ def build_neighbours(podman: Podman, project: Project) -> None:
 
 @pytest.fixture(scope="session")
 def image(podman: Podman, project: Project) -> str:
-    return image_names(project.services, VERSION)["instance-1"]
+    return image_names(project.services, __version__)["instance-1"]
 
 
 @pytest.fixture(scope="session")

@@ -13,10 +13,10 @@ from threading import Event
 
 import pytest
 
-from tests.image.conftest import VERSION
 from tests.image.podman import Podman
 from tests.image.project import Composed, Project, image_names
 from tests.support.servers import eventually
+from weathernote import __version__
 
 WEATHER = "/api/v1/weather?lat={}&lon=13.4"
 LONG_RUNNING = ["edge", "instance-1", "instance-2", "redis", "postgres", "prewarm"]
@@ -146,7 +146,7 @@ def test_prewarm_made_the_cities_warm_and_left_a_row(composed: Composed):
 
 def asked_by(composed: Composed, address: str, url: str) -> str:
     """The status for who has an address in the network of Prometheus."""
-    edge = image_names(composed.project.services, VERSION)["edge"]
+    edge = image_names(composed.project.services, __version__)["edge"]
     curl = ["curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}", "--max-time", "10", url]
     return composed.podman.run("run", "--rm", "--network=weathernote_metrics", f"--ip={address}", edge, *curl)
 
@@ -207,7 +207,7 @@ def release_commands(composed: Composed) -> list[list[str]]:
 
 
 def test_a_release_by_the_commands_at_the_head_of_the_file_loses_no_request(composed: Composed):
-    names = (image_names(composed.project.services, version)["instance-1"] for version in (VERSION, RELEASE))
+    names = (image_names(composed.project.services, version)["instance-1"] for version in (__version__, RELEASE))
     composed.podman.run("tag", *names)
     with (composed.project.docker / ".env").open("a") as settings:
         settings.write(f"VERSION={RELEASE}\n")

@@ -15,33 +15,14 @@ from rest_framework.request import Request
 
 from ratelimit.identity import hashed
 from ratelimit.throttling import ClientTokenBucketThrottle, ClientWindowThrottle
+from tests.support.problems import problem_of
 from tests.support.servers import Instance
-from tests.weather.api.test_bad_input import problem_of
+from tests.support.throttled import WEATHER, ask
 from weather.api import service
 from weathernote import redis
 from weathernote.telemetry import metrics
 
-WEATHER = "/api/v1/weather?lat=40.7128&lon=-74.0060"
-
-
-@pytest.fixture
-def limited(api, settings):
-    """The API with the limit that clients meet."""
-    settings.RATE_LIMIT_REQUESTS = 60
-    return api
-
-
-@pytest.fixture
-def bucket(limited, monkeypatch):
-    from ratelimit.throttling import ClientTokenBucketThrottle
-    from weather.api.views import CellViewSet
-
-    monkeypatch.setattr(CellViewSet, "throttle_classes", [ClientTokenBucketThrottle])
-    return limited
-
-
-def ask(api, client_id="phone", path=WEATHER, **headers):
-    return api.get(path, headers={"x-client-id": client_id, **headers})
+pytest_plugins = ["tests.support.throttled"]
 
 
 def statuses(api, count, client_id="phone"):

@@ -11,6 +11,9 @@ from weather.core.windows import WINDOW_SECONDS, BudgetWindow
 from weather.simulator.server import OpenMeteoSimulator
 from weathernote.redis import RedisClock
 
+#: A midnight of UTC, in seconds since 1970.
+MIDNIGHT = 1_800_000_000 // 86_400 * 86_400
+
 
 @contextmanager
 def around_noon(simulator: OpenMeteoSimulator) -> Iterator[None]:

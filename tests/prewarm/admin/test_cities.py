@@ -293,3 +293,11 @@ def test_who_may_only_look_can_neither_import_nor_switch(editor):
 def test_a_stranger_is_led_to_the_login(api):
     for path in (CITIES, RUNS, f"{CITIES}import/", f"{CITIES}export/"):
         assert api.get(path)["Location"].startswith("/admin/login/")
+
+
+def test_staff_still_select_some_thousand_cities_at_once(editor):
+    cities = City.objects.order_by("pk")
+    chosen = [*cities.values_list("pk", flat=True)]
+    form = {"action": "deactivate", "_selected_action": [*chosen, *range(10**6, 10**6 + 6000)]}
+    editor.post(CITIES, form)
+    assert len(chosen) > 50 and not cities.filter(active=True).exists()

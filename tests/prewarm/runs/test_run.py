@@ -341,7 +341,7 @@ def test_a_cell_that_is_no_city_fails_no_run(five, simulator, valkey):
     assert "Open-Meteo: " in summary["message"] and "no city: 1 failed" in summary["message"]
 
 
-def test_nonsense_about_one_city_fails_that_city_alone(five, simulator):
+def test_an_invalid_answer_about_one_city_fails_that_city_alone(five, simulator):
     simulator.fault("one_bad_place", place="52.5,13.4")
     summary, code = prewarm()
     assert (summary["refreshed"], summary["failed_cities"], summary["calls"], code) == (4, ["Berlin"], 1, 1)

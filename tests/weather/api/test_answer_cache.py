@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.weather.core.test_packing import a_series
+from tests.support.series import a_series
 from weather.api.answer_cache import AnswerCache
 from weather.core import answers
 from weather.core.answers import Question

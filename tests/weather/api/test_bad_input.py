@@ -9,6 +9,8 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from tests.support.problems import problem_of
+
 CODES = {
     "invalid_parameter",
     "not_found",
@@ -33,17 +35,6 @@ NOT_A_POSITION = [
     *("0x1", "40,7", "40.7,51.5", "4" * 5000, "40." + "7" * 5000, "40.", ".7", "-", "--1", "1e", "e1", "1e+5"),
     *("40.7:lon:1", "40.7\r\nSET x 1", "*", "40.7\n", "40.7\x00", "null", "true", "4 0", "９0", "-9O", "1e1000"),
 ]
-
-
-def problem_of(response, status, code):
-    assert response.status_code == status
-    assert response.headers["Content-Type"] == "application/problem+json"
-    assert response.headers["Cache-Control"] == "no-store"
-    body = response.json()
-    assert {"type", "title", "status", "detail", "code", "request_id"} <= set(body)
-    assert (body["status"], body["code"]) == (status, code)
-    assert body["request_id"] == response.headers["X-Request-ID"]
-    return body
 
 
 @pytest.mark.parametrize("text", NOT_A_POSITION, ids=lambda text: ascii(text[:20]))

@@ -7,14 +7,16 @@ import pytest
 import time_machine
 
 from ratelimit.identity import hashed
-from tests.ratelimit.test_throttling import ask, bucket, limited  # noqa: F401 - fixtures
+from tests.support.problems import problem_of
 from tests.support.redis_cluster import RedisCluster
 from tests.support.servers import free_port
-from tests.weather.api.test_bad_input import problem_of
+from tests.support.throttled import ask
 from weather.api.service import service
 from weathernote import redis
 from weathernote.telemetry import request_events, request_log
 from weathernote.telemetry.request_event import RequestEvent
+
+pytest_plugins = ["tests.support.throttled"]
 
 TWO = "lat=40.7128,51.5&lon=-74.0060,-0.1"
 TWENTY = f"lat={','.join(str(n) for n in range(20))}&lon={','.join(['7'] * 20)}"
@@ -210,12 +212,12 @@ def test_a_bad_place_beside_one_that_cannot_be_answered_is_worth_another_try(api
 # ── fair use ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_they_count_as_that_many_requests(limited):  # noqa: F811
+def test_they_count_as_that_many_requests(limited):
     assert ask(limited, path=weather(TWENTY))["RateLimit"] == '"client";r=40;t=60'
     assert ask(limited)["RateLimit"] == '"client";r=39;t=60'
 
 
-def test_what_does_not_fit_as_a_whole_is_refused_as_a_whole(limited, simulator):  # noqa: F811
+def test_what_does_not_fit_as_a_whole_is_refused_as_a_whole(limited, simulator):
     statuses = [ask(limited, path=weather(TWENTY)).status_code for _ in range(3)]
     assert statuses == [200] * 3
     response = ask(limited, path=weather(TWO))
@@ -224,7 +226,7 @@ def test_what_does_not_fit_as_a_whole_is_refused_as_a_whole(limited, simulator):
     assert simulator.state()["cells"] == 20
 
 
-def test_a_refused_call_counts_as_one_request(limited, valkey):  # noqa: F811
+def test_a_refused_call_counts_as_one_request(limited, valkey):
     valkey.set(f"rate_limit:hash:{hashed('phone')}", 50, ex=60)
     response = ask(limited, path=weather(TWENTY))
     assert (response.status_code, response["RateLimit"].split(";")[1]) == (429, "r=9")
@@ -232,21 +234,21 @@ def test_a_refused_call_counts_as_one_request(limited, valkey):  # noqa: F811
 
 
 @pytest.mark.parametrize("spoil", ["many", "1.5"])
-def test_a_count_that_is_none_begins_anew(limited, valkey, spoil):  # noqa: F811
+def test_a_count_that_is_none_begins_anew(limited, valkey, spoil):
     key = f"rate_limit:hash:{hashed('phone')}"
     valkey.set(key, spoil)
     assert ask(limited, path=weather(TWENTY)).status_code == 200
     assert (valkey.get(key), 58 <= valkey.ttl(key) <= 60) == ("20", True)
 
 
-def test_a_token_bucket_gives_as_many_tokens_or_none(bucket):  # noqa: F811
+def test_a_token_bucket_gives_as_many_tokens_or_none(bucket):
     statuses = [ask(bucket, path=weather(TWENTY)).status_code for _ in range(3)]
     assert statuses == [200] * 3
     refused = ask(bucket, path=weather(TWO))
     assert (refused.status_code, refused["Retry-After"]) == (429, "2")
 
 
-def test_no_call_may_be_for_more_places_than_a_client_has_requests(limited, settings):  # noqa: F811
+def test_no_call_may_be_for_more_places_than_a_client_has_requests(limited, settings):
     settings.RATE_LIMIT_REQUESTS = 5
     body = problem_of(ask(limited, path=weather(TWENTY)), 400, "invalid_parameter")
     assert body["errors"][0]["detail"] == "has 20 places, 5 at most"

@@ -1,5 +1,7 @@
 """What a query asks: the quick way and the whole one agree, and what is wrong with it is said in its words."""
 
+from urllib.parse import urlencode
+
 import pytest
 from django.http import QueryDict
 from hypothesis import given
@@ -134,3 +136,27 @@ def test_where_no_place_is_one_the_call_is_refused_with_all_that_is_wrong():
         ("lat", "of place 2"),
         ("lon", "of place 2"),
     ]
+
+
+def slowly(query, days):
+    try:
+        return question_in(QueryDict(query), days)
+    except Problem:
+        return None
+
+
+words = st.text("0123456789.-+eE%& =", max_size=9)
+degrees = st.decimals(-200, 200, places=5).map(str) | words
+queries = st.tuples(degrees, degrees).map(lambda at: f"lat={at[0]}&lon={at[1]}") | st.lists(
+    st.tuples(st.sampled_from(["lat", "lon", "days", "x"]), degrees), max_size=4
+).map(urlencode)
+
+
+@given(queries, st.sampled_from([None, 7]))
+def test_a_query_that_is_read_quickly_is_read_alike(query, days):
+    quick = plain_question_in(query, days)
+    assert quick in (None, slowly(query, days))
+
+
+def test_the_query_that_phones_send_is_read_quickly():
+    assert plain_question_in("lat=40.7128&lon=-74.0060", 7) == Question(Cell(407, -740), 7)

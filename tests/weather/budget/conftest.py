@@ -6,11 +6,8 @@ from typing import Any
 import pytest
 import redis as redis_py
 
-from tests.support.clocks import SetClock
+from tests.support.clocks import MIDNIGHT, SetClock
 from tests.support.servers import Valkey
-
-#: A midnight of UTC, in seconds since 1970.
-MIDNIGHT = 1_800_000_000 // 86_400 * 86_400
 
 
 @pytest.fixture

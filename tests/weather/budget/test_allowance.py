@@ -7,8 +7,8 @@ import pytest
 
 from ratelimit.identity import hashed
 from tests.support.clocks import SetClock
+from tests.support.problems import problem_of
 from tests.support.servers import eventually
-from tests.weather.api.test_bad_input import problem_of
 from weather.api.service import service
 from weather.api.views import WeatherViewSet
 from weather.budget.allowance import Allowance, Charge, Exceeded
@@ -238,7 +238,7 @@ def test_who_stops_waiting_gets_back_what_nothing_comes_of(charged, simulator, v
 
 
 @pytest.mark.parametrize("fault", ["one_bad_place", "nan", "metadata_only", "nulls", "wrong_place"])
-def test_a_place_whose_answer_is_nonsense_costs_one_call_and_its_charge_stays(charged, simulator, valkey, fault):
+def test_a_place_whose_answer_is_invalid_costs_one_call_and_its_charge_stays(charged, simulator, valkey, fault):
     """Fault 68: eight requests within ten minutes."""
     simulator.fault(fault, place="0.1,7.0")
     responses = [ask(charged, 1) for _ in range(8)]
@@ -255,7 +255,7 @@ def test_a_place_that_is_refused_costs_its_charge_once(charged, simulator, valke
     assert valkey.get(CLIENT) == "1"
 
 
-def test_nonsense_that_another_process_was_told_meanwhile_is_paid_for(busy, valkey):
+def test_an_invalid_answer_that_another_process_read_meanwhile_is_paid_for(busy, valkey):
     service().workers.wait_seconds = service().admission.wait_seconds = 5
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(ask, busy, 1)
@@ -312,7 +312,7 @@ def test_what_redis_did_not_count_is_not_given_back(api, settings, forget, valke
 def test_whatever_one_address_does_it_has_paid_for_the_weight_that_was_spent(
     charged, settings, forget, simulator, valkey, rf
 ):
-    """Fault 37: ever new client ids, an upstream that is slow and partly nonsense, waiters that give up."""
+    """Fault 37: ever new client ids, an upstream that is slow and partly invalid, waiters that give up."""
     settings.UPSTREAM_MINUTE_BUDGET = 40
     forget()
     service().admission.wait_seconds = 0.2

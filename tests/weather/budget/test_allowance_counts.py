@@ -1,4 +1,4 @@
-"""What the allowance's scripts count, against a model: charges, refusals and what is given back."""
+"""The scripts of weather.budget.allowance against a model: charges, refunds; answers are in test_allowance.py."""
 
 import math
 import time

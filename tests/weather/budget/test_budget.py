@@ -12,10 +12,9 @@ from django.conf import settings as django_settings
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.clocks import SetClock
+from tests.support.clocks import MIDNIGHT, SetClock
 from tests.support.outage import replace_ask, take_redis_away
 from tests.support.servers import eventually
-from tests.weather.budget.conftest import MIDNIGHT
 from weather.api.service import service
 from weather.budget.budget import KEY, Budget, Denied, Granted
 from weather.budget.day_line import line

@@ -1,4 +1,4 @@
-"""The decayed counts of cells against a model that remembers every request."""
+"""The counts of weather.budget.popularity against a model of every request; prices are in test_popularity.py."""
 
 import math
 import time
@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from tests.support.clocks import MIDNIGHT
 from tests.support.outage import round_trips
-from tests.weather.budget.conftest import MIDNIGHT
 from weather.budget import popularity
 from weather.budget.popularity import Popularity
 from weather.core.cells import Cell

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from tests.support.clocks import MIDNIGHT
 from weather.budget import day_line
 from weather.budget.quota import Denied, Granted, Quota
 from weather.core.windows import BudgetWindow
@@ -14,8 +15,6 @@ from weather.core.windows import BudgetWindow
 pytestmark = pytest.mark.pure
 
 LENGTHS: dict[BudgetWindow, int] = {"minute": 60, "hour": 3600, "day": 86_400}
-#: A midnight of UTC.
-MIDNIGHT = 1_800_000_000 // 86_400 * 86_400
 
 moments = st.integers(0, 86_400 * 8).map(lambda eighths: MIDNIGHT + eighths / 8)
 amounts = st.fixed_dictionaries({window: st.integers(0, 300) for window in LENGTHS})

@@ -1,23 +1,18 @@
-import csv
 import json
 import shutil
 import string
 import subprocess
 import time
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.support.cells import CSV, ROWS
 from weather.core.cells import Cell, InvalidPosition, exact_tenths, latitude_tenths, longitude_tenths
 
 pytestmark = pytest.mark.pure
-
-CSV = Path(__file__).parents[2] / "data" / "cells.csv"
-with CSV.open(newline="") as lines:
-    ROWS = [(row["lat"], row["lon"], row["cell_lat"], row["cell_lon"]) for row in csv.DictReader(lines)]
 
 HALF_A_CELL = Decimal("0.05")
 

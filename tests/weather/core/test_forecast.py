@@ -1,4 +1,3 @@
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from itertools import pairwise
@@ -9,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.recordings import recording
+from tests.support.series import make_series
 from weather.core.forecast import (
     DAILY_UNITS,
     HOURLY_UNITS,
@@ -41,22 +41,6 @@ ZONES = [
     "Pacific/Kiritimati",
     "Pacific/Pago_Pago",
 ]
-
-
-def make_series(
-    timezone: str = "Europe/Berlin",
-    day: str = "2026-11-24",
-    columns: Mapping[str, Sequence[float | None]] | None = None,
-    position: tuple[float, float] = (52.5, 13.4),
-    rows: int = HOURS,
-) -> Series:
-    """A series from the local midnight of `day`: in °C its rows are numbered, each brings 1 mm; `columns` replaces."""
-    start = int(datetime.fromisoformat(day).replace(tzinfo=ZoneInfo(timezone)).timestamp())
-    every: dict[str, Sequence[float | None]] = {variable.name: [variable.minimum] * rows for variable in HOURLY}
-    every |= {"temperature_2m": [float(row) for row in range(rows)], "precipitation": [1.0] * rows} | dict(
-        columns or {}
-    )
-    return Series(*position, 34.0, timezone, start, every, start, "open-meteo")
 
 
 def one(name: str, *values: float | None) -> Series:

@@ -1,4 +1,3 @@
-import math
 import zlib
 from dataclasses import replace
 from functools import partial
@@ -7,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.series import a_series
 from weather.core.datasets import WEATHER
 from weather.core.packing import Unreadable, fetched_at
 from weather.core.packing import pack as pack_of
@@ -17,17 +17,6 @@ from weather.core.variables import EXTRA, HOURLY
 pytestmark = pytest.mark.pure
 
 pack, unpack = partial(pack_of, dataset=WEATHER), partial(unpack_of, dataset=WEATHER)
-
-
-def a_series(rows: int = 336, **columns: list[float | None]) -> Series:
-    smooth: dict[str, list[float | None]] = {
-        variable.name: [
-            round((variable.minimum + variable.maximum) / 2 * (1 + math.sin(row / 24) / 9), variable.decimals)
-            for row in range(rows)
-        ]
-        for variable in HOURLY
-    }
-    return Series(40.71, -73.99, 51.0, "America/New_York", 1_795_478_400, smooth | columns, 1_795_500_000, "open-meteo")
 
 
 @st.composite

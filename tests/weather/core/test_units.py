@@ -5,8 +5,8 @@ import time_machine
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.weather.api.test_bad_input import problem_of
-from tests.weather.core.test_forecast import make_series
+from tests.support.problems import problem_of
+from tests.support.series import make_series
 from weather.core.answers import Question
 from weather.core.cells import Cell
 from weather.core.forecast import current, daily, daily_units, hourly, hourly_units

@@ -5,8 +5,8 @@ from time import time
 
 import pytest
 
+from tests.support.series import a_series
 from tests.support.servers import free_port
-from tests.weather.core.test_packing import a_series
 from weather.api.service import service
 from weather.core.cells import Cell
 from weather.fetching.cell_state import CellState, states_of

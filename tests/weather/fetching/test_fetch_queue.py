@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from tests.support.series import a_series
 from tests.support.servers import eventually
-from tests.weather.core.test_packing import a_series
 from weather.budget.budget import Budget
 from weather.core.cells import Cell
 from weather.core.datasets import WEATHER

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.weather.core.test_packing import a_series
-from tests.weather.fetching.test_worker import CELLS, Alone, Fetching, Purse, Upstream
+from tests.support.series import a_series
+from tests.support.staged_fetching import CELLS, Alone, Fetching, Purse, Upstream
 from weather.budget.quota import Denied
 from weather.fetching.fetch_queue import Lease
 from weather.fetching.payment import BudgetSpent

@@ -236,7 +236,7 @@ def test_another_shape_and_other_units_differ_and_then_nothing_is_compared(
     assert [result.verdict for result in results].count("skipped") == 2 * len(LOCATIONS) + 1
 
 
-def test_a_place_that_is_nonsense_does_not_spoil_the_other(run_checks: Callable[..., list[CheckResult]]) -> None:
+def test_a_place_that_is_invalid_does_not_spoil_the_other(run_checks: Callable[..., list[CheckResult]]) -> None:
     results = run_checks("one_bad_place", instead={"current": [], "daily": 1, "hourly_units": "none", "timezone": 7})
 
     assert [result.verdict for result in results] == ["DIFFERS"] * 3 + ["skipped"] * 3 + ["ok"] * 5

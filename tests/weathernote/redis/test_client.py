@@ -219,3 +219,8 @@ def test_a_server_that_takes_no_more_clients_fails_fast_and_is_told_once(own, ca
     assert is_open() and len(caplog.records) == 1 and lost[3:] == ["breaker_open"] * 97
     server.client.connection_pool.disconnect()
     eventually(lambda: ask(("GET", "a")) == [None])
+
+
+def test_the_fields_of_a_reply_are_read_by_name():
+    reply = b"# Memory\r\nused_memory:1024\r\nos:Linux 6.1: x86\r\n\r\nbroken\xff line\r\n"
+    assert redis.info_fields(reply) == {"used_memory": "1024", "os": "Linux 6.1: x86"}

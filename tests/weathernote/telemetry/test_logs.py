@@ -2,13 +2,11 @@
 
 import json
 import logging
-import os
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
-from collections import deque
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -18,36 +16,19 @@ import pytest
 import redis as redis_py
 from django.test import Client
 
-from tests.conftest import LIFTED
+from tests.support.limits import LIFTED
+from tests.support.log_lines import BASE, OF_A_REQUEST, requests_in
 from tests.support.servers import TOP, Instance, Valkey, eventually
 from tests.support.tree import environment
 from weather.simulator.server import OpenMeteoSimulator
-from weathernote.telemetry import metrics, request_log
 from weathernote.telemetry.logs import JsonLines, without_secrets
-from weathernote.telemetry.request_event import RequestEvent
 
 WEATHER = "/api/v1/weather?lat=40.7128&lon=-74.0060"
-BASE = {"time", "level", "logger", "message"}
-OF_A_REQUEST = BASE | {
-    "request_id",
-    "route",
-    "method",
-    "status",
-    "duration_ms",
-    "cell",
-    "cache",
-    "client",
-    "upstream_wait_ms",
-}
 
 
 def record(message: str, *arguments: object, error: BaseException | None = None) -> logging.LogRecord:
     told = (type(error), error, error.__traceback__) if error else None
     return logging.LogRecord("weather.fetching.worker", logging.WARNING, "file.py", 1, message, arguments, told)
-
-
-def event_of(request_id: str) -> RequestEvent:
-    return RequestEvent(0.0, 0.0, "weather", "GET", 200, request_id, "", 0.0)
 
 
 # ── a line ────────────────────────────────────────────────────────────────────────────────────────
@@ -72,43 +53,7 @@ def test_secrets_are_blotted_out_wherever_they_come_from(settings: Any) -> None:
     assert text == "… … x=…&y … … cache.example"
 
 
-def test_the_line_of_a_request_is_json_with_what_an_operator_asks_for() -> None:
-    event = RequestEvent(1_795_348_800.25, 0.0123, "weather", "GET", 200, "abc-1", "deadbeef", 0.004)
-    told = json.loads(request_log.line(event))
-    assert set(told) == OF_A_REQUEST
-    assert (told["time"], told["duration_ms"], told["upstream_wait_ms"]) == ("2026-11-22T12:00:00.250Z", 12.3, 4)
-
-
-def test_lines_are_written_whole_and_few_at_a_time() -> None:
-    lines = [f"{number:0>300}\n" for number in range(100)]
-    parts = list(request_log._chunks(lines))
-    assert b"".join(parts).decode() == "".join(lines)
-    assert all(len(part) <= 4096 and part.endswith(b"\n") for part in parts)
-
-
-def test_a_reader_that_does_not_read_costs_the_oldest_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(request_log, "MOST_QUEUED", 3)
-    monkeypatch.setattr(request_log, "_is_open", True)
-    monkeypatch.setattr(request_log, "_queue", deque())
-    dropped = metrics.LOG_LINES_DROPPED._value.get()
-    for number in range(5):
-        request_log.enqueue(event_of(str(number)))
-    assert [event.request_id for event in request_log._queue] == ["2", "3", "4"]
-    assert metrics.LOG_LINES_DROPPED._value.get() - dropped == 2
-
-
-def test_where_nobody_writes_nothing_is_queued(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(request_log, "_queue", deque())
-    request_log.enqueue(event_of("r1"))
-    assert not request_log._queue
-
-
 # ── an instance ───────────────────────────────────────────────────────────────────────────────────
-
-
-def requests_in(said: str) -> list[dict[str, Any]]:
-    lines = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
-    return [line for line in lines if line["logger"] == "weathernote.requests"]
 
 
 @pytest.fixture
@@ -280,11 +225,3 @@ def test_an_internal_error_names_the_route_and_not_the_path(
     monkeypatch.setattr("weather.api.service.Service.answer", broken)
     assert api.get(WEATHER, headers={"X-Request-ID": "r1"}).status_code == 500
     assert "Internal error at weather, request r1" in caplog.messages
-
-
-def test_the_log_of_a_second_process_is_not_needed_for_stdout_to_be_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    reader, writer = os.pipe()
-    os.close(reader)
-    monkeypatch.setattr(request_log, "_STDOUT", writer)
-    request_log._write(b"a line\n")  # nobody reads: counted, and no more
-    os.close(writer)

@@ -1,4 +1,4 @@
-"""`/metrics`: what all workers of an instance counted, for those who may see it, and never more of it."""
+"""What the metrics say of requests, calls and places, in one process and from all workers of an instance."""
 
 import math
 import os
@@ -17,10 +17,9 @@ from django.test import Client
 from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.conftest import LIFTED
+from tests.support.limits import LIFTED
 from tests.support.load import Ask, Load
 from tests.support.servers import Instance, Valkey, eventually
-from tests.support.tree import copy_of_the_code, run
 from weather.api.service import service
 from weather.core.cells import Cell
 from weather.simulator.server import OpenMeteoSimulator
@@ -50,44 +49,6 @@ def scraped(api: Client) -> Callable[[], Samples]:
 
 def moved(before: Samples, after: Samples, name: str, **labels: str) -> float:
     return round(value(after, name, **labels) - value(before, name, **labels), 6)  # floats, of which many were added
-
-
-# ── who may see it ────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize("address", ["203.0.113.9", "10.1.2.3", "2001:db8::1", "", "unknown"])
-def test_from_outside_there_is_nothing_whatever_headers_say(api: Client, address: str) -> None:
-    names = "X-Forwarded-For", "X-Real-IP", "Forwarded", "X-Client-IP", "True-Client-IP", "CF-Connecting-IP"
-    spoofed = dict.fromkeys(names, "127.0.0.1")
-    answer = api.get("/metrics", REMOTE_ADDR=address, headers=spoofed)
-    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
-    assert answer.headers["Content-Type"] == "application/problem+json"
-
-
-@pytest.mark.parametrize("address", ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"])
-def test_the_machine_itself_sees_it_whatever_host_says(api: Client, address: str) -> None:
-    answer = api.get("/metrics", REMOTE_ADDR=address, headers={"Host": "odd.example"})
-    assert answer.status_code == 200
-    assert answer.headers["Content-Type"].startswith("text/plain")
-
-
-def test_a_trusted_proxy_does_not_lend_its_address(api: Client, settings: Any) -> None:
-    settings.TRUSTED_PROXY_COUNT = 1
-    answer = api.get("/metrics", REMOTE_ADDR="203.0.113.9", headers={"X-Forwarded-For": "127.0.0.1"})
-    assert answer.status_code == 404
-
-
-def test_it_is_only_read(api: Client) -> None:
-    assert api.post("/metrics").status_code == 405
-    assert api.post("/metrics", REMOTE_ADDR="203.0.113.9").status_code == 404
-
-
-def test_networks_that_are_none_stop_the_start_with_a_line(tmp_path: Path) -> None:
-    tree = copy_of_the_code(tmp_path)
-    told = run(tree, "manage.py", "serve", METRICS_ALLOWED_NETWORKS="10.0.0.0/33")
-    assert told.returncode == 1
-    assert "METRICS_ALLOWED_NETWORKS must be networks such as 10.0.0.0/8" in told.stderr
-    assert "Traceback" not in told.stderr
 
 
 # ── what it says ──────────────────────────────────────────────────────────────────────────────────
@@ -147,14 +108,6 @@ def test_a_refresh_tells_how_far_the_old_one_had_drifted(api: Client, scraped: C
     drifts = "weathernote_forecast_drift_count"
     assert moved(before, after, drifts, age="3h") == 3
     assert moved(before, after, drifts) == 3
-
-
-def test_rates_are_those_of_five_minutes() -> None:
-    recent = RecentOrigins()
-    assert recent.add(Counter(found=3, fetched=1), now=1000.0) == {"found": 3, "fetched": 1}
-    assert recent.add(Counter(found=1), now=1200.0) == {"found": 4, "fetched": 1}
-    assert recent.add(Counter(), now=1301.0) == {"found": 1}
-    assert recent.add(Counter(), now=9999.0) == {}
 
 
 def test_no_answers_have_no_rate(api: Client, monkeypatch: pytest.MonkeyPatch, scraped: Callable[[], Samples]) -> None:

@@ -1,22 +1,16 @@
-"""A cached answer goes a short way; whichever way an answer goes, a phone gets the same bytes and headers."""
+"""Read, remembered, derived or found: a phone gets the same bytes and headers."""
 
 from datetime import UTC, datetime
-from urllib.parse import urlencode
 
 import pytest
 import time_machine
-from django.http import QueryDict
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.support.servers import Valkey
-from weather.api.query import plain_question_in, question_in
 from weather.api.service import service
 from weather.core import answers
 from weather.core.answers import Question
 from weather.core.cells import Cell
 from weathernote import redis
-from weathernote.http.problems import Problem
 
 PATHS = ["/api/v1/weather?lat=40.7128&lon=-74.0060", "/api/v1/forecast?lat=40.7128&lon=-74.0060"]
 QUESTIONS = {PATHS[0]: Question(Cell(407, -740)), PATHS[1]: Question(Cell(407, -740), 7)}
@@ -85,30 +79,3 @@ def test_the_bytes_of_another_cell_under_a_known_name_are_no_answer(api, valkey)
     api.get("/api/v1/weather?lat=51.5&lon=-0.1")
     valkey.set(QUESTIONS[PATHS[0]].key, valkey.get("weather:lat:51.5:lon:-0.1"), ex=600)
     assert api.get(PATHS[0]).json()["latitude"] == 40.7
-
-
-# ── the query ─────────────────────────────────────────────────────────────────────────────────────
-
-
-def slowly(query, days):
-    try:
-        return question_in(QueryDict(query), days)
-    except Problem:
-        return None
-
-
-words = st.text("0123456789.-+eE%& =", max_size=9)
-positions = st.decimals(-200, 200, places=5).map(str) | words
-queries = st.tuples(positions, positions).map(lambda at: f"lat={at[0]}&lon={at[1]}") | st.lists(
-    st.tuples(st.sampled_from(["lat", "lon", "days", "x"]), positions), max_size=4
-).map(urlencode)
-
-
-@given(queries, st.sampled_from([None, 7]))
-def test_a_query_that_is_read_quickly_is_read_alike(query, days):
-    quick = plain_question_in(query, days)
-    assert quick in (None, slowly(query, days))
-
-
-def test_the_query_that_phones_send_is_read_quickly():
-    assert plain_question_in("lat=40.7128&lon=-74.0060", 7) == QUESTIONS[PATHS[1]]

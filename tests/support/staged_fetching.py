@@ -1,0 +1,157 @@
+"""Workers and rounds alone: an upstream that the test lets answer; a queue, a budget and a store that note calls."""
+
+import threading
+from typing import Any, cast
+
+from tests.support.series import a_series
+from weather.budget.quota import Denied, Granted
+from weather.core.cells import Cell
+from weather.fetching.fetch_queue import Lease
+from weather.fetching.payment import Payments
+from weather.fetching.round import Round
+from weather.fetching.worker import Workers
+from weather.upstream.errors import LocationRejected
+from weathernote import redis
+from weathernote.redis import Lookup
+
+CELLS = [Cell(tenths, tenths) for tenths in range(300)]
+BATCH = 100
+
+
+class NoStore:
+    """Keeps records in a dict, and notes what is rejected."""
+
+    def __init__(self):
+        self.rejected = []
+        self.known = {}
+
+    def held(self, cell):
+        return Lookup(read=lambda: self.known.get(cell))
+
+    def rejected_seconds(self, cell):
+        return Lookup(read=lambda: 600 if cell in self.rejected else 0)
+
+    def hold(self, fetched, rejected=(), *, also):
+        self.known |= fetched
+        self.rejected += rejected
+        redis.fetch_one(also)
+        return True
+
+    def reject_here(self, cells):
+        assert not cells  # what this upstream says, everybody can read
+
+
+class Alone:
+    """The queue of a fleet of one process, whose lease the test may take away."""
+
+    batch = BATCH
+    slots = 1
+
+    def __init__(self):
+        self.is_free = True
+        self.cold, self.refresh = set(), set()
+        self.released = []
+
+    def slot_of(self, cell):
+        return 0
+
+    def enqueue(self, slot, cold, wait_seconds, refresh=()):
+        self.cold |= set(cold)
+        self.refresh |= set(refresh)
+
+    def lease(self, slot, cold=(), wait_seconds=0.0, refresh=()):
+        self.enqueue(slot, cold, wait_seconds, refresh)
+        queues = (sorted(queue, key=CELLS.index)[:BATCH] for queue in (self.cold, self.refresh - self.cold))
+        return Lease(slot, "token", *queues) if self.is_free else None
+
+    def renew(self, lease):
+        return True
+
+    def release(self, lease, done=()):
+        redis.fetch_one(self.releasing(lease, done))
+
+    def releasing(self, lease, done):
+        return Lookup(read=lambda: self._release(lease, done))
+
+    def _release(self, lease, done):
+        self.released.append(lease.slot)
+        self.cold -= set(done)
+        self.refresh -= set(done)
+
+    def queued_of(self, cells):
+        return self.refresh.intersection(cells)
+
+
+class Purse:
+    """A budget that grants what is in it, and notes what it is told."""
+
+    def __init__(self, left=10_000):
+        self.left = left
+        self.charged = []
+        self.told = []
+
+    def charge(self, weight, spender, least=None):
+        if self.left < (weight if least is None else least):
+            return Denied("day", 77)
+        granted = min(weight, self.left)
+        self.left -= granted
+        self.charged.append((granted, spender))
+        return Granted(granted)
+
+    def close(self, window, retry_after_seconds):
+        self.told.append((window, retry_after_seconds))
+
+    def failed(self):
+        self.told.append("failed")
+
+    def succeeded(self):
+        self.told.append("succeeded")
+
+    def pause_seconds(self):
+        return 0.0
+
+    @property
+    def is_failing(self):
+        return self.told[-1:] == ["failed"]
+
+
+class Upstream:
+    """Answers when `go` is set; `bad` cells are rejected as Open-Meteo rejects: the whole call."""
+
+    def __init__(self, bad=(), failing=None):
+        self.calls = []
+        self.bad = set(bad)
+        self.failing = failing
+        self.go = threading.Event()
+        self.go.set()
+
+    def fetch(self, cells, before_attempt):
+        before_attempt(len(cells))
+        self.calls.append(list(cells))
+        self.go.wait(60)
+        if self.failing:
+            raise self.failing
+        if self.bad.intersection(cells):
+            raise LocationRejected("No data is available for this location")
+        return {cell: a_series() for cell in cells}
+
+
+class Fetching:
+    """Workers over a round, with what the tests look at."""
+
+    def __init__(self, upstream, purse=None, queue=None):
+        self.store = NoStore()
+        payments = Payments(cast(Any, purse or Purse()))
+        queue = cast(Any, queue or Alone())
+        now = a_series().fetched_at + 1
+        self.round = Round(upstream, cast(Any, self.store), payments, queue, fresh_seconds=600, now=lambda: now)
+        self.workers = Workers(self.round, wait_seconds=5)
+
+    def want(self, cell):
+        return self.submit(cell, "cold")
+
+    def refresh(self, cell):
+        return self.submit(cell, "refresh")
+
+    def submit(self, cell, spender):
+        return self.workers.submit({cell: spender})[cell].future

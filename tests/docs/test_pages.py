@@ -61,7 +61,7 @@ def test_each_setting_has_a_row():
 
 def test_each_default_is_the_one_in_force():
     source = (TOP / "weathernote" / "settings.py").read_text(encoding="utf-8")
-    in_force = dict(re.findall(r'ENVIRONMENT\.(?:whole|real)\("([A-Z_]+)", ([\d_.]+)', source))
+    in_force = dict(re.findall(r'ENVIRONMENT\.(?:integer|real)\("([A-Z_]+)", ([\d_.]+)', source))
     written = {name: default.strip("`") for name, default in ROWS}
     assert len(in_force) > 20
     for name, default in in_force.items():

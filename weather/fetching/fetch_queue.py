@@ -125,11 +125,12 @@ class FetchQueue:
         """Takes the cells that were dealt with out of the queue and gives the lease back."""
         redis.fetch_one(self.releasing(lease, done))
 
-    def releasing(self, lease: Lease, done: Iterable[Cell]) -> Lookup[None]:
-        """What `release` sends to Redis, for whoever shares a round trip with it."""
+    def releasing(self, lease: Lease, done: Iterable[Cell]) -> Lookup[bool]:
+        """What `release` sends to Redis, for whoever shares a round trip with it; False if that was lost."""
         keys = [cell.key for cell in done]
         removing: list[Command] = [("ZREM", _QUEUE_KEY.format(lease.slot), *keys)] if keys else []
-        return Lookup(*removing, _RELEASE(_LEASE_KEY.format(lease.slot), lease.token), read=_nothing, without=_nothing)
+        giving_back = _RELEASE(_LEASE_KEY.format(lease.slot), lease.token)
+        return Lookup(*removing, giving_back, read=lambda *_: True, without=lambda: False)
 
     def is_queued(self, cell: Cell) -> Lookup[bool]:
         """Whether any process wants the cell; False without Redis."""

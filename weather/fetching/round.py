@@ -82,7 +82,7 @@ class Round:
                 self._note_drift(held, fetched)
         finally:
             # Released behind the records: whoever still waits for one of these cells finds it.
-            self.store.hold(fetched, rejected, also=self.queue.releasing(lease, result.outcomes))
+            self._hold_and_release(lease, result.outcomes, fetched, rejected)
         return result
 
     def known(self, cells: Collection[Cell]) -> Outcomes:
@@ -182,6 +182,16 @@ class Round:
                 metrics.OPEN_METEO_CALLS.labels(outcome).inc()
 
     # ── hold ──────────────────────────────────────────────────────────────────────────────────────
+
+    def _hold_and_release(
+        self, lease: Lease, done: Collection[Cell], fetched: Mapping[Cell, Series], rejected: Collection[Cell]
+    ) -> None:
+        """Holds records and rejections, and releases the lease without the cells that are `done`."""
+        holding, rejecting = self.store.holding(fetched), self.store.rejecting(rejected)
+        _, _, is_released = redis.fetch(holding, rejecting, self.queue.releasing(lease, done))
+        if lease.token and not is_released:
+            # Lost with a hundred records before it: nobody could use the slot until the lease expires.
+            self.queue.release(lease, done)
 
     def _rejected(self, outcomes: Outcomes) -> list[Cell]:
         """The cells that Open-Meteo has no weather for; those that another machine may well read are noted here."""

@@ -5,7 +5,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 from time import time
-from typing import Any
 
 from weather.core.cells import Cell
 from weather.core.datasets import Dataset
@@ -44,7 +43,6 @@ redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 for at = 2, #ARGV do redis.call('ZADD', KEYS[1], now + ARGV[1], ARGV[at]) end
 return redis.call('EXPIRE', KEYS[1], ARGV[1])
 """)
-_NOTHING: Lookup[None] = Lookup(read=lambda: None)
 
 
 class Store:
@@ -97,27 +95,19 @@ class Store:
                     fetched[cell] = at
         return fetched
 
-    def hold(
-        self, fetched: Mapping[Cell, Series], rejected: Collection[Cell] = (), *, also: Lookup[Any] = _NOTHING
-    ) -> bool:
-        """Keeps records for the hold and rejections for ten minutes; whether Redis took all of the records.
+    def hold(self, fetched: Mapping[Cell, Series]) -> bool:
+        """Keeps records for the hold, and says whether Redis took all of them."""
+        return redis.fetch_one(self.holding(fetched))
 
-        `also` is looked up in the same round trip, behind them.
-        """
-        holding = []
+    def holding(self, fetched: Mapping[Cell, Series]) -> Lookup[bool]:
+        """What `hold` sends to Redis, for whoever shares a round trip with it; this process remembers them at once."""
+        commands: list[Command] = []
         for cell, series in fetched.items():
             record = pack(series, self.dataset)
             self._remembered.put(cell.key, record, record)
-            holding.append(_HOLD(self.dataset.record_key_of(cell), self.version, record, self.hold_seconds))
+            commands.append(_HOLD(self.dataset.record_key_of(cell), self.version, record, self.hold_seconds))
             give_way()
-        keys = [cell.key for cell in rejected]
-        rejecting = [_REJECT(REJECTED_KEY, REJECTED_SECONDS, *keys)] if keys else []
-        is_held, _, _ = redis.fetch(
-            Lookup(*holding, read=lambda *_: True, without=_count_lost_write),
-            Lookup(*rejecting, read=lambda *_: None, without=lambda: None),
-            also,
-        )
-        return is_held
+        return Lookup(*commands, read=lambda *_: True, without=_count_lost_write)
 
     def _read(self, cell: Cell, packed: bytes | None) -> Series | None:
         if packed is None:
@@ -150,9 +140,11 @@ class Store:
         asking = ("ZSCORE", REJECTED_KEY, cell.key)
         return Lookup(asking, read=partial(self._seconds_left, cell), without=partial(self._seconds_left, cell))
 
-    def reject(self, cells: Collection[Cell]) -> None:
-        """Remembers for ten minutes that Open-Meteo has no weather for these, so that they cost nothing meanwhile."""
-        self.hold({}, cells)
+    def rejecting(self, cells: Collection[Cell]) -> Lookup[None]:
+        """Keeps for ten minutes that Open-Meteo has no weather for the cells, so that they cost nothing meanwhile."""
+        keys = [cell.key for cell in cells]
+        commands = [_REJECT(REJECTED_KEY, REJECTED_SECONDS, *keys)] if keys else []
+        return Lookup(*commands, read=lambda *_: None, without=lambda: None)
 
     def reject_here(self, cells: Collection[Cell]) -> None:
         """Remembers for ten minutes, in this process alone, the cells whose answers it cannot read and others may."""

@@ -15,6 +15,7 @@ from weather.budget.allowance import Allowance, Charge, Exceeded
 from weather.budget.budget import Budget
 from weather.budget.quota import Granted
 from weather.core.cells import Cell
+from weathernote import redis
 
 
 def cold(n: int) -> str:
@@ -260,7 +261,7 @@ def test_nonsense_that_another_process_was_told_meanwhile_is_paid_for(busy, valk
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(ask, busy, 1)
         eventually(lambda: valkey.exists("wanted:{open-meteo}:0"))
-        service().store.reject([Cell(1, 70)])  # as the process that has the slot would
+        redis.fetch_one(service().store.rejecting([Cell(1, 70)]))  # as the process that has the slot would
         assert asked.result().status_code == 503
     assert valkey.get(CLIENT) == "1"
 

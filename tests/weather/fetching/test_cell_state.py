@@ -10,6 +10,7 @@ from tests.weather.core.test_packing import a_series
 from weather.api.service import service
 from weather.core.cells import Cell
 from weather.fetching.cell_state import CellState, states_of
+from weathernote import redis
 
 NEW_YORK, ELSEWHERE = Cell(407, -740), Cell(515, -1)
 
@@ -25,7 +26,7 @@ def test_a_cell_that_nobody_knows(api):
 
 def test_each_cell_has_its_own(api):
     one, series = service(), replace(a_series(), fetched_at=int(time()))
-    one.store.hold({NEW_YORK: series}, [ELSEWHERE])
+    redis.fetch(one.store.holding({NEW_YORK: series}), one.store.rejecting([ELSEWHERE]))
     one.queue.enqueue(one.queue.slot_of(ELSEWHERE), [ELSEWHERE], 6)
     one.popularity.record(NEW_YORK, 3)
     one.popularity.flush()

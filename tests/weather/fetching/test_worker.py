@@ -37,11 +37,11 @@ class NoStore:
     def rejected_seconds(self, cell):
         return Lookup(read=lambda: 600 if cell in self.rejected else 0)
 
-    def hold(self, fetched, rejected=(), *, also):
-        self.known |= fetched
-        self.rejected += rejected
-        redis.fetch_one(also)
-        return True
+    def holding(self, fetched):
+        return Lookup(read=lambda: self.known.update(fetched))
+
+    def rejecting(self, cells):
+        return Lookup(read=lambda: self.rejected.extend(cells))
 
     def reject_here(self, cells):
         assert not cells  # what this upstream says, everybody can read
@@ -83,6 +83,7 @@ class Alone:
         self.released.append(lease.slot)
         self.cold -= set(done)
         self.refresh -= set(done)
+        return True
 
     def queued_of(self, cells):
         return self.refresh.intersection(cells)

@@ -144,6 +144,11 @@ def info_fields(reply: bytes) -> dict[str, str]:
     return dict(line.split(":", 1) for line in reply.decode("utf-8", "replace").splitlines() if ":" in line)
 
 
+def is_cluster() -> bool:
+    """Whether keys may lie on several servers, each of which may be gone by itself."""
+    return isinstance(server(), Cluster)
+
+
 def is_down() -> bool:
     """Whether a server fails to answer a PING; its breaker makes that quick while it is known to be down."""
     replies = each("PING")

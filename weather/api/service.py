@@ -79,7 +79,7 @@ def _from_settings() -> Service:
     popularity = Popularity(recent=Popularity("popularity:now", half_life_seconds=RECENT_HALF_LIFE_SECONDS))
     price = Price(popularity, lambda: budget.refreshes_per_second() / weight_of_a_cell)
     cache, store = AnswerCache(dataset), Store(dataset, settings.HOLD_SECONDS)
-    queue = FetchQueue(settings.UPSTREAM_CONCURRENCY, BATCH_CELLS, settings.UPSTREAM_TIMEOUT_SECONDS)
+    queue = FetchQueue(dataset.queue_key, settings.UPSTREAM_CONCURRENCY, BATCH_CELLS, settings.UPSTREAM_TIMEOUT_SECONDS)
     payments = Payments(budget, weight_of_a_cell)
     round_ = Round(open_meteo(), store, payments, queue, fresh_seconds=FRESH_SECONDS)
     workers = Workers(round_, wait_seconds=DEADLINE_SECONDS)

@@ -101,13 +101,14 @@ def derive(question: Question, series: Series, now: float, life_seconds: int, *,
     if midnight is not None:
         expires_at = min(expires_at, midnight)
     units, days = BY_NAME[question.units], question.days or kind.usual_days or 0
+    extras = question.dataset.extras_of(series)
     body: dict[str, Any] = {
         "latitude": question.cell.latitude,
         "longitude": question.cell.longitude,
         "grid": {"latitude": series.latitude, "longitude": series.longitude, "elevation": series.elevation},
         "timezone": series.timezone,
-        **{section.name: section.derive(series, now, days, units) for section in kind.sections},
-        "units": _units(kind, question.units, question.dataset.extras_of(series)),
+        **{section.name: section.derive(series, now, days, units, extras) for section in kind.sections},
+        "units": _units(kind, question.units, extras),
         "cached": True,
         "stale": stale,
         "source": series.source,

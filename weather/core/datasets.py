@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from weather.core import forecast
 from weather.core.cells import Cell
+from weather.core.drift import Drift
 from weather.core.series import Series
 from weather.core.units import METRIC, Units
 from weather.core.variables import EXTRA, FORECAST_DAYS, HOURLY, Variable
@@ -28,8 +29,9 @@ class Section:
     """A part of an answer: an object of values, or of columns of equal length."""
 
     name: Literal["current", "hourly", "daily"]
-    #: (series, now in unix seconds, local days, units) → name → value or column. Sections of one value pass over days.
-    derive: Callable[[Series, float, int, Units], Mapping[str, Any]]
+    #: (series, now in unix seconds, local days, units, further variables) → name → value or column. Sections of one
+    #: value pass over days.
+    derive: Callable[[Series, float, int, Units, Sequence[Variable]], Mapping[str, Any]]
     #: (further variables, units) → name → unit.
     units: Callable[[Sequence[Variable], Units], dict[str, str]]
     #: What it has beside the values that have a unit.
@@ -87,6 +89,11 @@ class Dataset:
     variables: tuple[Variable, ...]
     #: The first key part of what is held of a place: `upstream` in `upstream:lat:…:lon:…`.
     record_key: str
+    #: The sorted set of the cells that are not asked for a while because they had no data.
+    rejected_key: str
+    #: The first key part of the queues of cells to fetch, one for each slot. It has the hash tag of the leases, for the
+    #: slots are shared by all datasets: `wanted:{open-meteo}` in `wanted:{open-meteo}:0`.
+    queue_key: str
     kinds: tuple[AnswerKind, ...]
     forecast_days: int
     #: For so many days from now an answer must have hours, and the variables of these names a value for each.
@@ -96,6 +103,8 @@ class Dataset:
     #: The variables that a setting may add, and those that it did.
     optional: tuple[Variable, ...] = ()
     extras: tuple[Variable, ...] = ()
+    #: What of a held record is compared with the one that replaces it; None for nothing.
+    drift: Drift | None = None
 
     def with_extras(self, names: Iterable[str]) -> "Dataset":
         """This dataset with the optional variables of those names too; names that it does not know are passed over."""
@@ -155,13 +164,16 @@ WEATHER = Dataset(
     covered_days=7,
     gapless=("temperature_2m", "weather_code"),
     record_key="upstream",
+    rejected_key="rejected:cells",
+    queue_key="wanted:{open-meteo}",
+    drift=Drift(forecast.current, distances=("temperature_2m", "precipitation"), codes=("weather_code",)),
     kinds=(
         AnswerKind(
             "weather",
             (
                 Section(
                     "current",
-                    lambda series, now, _, units: forecast.current(series, now, units),
+                    lambda series, now, _, units, extras: forecast.current(series, now, units, extras),
                     forecast.hourly_units,
                     _IS_DAY,
                 ),

@@ -1,9 +1,10 @@
 """How far a held forecast had drifted from the new one by the time of its refresh: what freshness is worth."""
 
-from weather.core import forecast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
 from weather.core.series import Series
 
-VARIABLES = ("temperature_2m", "precipitation", "weather_code")
 #: The ages that are told apart: up to so many seconds, and the name.
 AGES = (
     (600, "10m"),
@@ -22,15 +23,26 @@ def age_of(held: Series, now: float) -> str:
     return next((name for seconds, name in AGES if age_seconds <= seconds), OLDER)
 
 
-def drift(held: Series, new: Series, now: float) -> dict[str, float]:
-    """Variable → distance of the present conditions by `held` from those by `new`: °C, mm, and 1 for another code.
+@dataclass(frozen=True, eq=False, slots=True)
+class Drift:
+    """What of a dataset's present conditions is compared at a refresh."""
 
-    A variable that is null in either is left out.
-    """
-    before, after = (forecast.current(series, now) for series in (held, new))
-    drifted = {}
-    for name in VARIABLES:
-        old, now_known = before[name], after[name]
-        if isinstance(old, int | float) and isinstance(now_known, int | float):
-            drifted[name] = float(old != now_known) if name == "weather_code" else round(abs(now_known - old), 2)
-    return drifted
+    #: (series, now in unix seconds) → name → value.
+    conditions: Callable[[Series, float], Mapping[str, object]]
+    #: The variables whose difference is a distance, in their own unit.
+    distances: tuple[str, ...] = ()
+    #: The variables that are codes: another code is a distance of 1.
+    codes: tuple[str, ...] = ()
+
+    def between(self, held: Series, new: Series, now: float) -> dict[str, float]:
+        """Variable → distance, to the hundredth, of the conditions at `now` by `held` from those by `new`.
+
+        A variable that is null in either is left out.
+        """
+        before, after = self.conditions(held, now), self.conditions(new, now)
+        drifted = {}
+        for name in (*self.distances, *self.codes):
+            old, known = before[name], after[name]
+            if isinstance(old, int | float) and isinstance(known, int | float):
+                drifted[name] = float(old != known) if name in self.codes else round(abs(known - old), 2)
+        return drifted

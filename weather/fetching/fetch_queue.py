@@ -20,8 +20,8 @@ from weathernote.redis import Command, Lookup
 #: A refresh that nobody came to within this time leaves the queue; the next request for its cell queues it again.
 REFRESH_WANTED_SECONDS = 60
 
-# Of one hash tag, for a script touches both.
-_LEASE_KEY, _QUEUE_KEY = "slot:{{open-meteo}}:{}", "wanted:{{open-meteo}}:{}"
+# Of the hash tag that the queues have too, for a script touches both.
+_LEASE_KEY = "slot:{{open-meteo}}:{}"
 
 # A queue is a sorted set of cells and of the time until which each is wanted, by Redis' own clock. Refreshes stand
 # behind all cold cells, for their scores lie a long way later. A cold cell's time replaces what stood there; a
@@ -82,9 +82,13 @@ class Lease:
 
 
 class FetchQueue:
-    """`slots` calls at once in the whole fleet, of at most `batch` cells, each over after `call_seconds`."""
+    """`slots` calls at once in the whole fleet, of at most `batch` cells, each over after `call_seconds`.
 
-    def __init__(self, slots: int, batch: int, call_seconds: float) -> None:
+    `key` is the dataset's own for its queues; the leases of the slots are those of all datasets.
+    """
+
+    def __init__(self, key: str, slots: int, batch: int, call_seconds: float) -> None:
+        self.key = key
         self.slots = slots
         self.batch = batch
         # The lease of a process that dies expires a little after its call would have ended.
@@ -109,7 +113,7 @@ class FetchQueue:
         """
         token = secrets.token_hex(8)
         taking = Lookup(
-            _LEASE((_LEASE_KEY.format(slot), _QUEUE_KEY.format(slot)), token, self.lease_milliseconds, self.batch),
+            _LEASE((_LEASE_KEY.format(slot), self._key_of(slot)), token, self.lease_milliseconds, self.batch),
             read=partial(self._read_lease, slot, token),
             without=lambda: Lease(slot, "", [], []),
         )
@@ -128,13 +132,13 @@ class FetchQueue:
     def releasing(self, lease: Lease, done: Iterable[Cell]) -> Lookup[bool]:
         """What `release` sends to Redis, for whoever shares a round trip with it; False if that was lost."""
         keys = [cell.key for cell in done]
-        removing: list[Command] = [("ZREM", _QUEUE_KEY.format(lease.slot), *keys)] if keys else []
+        removing: list[Command] = [("ZREM", self._key_of(lease.slot), *keys)] if keys else []
         giving_back = _RELEASE(_LEASE_KEY.format(lease.slot), lease.token)
         return Lookup(*removing, giving_back, read=lambda *_: True, without=lambda: False)
 
     def is_queued(self, cell: Cell) -> Lookup[bool]:
         """Whether any process wants the cell; False without Redis."""
-        asking = ("ZSCORE", _QUEUE_KEY.format(self.slot_of(cell)), cell.key)
+        asking = ("ZSCORE", self._key_of(self.slot_of(cell)), cell.key)
         return Lookup(asking, read=lambda score: score is not None, without=lambda: False)
 
     def queued_of(self, cells: Iterable[Cell]) -> set[Cell]:
@@ -143,13 +147,16 @@ class FetchQueue:
         queued = redis.fetch_all(map(self.is_queued, cells))
         return {cell for cell, is_queued in zip(cells, queued, strict=True) if is_queued}
 
+    def _key_of(self, slot: int) -> str:
+        return f"{self.key}:{slot}"
+
     def _enqueueing(
         self, slot: int, cold: Collection[Cell], wait_seconds: float, refresh: Collection[Cell]
     ) -> Lookup[None]:
         if not (cold or refresh):
             return Lookup(read=_nothing)
         keys = [cell.key for cell in (*cold, *refresh)]
-        enqueue = _ENQUEUE(_QUEUE_KEY.format(slot), math.ceil(wait_seconds), REFRESH_WANTED_SECONDS, len(cold), *keys)
+        enqueue = _ENQUEUE(self._key_of(slot), math.ceil(wait_seconds), REFRESH_WANTED_SECONDS, len(cold), *keys)
         return Lookup(enqueue, read=_nothing, without=_nothing)
 
     def _read_lease(self, slot: int, token: str, batches: list[list[bytes]] | None) -> Lease | None:

@@ -204,8 +204,11 @@ class Round:
         return [cell for cell in without if cell not in unreadable]
 
     def _note_drift(self, held: Mapping[Cell, Series], fetched: Mapping[Cell, Series]) -> None:
+        compared = self.store.dataset.drift
+        if compared is None:
+            return
         now = self.now()
         for cell in held.keys() & fetched.keys():
             age = drift.age_of(held[cell], now)
-            for variable, difference in drift.drift(held[cell], fetched[cell], now).items():
+            for variable, difference in compared.between(held[cell], fetched[cell], now).items():
                 metrics.FORECAST_DRIFT.labels(variable, age).observe(difference)

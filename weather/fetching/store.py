@@ -26,7 +26,6 @@ RECORDS_AT_ONCE = 100
 #: By how much the clock of the process that fetched a record may be ahead of this one's.
 CLOCK_SLACK_SECONDS = 3600
 
-REJECTED_KEY = "rejected:cells"
 REJECTED_SECONDS = 600
 
 # Field and life are set in one step, so that a crash leaves no key without a life. What lies under the
@@ -46,10 +45,7 @@ return redis.call('EXPIRE', KEYS[1], ARGV[1])
 
 
 class Store:
-    """Held records by cell, in Redis and, for the time when it is gone, in the memory of this process.
-
-    They are those of one dataset.
-    """
+    """The held records of one dataset by cell, in Redis and, while it is gone, in the memory of this process."""
 
     def __init__(self, dataset: Dataset, hold_seconds: int, now: Callable[[], float] = time) -> None:
         self.dataset = dataset
@@ -137,13 +133,13 @@ class Store:
 
     def rejected_seconds(self, cell: Cell) -> Lookup[int]:
         """For how many seconds nothing is asked about the cell because it had no weather; 0 if it may be asked."""
-        asking = ("ZSCORE", REJECTED_KEY, cell.key)
+        asking = ("ZSCORE", self.dataset.rejected_key, cell.key)
         return Lookup(asking, read=partial(self._seconds_left, cell), without=partial(self._seconds_left, cell))
 
     def rejecting(self, cells: Collection[Cell]) -> Lookup[None]:
         """Keeps for ten minutes that Open-Meteo has no weather for the cells, so that they cost nothing meanwhile."""
         keys = [cell.key for cell in cells]
-        commands = [_REJECT(REJECTED_KEY, REJECTED_SECONDS, *keys)] if keys else []
+        commands = [_REJECT(self.dataset.rejected_key, REJECTED_SECONDS, *keys)] if keys else []
         return Lookup(*commands, read=lambda *_: None, without=lambda: None)
 
     def reject_here(self, cells: Collection[Cell]) -> None:

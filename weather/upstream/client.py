@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from weather.core.cells import Cell
-from weather.core.datasets import WEATHER, Dataset, place_weight
+from weather.core.datasets import Dataset, place_weight
 from weather.core.series import Series
 from weather.core.windows import Window
 from weather.upstream.errors import (
@@ -82,7 +82,7 @@ class OpenMeteo:
     def __init__(
         self,
         url: str,
-        dataset: Dataset = WEATHER,
+        dataset: Dataset,
         *,
         api_key: str = "",
         timeout_seconds: float = 5.0,

@@ -7,6 +7,7 @@ import pytest
 from tests.weather.core.test_packing import a_series
 from tests.weather.fetching.test_worker import CELLS, Alone, Fetching, Purse, Upstream
 from weather.budget.quota import Denied
+from weather.core.datasets import WEATHER
 from weather.fetching.fetch_queue import Lease
 from weather.fetching.payment import BudgetSpent
 from weather.upstream.errors import NoWeatherHere, UpstreamRefused
@@ -110,3 +111,10 @@ def test_without_redis_there_is_no_lease_to_release_again():
     queue = Lossy()
     Fetching(Upstream(), queue=queue).round.run(replace(lease(cold=CELLS[:2]), token=""))
     assert queue.released == []
+
+
+def test_a_dataset_that_declares_no_drift_has_none_observed():
+    one = Fetching(Upstream())
+    one.store.dataset = replace(WEATHER, drift=None)
+    one.store.known[CELLS[0]] = replace(a_series(), fetched_at=1)
+    assert one.round.run(lease(cold=CELLS[:1])).called == {CELLS[0]}

@@ -10,6 +10,7 @@ from tests.support.servers import eventually
 from tests.weather.core.test_packing import a_series
 from weather.budget.quota import Denied, Granted
 from weather.core.cells import Cell
+from weather.core.datasets import WEATHER
 from weather.fetching.fetch_queue import Lease
 from weather.fetching.payment import BudgetSpent, Payments
 from weather.fetching.round import CALLS_TO_FIND_A_BAD_PLACE, Round
@@ -26,6 +27,8 @@ BATCH = 100
 
 class NoStore:
     """Keeps records in a dict, and notes what is rejected."""
+
+    dataset = WEATHER
 
     def __init__(self):
         self.rejected = []

@@ -460,7 +460,7 @@ def test_json_in_steps_is_what_it_is_at_once(text: str) -> None:
 
 def test_one_call_asks_for_many_cells_at_their_centres() -> None:
     with StagedUpstream(http(answer(CELLS))) as upstream:
-        fetched = OpenMeteo(upstream.url, now=lambda: NOW).fetch(CELLS)
+        fetched = OpenMeteo(upstream.url, WEATHER, now=lambda: NOW).fetch(CELLS)
 
     assert list(fetched) == CELLS
     assert all(isinstance(series, Series) for series in fetched.values())
@@ -478,7 +478,7 @@ def test_one_call_asks_for_many_cells_at_their_centres() -> None:
 
 def test_the_source_and_the_time_are_noted() -> None:
     with StagedUpstream(http(answer([CELL]))) as upstream:
-        series = OpenMeteo(upstream.url, source="simulator", now=lambda: NOW + 0.9).fetch([CELL])[CELL]
+        series = OpenMeteo(upstream.url, WEATHER, source="simulator", now=lambda: NOW + 0.9).fetch([CELL])[CELL]
 
     assert isinstance(series, Series)
     assert (series.source, series.fetched_at) == ("simulator", NOW)
@@ -494,36 +494,36 @@ def test_the_source_and_the_time_are_noted() -> None:
     ],
 )
 def test_a_url_without_a_path_gets_the_services_own(url: str, asked: str) -> None:
-    assert OpenMeteo(url).url == asked
+    assert OpenMeteo(url, WEATHER).url == asked
 
 
 def test_no_cells_are_no_call() -> None:
-    assert OpenMeteo("http://127.0.0.1:9").fetch([]) == {}
+    assert OpenMeteo("http://127.0.0.1:9", WEATHER).fetch([]) == {}
 
 
 def test_a_cell_named_twice_is_asked_once() -> None:
     with StagedUpstream(http(answer([CELL]))) as upstream:
-        assert list(OpenMeteo(upstream.url, now=lambda: NOW).fetch([CELL, CELL])) == [CELL]
+        assert list(OpenMeteo(upstream.url, WEATHER, now=lambda: NOW).fetch([CELL, CELL])) == [CELL]
 
     assert "latitude=40.7&" in upstream.requests[0]
 
 
 def test_more_places_than_a_call_takes_are_a_mistake_of_the_caller() -> None:
     with pytest.raises(ValueError, match="1001 places"):
-        OpenMeteo("http://127.0.0.1:9").fetch([Cell(0, number) for number in range(1001)])
+        OpenMeteo("http://127.0.0.1:9", WEATHER).fetch([Cell(0, number) for number in range(1001)])
 
 
 def test_the_url_of_six_hundred_places_is_within_8_kilobytes() -> None:
     far = [Cell(-334 - number // 600, -1785 + number) for number in range(600)]
     with StagedUpstream(http({"error": True, "reason": "no"}, 400)) as upstream, pytest.raises(InvalidResponse):
-        OpenMeteo(upstream.url).fetch(far)
+        OpenMeteo(upstream.url, WEATHER).fetch(far)
 
     assert len(upstream.requests[0].split()[1]) < 8192
 
 
 def test_calls_share_a_connection() -> None:
     with StagedUpstream(http(answer([CELL])), http(answer([CELL]), Content_Encoding="gzip")) as upstream:
-        client = OpenMeteo(upstream.url, now=lambda: NOW)
+        client = OpenMeteo(upstream.url, WEATHER, now=lambda: NOW)
         for _ in range(3):
             client.fetch([CELL])
 
@@ -538,7 +538,7 @@ def test_other_sections_are_asked_for_in_the_same_way_and_weigh_what_they_hold()
     sections = {"hourly": HOURLY_NAMES, "current": HOURLY_NAMES, "daily": [f"{name}_max" for name in HOURLY_NAMES]}
     told: list[int] = []
     with StagedUpstream(http(status=503), http([{"a": 1}, {"b": 2}])) as upstream:
-        documents = OpenMeteo(upstream.url).fetch_documents(CELLS[:2], sections, told.append)
+        documents = OpenMeteo(upstream.url, WEATHER).fetch_documents(CELLS[:2], sections, told.append)
 
     asked = parse_qs(upstream.requests[0].split()[1].partition("?")[2])
     assert documents == [{"a": 1}, {"b": 2}]
@@ -557,7 +557,9 @@ def test_a_weight_in_whole_numbers_is_never_too_small() -> None:
 def test_the_weight_is_told_before_the_call() -> None:
     told: list[tuple[int, int]] = []
     with StagedUpstream(http(answer(CELLS))) as upstream:
-        OpenMeteo(upstream.url, now=lambda: NOW).fetch(CELLS, lambda cost: told.append((cost, len(upstream.requests))))
+        OpenMeteo(upstream.url, WEATHER, now=lambda: NOW).fetch(
+            CELLS, lambda cost: told.append((cost, len(upstream.requests)))
+        )
 
     assert told == [(3, 0)]
 
@@ -571,7 +573,7 @@ def test_a_call_that_may_not_be_made_is_not_made() -> None:
         raise BudgetSpent
 
     with StagedUpstream(http(answer([CELL]))) as upstream, pytest.raises(BudgetSpent):
-        OpenMeteo(upstream.url).fetch([CELL], refuse)
+        OpenMeteo(upstream.url, WEATHER).fetch([CELL], refuse)
 
     assert upstream.requests == []
 
@@ -584,7 +586,7 @@ def test_a_retry_that_may_not_be_made_is_not_made() -> None:
             raise BudgetSpent
 
     with StagedUpstream(http(status=503)) as upstream, pytest.raises(BudgetSpent) as refusal:
-        OpenMeteo(upstream.url).fetch([CELL], refuse_the_second)
+        OpenMeteo(upstream.url, WEATHER).fetch([CELL], refuse_the_second)
 
     assert len(upstream.requests) == 1
     assert refusal.value.__context__ is None
@@ -595,7 +597,7 @@ def test_a_retry_that_may_not_be_made_is_not_made() -> None:
 
 def error_of(status: int, body: object = b"", **headers: str) -> UpstreamError:
     with StagedUpstream(http(body, status, **headers)) as upstream, pytest.raises(UpstreamError) as failure:
-        OpenMeteo(upstream.url, api_key=KEY, timeout_seconds=20, now=lambda: NOW).fetch([CELL])
+        OpenMeteo(upstream.url, WEATHER, api_key=KEY, timeout_seconds=20, now=lambda: NOW).fetch([CELL])
     return failure.value
 
 
@@ -710,7 +712,7 @@ def test_the_key_is_in_no_log_and_no_traceback(answered: bytes, caplog: pytest.L
     caplog.set_level(logging.DEBUG, logger="urllib3")
     with StagedUpstream(answered) as upstream:
         with pytest.raises(UpstreamError) as failure:
-            OpenMeteo(upstream.url, api_key=KEY, timeout_seconds=2).fetch([CELL])
+            OpenMeteo(upstream.url, WEATHER, api_key=KEY, timeout_seconds=2).fetch([CELL])
         upstream_saw = upstream.requests[0]
 
     trace = "".join(traceback.format_exception(failure.value))
@@ -724,6 +726,6 @@ def test_the_key_is_in_no_log_and_no_traceback(answered: bytes, caplog: pytest.L
 def test_the_filter_keeps_the_rest_of_what_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, logger="urllib3")
     with StagedUpstream(http(answer([CELL]))) as upstream:
-        OpenMeteo(upstream.url, api_key=KEY, now=lambda: NOW).fetch([CELL])
+        OpenMeteo(upstream.url, WEATHER, api_key=KEY, now=lambda: NOW).fetch([CELL])
 
     assert "timeformat=unixtime&apikey=… HTTP/1.1" in caplog.text

@@ -63,7 +63,7 @@ def look(upstream: OpenMeteoSimulator, clock: SetClock) -> Callable[..., list[Fi
 
     def findings(kind: str | None = None, **arguments: Any) -> list[Finding]:
         upstream.fault(kind, **arguments)
-        return verify(OpenMeteo(upstream.url, now=clock), Purse())
+        return verify(OpenMeteo(upstream.url, WEATHER, now=clock), Purse())
 
     return findings
 
@@ -417,7 +417,7 @@ def test_an_open_meteo_that_cannot_be_asked_is_one_clear_line(
 
 def test_a_second_call_that_fails_is_told_too(settings: Any) -> None:
     with StagedUpstream(http([{}, {}]), http(b"", 403)) as staged, pytest.raises(UpstreamError, match="403"):
-        verify(OpenMeteo(staged.url), Purse())
+        verify(OpenMeteo(staged.url, WEATHER), Purse())
 
 
 @pytest.mark.parametrize("reachable", [True, False])

@@ -23,7 +23,7 @@ from weathernote.http.api_view import ApiViewSet
 from weathernote.http.conditional import matches, weak_etag
 from weathernote.http.prerendered import PrerenderedResponse
 from weathernote.http.problems import Problem
-from weathernote.http.request_context import context_of
+from weathernote.http.request_context import RequestContext, context_of
 from weathernote.redis import Lookup
 from weathernote.telemetry import origin
 from weathernote.telemetry.origin import Origin
@@ -50,7 +50,7 @@ class CellViewSet(ApiViewSet[Found]):
 
     def look_up(self, request: Request) -> list[Lookup[Found]]:
         """The finished answers to the request's questions."""
-        if plain := plain_question_in(request._request.META.get("QUERY_STRING", ""), self.default_days):
+        if plain := plain_question_in(request.META.get("QUERY_STRING", ""), self.default_days):
             self.question = plain
             return [service().lookup(plain)]
         try:
@@ -74,25 +74,27 @@ class CellViewSet(ApiViewSet[Found]):
         """200 with the answer, or 304. Raises Problem (429, 503) if not one place can be answered."""
         if self.asked:
             return self._respond_to_several(request)
-        cell = self.question.cell
-        context = context_of(request._request)
-        context.answer = CellAnswer(cell, "none")  # what is recorded if no answer comes
-        served = service().answer(self.question, self.values[0], _requester(request))
+        question, context = self.question, context_of(request)
+        try:
+            served = service().answer(question, self.values[0], _requester(context))
+        except Exception:
+            context.answer = CellAnswer(question.cell, "none", question.dataset.record_key)
+            raise
         now = time()
-        context.answer = CellAnswer(cell, served.origin, now - served.answer.fetched_at)
+        context.answer = _recorded(question, served, now)
         headers = _headers(served, int(now))
-        if matches(request._request.META.get("HTTP_IF_NONE_MATCH"), headers["ETag"]):
+        if matches(request.META.get("HTTP_IF_NONE_MATCH"), headers["ETag"]):
             return HttpResponseNotModified(headers=headers)
         return PrerenderedResponse(served.text, headers)
 
     def _respond_to_several(self, request: Request) -> HttpResponse:
         found = dict(zip(self.questions, self.values, strict=True))
-        outcomes = service().answers(found, _requester(request))
+        context = context_of(request)
+        outcomes = service().answers(found, _requester(context))
         now = time()
-        context = context_of(request._request)
         context.batch = tuple(_recorded(question, outcome, now) for question, outcome in outcomes.items())
         worst = origin.worst([answer.origin for answer in context.batch])
-        context.answer = CellAnswer(context.batch[0].cell, worst)
+        context.answer = context.batch[0]._replace(origin=worst, age_seconds=None)
         in_order: list[Outcome] = [one if isinstance(one, Problem) else outcomes[one] for one in self.asked]
         if not any(isinstance(one, Served) for one in in_order):
             raise batch.soonest(outcomes.values())
@@ -110,7 +112,7 @@ def _text(request: Request, outcome: Outcome) -> bytes:
     """The body that a single call about the place would get, or `{"problem": …}`."""
     if isinstance(outcome, Served):
         return outcome.text
-    problem = problems.problem_details(request._request, outcome)
+    problem = problems.problem_details(request, outcome)
     if outcome.retry_after_seconds is not None:
         problem["retry_after_seconds"] = outcome.retry_after_seconds
     return json.dumps({"problem": problem}, ensure_ascii=False, separators=(",", ":")).encode()
@@ -118,12 +120,11 @@ def _text(request: Request, outcome: Outcome) -> bytes:
 
 def _recorded(question: Question, outcome: Outcome, now: float) -> CellAnswer:
     if isinstance(outcome, Problem):
-        return CellAnswer(question.cell, "none")
-    return CellAnswer(question.cell, outcome.origin, now - outcome.answer.fetched_at)
+        return CellAnswer(question.cell, "none", question.dataset.record_key)
+    return CellAnswer(question.cell, outcome.origin, question.dataset.record_key, now - outcome.answer.fetched_at)
 
 
-def _requester(request: Request) -> Requester:
-    context = context_of(request._request)
+def _requester(context: RequestContext) -> Requester:
     return Requester(context.client_hash, context.address_hash) if context.client_hash else UNIDENTIFIED
 
 

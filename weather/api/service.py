@@ -96,8 +96,8 @@ def _admission(workers: Workers, budget: Budget, weight_of_a_cell: float) -> Col
         weight_of_a_cell=weight_of_a_cell,
     )
     # Some threads are always left to those who need not wait.
-    places = max(1, settings.THREADS - max(4, settings.THREADS // 8))
-    return ColdAdmission(workers, budget, allowance, wait_seconds=DEADLINE_SECONDS, places=places)
+    slots = max(1, settings.THREADS - max(4, settings.THREADS // 8))
+    return ColdAdmission(workers, budget, allowance, wait_seconds=DEADLINE_SECONDS, slots=slots)
 
 
 def _life_seconds(question: Question) -> int:

@@ -122,7 +122,7 @@ class Round:
         return paid
 
     def _ask(self, lease: Lease, cells: list[Cell], result: RoundResult) -> None:
-        """Makes one call, or more if Open-Meteo rejects a place: it spoils a call for all, so that is halved."""
+        """Makes one call, or more if Open-Meteo rejects a place: the call fails for all then, so it is halved."""
         groups = deque([cells])
         for call in range(CALLS_TO_FIND_A_BAD_PLACE):
             if not groups or (call and not self.queue.renew(lease)):
@@ -173,13 +173,18 @@ class Round:
             self.budget.failed()
             return dict.fromkeys(cells, error)
         finally:
-            result.calls += attempts
-            result.cells += attempts * len(cells)
-            if attempts:
-                # By what Open-Meteo counts, and not by what was paid.
-                metrics.OPEN_METEO_WEIGHT.inc(attempts * len(cells) * self.weight_of_a_cell)
-                metrics.OPEN_METEO_CALLS.labels("retried").inc(attempts - 1)
-                metrics.OPEN_METEO_CALLS.labels(outcome).inc()
+            self._count(result, attempts, len(cells), outcome)
+
+    def _count(self, result: RoundResult, attempts: int, cells: int, outcome: str) -> None:
+        """Adds a call about so many cells, whose last attempt had the outcome, to the result and the metrics."""
+        if not attempts:
+            return
+        result.calls += attempts
+        result.cells += attempts * cells
+        # By what Open-Meteo counts, and not by what was paid.
+        metrics.OPEN_METEO_WEIGHT.inc(attempts * cells * self.weight_of_a_cell)
+        metrics.OPEN_METEO_CALLS.labels("retried").inc(attempts - 1)
+        metrics.OPEN_METEO_CALLS.labels(outcome).inc()
 
     # ── hold ──────────────────────────────────────────────────────────────────────────────────────
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import time
 
-from weather.api.answer_cache import AnswerCache, Found
+from weather.api.answer_cache import AnswerCache, Cached
 from weather.api.misses import Misses, Outcome, Served
 from weather.budget.budget import Budget
 from weather.budget.popularity import Popularity
@@ -37,11 +37,11 @@ class Service:
     life_seconds: Callable[[Question], int]
     now: Callable[[], float] = time
 
-    def lookup(self, question: Question) -> Lookup[Found]:
+    def lookup(self, question: Question) -> Lookup[Cached]:
         """What `answer` and `answers` want to know of a question, for whoever shares a round trip with it."""
         return self.cache.answer(question)
 
-    def answer(self, question: Question, found: Found, requester: Requester) -> Served:
+    def answer(self, question: Question, found: Cached, requester: Requester) -> Served:
         """The answer to a question, given what `lookup` found. Raises Problem if there is none."""
         self.popularity.record(question.cell)
         if found.answer is not None:
@@ -51,7 +51,7 @@ class Service:
             raise outcome
         return outcome
 
-    def answers(self, found: Mapping[Question, Found], requester: Requester) -> dict[Question, Outcome]:
+    def answers(self, found: Mapping[Question, Cached], requester: Requester) -> dict[Question, Outcome]:
         """What becomes of each question about a cell of its own, in their order, given what `lookup` found of them."""
         for question in found:
             self.popularity.record(question.cell)
@@ -61,5 +61,5 @@ class Service:
         return {question: hits.get(question) or outcomes[question] for question in found}
 
 
-def _hit(answer: Answer, found: Found) -> Served:
+def _hit(answer: Answer, found: Cached) -> Served:
     return Served(answer, "found" if found.is_redis_up else "memory", is_stored=True)

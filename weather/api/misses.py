@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from weather.api.answer_cache import AnswerCache, Found
+from weather.api.answer_cache import AnswerCache, Cached
 from weather.api.not_fetched import problem_of
 from weather.budget.popularity import Popularity
 from weather.budget.price import Price
@@ -76,7 +76,7 @@ class Misses:
     life_seconds: Callable[[Question], int]
     now: Callable[[], float]
 
-    def outcomes(self, missed: Mapping[Question, Found], requester: Requester) -> dict[Question, Outcome]:
+    def outcomes(self, missed: Mapping[Question, Cached], requester: Requester) -> dict[Question, Outcome]:
         """The outcome for each question about a different cell, given what the cache said of it."""
         states = states_of([question.cell for question in missed], self.store, self.popularity, self.queue)
         misses = [self._decided(question, found, states[question.cell]) for question, found in missed.items()]
@@ -95,7 +95,7 @@ class Misses:
                 outcomes[miss.question] = Served(miss.expired, "stale", is_stored=False)
         return outcomes | self._derived(sources)
 
-    def _decided(self, question: Question, found: Found, state: CellState) -> _Miss:
+    def _decided(self, question: Question, found: Cached, state: CellState) -> _Miss:
         age = None if state.held is None else self.now() - state.held.fetched_at
         # Counted as answered from memory, so only asked for where it may be shown.
         expired = self.cache.expired_answer(question) if age is None and not found.is_redis_up else None

@@ -12,7 +12,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from weather.api import batch, schema
-from weather.api.answer_cache import Found
+from weather.api.answer_cache import Cached
 from weather.api.misses import Outcome, Served
 from weather.api.query import MOST_PLACES, is_about_several, plain_question_in, question_in, questions_in
 from weather.api.service import service
@@ -40,7 +40,7 @@ NO_STORE = "no-store"
 _JSON = "application/json"
 
 
-class CellViewSet(ApiViewSet[Found]):
+class CellViewSet(ApiViewSet[Cached]):
     """Reads the question of a request, or the questions of a call about several places, and answers it."""
 
     #: The days of a forecast that names none; None for /weather.
@@ -48,7 +48,7 @@ class CellViewSet(ApiViewSet[Found]):
     #: The question about each place of a call about several, or what is wrong with it; empty for a call about one.
     asked: Sequence[Question | Problem] = ()
 
-    def look_up(self, request: Request) -> list[Lookup[Found]]:
+    def look_up(self, request: Request) -> list[Lookup[Cached]]:
         """The finished answers to the request's questions."""
         if plain := plain_question_in(request.META.get("QUERY_STRING", ""), self.default_days):
             self.question = plain
@@ -61,7 +61,7 @@ class CellViewSet(ApiViewSet[Found]):
             return self._look_up_several(request)
         return [service().lookup(self.question)]
 
-    def _look_up_several(self, request: Request) -> list[Lookup[Found]]:
+    def _look_up_several(self, request: Request) -> list[Lookup[Cached]]:
         # A call for more places than a client has requests could never pass.
         most = min(MOST_PLACES, settings.RATE_LIMIT_REQUESTS)
         self.asked = questions_in(request.query_params, self.default_days, most)

@@ -82,7 +82,10 @@ class CellViewSet(ApiViewSet[Cached]):
             raise
         now = time()
         context.answer = _recorded(question, served, now)
-        headers = _headers(served, int(now))
+        answer = served.answer
+        life_seconds = max(0, answer.expires_at - int(now))
+        headers = _headers(life_seconds, _left_of_day(answer), served.origin, is_stored=served.is_stored)
+        headers["ETag"] = answer.etag
         if matches(request.META.get("HTTP_IF_NONE_MATCH"), headers["ETag"]):
             return HttpResponseNotModified(headers=headers)
         return PrerenderedResponse(served.text, headers)
@@ -144,28 +147,24 @@ class ForecastViewSet(CellViewSet):
         return self.respond(request)
 
 
-def _headers(served: Served, now: int) -> dict[str, str]:
-    answer = served.answer
-    life_seconds = max(0, answer.expires_at - now)
-    return {
-        "Content-Type": _JSON,
-        "Cache-Control": _cache_control(life_seconds, _left_of_day(answer)),
-        "ETag": answer.etag,
-        "Cache-Status": _cache_status(served.origin, life_seconds, served.is_stored),
-    }
-
-
 def _headers_of_several(outcomes: Sequence[Outcome], now: int) -> dict[str, str]:
     """The headers of the place that ends first; a body that holds a problem is not to be cached."""
     served = [one for one in outcomes if isinstance(one, Served)]
     life_seconds = max(0, min(one.answer.expires_at for one in served) - now)
     if len(served) < len(outcomes):
-        cache_control, cache_status = NO_STORE, _cache_status("fetched", life_seconds, False)
-    else:
-        cache_control = _cache_control(life_seconds, min(_left_of_day(one.answer) for one in served))
-        worst, are_stored = origin.worst([one.origin for one in served]), all(one.is_stored for one in served)
-        cache_status = _cache_status(worst, life_seconds, are_stored)
-    return {"Content-Type": _JSON, "Cache-Control": cache_control, "Cache-Status": cache_status}
+        return _headers(life_seconds, 0, "fetched", is_stored=False) | {"Cache-Control": NO_STORE}
+    left_of_day = min(_left_of_day(one.answer) for one in served)
+    worst, are_stored = origin.worst([one.origin for one in served]), all(one.is_stored for one in served)
+    return _headers(life_seconds, left_of_day, worst, is_stored=are_stored)
+
+
+def _headers(life_seconds: int, left_of_day: int, origin: Origin, *, is_stored: bool) -> dict[str, str]:
+    """The headers of a body that lives so long, and may be shown stale for `left_of_day` seconds more."""
+    return {
+        "Content-Type": _JSON,
+        "Cache-Control": _cache_control(life_seconds, left_of_day),
+        "Cache-Status": _cache_status(origin, life_seconds, is_stored),
+    }
 
 
 def _left_of_day(answer: Answer) -> int:

@@ -19,6 +19,9 @@ from weather.core.variables import EXTRA, FORECAST_DAYS, HOURLY, Variable
 #: An answer for a number of days that few ask for costs nothing to derive again, and would fill the memory.
 UNUSUAL_LIFE_SECONDS = 60
 
+#: Open-Meteo may give some days more than it was asked for.
+MORE_DAYS = 2
+
 #: Which moment the first row of a record is of. `labelled`: the one that Open-Meteo writes beside it, which in zones
 #: of half an hour is not where it is. `true`: the full hour of UTC that its values are of.
 FirstRow = Literal["labelled", "true"]
@@ -134,6 +137,10 @@ class Dataset:
     def extras_of(self, series: Series) -> tuple[Variable, ...]:
         """The optional variables that the series has."""
         return tuple(variable for variable in self.optional if variable.name in series.columns)
+
+    def is_long_enough(self, hours: int) -> bool:
+        """Whether a series may have so many hours."""
+        return self.covered_days * 24 <= hours <= (self.forecast_days + MORE_DAYS) * 24
 
     def kind(self, days: int | None) -> AnswerKind:
         """The kind of answer to a question that names a number of days, or none; LookupError if there is none."""

@@ -10,12 +10,11 @@ from weather.core.cells import Cell
 from weather.core.datasets import Dataset
 from weather.core.packing import Unreadable, fetched_at, pack, unpack, version_of
 from weather.core.series import Series
-from weather.upstream.answer_json import give_way
-from weather.upstream.validation import is_long_enough, is_near
 from weathernote import redis
 from weathernote.redis import Command, Lookup
 from weathernote.redis.memory import Memory
 from weathernote.telemetry import metrics
+from weathernote.threads import give_way
 
 #: What a process remembers of records; about 5,000 cells.
 MEMORY_BYTES = 16_000_000
@@ -122,8 +121,8 @@ class Store:
             return None
         finally:
             give_way()
-        is_complete = self.names <= series.columns.keys() and is_long_enough(series.hours, self.dataset)
-        is_ours = is_complete and is_near(cell, series.latitude, series.longitude)
+        is_complete = self.names <= series.columns.keys() and self.dataset.is_long_enough(series.hours)
+        is_ours = is_complete and cell.is_near(series.latitude, series.longitude)
         return series if is_ours and self._is_in_hold(series.fetched_at, self.now()) else None
 
     def _is_in_hold(self, fetched_at: int, now: float) -> bool:

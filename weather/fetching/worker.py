@@ -19,8 +19,8 @@ from weather.fetching.fetch_queue import REFRESH_WANTED_SECONDS, Lease
 from weather.fetching.pending_fetch import PendingFetch
 from weather.fetching.round import Round
 from weather.fetching.round_result import Outcomes
-from weather.upstream.answer_json import give_way
 from weather.upstream.errors import UpstreamError, UpstreamUnavailable
+from weathernote.threads import give_way
 
 log = logging.getLogger(__name__)
 

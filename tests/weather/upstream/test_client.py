@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.support.staged_upstream import CELL, CELLS, MIDNIGHT, NOW, StagedUpstream, answer, http, place
-from weather.core.cells import Cell
+from weather.core.cells import Cell, great_circle_km
 from weather.core.datasets import WEATHER
 from weather.core.series import Series
 from weather.core.variables import HOUR_SECONDS, HOURLY, HOURLY_NAMES, HOURS
@@ -32,7 +32,8 @@ from weather.upstream.client import (
     whole,
 )
 from weather.upstream.errors import NoWeatherHere
-from weather.upstream.validation import great_circle_km, read_answer, read_place
+from weather.upstream.validation import read_answer, read_place
+from weathernote import threads
 
 KEY = "sesame"
 
@@ -367,7 +368,7 @@ def test_another_number_of_places_is_nonsense(places: int) -> None:
 
 def test_the_other_threads_go_on_between_any_two_places(monkeypatch: pytest.MonkeyPatch) -> None:
     ways: list[None] = []
-    monkeypatch.setattr(answer_json, "give_way", lambda: ways.append(None))
+    monkeypatch.setattr(threads, "give_way", lambda: ways.append(None))
 
     read_all(json.dumps(answer(CELLS)).encode(), CELLS)
 

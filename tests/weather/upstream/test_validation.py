@@ -8,13 +8,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.support.staged_upstream import CELL, MIDNIGHT, NOW, place
-from weather.core.cells import Cell
+from weather.core.cells import Cell, great_circle_km
 from weather.core.datasets import WEATHER, Dataset
 from weather.core.packing import pack, unpack
 from weather.core.series import Series
 from weather.core.variables import EXTRA, EXTRA_NAMES, HOURLY, HOURS
 from weather.upstream.errors import InvalidResponse
-from weather.upstream.validation import great_circle_km, read_place
+from weather.upstream.validation import read_place
 
 pytestmark = pytest.mark.pure
 

@@ -80,8 +80,16 @@ class Parts:
             dataset.queue_key, settings.UPSTREAM_CONCURRENCY, BATCH_CELLS, settings.UPSTREAM_TIMEOUT_SECONDS
         )
         payments = Payments(budget, weight_of_a_cell)
-        round_ = Round(open_meteo(), store, payments, queue, fresh_seconds=FRESH_SECONDS)
-        workers = Workers(round_, wait_seconds=DEADLINE_SECONDS)
+        round_ = Round(
+            open_meteo(),
+            store,
+            payments,
+            budget,
+            queue,
+            weight_of_a_cell=weight_of_a_cell,
+            fresh_seconds=FRESH_SECONDS,
+        )
+        workers = Workers(round_, queue, budget, wait_seconds=DEADLINE_SECONDS)
         admission = _admission(workers, budget, weight_of_a_cell)
         misses = Misses(cache, store, queue, workers, popularity, price, admission, _life_seconds, time)
         return cls(cache, misses, store, budget, popularity, price, queue, round_, workers, admission, _life_seconds)
@@ -96,7 +104,9 @@ def _admission(workers: Workers, budget: Budget, weight_of_a_cell: float) -> Col
     )
     # Some threads are always left to those who need not wait.
     slots = max(1, settings.THREADS - max(4, settings.THREADS // 8))
-    return ColdAdmission(workers, budget, allowance, wait_seconds=DEADLINE_SECONDS, slots=slots)
+    return ColdAdmission(
+        workers, budget, allowance, weight_of_a_cell=weight_of_a_cell, wait_seconds=DEADLINE_SECONDS, slots=slots
+    )
 
 
 def _life_seconds(question: Question) -> int:

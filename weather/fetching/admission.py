@@ -59,11 +59,19 @@ class ColdAdmission:
     """Has `slots` for threads of this process that wait at one time, each for `wait_seconds` at most."""
 
     def __init__(
-        self, workers: Workers, budget: Budget, allowance: Allowance, *, wait_seconds: float, slots: int
+        self,
+        workers: Workers,
+        budget: Budget,
+        allowance: Allowance,
+        *,
+        weight_of_a_cell: float,
+        wait_seconds: float,
+        slots: int,
     ) -> None:
         self.workers = workers
         self.budget = budget
         self.allowance = allowance
+        self.weight_of_a_cell = weight_of_a_cell
         self.wait_seconds = wait_seconds
         self._slots = threading.BoundedSemaphore(slots)
 
@@ -85,7 +93,7 @@ class ColdAdmission:
         if self.budget.pause_seconds() > 0:
             return got | {cell: self._paused() for cell in admitted}
         new = [cell for cell in admitted if not (cold[cell].is_queued or self.workers.wants(cell))]
-        if new and (empty := self.budget.empty_window(self.allowance.weight_of_a_cell)):
+        if new and (empty := self.budget.empty_window(self.weight_of_a_cell)):
             got |= {cell: _spent(empty) for cell in new}
             admitted, new = [cell for cell in admitted if cell not in got], []
         if not (admitted or refreshes):

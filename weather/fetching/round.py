@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from time import time
 from typing import Protocol
 
+from weather.budget.budget import Budget
 from weather.core import drift
 from weather.core.cells import Cell
 from weather.core.series import Series
@@ -49,16 +50,18 @@ class Round:
         upstream: Upstream,
         store: Store,
         payments: Payments,
+        budget: Budget,
         queue: FetchQueue,
         *,
+        weight_of_a_cell: float,
         fresh_seconds: int,
         now: Callable[[], float] = time,
     ) -> None:
         self.upstream = upstream
         self.store = store
         self.payments = payments
-        self.budget = payments.budget
-        self.weight_of_a_cell = payments.weight_of_a_cell
+        self.budget = budget
+        self.weight_of_a_cell = weight_of_a_cell
         self.queue = queue
         self.fresh_seconds = fresh_seconds
         self.now = now

@@ -12,10 +12,11 @@ from dataclasses import replace
 from time import monotonic, sleep
 from typing import NamedTuple
 
+from weather.budget.budget import Budget
 from weather.budget.quota import Spender
 from weather.core.cells import Cell
 from weather.core.series import Series
-from weather.fetching.fetch_queue import REFRESH_WANTED_SECONDS, Lease
+from weather.fetching.fetch_queue import REFRESH_WANTED_SECONDS, FetchQueue, Lease
 from weather.fetching.pending_fetch import PendingFetch
 from weather.fetching.round import Round
 from weather.fetching.round_result import Outcomes
@@ -38,11 +39,11 @@ class Submitted(NamedTuple):
 class Workers:
     """One worker for each slot. Cold cells are wanted for `wait_seconds`."""
 
-    def __init__(self, round_: Round, *, wait_seconds: float) -> None:
-        self.queue = round_.queue
+    def __init__(self, round_: Round, queue: FetchQueue, budget: Budget, *, wait_seconds: float) -> None:
+        self.queue = queue
         self.wait_seconds = wait_seconds
         calling_alone = threading.Lock()
-        self._of_slots = [Worker(slot, round_, calling_alone) for slot in range(self.queue.slots)]
+        self._of_slots = [Worker(slot, round_, queue, budget, calling_alone) for slot in range(self.queue.slots)]
 
     def submit(self, cells: Mapping[Cell, Spender], *, has_waiters: bool = True) -> dict[Cell, Submitted]:
         """Has cells fetched, each paid by its spender; gives the future of each, which may raise UpstreamError.
@@ -71,11 +72,13 @@ class Workers:
 class Worker:
     """Fetches what this process wants of one slot, in a thread that starts with the first cell."""
 
-    def __init__(self, slot: int, round_: Round, calling_alone: threading.Lock) -> None:
+    def __init__(
+        self, slot: int, round_: Round, queue: FetchQueue, budget: Budget, calling_alone: threading.Lock
+    ) -> None:
         self.slot = slot
         self.round = round_
-        self.queue = round_.queue
-        self.budget = round_.budget
+        self.queue = queue
+        self.budget = budget
         self._calling_alone = calling_alone  # without Redis: one call at once in the process, whatever the slot
         self._pending: dict[Cell, PendingFetch] = {}
         self._changed = threading.Condition()

@@ -156,7 +156,9 @@ def two_processes(upstream, slots=1):
         budget = Budget(minute=600, hour=5000, day=10_000, fleet_processes=2)
         queue = FetchQueue(WEATHER.queue_key, slots, batch=100, call_seconds=5)
         store = Store(WEATHER, 172_800)
-        return Workers(Round(upstream, store, Payments(budget), queue, fresh_seconds=600), wait_seconds=5)
+        payments = Payments(budget)
+        one = Round(upstream, store, payments, budget, queue, weight_of_a_cell=1.0, fresh_seconds=600)
+        return Workers(one, queue, budget, wait_seconds=5)
 
     return workers(), workers()
 

@@ -151,11 +151,15 @@ class Fetching:
 
     def __init__(self, upstream, purse=None, queue=None):
         self.store = NoStore()
-        payments = Payments(cast(Any, purse or Purse()))
+        budget = cast(Any, purse or Purse())
+        payments = Payments(budget)
         queue = cast(Any, queue or Alone())
         now = a_series().fetched_at + 1
-        self.round = Round(upstream, cast(Any, self.store), payments, queue, fresh_seconds=600, now=lambda: now)
-        self.workers = Workers(self.round, wait_seconds=5)
+        store = cast(Any, self.store)
+        self.round = Round(
+            upstream, store, payments, budget, queue, weight_of_a_cell=1.0, fresh_seconds=600, now=lambda: now
+        )
+        self.workers = Workers(self.round, queue, budget, wait_seconds=5)
 
     def want(self, cell):
         return self.submit(cell, "cold")

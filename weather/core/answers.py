@@ -20,6 +20,7 @@ from weather.core.datasets import UNUSUAL_LIFE_SECONDS, WEATHER, AnswerKind, Dat
 from weather.core.series import Series, next_midnight
 from weather.core.units import BY_NAME, Name
 from weather.core.variables import Variable
+from weather.core.windows import CLOCK_SLACK_SECONDS
 
 ATTRIBUTION = "Weather data by Open-Meteo.com (https://open-meteo.com/), CC BY 4.0"
 #: A stale answer expires so soon that the refresh it waits for shows within a minute.
@@ -37,8 +38,8 @@ _TAIL = re.compile(
     + rb"}\Z"
 )
 _LONGEST_TAIL = 300
-#: The longest life that a setting can give an answer, and by how much another instance's clock may be ahead.
-_LONGEST_LIFE_SECONDS, _CLOCK_SLACK_SECONDS = 86_400, 3600
+#: The longest life that a setting can give an answer.
+_LONGEST_LIFE_SECONDS = 86_400
 
 
 @dataclass(frozen=True)
@@ -136,9 +137,9 @@ def read(question: Question, text: bytes, now: float, extras: tuple[Variable, ..
     except (ValueError, RecursionError):  # OtherShape, and dates that no calendar has
         return None
     midnight = _midnight_after(zone, int(now // 900)) if question.kind.ends_at_midnight else None
-    if not now < expires_at <= now + _LONGEST_LIFE_SECONDS + _CLOCK_SLACK_SECONDS:
+    if not now < expires_at <= now + _LONGEST_LIFE_SECONDS + CLOCK_SLACK_SECONDS:
         return None
-    if fetched_at > now + _CLOCK_SLACK_SECONDS:
+    if fetched_at > now + CLOCK_SLACK_SECONDS:
         return None
     return Answer(text, tail[1] == b"true", fetched_at, expires_at, midnight)
 

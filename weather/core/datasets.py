@@ -4,6 +4,7 @@ A dataset names its variables, its path and days upstream, its keys and lives in
 what is shown. Query, weight, validation, records, their version and the shape of answers all follow from it.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -157,6 +158,12 @@ def place_weight(variables: int, forecast_days: int) -> float:
     The formula is that of its public source: max(1, v/10, v/10 × days/14), with v over all sections.
     """
     return max(1.0, variables / 10, variables / 10 * forecast_days / 14)
+
+
+def whole(weight: float) -> int:
+    """A weight rounded up to a whole number, as budgets count."""
+    # 10 places of 1.1 are 11, and not the 12 that 11.000000000000002 would come to.
+    return math.ceil(round(weight, 6))
 
 
 #: The days of a forecast that clients ask for most.

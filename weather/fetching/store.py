@@ -10,6 +10,7 @@ from weather.core.cells import Cell
 from weather.core.datasets import Dataset
 from weather.core.packing import Unreadable, fetched_at, pack, unpack, version_of
 from weather.core.series import Series
+from weather.core.windows import CLOCK_SLACK_SECONDS
 from weathernote import redis
 from weathernote.redis import Command, Lookup
 from weathernote.redis.memory import Memory
@@ -21,9 +22,6 @@ MEMORY_BYTES = 16_000_000
 
 #: One timeout covers a round trip, and a record is 3 kB.
 RECORDS_AT_ONCE = 100
-
-#: By how much the clock of the process that fetched a record may be ahead of this one's.
-CLOCK_SLACK_SECONDS = 3600
 
 REJECTED_SECONDS = 600
 

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from weather.core.cells import Cell
-from weather.core.datasets import Dataset, place_weight
+from weather.core.datasets import Dataset, place_weight, whole
 from weather.core.series import Series
 from weather.core.windows import Window
 from weather.upstream.errors import (
@@ -68,12 +68,6 @@ _ABOUT_THE_KEY = re.compile(r"api.?key", re.IGNORECASE)
 def exact_weight(places: int, sections: Sections, forecast_days: int) -> float:
     """What a call for the variables in `sections` costs of Open-Meteo's quota."""
     return places * place_weight(sum(map(len, sections.values())), forecast_days)
-
-
-def whole(weight: float) -> int:
-    """A weight rounded up to a whole number, as budgets count."""
-    # 10 places of 1.1 are 11, and not the 12 that 11.000000000000002 would come to.
-    return math.ceil(round(weight, 6))
 
 
 class OpenMeteo:

@@ -9,13 +9,12 @@ from weather.core.cells import Cell
 from weather.core.datasets import Dataset
 from weather.core.series import Series
 from weather.core.variables import HOUR_SECONDS, Variable
+from weather.core.windows import CLOCK_SLACK_SECONDS
 from weather.upstream import answer_json
 from weather.upstream.errors import InvalidResponse, NoWeatherHere, UnreadableHere, UpstreamError
 from weathernote import threads
 
 DAY_SECONDS = 24 * HOUR_SECONDS
-#: By how much the first hour may lie in the future, where Open-Meteo's clock and this machine's differ.
-CLOCK_SLACK_SECONDS = HOUR_SECONDS
 OLDEST_START_SECONDS = 2 * DAY_SECONDS
 
 

@@ -19,7 +19,7 @@ class Service(Parts):
     __slots__ = ()
 
     def lookup(self, question: Question) -> Lookup[Cached]:
-        """What `answer` and `answers` want to know of a question, for whoever shares a round trip with it."""
+        """The finished answer to a question, for `answer` and `answers`; the throttle shares the round trip."""
         return self.cache.answer(question)
 
     def answer(self, question: Question, found: Cached, requester: Requester) -> Served:

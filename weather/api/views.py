@@ -132,6 +132,8 @@ def _requester(context: RequestContext) -> Requester:
 
 
 class WeatherViewSet(CellViewSet):
+    """/weather: the present conditions."""
+
     @extend_schema(operation_id="weather", summary="The weather of a cell now", **schema.WEATHER)
     def retrieve(self, request: Request) -> HttpResponse:
         """The conditions of the present minute in the 0.1° cell of a position, or of several."""
@@ -139,6 +141,8 @@ class WeatherViewSet(CellViewSet):
 
 
 class ForecastViewSet(CellViewSet):
+    """/forecast: days and hours, for a week if the client names no number of days."""
+
     default_days = 7
 
     @extend_schema(operation_id="forecast", summary="The forecast of a cell", **schema.FORECAST)

@@ -78,11 +78,10 @@ class ColdAdmission:
     def fetch(
         self, cold: Mapping[Cell, CellState], refreshes: Mapping[Cell, Spender], requester: Requester
     ) -> dict[Cell, FetchOutcome]:
-        """What Open-Meteo says of cells, waiting once for all of them.
+        """Cell → its series from Open-Meteo, or why there is none; waits once for all of them.
 
-        Of `cold` cells nothing is held: whoever wants one first is charged for it, and where nothing comes of it, its
-        value is the NotFetched that says so. Of `refreshes`, each paid by its spender, a record is held: a cell is left
-        out where nothing comes of it.
+        `cold` cells have no held record. The first request for one is charged for it; each has a value. `refreshes`
+        (cell → who pays) have a held record: those that were not fetched are left out.
         """
         got: dict[Cell, FetchOutcome] = {
             cell: NotFetched("rejected", state.rejected_seconds)
@@ -92,7 +91,7 @@ class ColdAdmission:
         admitted = [cell for cell in cold if cell not in got]
         if self.budget.pause_seconds() > 0:
             return got | {cell: self._paused() for cell in admitted}
-        new = [cell for cell in admitted if not (cold[cell].is_queued or self.workers.wants(cell))]
+        new = [cell for cell in admitted if not (cold[cell].is_queued or self.workers.has_pending(cell))]
         if new and (empty := self.budget.empty_window(self.weight_of_a_cell)):
             got |= {cell: _spent(empty) for cell in new}
             admitted, new = [cell for cell in admitted if cell not in got], []
@@ -113,7 +112,7 @@ class ColdAdmission:
     def _charge(
         self, cells: Collection[Cell], requester: Requester
     ) -> tuple[dict[Cell, Charge], dict[Cell, FetchOutcome]]:
-        """The charges for cells that nobody wanted before, and why there is none for the others."""
+        """The charges for cells that no request waits for yet, and why there is none for the others."""
         charges: dict[Cell, Charge] = {}
         exceeded: dict[Cell, FetchOutcome] = {}
         outcomes = self.allowance.charge(requester.client, requester.address, len(cells)) if cells else []

@@ -39,7 +39,9 @@ CALLS_TO_FIND_A_BAD_PLACE = 30
 class Upstream(Protocol):
     """What is asked for cells, as OpenMeteo is: `before_attempt` gets the weight before each attempt."""
 
-    def fetch(self, cells: list[Cell], before_attempt: Callable[[int], None]) -> Outcomes: ...
+    def fetch(self, cells: list[Cell], before_attempt: Callable[[int], None]) -> Outcomes:
+        """Cell → its series or the error about it, by one call. Raises UpstreamError if the call failed."""
+        ...
 
 
 class Round:
@@ -84,7 +86,7 @@ class Round:
                 rejected = self._rejected({cell: result.outcomes[cell] for cell in paid if cell in result.outcomes})
                 self._note_drift(held, fetched)
         finally:
-            # Released behind the records: whoever still waits for one of these cells finds it.
+            # The release is sent after the records: a process that sees the lease free finds what it waits for.
             self._hold_and_release(lease, result.outcomes, fetched, rejected)
         return result
 
@@ -96,9 +98,9 @@ class Round:
         """The outcomes that need no call, and the held record of each cell that has one, however old."""
         known: Outcomes = {}
         held: dict[Cell, Series] = {}
-        wanted, fresh_since = list(cells), self.now() - fresh_seconds
-        for begin in range(0, len(wanted), RECORDS_AT_ONCE):
-            some = wanted[begin : begin + RECORDS_AT_ONCE]
+        unchecked, fresh_since = list(cells), self.now() - fresh_seconds
+        for begin in range(0, len(unchecked), RECORDS_AT_ONCE):
+            some = unchecked[begin : begin + RECORDS_AT_ONCE]
             records, rejected = redis.fetch(
                 Several(map(self.store.held, some)), Several(map(self.store.rejected_seconds, some))
             )

@@ -93,7 +93,7 @@ class Store:
         return redis.fetch_one(self.holding(fetched))
 
     def holding(self, fetched: Mapping[Cell, Series]) -> Lookup[bool]:
-        """What `hold` sends to Redis, for whoever shares a round trip with it; this process remembers them at once."""
+        """Keeps records for the hold; the value says whether Redis took all. This process remembers them at once."""
         commands: list[Command] = []
         for cell, series in fetched.items():
             record = pack(series, self.dataset)

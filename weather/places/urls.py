@@ -1,3 +1,5 @@
+"""The routes of /places, under /api/v1/."""
+
 from django.urls import re_path
 
 from weather.places.views import PlacesViewSet

@@ -54,7 +54,7 @@ def test_who_asks_for_what_is_known_is_not_charged(charged, valkey):
 
 
 def test_who_joins_a_cell_that_is_wanted_already_is_not_charged(charged, valkey, monkeypatch):
-    monkeypatch.setattr(service().workers, "wants", lambda cell: True)
+    monkeypatch.setattr(service().workers, "has_pending", lambda cell: True)
     assert charged.get(cold(1)).status_code == 200
     assert not valkey.keys("cold:*")
 

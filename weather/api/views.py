@@ -50,7 +50,8 @@ class CellViewSet(ApiViewSet[Cached]):
 
     def look_up(self, request: Request) -> list[Lookup[Cached]]:
         """The finished answers to the request's questions."""
-        if plain := plain_question_in(request.META.get("QUERY_STRING", ""), self.default_days):
+        # DRF's request takes 0.6 µs for an attribute of the one it wraps: every hit goes by here.
+        if plain := plain_question_in(request._request.META.get("QUERY_STRING", ""), self.default_days):
             self.question = plain
             return [service().lookup(plain)]
         try:
@@ -74,7 +75,8 @@ class CellViewSet(ApiViewSet[Cached]):
         """200 with the answer, or 304. Raises Problem (429, 503) if not one place can be answered."""
         if self.asked:
             return self._respond_to_several(request)
-        question, context = self.question, context_of(request)
+        wrapped = request._request  # whose attributes a hit gets at once
+        question, context = self.question, context_of(wrapped)
         try:
             served = service().answer(question, self.values[0], _requester(context))
         except Exception:
@@ -86,7 +88,7 @@ class CellViewSet(ApiViewSet[Cached]):
         life_seconds = max(0, answer.expires_at - int(now))
         headers = _headers(life_seconds, _left_of_day(answer), served.origin, is_stored=served.is_stored)
         headers["ETag"] = answer.etag
-        if matches(request.META.get("HTTP_IF_NONE_MATCH"), headers["ETag"]):
+        if matches(wrapped.META.get("HTTP_IF_NONE_MATCH"), headers["ETag"]):
             return HttpResponseNotModified(headers=headers)
         return PrerenderedResponse(served.text, headers)
 

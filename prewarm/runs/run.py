@@ -16,7 +16,8 @@ from prewarm.runs.plan import Plan
 from prewarm.runs.retry import with_retries
 from prewarm.runs.survey import recently_requested, survey
 from prewarm.runs.work import Advance, Tally, Work
-from weather.api.service import BATCH_CELLS, service
+from weather.api.composition import BATCH_CELLS
+from weather.api.service import service
 from weather.core.windows import BudgetWindow
 from weathernote.redis import RedisDown
 

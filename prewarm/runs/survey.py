@@ -7,7 +7,7 @@ from typing import TypeVar
 from prewarm.cities.models import City
 from prewarm.runs.plan import Candidate
 from prewarm.runs.retry import with_retries
-from weather.api.answering import Service
+from weather.api.service import Service
 from weather.core.answers import Question
 from weather.core.cells import Cell
 from weather.core.datasets import USUAL_DAYS

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from prewarm.runs.plan import Batch, Candidate, Rederivation
 from prewarm.runs.retry import with_retries
 from prewarm.runs.survey import CELLS_AT_ONCE, chunks, questions
-from weather.api.answering import Service
-from weather.api.service import FRESH_SECONDS
+from weather.api.composition import FRESH_SECONDS
+from weather.api.service import Service
 from weather.budget.quota import Spender
 from weather.core import answers
 from weather.core.answers import Question

@@ -53,7 +53,7 @@ def gaps_beside(work: Callable[[], object]) -> list[float]:
 def main(places: int, seconds: float) -> None:
     cells = [Cell(-600 + 1200 * number // places, -1700 + 3400 * number // places) for number in range(places)]
     now = time.time()
-    query = OpenMeteo("http://nowhere")._query(cells, WEATHER.sections)
+    query = OpenMeteo("http://nowhere", WEATHER)._query(cells, WEATHER.sections)
     body = bytearray(joined(place_texts(Asked.parse(query), now)).encode())
 
     def whole() -> None:

@@ -75,6 +75,6 @@ def _fetched(cells: tuple[Cell, ...], hour: int) -> dict:
     from weather.upstream.validation import read_answer
 
     now = time.time()
-    query = OpenMeteo("http://nowhere")._query(cells, WEATHER.sections)
+    query = OpenMeteo("http://nowhere", WEATHER)._query(cells, WEATHER.sections)
     body = joined(place_texts(Asked.parse(query), now)).encode()
     return read_answer(body, list(cells), now, "simulator", WEATHER)

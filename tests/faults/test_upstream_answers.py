@@ -14,6 +14,7 @@ import pytest
 from tests.support.servers import eventually
 from tests.support.staged_upstream import CELL, CELLS, NOW, StagedUpstream, answer, http
 from weather.core.cells import Cell
+from weather.core.datasets import WEATHER
 from weather.core.series import Series
 from weather.simulator.server import OpenMeteoSimulator
 from weather.upstream.client import (
@@ -36,7 +37,7 @@ class CountingClient:
     """A client that counts its attempts and how long it took."""
 
     def __init__(self, url: str, timeout_seconds: float = 5.0, **options: Any) -> None:
-        self.client = OpenMeteo(url, timeout_seconds=timeout_seconds, **options)
+        self.client = OpenMeteo(url, WEATHER, timeout_seconds=timeout_seconds, **options)
         self.attempts = 0
         self.seconds = 0.0
 
@@ -505,13 +506,14 @@ FLOODED = """
 import sys
 from pathlib import Path
 from weather.core.cells import Cell
+from weather.core.datasets import WEATHER
 from weather.upstream.client import OpenMeteo, InvalidResponse
 
 def peak_kilobytes():
     status = Path("/proc/self/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0])
 
-client = OpenMeteo(sys.argv[1], timeout_seconds=20)
+client = OpenMeteo(sys.argv[1], WEATHER, timeout_seconds=20)
 before = peak_kilobytes()
 try:
     client.fetch([Cell(number, number) for number in range(100)])

@@ -6,6 +6,7 @@ from typing import Any, cast
 from tests.support.series import a_series
 from weather.budget.quota import Denied, Granted
 from weather.core.cells import Cell
+from weather.core.datasets import WEATHER
 from weather.fetching.fetch_queue import Lease
 from weather.fetching.payment import Payments
 from weather.fetching.round import Round
@@ -21,6 +22,8 @@ BATCH = 100
 class NoStore:
     """Keeps records in a dict, and notes what is rejected."""
 
+    dataset = WEATHER
+
     def __init__(self):
         self.rejected = []
         self.known = {}
@@ -31,11 +34,11 @@ class NoStore:
     def rejected_seconds(self, cell):
         return Lookup(read=lambda: 600 if cell in self.rejected else 0)
 
-    def hold(self, fetched, rejected=(), *, also):
-        self.known |= fetched
-        self.rejected += rejected
-        redis.fetch_one(also)
-        return True
+    def holding(self, fetched):
+        return Lookup(read=lambda: self.known.update(fetched))
+
+    def rejecting(self, cells):
+        return Lookup(read=lambda: self.rejected.extend(cells))
 
     def reject_here(self, cells):
         assert not cells  # what this upstream says, everybody can read
@@ -77,6 +80,7 @@ class Alone:
         self.released.append(lease.slot)
         self.cold -= set(done)
         self.refresh -= set(done)
+        return True
 
     def queued_of(self, cells):
         return self.refresh.intersection(cells)
@@ -141,11 +145,15 @@ class Fetching:
 
     def __init__(self, upstream, purse=None, queue=None):
         self.store = NoStore()
-        payments = Payments(cast(Any, purse or Purse()))
+        budget = cast(Any, purse or Purse())
+        payments = Payments(budget)
         queue = cast(Any, queue or Alone())
         now = a_series().fetched_at + 1
-        self.round = Round(upstream, cast(Any, self.store), payments, queue, fresh_seconds=600, now=lambda: now)
-        self.workers = Workers(self.round, wait_seconds=5)
+        store = cast(Any, self.store)
+        self.round = Round(
+            upstream, store, payments, budget, queue, weight_of_a_cell=1.0, fresh_seconds=600, now=lambda: now
+        )
+        self.workers = Workers(self.round, queue, budget, wait_seconds=5)
 
     def want(self, cell):
         return self.submit(cell, "cold")

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from weather.api.answer_cache import AnswerCache, Found
+from weather.api.answer_cache import AnswerCache, Cached
+from weather.api.not_fetched import problem_of
 from weather.budget.popularity import Popularity
 from weather.budget.price import Price
 from weather.budget.quota import Spender
@@ -13,7 +14,7 @@ from weather.core.answers import Answer, Question
 from weather.core.cells import Cell
 from weather.core.decision import Decision, decide
 from weather.core.series import Series
-from weather.fetching.admission import ColdAdmission, Requester
+from weather.fetching.admission import ColdAdmission, NotFetched, Requester
 from weather.fetching.cell_state import CellState, states_of
 from weather.fetching.fetch_queue import FetchQueue
 from weather.fetching.store import Store
@@ -75,7 +76,7 @@ class Misses:
     life_seconds: Callable[[Question], int]
     now: Callable[[], float]
 
-    def outcomes(self, missed: Mapping[Question, Found], requester: Requester) -> dict[Question, Outcome]:
+    def outcomes(self, missed: Mapping[Question, Cached], requester: Requester) -> dict[Question, Outcome]:
         """The outcome for each question about a different cell, given what the cache said of it."""
         states = states_of([question.cell for question in missed], self.store, self.popularity, self.queue)
         misses = [self._decided(question, found, states[question.cell]) for question, found in missed.items()]
@@ -84,8 +85,8 @@ class Misses:
         sources: dict[Question, tuple[Series, Origin]] = {}
         for miss in misses:
             got = fetched.get(miss.cell)
-            if isinstance(got, Problem):
-                outcomes[miss.question] = got
+            if isinstance(got, NotFetched):
+                outcomes[miss.question] = problem_of(got)
             elif got is not None:
                 sources[miss.question] = got, "fetched"
             elif miss.state.held is not None:
@@ -94,7 +95,7 @@ class Misses:
                 outcomes[miss.question] = Served(miss.expired, "stale", is_stored=False)
         return outcomes | self._derived(sources)
 
-    def _decided(self, question: Question, found: Found, state: CellState) -> _Miss:
+    def _decided(self, question: Question, found: Cached, state: CellState) -> _Miss:
         age = None if state.held is None else self.now() - state.held.fetched_at
         # Counted as answered from memory, so only asked for where it may be shown.
         expired = self.cache.expired_answer(question) if age is None and not found.is_redis_up else None
@@ -106,7 +107,7 @@ class Misses:
         )
         return _Miss(question, question.cell, found.is_redis_up, state, decision, expired)
 
-    def _fetched(self, misses: list[_Miss], requester: Requester) -> dict[Cell, Series | Problem]:
+    def _fetched(self, misses: list[_Miss], requester: Requester) -> dict[Cell, Series | NotFetched]:
         """What comes of the cells that are waited for; refreshes that nobody waits for are queued."""
         cold = {miss.cell: miss.state for miss in misses if miss.decision is Decision.WAIT}
         awaited = {miss.cell: miss.refresh_spender for miss in misses if miss.decision is Decision.WAIT_THEN_STALE}

@@ -1,48 +1,49 @@
-"""This process's service, made from the settings."""
+"""The service: answers questions from the cache, from held records, or from what is fetched."""
 
 import threading
-from time import time
+from collections.abc import Mapping
 from typing import Literal
 
-from django.conf import settings
-
-from weather.api.answer_cache import AnswerCache
-from weather.api.answering import Service
-from weather.api.misses import Misses
-from weather.budget.allowance import Allowance
-from weather.budget.budget import Budget
-from weather.budget.popularity import Popularity
-from weather.budget.price import Price
-from weather.core.answers import Question
-from weather.core.datasets import WEATHER
-from weather.fetching.admission import ColdAdmission
-from weather.fetching.fetch_queue import FetchQueue
-from weather.fetching.payment import Payments
-from weather.fetching.round import Round
-from weather.fetching.store import Store
-from weather.fetching.worker import Workers
-from weather.upstream.client import OpenMeteo
-from weathernote.redis import RedisClock
-
-#: All that a request may take, from its arrival to the last moment at which Open-Meteo may still answer.
-DEADLINE_SECONDS = 6.0
-#: A batch is parsed while hits are served: more cells in a call would show in their latency, and save little.
-BATCH_CELLS = 100
-#: A record that was fetched within these seconds is not asked for again.
-FRESH_SECONDS = 600
-#: What people ask for now: with it 1,000 of 8,000 cells had three requests of four, where the day's had two.
-RECENT_HALF_LIFE_SECONDS = 1800
+from weather.api.answer_cache import Cached
+from weather.api.composition import Parts
+from weather.api.misses import Outcome, Served
+from weather.core.answers import Answer, Question
+from weather.fetching.admission import Requester
+from weathernote.http.problems import Problem
+from weathernote.redis import Lookup
 
 
-def open_meteo() -> OpenMeteo:
-    """A client of Open-Meteo by the settings."""
-    return OpenMeteo(
-        settings.OPEN_METEO_URL,
-        WEATHER.with_extras(settings.EXTRA_VARIABLES),
-        api_key=settings.OPEN_METEO_API_KEY,
-        timeout_seconds=settings.UPSTREAM_TIMEOUT_SECONDS,
-        source=settings.SOURCE,
-    )
+class Service(Parts):
+    """Answers questions about cells. Its parts are there for the loops, prewarm and the pages of operators too."""
+
+    __slots__ = ()
+
+    def lookup(self, question: Question) -> Lookup[Cached]:
+        """The finished answer to a question, for `answer` and `answers`; the throttle shares the round trip."""
+        return self.cache.answer(question)
+
+    def answer(self, question: Question, found: Cached, requester: Requester) -> Served:
+        """The answer to a question, given what `lookup` found. Raises Problem if there is none."""
+        self.popularity.record(question.cell)
+        if found.answer is not None:
+            return _hit(found.answer, found)
+        outcome = self.misses.outcomes({question: found}, requester)[question]
+        if isinstance(outcome, Problem):
+            raise outcome
+        return outcome
+
+    def answers(self, found: Mapping[Question, Cached], requester: Requester) -> dict[Question, Outcome]:
+        """What becomes of each question about a cell of its own, in their order, given what `lookup` found of them."""
+        for question in found:
+            self.popularity.record(question.cell)
+        missed = {question: one for question, one in found.items() if one.answer is None}
+        outcomes = self.misses.outcomes(missed, requester) if missed else {}
+        hits = {question: _hit(one.answer, one) for question, one in found.items() if one.answer is not None}
+        return {question: hits.get(question) or outcomes[question] for question in found}
+
+
+def _hit(answer: Answer, found: Cached) -> Served:
+    return Served(answer, "found" if found.is_redis_up else "memory", is_stored=True)
 
 
 _service: Service | None = None
@@ -64,50 +65,8 @@ def _made_once() -> Service:
     global _service
     # Two threads that come first at once must not get workers each.
     with _making:
-        _service = _service or _from_settings()
+        _service = _service or Service.from_settings()
         return _service
-
-
-def _from_settings() -> Service:
-    dataset = WEATHER.with_extras(settings.EXTRA_VARIABLES)
-    weight_of_a_cell = dataset.weight_of_a_cell
-    clock = RedisClock()
-    budget = Budget(
-        minute=settings.UPSTREAM_MINUTE_BUDGET,
-        hour=settings.UPSTREAM_HOUR_BUDGET,
-        day=settings.UPSTREAM_DAY_BUDGET,
-        fleet_processes=settings.FLEET_PROCESSES,
-        clock=clock,
-    )
-    recent = Popularity("popularity:now", half_life_seconds=RECENT_HALF_LIFE_SECONDS, clock=clock)
-    popularity = Popularity(recent=recent, clock=clock)
-    price = Price(popularity, lambda: budget.refreshes_per_second() / weight_of_a_cell)
-    cache, store = AnswerCache(dataset), Store(dataset, settings.HOLD_SECONDS)
-    queue = FetchQueue(settings.UPSTREAM_CONCURRENCY, BATCH_CELLS, settings.UPSTREAM_TIMEOUT_SECONDS)
-    payments = Payments(budget, weight_of_a_cell)
-    round_ = Round(open_meteo(), store, payments, queue, fresh_seconds=FRESH_SECONDS)
-    workers = Workers(round_, wait_seconds=DEADLINE_SECONDS)
-    admission = _admission(workers, budget, weight_of_a_cell)
-    misses = Misses(cache, store, queue, workers, popularity, price, admission, _life_seconds, time)
-    return Service(cache, misses, store, budget, popularity, price, queue, round_, workers, admission, _life_seconds)
-
-
-def _admission(workers: Workers, budget: Budget, weight_of_a_cell: float) -> ColdAdmission:
-    allowance = Allowance(
-        budget,
-        cells_per_client=settings.COLD_CELLS_PER_CLIENT_PER_HOUR,
-        share_per_address=settings.COLD_SHARE_PER_ADDRESS,
-        weight_of_a_cell=weight_of_a_cell,
-        clock=budget.clock,
-    )
-    # Some threads are always left to those who need not wait.
-    places = max(1, settings.THREADS - max(4, settings.THREADS // 8))
-    return ColdAdmission(workers, budget, allowance, wait_seconds=DEADLINE_SECONDS, places=places)
-
-
-def _life_seconds(question: Question) -> int:
-    seconds: int = getattr(settings, question.kind.life_setting)
-    return seconds
 
 
 def upstream_state(*, ask_redis: bool) -> Literal["ok", "paused", "down"]:

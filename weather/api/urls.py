@@ -1,3 +1,5 @@
+"""The routes of /weather and /forecast, under /api/v1/."""
+
 from django.urls import re_path
 
 from weather.api.views import ForecastViewSet, WeatherViewSet

@@ -4,10 +4,10 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from weather.budget.budget import Budget
 from weathernote import redis
-from weathernote.http import rate_limit_headers
 from weathernote.redis import Command, Lookup, RedisClock, without_redis
 from weathernote.redis.clock import NOW_LUA
 
@@ -76,9 +76,11 @@ return 1
 
 @dataclass(frozen=True, slots=True)
 class Exceeded:
-    """An allowance is used up: its policy as in the `RateLimit-Policy` header, and when there is more."""
+    """An allowance of `quota` cells in a window is used up; when there is more."""
 
-    policy: str
+    limit: Literal["cold-client", "cold-address"]
+    quota: int
+    window_seconds: int
     retry_after_seconds: int
 
 
@@ -137,11 +139,10 @@ class Allowance:
 
     def _exceeded(self, of_client: Sequence[int] | None, of_address: Sequence[int] | None) -> Exceeded | None:
         if of_client and not of_client[0]:
-            policy = rate_limit_headers.policy("cold-client", self.cells_per_client, CLIENT_WINDOW_SECONDS)
-            return Exceeded(policy, max(1, of_client[1]))
+            return Exceeded("cold-client", self.cells_per_client, CLIENT_WINDOW_SECONDS, max(1, of_client[1]))
         if of_address and not of_address[0]:
             _, seconds, most, window = of_address
-            return Exceeded(rate_limit_headers.policy("cold-address", most, window), max(1, seconds))
+            return Exceeded("cold-address", most, window, max(1, seconds))
         return None
 
     @without_redis(returns=None)

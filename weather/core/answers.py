@@ -20,6 +20,7 @@ from weather.core.datasets import UNUSUAL_LIFE_SECONDS, WEATHER, AnswerKind, Dat
 from weather.core.series import Series, next_midnight
 from weather.core.units import BY_NAME, Name
 from weather.core.variables import Variable
+from weather.core.windows import CLOCK_SLACK_SECONDS
 
 ATTRIBUTION = "Weather data by Open-Meteo.com (https://open-meteo.com/), CC BY 4.0"
 #: A stale answer expires after a minute, so that clients soon get the refreshed one.
@@ -37,8 +38,8 @@ _TAIL = re.compile(
     + rb"}\Z"
 )
 _LONGEST_TAIL = 300
-#: The longest life that a setting can give an answer, and by how much another instance's clock may be ahead.
-_LONGEST_LIFE_SECONDS, _CLOCK_SLACK_SECONDS = 86_400, 3600
+#: The longest life that a setting can give an answer.
+_LONGEST_LIFE_SECONDS = 86_400
 
 
 @dataclass(frozen=True)
@@ -100,13 +101,14 @@ def derive(question: Question, series: Series, now: float, life_seconds: int, *,
     if midnight is not None:
         expires_at = min(expires_at, midnight)
     units, days = BY_NAME[question.units], question.days or kind.usual_days or 0
+    extras = series.available(question.dataset.optional)
     body: dict[str, Any] = {
         "latitude": question.cell.latitude,
         "longitude": question.cell.longitude,
         "grid": {"latitude": series.latitude, "longitude": series.longitude, "elevation": series.elevation},
         "timezone": series.timezone,
-        **{section.name: section.derive(series, now, days, units) for section in kind.sections},
-        "units": _units(kind, question.units, series.available(question.dataset.optional)),
+        **{section.name: section.derive(series, now, days, units, extras) for section in kind.sections},
+        "units": _units(kind, question.units, extras),
         "cached": True,
         "stale": stale,
         "source": series.source,
@@ -134,9 +136,9 @@ def read(question: Question, text: bytes, now: float, extras: tuple[Variable, ..
     except (ValueError, RecursionError):  # OtherShape, and dates that no calendar has
         return None
     midnight = _midnight_after(zone, int(now // 900)) if question.kind.ends_at_midnight else None
-    if not now < expires_at <= now + _LONGEST_LIFE_SECONDS + _CLOCK_SLACK_SECONDS:
+    if not now < expires_at <= now + _LONGEST_LIFE_SECONDS + CLOCK_SLACK_SECONDS:
         return None
-    if fetched_at > now + _CLOCK_SLACK_SECONDS:
+    if fetched_at > now + CLOCK_SLACK_SECONDS:
         return None
     return Answer(text, tail[1] == b"true", fetched_at, expires_at, midnight)
 

@@ -1,5 +1,6 @@
 """A position on the map and the 0.1° cell that it belongs to."""
 
+import math
 import re
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
@@ -9,6 +10,10 @@ _POSITION = re.compile(r"-?[0-9]{1,3}(\.[0-9]{1,25})?([eE]-?[0-9]{1,3})?")
 # The form that nearly all phones write: its first two decimals determine the nearest tenth.
 _PLAIN = re.compile(r"(-?)([0-9]{1,3})(?:\.([0-9])([0-9]?)[0-9]{0,23})?")
 _TENTH = Decimal("0.1")
+#: From a cell's centre to the model's own point. Grids are 0.5° wide at most, and at a coast the point moves on to the
+#: next land: one and a half of their cells are 83 km.
+FARTHEST_KM = 120.0
+_EARTH_RADIUS_KM = 6371.0
 
 
 class InvalidPosition(ValueError):
@@ -42,6 +47,13 @@ class Cell:
         if cell.key != key:  # lat:40.74:lon:1 is a position, but not a cell's key
             raise ValueError(f"not the key of a cell: {key!r}")
         return cell
+
+    def is_near(self, latitude: float, longitude: float) -> bool:
+        """Whether a point of a model's grid, in degrees, is near enough to stand for this cell.
+
+        Answers in another order than the question's fail it too.
+        """
+        return great_circle_km(self.latitude, self.longitude, latitude, longitude) <= FARTHEST_KM
 
     @property
     def latitude(self) -> float:
@@ -96,3 +108,11 @@ def exact_tenths(parameter: str, text: str, limit: int) -> int:
         raise InvalidPosition(parameter, f"must be between -{limit} and {limit} degrees")
     # On the decimal text and halves away from zero, so that every language gets the same cell.
     return int(degrees.quantize(_TENTH, rounding=ROUND_HALF_UP).scaleb(1))
+
+
+def great_circle_km(lat: float, lon: float, other_lat: float, other_lon: float) -> float:
+    """The distance in km between two positions in degrees, by the haversine formula."""
+    phi, other_phi = math.radians(lat), math.radians(other_lat)
+    half_phi, half_lambda = (other_phi - phi) / 2, math.radians(other_lon - lon) / 2
+    square = math.sin(half_phi) ** 2 + math.cos(phi) * math.cos(other_phi) * math.sin(half_lambda) ** 2
+    return 2 * _EARTH_RADIUS_KM * math.asin(math.sqrt(min(1.0, square)))

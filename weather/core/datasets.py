@@ -4,6 +4,7 @@ A dataset names its variables, its path and days upstream, its keys and lives in
 answers. The query, its weight, validation, records, their version and the shape of answers all follow from it.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,12 +12,16 @@ from typing import Any, Literal
 
 from weather.core import forecast
 from weather.core.cells import Cell
+from weather.core.drift import Drift
 from weather.core.series import Series
 from weather.core.units import METRIC, Units
 from weather.core.variables import EXTRA, FORECAST_DAYS, HOURLY, Variable
 
 #: An answer for a number of days that few ask for is cheap to derive again, and would fill Redis' memory.
 UNUSUAL_LIFE_SECONDS = 60
+
+#: Open-Meteo may give some days more than it was asked for.
+MORE_DAYS = 2
 
 #: The time that a record has for its first row. `labelled`: Open-Meteo's label, which is wrong in zones that are not a
 #: full hour off UTC. `true`: the full hour of UTC that the values are about.
@@ -28,9 +33,10 @@ class Section:
     """A part of an answer: an object of single values, or of columns of equal length."""
 
     name: Literal["current", "hourly", "daily"]
-    #: (series, now in unix seconds, local days, units) → name → value or column. Single values do not depend on days.
-    derive: Callable[[Series, float, int, Units], Mapping[str, Any]]
-    #: (extra variables, units) → name → unit.
+    #: (series, now in unix seconds, local days, units, further variables) → name → value or column. Sections of one
+    #: value pass over days.
+    derive: Callable[[Series, float, int, Units, Sequence[Variable]], Mapping[str, Any]]
+    #: (further variables, units) → name → unit.
     units: Callable[[Sequence[Variable], Units], dict[str, str]]
     #: The names of values without a unit.
     without_unit: frozenset[str] = frozenset()
@@ -87,6 +93,11 @@ class Dataset:
     variables: tuple[Variable, ...]
     #: The first part of a record's key: `upstream` in `upstream:lat:…:lon:…`.
     record_key: str
+    #: The sorted set of the cells that are not asked for a while because they had no data.
+    rejected_key: str
+    #: The first key part of the queues of cells to fetch, one for each slot. It has the hash tag of the leases, for the
+    #: slots are shared by all datasets: `wanted:{open-meteo}` in `wanted:{open-meteo}:0`.
+    queue_key: str
     kinds: tuple[AnswerKind, ...]
     forecast_days: int
     #: How many days from now an answer must cover, and the variables that must have a value for each hour of them.
@@ -96,6 +107,8 @@ class Dataset:
     #: The variables that a setting may add, and those that it adds.
     optional: tuple[Variable, ...] = ()
     extras: tuple[Variable, ...] = ()
+    #: What of a held record is compared with the one that replaces it; None for nothing.
+    drift: Drift | None = None
 
     def with_extras(self, names: Iterable[str]) -> "Dataset":
         """This dataset with the optional variables of these names; unknown names are ignored."""
@@ -122,6 +135,10 @@ class Dataset:
         """The weight of a call for each of its cells."""
         return cell_weight(len(self.asked), self.forecast_days)
 
+    def is_long_enough(self, hours: int) -> bool:
+        """Whether a series may have so many hours."""
+        return self.covered_days * 24 <= hours <= (self.forecast_days + MORE_DAYS) * 24
+
     def kind(self, days: int | None) -> AnswerKind:
         """The kind of answer to a question that names a number of days, or None for current conditions."""
         return next(kind for kind in self.kinds if kind.takes_days == (days is not None))
@@ -139,6 +156,12 @@ def cell_weight(variables: int, forecast_days: int) -> float:
     return max(1.0, variables / 10, variables / 10 * forecast_days / 14)
 
 
+def rounded_up(weight: float) -> int:
+    """A weight rounded up to a whole number, as budgets count."""
+    # 10 places of 1.1 are 11, and not the 12 that 11.000000000000002 would come to.
+    return math.ceil(round(weight, 6))
+
+
 #: The days of a forecast that clients ask for most.
 USUAL_DAYS = 7
 _IS_DAY = frozenset({"is_day"})
@@ -151,13 +174,16 @@ WEATHER = Dataset(
     covered_days=7,
     gapless=("temperature_2m", "weather_code"),
     record_key="upstream",
+    rejected_key="rejected:cells",
+    queue_key="wanted:{open-meteo}",
+    drift=Drift(forecast.current, distances=("temperature_2m", "precipitation"), codes=("weather_code",)),
     kinds=(
         AnswerKind(
             "weather",
             (
                 Section(
                     "current",
-                    lambda series, now, _, units: forecast.current(series, now, units),
+                    lambda series, now, _, units, extras: forecast.current(series, now, units, extras),
                     forecast.hourly_units,
                     _IS_DAY,
                 ),

@@ -1,10 +1,11 @@
 """How far a held forecast had drifted from the new one when it was refreshed: what freshness is worth."""
 
-from weather.core import forecast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
 from weather.core.series import Series
 
-VARIABLES = ("temperature_2m", "precipitation", "weather_code")
-#: Age groups: the highest age in seconds, and the label of the metric.
+#: The ages that are told apart: up to so many seconds, and the name.
 AGES = (
     (600, "10m"),
     (3600, "1h"),
@@ -22,17 +23,26 @@ def age_of(held: Series, now: float) -> str:
     return next((name for seconds, name in AGES if age_seconds <= seconds), OLDER)
 
 
-def drift(held: Series, new: Series, now: float) -> dict[str, float]:
-    """Variable → difference between the current conditions at `now` by `held` and by `new`.
+@dataclass(frozen=True, eq=False, slots=True)
+class Drift:
+    """What of a dataset's present conditions is compared at a refresh."""
 
-    In °C and mm; for the weather code 1 if it differs, else 0. A variable that is null in either is left out.
-    """
-    before, after = (forecast.current(series, now) for series in (held, new))
-    drifted = {}
-    for name in VARIABLES:
-        old_value, new_value = before[name], after[name]
-        if isinstance(old_value, int | float) and isinstance(new_value, int | float):
-            drifted[name] = (
-                float(old_value != new_value) if name == "weather_code" else round(abs(new_value - old_value), 2)
-            )
-    return drifted
+    #: (series, now in unix seconds) → name → value.
+    conditions: Callable[[Series, float], Mapping[str, object]]
+    #: The variables whose difference is a distance, in their own unit.
+    distances: tuple[str, ...] = ()
+    #: The variables that are codes: another code is a distance of 1.
+    codes: tuple[str, ...] = ()
+
+    def between(self, held: Series, new: Series, now: float) -> dict[str, float]:
+        """Variable → distance, to the hundredth, of the conditions at `now` by `held` from those by `new`.
+
+        A variable that is null in either is left out.
+        """
+        before, after = self.conditions(held, now), self.conditions(new, now)
+        drifted = {}
+        for name in (*self.distances, *self.codes):
+            old, known = before[name], after[name]
+            if isinstance(old, int | float) and isinstance(known, int | float):
+                drifted[name] = float(old != known) if name in self.codes else round(abs(known - old), 2)
+        return drifted

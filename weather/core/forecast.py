@@ -9,7 +9,7 @@ from typing import Any
 from weather.core.series import Aggregate, Series, aggregated, hour_times, hours_from, iso, local_days, values_at
 from weather.core.sun import Sun
 from weather.core.units import METRIC, Units
-from weather.core.variables import EXTRA, HOURLY, KNOWN, Variable
+from weather.core.variables import HOURLY, KNOWN, Variable
 from weather.core.zones import zone_of
 
 
@@ -60,31 +60,36 @@ HOURLY_UNITS = hourly_units()
 DAILY_UNITS = daily_units()
 
 
-def current(series: Series, now: float, units: Units = METRIC) -> dict[str, object]:
+def current(series: Series, now: float, units: Units = METRIC, extras: Sequence[Variable] = ()) -> dict[str, object]:
     """Name → value of the conditions of the minute that `now` (unix seconds) lies in, with `time` and `is_day`.
 
-    A value is null before the series' first local day and after its last row.
+    `extras` are the further variables that are shown, all of which the series has. A value is null before the series'
+    first local day and after its last row.
     """
-    values = values_at(series, (*HOURLY, *series.available(EXTRA)), now, units)
+    values = values_at(series, (*HOURLY, *extras), now, units)
     values["is_day"] = Sun(series.latitude, series.longitude).is_up(int(now // 60))
     return values
 
 
-def hourly(series: Series, now: float, days: int, units: Units = METRIC) -> dict[str, list[Any]]:
+def hourly(
+    series: Series, now: float, days: int, units: Units = METRIC, extras: Sequence[Variable] = ()
+) -> dict[str, list[Any]]:
     """Name → column of the present hour and those after it, with `time` and `is_day`.
 
     There are 48 rows, or as many as there are to the end of the last of `days` local days; null where the series has
     no row.
     """
     times = hour_times(series, now, days)
-    columns = hours_from(series, (*HOURLY, *series.available(EXTRA)), now, times, units)
+    columns = hours_from(series, (*HOURLY, *extras), now, times, units)
     sun = Sun(series.latitude, series.longitude)
     columns["is_day"] = [sun.is_up(time // 60) for time in times]
     return columns
 
 
-def daily(series: Series, now: float, days: int, units: Units = METRIC) -> dict[str, list[Any]]:
-    """Name → column of `days` local days from today on; null for a day without values, sunrise or sunset."""
+def daily(
+    series: Series, now: float, days: int, units: Units = METRIC, extras: Sequence[Variable] = ()
+) -> dict[str, list[Any]]:
+    """Name → column of `days` local days from today on; a day without values is null, as is a sunrise that is none."""
     zone = zone_of(series.timezone)
     local = local_days(series, now, days)
     columns: dict[str, list[Any]] = {"time": [day.isoformat() for day in local.dates]}
@@ -97,7 +102,6 @@ def daily(series: Series, now: float, days: int, units: Units = METRIC) -> dict[
     suns = [sun.rise_and_set(start // 60, end // 60) for start, end in pairwise(local.midnights)]
     columns["sunrise"] = [None if rise is None else iso(rise * 60, zone) for rise, _ in suns]
     columns["sunset"] = [None if set_ is None else iso(set_ * 60, zone) for _, set_ in suns]
-    extras = series.available(EXTRA)
     further = (aggregate for aggregate in _EXTRA_AGGREGATES if aggregate[1] in extras)
     return columns | aggregated(series, further, local.spans, units)
 

@@ -8,3 +8,5 @@ WINDOW_SECONDS: dict[BudgetWindow, int] = {"minute": 60, "hour": 3600, "day": 86
 
 #: The limit that a 429 names: a window's quota, or the number of concurrent calls.
 Window = Literal["minute", "hour", "day", "concurrency"]
+#: By how much the clocks of two machines may differ.
+CLOCK_SLACK_SECONDS = 3600

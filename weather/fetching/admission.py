@@ -7,6 +7,7 @@ from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic
+from typing import Literal
 
 from weather.budget.allowance import Allowance, Charge, Exceeded
 from weather.budget.budget import Budget
@@ -18,10 +19,25 @@ from weather.fetching.payment import BudgetSpent
 from weather.fetching.store import REJECTED_SECONDS
 from weather.fetching.worker import Submitted, Workers
 from weather.upstream.errors import CallRejected, NoWeatherHere, UpstreamError
-from weathernote.http.problems import Problem
 from weathernote.telemetry import request_events
 
 RETRY_SECONDS = 10
+
+#: `rejected`: there is no weather for the cell. `paused`: Open-Meteo is left alone for a while. `late`: it did not
+#: answer in time. `failed`: it cannot be reached, or does not answer as it should.
+Reason = Literal["allowance", "budget", "overloaded", "rejected", "paused", "late", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class NotFetched:
+    """Why nothing came of a cell, and when it may be asked for again."""
+
+    reason: Reason
+    retry_after_seconds: int
+    #: The allowance that is used up, for the reason `allowance`.
+    exceeded: Exceeded | None = None
+    #: The window whose budget is spent, for the reason `budget`.
+    window: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,72 +48,84 @@ class Requester:
     address: str
 
 
+#: What comes of a cell.
+FetchOutcome = Series | NotFetched
+
 #: Requests without an identified client share one allowance.
 UNIDENTIFIED = Requester("nobody", "nobody")
 
 
 class ColdAdmission:
-    """Lets at most `places` threads of this process wait at a time, each for `wait_seconds` at most."""
+    """Has `slots` for threads of this process that wait at one time, each for `wait_seconds` at most."""
 
     def __init__(
-        self, workers: Workers, budget: Budget, allowance: Allowance, *, wait_seconds: float, places: int
+        self,
+        workers: Workers,
+        budget: Budget,
+        allowance: Allowance,
+        *,
+        weight_of_a_cell: float,
+        wait_seconds: float,
+        slots: int,
     ) -> None:
         self.workers = workers
         self.budget = budget
         self.allowance = allowance
+        self.weight_of_a_cell = weight_of_a_cell
         self.wait_seconds = wait_seconds
-        self._places = threading.BoundedSemaphore(places)
+        self._slots = threading.BoundedSemaphore(slots)
 
     def fetch(
         self, cold: Mapping[Cell, CellState], refreshes: Mapping[Cell, Spender], requester: Requester
-    ) -> dict[Cell, Series | Problem]:
-        """What Open-Meteo says of cells, waiting once for all of them.
+    ) -> dict[Cell, FetchOutcome]:
+        """Cell → its series from Open-Meteo, or why there is none; waits once for all of them.
 
-        Of `cold` cells nothing is held: whoever wants one first is charged for it, and where nothing comes of it, its
-        value is the Problem that says so. Of `refreshes`, each paid by its spender, a record is held: a cell is left
-        out where nothing comes of it.
+        `cold` cells have no held record. The first request for one is charged for it; each has a value. `refreshes`
+        (cell → who pays) have a held record: those that were not fetched are left out.
         """
-        got: dict[Cell, Series | Problem] = {
-            cell: _no_weather(state.rejected_seconds) for cell, state in cold.items() if state.rejected_seconds > 0
+        got: dict[Cell, FetchOutcome] = {
+            cell: NotFetched("rejected", state.rejected_seconds)
+            for cell, state in cold.items()
+            if state.rejected_seconds > 0
         }
         admitted = [cell for cell in cold if cell not in got]
         if self.budget.pause_seconds() > 0:
             return got | {cell: self._paused() for cell in admitted}
-        new = [cell for cell in admitted if not (cold[cell].is_queued or self.workers.wants(cell))]
-        if new and (empty := self.budget.empty_window(self.allowance.weight_of_a_cell)):
+        new = [cell for cell in admitted if not (cold[cell].is_queued or self.workers.has_pending(cell))]
+        if new and (empty := self.budget.empty_window(self.weight_of_a_cell)):
             got |= {cell: _spent(empty) for cell in new}
             admitted, new = [cell for cell in admitted if cell not in got], []
         if not (admitted or refreshes):
             return got
-        if not self._places.acquire(blocking=False):
-            return got | {cell: _overloaded() for cell in admitted}
+        if not self._slots.acquire(blocking=False):
+            return got | {cell: NotFetched("overloaded", 1) for cell in admitted}
         try:
             charges, exceeded = self._charge(new, requester)
             spenders: dict[Cell, Spender] = {cell: "cold" for cell in admitted if cell not in exceeded}
             outcomes = self._wait_for(spenders | dict(refreshes), charges)
         finally:
-            self._places.release()
+            self._slots.release()
         return got | exceeded | {cell: one for cell, one in outcomes.items() if cell in cold or isinstance(one, Series)}
 
     # ── who may wait ──────────────────────────────────────────────────────────────────────────────
 
     def _charge(
         self, cells: Collection[Cell], requester: Requester
-    ) -> tuple[dict[Cell, Charge], dict[Cell, Series | Problem]]:
-        """The charges for cells that nobody wanted before, and why there is none for the others."""
+    ) -> tuple[dict[Cell, Charge], dict[Cell, FetchOutcome]]:
+        """The charges for cells that no request waits for yet, and why there is none for the others."""
         charges: dict[Cell, Charge] = {}
-        exceeded: dict[Cell, Series | Problem] = {}
+        exceeded: dict[Cell, FetchOutcome] = {}
         outcomes = self.allowance.charge(requester.client, requester.address, len(cells)) if cells else []
         for cell, outcome in zip(cells, outcomes, strict=True):
             if isinstance(outcome, Exceeded):
-                exceeded[cell] = _too_many(outcome)
+                exceeded[cell] = NotFetched("allowance", outcome.retry_after_seconds, exceeded=outcome)
             else:
                 charges[cell] = outcome
         return charges, exceeded
 
     # ── waiting ───────────────────────────────────────────────────────────────────────────────────
 
-    def _wait_for(self, cells: Mapping[Cell, Spender], charges: Mapping[Cell, Charge]) -> dict[Cell, Series | Problem]:
+    def _wait_for(self, cells: Mapping[Cell, Spender], charges: Mapping[Cell, Charge]) -> dict[Cell, FetchOutcome]:
         began = monotonic()
         submitted = self.workers.submit(cells)
         wait([future for future, _ in submitted.values()], self.wait_seconds)
@@ -106,23 +134,22 @@ class ColdAdmission:
         self._settle((charge, submitted[cell]) for cell, charge in charges.items())
         return outcomes
 
-    def _outcome(self, future: Future[Series]) -> Series | Problem:
+    def _outcome(self, future: Future[Series]) -> FetchOutcome:
         try:
             return future.result(0)
         except TimeoutError:
-            return _nothing("Open-Meteo did not answer in time.", RETRY_SECONDS)
+            return NotFetched("late", RETRY_SECONDS)
         except BudgetSpent as spent:
             return _spent(spent) if spent.is_a_window else self._paused()
         except NoWeatherHere:
-            return _no_weather(REJECTED_SECONDS)
+            return NotFetched("rejected", REJECTED_SECONDS)
         except UpstreamError:
             if self.budget.pause_seconds() > 0:
                 return self._paused()
-            return _nothing("Open-Meteo cannot be reached, or does not answer as it should.", RETRY_SECONDS)
+            return NotFetched("failed", RETRY_SECONDS)
 
-    def _paused(self) -> Problem:
-        seconds = math.ceil(self.budget.pause_seconds())
-        return _nothing("Open-Meteo cannot be asked for a while.", max(1, seconds))
+    def _paused(self) -> NotFetched:
+        return NotFetched("paused", max(1, math.ceil(self.budget.pause_seconds())))
 
     # ── who pays ──────────────────────────────────────────────────────────────────────────────────
 
@@ -155,27 +182,5 @@ def _is_owed(future: Future[Series]) -> bool:
     return error is None or isinstance(error, NoWeatherHere | CallRejected)
 
 
-def _spent(spent: BudgetSpent | Denied) -> Problem:
-    detail = f"This {spent.reason}'s calls to Open-Meteo are spent."
-    return Problem("budget_exhausted", detail, retry_after_seconds=spent.retry_after_seconds)
-
-
-def _nothing(detail: str, retry_after_seconds: int) -> Problem:
-    return Problem("upstream_unavailable", detail, retry_after_seconds=retry_after_seconds)
-
-
-def _no_weather(seconds: int) -> Problem:
-    return _nothing("Open-Meteo has no weather for this place.", seconds)
-
-
-def _overloaded() -> Problem:
-    return Problem("overloaded", "Too many requests wait for new places.", retry_after_seconds=1)
-
-
-def _too_many(exceeded: Exceeded) -> Problem:
-    return Problem(
-        "rate_limited",
-        f"Too many new places; come again in {exceeded.retry_after_seconds} s.",
-        retry_after_seconds=exceeded.retry_after_seconds,
-        policy=exceeded.policy,
-    )
+def _spent(spent: BudgetSpent | Denied) -> NotFetched:
+    return NotFetched("budget", spent.retry_after_seconds, window=spent.reason)

@@ -1,4 +1,4 @@
-"""The queue of cells that the whole fleet wants from Open-Meteo, and the leases under which it is asked.
+"""The queue of cells that the whole fleet has yet to fetch, and the leases under which calls are made.
 
 Open-Meteo's free service runs one request per address and refuses more, so all processes share their calls. There are
 as many slots as calls may run at once, each with a queue. The process that holds the lease of a slot asks for what all
@@ -18,12 +18,12 @@ from weathernote import redis
 from weathernote.redis import Command, Lookup
 
 #: A refresh that nobody came to within this time leaves the queue; the next request for its cell queues it again.
-REFRESH_WANTED_SECONDS = 60
+REFRESH_QUEUED_SECONDS = 60
 
-# Of one hash tag, for a script touches both.
-_LEASE_KEY, _QUEUE_KEY = "slot:{{open-meteo}}:{}", "wanted:{{open-meteo}}:{}"
+# Of the hash tag that the queues have too, for a script touches both.
+_LEASE_KEY = "slot:{{open-meteo}}:{}"
 
-# A queue is a sorted set of cells and of the time until which each is wanted, by Redis' own clock. Refreshes stand
+# A queue is a sorted set of cells and of the time until which each stays in it, by Redis' own clock. Refreshes stand
 # behind all cold cells, for their scores lie a long way later. A cold cell's time replaces what stood there; a
 # refresh never pushes a cold cell back.
 _ENQUEUE = redis.script("""
@@ -67,14 +67,18 @@ class Lease:
 
     @property
     def cells(self) -> list[Cell]:
+        """All cells of the call, cold ones first."""
         return [*self.cold, *self.refresh]
 
     def first_cell_only(self) -> "Lease":
-        """The same lease for a call about one of its cells."""
+        """This lease with one cell alone: the first cold one, or the first refresh if it has no cold one."""
         return replace(self, cold=self.cold[:1], refresh=[] if self.cold else self.refresh[:1])
 
     def for_cells(self, cells: Iterable[Cell], spender: Spender, most: int) -> "Lease":
-        """The same lease for its cold cells and, in place of its refreshes, as many of `cells` as make it `most`."""
+        """This lease with its cold cells and as many of `cells`, paid by the spender, as make `most` cells in all.
+
+        They replace its refreshes, which stay in the queue.
+        """
         further = [cell for cell in cells if cell not in self.cold][: max(0, most - len(self.cold))]
         if spender == "cold":
             return replace(self, cold=self.cold + further, refresh=[])
@@ -82,15 +86,20 @@ class Lease:
 
 
 class FetchQueue:
-    """`slots` calls at once in the whole fleet, of at most `batch` cells, each over after `call_seconds`."""
+    """`slots` calls at once in the whole fleet, of at most `batch` cells, each over after `call_seconds`.
 
-    def __init__(self, slots: int, batch: int, call_seconds: float) -> None:
+    `key` is the dataset's own for its queues; the leases of the slots are those of all datasets.
+    """
+
+    def __init__(self, key: str, slots: int, batch: int, call_seconds: float) -> None:
+        self.key = key
         self.slots = slots
         self.batch = batch
         # The lease of a process that dies expires a little after its call would have ended.
         self.lease_milliseconds = int((call_seconds + 1) * 1000)
 
     def slot_of(self, cell: Cell) -> int:
+        """The number of the slot, from 0, whose queue the cell belongs to; the same in every process."""
         return crc32(cell.key.encode()) % self.slots
 
     def enqueue(self, slot: int, cold: Collection[Cell], wait_seconds: float, refresh: Collection[Cell] = ()) -> None:
@@ -109,7 +118,7 @@ class FetchQueue:
         """
         token = secrets.token_hex(8)
         taking = Lookup(
-            _LEASE((_LEASE_KEY.format(slot), _QUEUE_KEY.format(slot)), token, self.lease_milliseconds, self.batch),
+            _LEASE((_LEASE_KEY.format(slot), self._key_of(slot)), token, self.lease_milliseconds, self.batch),
             read=partial(self._read_lease, slot, token),
             without=lambda: Lease(slot, "", [], []),
         )
@@ -125,22 +134,26 @@ class FetchQueue:
         """Takes the cells that were dealt with out of the queue and gives the lease back."""
         redis.fetch_one(self.releasing(lease, done))
 
-    def releasing(self, lease: Lease, done: Iterable[Cell]) -> Lookup[None]:
-        """What `release` sends to Redis, for whoever shares a round trip with it."""
+    def releasing(self, lease: Lease, done: Iterable[Cell]) -> Lookup[bool]:
+        """Takes the cells out of the queue and gives the lease back; the value is False if Redis did not answer."""
         keys = [cell.key for cell in done]
-        removing: list[Command] = [("ZREM", _QUEUE_KEY.format(lease.slot), *keys)] if keys else []
-        return Lookup(*removing, _RELEASE(_LEASE_KEY.format(lease.slot), lease.token), read=_nothing, without=_nothing)
+        removing: list[Command] = [("ZREM", self._key_of(lease.slot), *keys)] if keys else []
+        giving_back = _RELEASE(_LEASE_KEY.format(lease.slot), lease.token)
+        return Lookup(*removing, giving_back, read=lambda *_: True, without=lambda: False)
 
     def is_queued(self, cell: Cell) -> Lookup[bool]:
-        """Whether any process wants the cell; False without Redis."""
-        asking = ("ZSCORE", _QUEUE_KEY.format(self.slot_of(cell)), cell.key)
+        """Whether any process has queued the cell; False without Redis."""
+        asking = ("ZSCORE", self._key_of(self.slot_of(cell)), cell.key)
         return Lookup(asking, read=lambda score: score is not None, without=lambda: False)
 
     def queued_of(self, cells: Iterable[Cell]) -> set[Cell]:
-        """The subset of `cells` that any process wants; none without Redis."""
+        """The subset of `cells` that any process has queued; none without Redis."""
         cells = list(cells)
         queued = redis.fetch_all(map(self.is_queued, cells))
         return {cell for cell, is_queued in zip(cells, queued, strict=True) if is_queued}
+
+    def _key_of(self, slot: int) -> str:
+        return f"{self.key}:{slot}"
 
     def _enqueueing(
         self, slot: int, cold: Collection[Cell], wait_seconds: float, refresh: Collection[Cell]
@@ -148,7 +161,7 @@ class FetchQueue:
         if not (cold or refresh):
             return Lookup(read=_nothing)
         keys = [cell.key for cell in (*cold, *refresh)]
-        enqueue = _ENQUEUE(_QUEUE_KEY.format(slot), math.ceil(wait_seconds), REFRESH_WANTED_SECONDS, len(cold), *keys)
+        enqueue = _ENQUEUE(self._key_of(slot), math.ceil(wait_seconds), REFRESH_QUEUED_SECONDS, len(cold), *keys)
         return Lookup(enqueue, read=_nothing, without=_nothing)
 
     def _read_lease(self, slot: int, token: str, batches: list[list[bytes]] | None) -> Lease | None:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from weather.budget.budget import Budget
 from weather.budget.quota import Denied, Spender
 from weather.core.cells import Cell
+from weather.core.datasets import rounded_up
 from weather.core.windows import WINDOW_SECONDS
-from weather.upstream.client import rounded_up
 from weather.upstream.errors import UpstreamError
 
 

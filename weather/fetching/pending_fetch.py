@@ -12,7 +12,7 @@ REQUEUE_SECONDS = 0.25
 
 @dataclass(slots=True)
 class PendingFetch:
-    """Who pays for the cell, until when it is wanted, whether a thread waits for it, and when it was last queued.
+    """Who pays for the cell, its deadline, whether a thread waits for it, and when it was last queued.
 
     Times are monotonic seconds. The future gives the cell's series or raises UpstreamError.
     """

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from time import time
 from typing import Protocol
 
+from weather.budget.budget import Budget
 from weather.core import drift
 from weather.core.cells import Cell
 from weather.core.series import Series
@@ -38,7 +39,9 @@ CALLS_TO_FIND_A_BAD_PLACE = 30
 class Upstream(Protocol):
     """What is asked for cells, as OpenMeteo is: `before_attempt` gets the weight before each attempt."""
 
-    def fetch(self, cells: list[Cell], before_attempt: Callable[[int], None]) -> Outcomes: ...
+    def fetch(self, cells: list[Cell], before_attempt: Callable[[int], None]) -> Outcomes:
+        """Cell → its series or the error about it, by one call. Raises UpstreamError if the call failed."""
+        ...
 
 
 class Round:
@@ -49,16 +52,18 @@ class Round:
         upstream: Upstream,
         store: Store,
         payments: Payments,
+        budget: Budget,
         queue: FetchQueue,
         *,
+        weight_of_a_cell: float,
         fresh_seconds: int,
         now: Callable[[], float] = time,
     ) -> None:
         self.upstream = upstream
         self.store = store
         self.payments = payments
-        self.budget = payments.budget
-        self.weight_of_a_cell = payments.weight_of_a_cell
+        self.budget = budget
+        self.weight_of_a_cell = weight_of_a_cell
         self.queue = queue
         self.fresh_seconds = fresh_seconds
         self.now = now
@@ -81,8 +86,8 @@ class Round:
                 rejected = self._rejected({cell: result.outcomes[cell] for cell in paid if cell in result.outcomes})
                 self._note_drift(held, fetched)
         finally:
-            # Released behind the records: whoever still waits for one of these cells finds it.
-            self.store.hold(fetched, rejected, also=self.queue.releasing(lease, result.outcomes))
+            # The release is sent after the records: a process that sees the lease free finds what it waits for.
+            self._hold_and_release(lease, result.outcomes, fetched, rejected)
         return result
 
     def known(self, cells: Collection[Cell]) -> Outcomes:
@@ -93,9 +98,9 @@ class Round:
         """The outcomes that need no call, and the held record of each cell that has one, however old."""
         known: Outcomes = {}
         held: dict[Cell, Series] = {}
-        wanted, fresh_since = list(cells), self.now() - fresh_seconds
-        for begin in range(0, len(wanted), RECORDS_AT_ONCE):
-            some = wanted[begin : begin + RECORDS_AT_ONCE]
+        unchecked, fresh_since = list(cells), self.now() - fresh_seconds
+        for begin in range(0, len(unchecked), RECORDS_AT_ONCE):
+            some = unchecked[begin : begin + RECORDS_AT_ONCE]
             records, rejected = redis.fetch(
                 Several(map(self.store.held, some)), Several(map(self.store.rejected_seconds, some))
             )
@@ -122,7 +127,7 @@ class Round:
         return paid
 
     def _ask(self, lease: Lease, cells: list[Cell], result: RoundResult) -> None:
-        """Makes one call, or more if Open-Meteo rejects a place: it spoils a call for all, so that is halved."""
+        """Makes one call, or more if Open-Meteo rejects a place: the call fails for all then, so it is halved."""
         groups = deque([cells])
         for call in range(CALLS_TO_FIND_A_BAD_PLACE):
             if not groups or (call and not self.queue.renew(lease)):
@@ -173,15 +178,30 @@ class Round:
             self.budget.failed()
             return dict.fromkeys(cells, error)
         finally:
-            result.calls += attempts
-            result.cells += attempts * len(cells)
-            if attempts:
-                # By what Open-Meteo counts, and not by what was paid.
-                metrics.OPEN_METEO_WEIGHT.inc(attempts * len(cells) * self.weight_of_a_cell)
-                metrics.OPEN_METEO_CALLS.labels("retried").inc(attempts - 1)
-                metrics.OPEN_METEO_CALLS.labels(outcome).inc()
+            self._count(result, attempts, len(cells), outcome)
+
+    def _count(self, result: RoundResult, attempts: int, cells: int, outcome: str) -> None:
+        """Adds a call about so many cells, whose last attempt had the outcome, to the result and the metrics."""
+        if not attempts:
+            return
+        result.calls += attempts
+        result.cells += attempts * cells
+        # By what Open-Meteo counts, and not by what was paid.
+        metrics.OPEN_METEO_WEIGHT.inc(attempts * cells * self.weight_of_a_cell)
+        metrics.OPEN_METEO_CALLS.labels("retried").inc(attempts - 1)
+        metrics.OPEN_METEO_CALLS.labels(outcome).inc()
 
     # ── hold ──────────────────────────────────────────────────────────────────────────────────────
+
+    def _hold_and_release(
+        self, lease: Lease, done: Collection[Cell], fetched: Mapping[Cell, Series], rejected: Collection[Cell]
+    ) -> None:
+        """Holds records and rejections, and releases the lease without the cells that are `done`."""
+        holding, rejecting = self.store.holding(fetched), self.store.rejecting(rejected)
+        _, _, is_released = redis.fetch(holding, rejecting, self.queue.releasing(lease, done))
+        if lease.token and not is_released:
+            # Lost with a hundred records before it: nobody could use the slot until the lease expires.
+            self.queue.release(lease, done)
 
     def _rejected(self, outcomes: Outcomes) -> list[Cell]:
         """The cells that Open-Meteo has no weather for; those that another machine may well read are noted here."""
@@ -194,8 +214,11 @@ class Round:
         return [cell for cell in without if cell not in unreadable]
 
     def _note_drift(self, held: Mapping[Cell, Series], fetched: Mapping[Cell, Series]) -> None:
+        compared = self.store.dataset.drift
+        if compared is None:
+            return
         now = self.now()
         for cell in held.keys() & fetched.keys():
             age = drift.age_of(held[cell], now)
-            for variable, difference in drift.drift(held[cell], fetched[cell], now).items():
+            for variable, difference in compared.between(held[cell], fetched[cell], now).items():
                 metrics.FORECAST_DRIFT.labels(variable, age).observe(difference)

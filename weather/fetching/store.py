@@ -5,18 +5,17 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 from time import time
-from typing import Any
 
 from weather.core.cells import Cell
 from weather.core.datasets import Dataset
 from weather.core.packing import Unreadable, fetched_at, pack, unpack, version_of
 from weather.core.series import Series
-from weather.upstream.answer_json import give_way
-from weather.upstream.validation import is_long_enough, is_near
+from weather.core.windows import CLOCK_SLACK_SECONDS
 from weathernote import redis
 from weathernote.redis import Command, Lookup
 from weathernote.redis.memory import Memory
 from weathernote.telemetry import metrics
+from weathernote.threads import give_way
 
 #: What a process remembers of records; about 5,000 cells.
 MEMORY_BYTES = 16_000_000
@@ -24,10 +23,6 @@ MEMORY_BYTES = 16_000_000
 #: One timeout covers a round trip, and a record is 3 kB.
 RECORDS_AT_ONCE = 100
 
-#: By how much the clock of the process that fetched a record may be ahead of this one's.
-CLOCK_SLACK_SECONDS = 3600
-
-REJECTED_KEY = "rejected:cells"
 REJECTED_SECONDS = 600
 
 # Field and life are set in one step, so that a crash leaves no key without a life. What lies under the
@@ -44,14 +39,10 @@ redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 for at = 2, #ARGV do redis.call('ZADD', KEYS[1], now + ARGV[1], ARGV[at]) end
 return redis.call('EXPIRE', KEYS[1], ARGV[1])
 """)
-_NOTHING: Lookup[None] = Lookup(read=lambda: None)
 
 
 class Store:
-    """Held records by cell, in Redis and, for the time when it is gone, in the memory of this process.
-
-    They are those of one dataset.
-    """
+    """The held records of one dataset by cell, in Redis and, while it is gone, in the memory of this process."""
 
     def __init__(self, dataset: Dataset, hold_seconds: int, now: Callable[[], float] = time) -> None:
         self.dataset = dataset
@@ -97,27 +88,19 @@ class Store:
                     fetched[cell] = at
         return fetched
 
-    def hold(
-        self, fetched: Mapping[Cell, Series], rejected: Collection[Cell] = (), *, also: Lookup[Any] = _NOTHING
-    ) -> bool:
-        """Keeps records for the hold and rejections for ten minutes; whether Redis took all of the records.
+    def hold(self, fetched: Mapping[Cell, Series]) -> bool:
+        """Keeps records for the hold, and says whether Redis took all of them."""
+        return redis.fetch_one(self.holding(fetched))
 
-        `also` is looked up in the same round trip, behind them.
-        """
-        holding = []
+    def holding(self, fetched: Mapping[Cell, Series]) -> Lookup[bool]:
+        """Keeps records for the hold; the value says whether Redis took all. This process remembers them at once."""
+        commands: list[Command] = []
         for cell, series in fetched.items():
             record = pack(series, self.dataset)
             self._remembered.put(cell.key, record, record)
-            holding.append(_HOLD(self.dataset.record_key_of(cell), self.version, record, self.hold_seconds))
+            commands.append(_HOLD(self.dataset.record_key_of(cell), self.version, record, self.hold_seconds))
             give_way()
-        keys = [cell.key for cell in rejected]
-        rejecting = [_REJECT(REJECTED_KEY, REJECTED_SECONDS, *keys)] if keys else []
-        is_held, _, _ = redis.fetch(
-            Lookup(*holding, read=lambda *_: True, without=_count_lost_write),
-            Lookup(*rejecting, read=lambda *_: None, without=lambda: None),
-            also,
-        )
-        return is_held
+        return Lookup(*commands, read=lambda *_: True, without=_count_lost_write)
 
     def _read(self, cell: Cell, packed: bytes | None) -> Series | None:
         if packed is None:
@@ -136,8 +119,8 @@ class Store:
             return None
         finally:
             give_way()
-        is_complete = self.names <= series.columns.keys() and is_long_enough(series.hours, self.dataset)
-        is_ours = is_complete and is_near(cell, series.latitude, series.longitude)
+        is_complete = self.names <= series.columns.keys() and self.dataset.is_long_enough(series.hours)
+        is_ours = is_complete and cell.is_near(series.latitude, series.longitude)
         return series if is_ours and self._is_in_hold(series.fetched_at, self.now()) else None
 
     def _is_in_hold(self, fetched_at: int, now: float) -> bool:
@@ -147,12 +130,14 @@ class Store:
 
     def rejected_seconds(self, cell: Cell) -> Lookup[int]:
         """For how many seconds nothing is asked about the cell because it had no weather; 0 if it may be asked."""
-        asking = ("ZSCORE", REJECTED_KEY, cell.key)
+        asking = ("ZSCORE", self.dataset.rejected_key, cell.key)
         return Lookup(asking, read=partial(self._seconds_left, cell), without=partial(self._seconds_left, cell))
 
-    def reject(self, cells: Collection[Cell]) -> None:
-        """Remembers for ten minutes that Open-Meteo has no weather for these, so that they cost nothing meanwhile."""
-        self.hold({}, cells)
+    def rejecting(self, cells: Collection[Cell]) -> Lookup[None]:
+        """Keeps for ten minutes that Open-Meteo has no weather for the cells, so that they cost nothing meanwhile."""
+        keys = [cell.key for cell in cells]
+        commands = [_REJECT(self.dataset.rejected_key, REJECTED_SECONDS, *keys)] if keys else []
+        return Lookup(*commands, read=lambda *_: None, without=lambda: None)
 
     def reject_here(self, cells: Collection[Cell]) -> None:
         """Remembers for ten minutes, in this process alone, the cells whose answers it cannot read and others may."""

@@ -12,15 +12,16 @@ from dataclasses import replace
 from time import monotonic, sleep
 from typing import NamedTuple
 
+from weather.budget.budget import Budget
 from weather.budget.quota import Spender
 from weather.core.cells import Cell
 from weather.core.series import Series
-from weather.fetching.fetch_queue import REFRESH_WANTED_SECONDS, Lease
+from weather.fetching.fetch_queue import REFRESH_QUEUED_SECONDS, FetchQueue, Lease
 from weather.fetching.pending_fetch import PendingFetch
 from weather.fetching.round import Round
 from weather.fetching.round_result import Outcomes
-from weather.upstream.answer_json import give_way
 from weather.upstream.errors import UpstreamError, UpstreamUnavailable
+from weathernote.threads import give_way
 
 log = logging.getLogger(__name__)
 
@@ -36,18 +37,18 @@ class Submitted(NamedTuple):
 
 
 class Workers:
-    """One worker for each slot. Cold cells are wanted for `wait_seconds`."""
+    """One worker for each slot. Cold cells stay queued for `wait_seconds`."""
 
-    def __init__(self, round_: Round, *, wait_seconds: float) -> None:
-        self.queue = round_.queue
+    def __init__(self, round_: Round, queue: FetchQueue, budget: Budget, *, wait_seconds: float) -> None:
+        self.queue = queue
         self.wait_seconds = wait_seconds
         calling_alone = threading.Lock()
-        self._of_slots = [Worker(slot, round_, calling_alone) for slot in range(self.queue.slots)]
+        self._of_slots = [Worker(slot, round_, queue, budget, calling_alone) for slot in range(self.queue.slots)]
 
     def submit(self, cells: Mapping[Cell, Spender], *, has_waiters: bool = True) -> dict[Cell, Submitted]:
         """Has cells fetched, each paid by its spender; gives the future of each, which may raise UpstreamError.
 
-        A cell that is already wanted, here or elsewhere in the fleet, is joined and never asked for twice. All are
+        A cell that is already pending, here or elsewhere in the fleet, is joined and never asked for twice. All are
         submitted before a worker's next round, so that one call can ask for them.
         """
         by_slot: dict[int, dict[Cell, Spender]] = {}
@@ -58,24 +59,26 @@ class Workers:
             submitted |= self._of_slots[slot].submit(some, self.wait_seconds, has_waiters=has_waiters)
         return submitted
 
-    def wants(self, cell: Cell) -> bool:
+    def has_pending(self, cell: Cell) -> bool:
         """Whether this process has submitted the cell and does not know yet what becomes of it."""
-        return self._of_slots[self.queue.slot_of(cell)].wants(cell)
+        return self._of_slots[self.queue.slot_of(cell)].has_pending(cell)
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is wanted."""
+        """Whether no cell is pending."""
         return not any(worker.is_busy for worker in self._of_slots)
 
 
 class Worker:
     """Fetches what this process wants of one slot, in a thread that starts with the first cell."""
 
-    def __init__(self, slot: int, round_: Round, calling_alone: threading.Lock) -> None:
+    def __init__(
+        self, slot: int, round_: Round, queue: FetchQueue, budget: Budget, calling_alone: threading.Lock
+    ) -> None:
         self.slot = slot
         self.round = round_
-        self.queue = round_.queue
-        self.budget = round_.budget
+        self.queue = queue
+        self.budget = budget
         self._calling_alone = calling_alone  # without Redis: one call at once in the process, whatever the slot
         self._pending: dict[Cell, PendingFetch] = {}
         self._changed = threading.Condition()
@@ -83,7 +86,7 @@ class Worker:
         self._thread: threading.Thread | None = None
 
     def submit(self, cells: Mapping[Cell, Spender], wait_seconds: float, *, has_waiters: bool) -> dict[Cell, Submitted]:
-        """What `Workers.submit` does, for cells of this slot."""
+        """Has cells of this slot fetched, each paid by its spender; gives the future of each."""
         with self._changed:
             submitted = {cell: self._join(cell, one, wait_seconds, has_waiters) for cell, one in cells.items()}
             late = self._not_queued(cells) if self._is_stepping else []
@@ -94,17 +97,19 @@ class Worker:
             self.queue.enqueue(self.slot, late, wait_seconds)
         return submitted
 
-    def wants(self, cell: Cell) -> bool:
+    def has_pending(self, cell: Cell) -> bool:
+        """Whether a submitted cell of this slot has no outcome yet."""
         return cell in self._pending
 
     @property
     def is_busy(self) -> bool:
+        """Whether any cell of this slot has no outcome yet."""
         return bool(self._pending)
 
     # ── in the thread that submits ────────────────────────────────────────────────────────────────
 
     def _join(self, cell: Cell, spender: Spender, wait_seconds: float, has_waiters: bool) -> Submitted:
-        deadline = monotonic() + (wait_seconds if spender == "cold" else REFRESH_WANTED_SECONDS)
+        deadline = monotonic() + (wait_seconds if spender == "cold" else REFRESH_QUEUED_SECONDS)
         is_first = cell not in self._pending
         pending = self._pending.setdefault(cell, PendingFetch(spender, deadline))
         pending.has_waiters |= has_waiters
@@ -151,30 +156,30 @@ class Worker:
                 sleep(POLL_SECONDS)
 
     def _step(self) -> bool:
-        """Queues what is wanted and runs a round if the lease is free; False if there was none to run."""
-        wanted = self._still_wanted()
-        lease = self._lease(wanted)
+        """Queues what is pending and runs a round if the lease is free; False if there was none to run."""
+        pending = self._still_pending()
+        lease = self._lease(pending)
         if lease and lease.cells:
             return self._run_round(lease)
         if lease:
             self.queue.release(lease)
-        self._look_for_outcomes(wanted)
+        self._find_outcomes(pending)
         return False
 
-    def _still_wanted(self) -> dict[Cell, PendingFetch]:
+    def _still_pending(self) -> dict[Cell, PendingFetch]:
         with self._changed:
             self._is_stepping = True
             now = monotonic()
-            # Whoever is charged for a cold cell hears what becomes of it, also when nobody waits for it any more.
+            # A cold cell was charged for: it stays until its outcome is known, which settles the charge.
             self._pending = {
                 cell: one for cell, one in self._pending.items() if one.deadline > now or one.spender == "cold"
             }
             return dict(self._pending)
 
-    def _lease(self, wanted: Mapping[Cell, PendingFetch]) -> Lease | None:
-        """The lease with a batch of what all processes want; None if another process has it."""
+    def _lease(self, pending: Mapping[Cell, PendingFetch]) -> Lease | None:
+        """The lease with a batch of what all processes queued; None if another process has it."""
         now = monotonic()
-        due = {cell: one for cell, one in wanted.items() if one.should_queue(now)}
+        due = {cell: one for cell, one in pending.items() if one.should_queue(now)}
         cold = {cell: one.deadline - now for cell, one in due.items() if one.spender == "cold"}
         refresh = [cell for cell in due if cell not in cold]
         lease = self.queue.lease(self.slot, cold, max(cold.values(), default=0.0), refresh)
@@ -182,7 +187,7 @@ class Worker:
             one.queued_at = now
         if lease and not lease.token and not lease.cells:
             # Without Redis there is no queue that all share: refreshes wait until it is back.
-            alone = [cell for cell, one in wanted.items() if one.spender == "cold" and not one.is_abandoned(now)]
+            alone = [cell for cell, one in pending.items() if one.spender == "cold" and not one.is_abandoned(now)]
             return replace(lease, cold=alone[: self.queue.batch])
         return lease
 
@@ -195,7 +200,7 @@ class Worker:
             lease = lease.first_cell_only()
         try:
             self._answer(self.round.run(lease).outcomes)
-        except Exception as error:  # those who wait are told, and nobody tries again too fast
+        except Exception as error:  # those who wait get the error, and nobody tries again too fast
             log.exception("A round failed.")
             self._answer(dict.fromkeys(lease.cells, UpstreamError(str(error))))
             return False
@@ -204,16 +209,16 @@ class Worker:
                 self._calling_alone.release()
         return True
 
-    def _look_for_outcomes(self, wanted: Mapping[Cell, PendingFetch]) -> None:
+    def _find_outcomes(self, pending: Mapping[Cell, PendingFetch]) -> None:
         """Answers those whose cell another process has fetched, or will not fetch any more.
 
         Whoever has the lease takes a cell out of the queue when it is done. A cold cell that nobody waits for leaves
         the queue by itself. What is neither there nor known then will not come.
         """
         now = monotonic()
-        may_end = [cell for cell, one in wanted.items() if one.spender == "refresh" or one.is_abandoned(now)]
+        may_end = [cell for cell, one in pending.items() if one.spender == "refresh" or one.is_abandoned(now)]
         ended = set(may_end) - self.queue.queued_of(may_end)
-        self._answer(self.round.known([cell for cell, one in wanted.items() if one.has_waiters]))
+        self._answer(self.round.known([cell for cell, one in pending.items() if one.has_waiters]))
         self._answer(dict.fromkeys(ended, UpstreamUnavailable("nobody could ask for the cell in time")))
 
     def _answer(self, outcomes: Outcomes) -> None:

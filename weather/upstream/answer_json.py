@@ -6,9 +6,10 @@ long. tests.benchmarks.parsing_gap measures the difference.
 
 import json
 import re
-import time
 from collections.abc import Iterator
 from typing import Any
+
+from weathernote import threads
 
 # NaN and Infinity, which Python would parse as numbers, become text, and validation refuses text as a value.
 _DECODER = json.JSONDecoder(parse_constant=str)
@@ -34,11 +35,6 @@ def parsed(body: bytes | bytearray) -> Any:
     return _value("".join(_NAN.sub('"nan"', piece) for piece in _pieces(text)))
 
 
-def give_way() -> None:
-    """Lets another thread run at once; by itself Python switches threads only every 5 ms."""
-    time.sleep(0)
-
-
 def _value(text: str) -> Any:
     start = _after_blanks(text, 0)
     value, end = _items(text, start + 1) if text.startswith("[", start) else _DECODER.raw_decode(text, start)
@@ -56,7 +52,7 @@ def _items(text: str, start: int) -> tuple[list[Any], int]:
     while len(items) < _MOST_ITEMS:
         item, at = _DECODER.raw_decode(text, at)
         items.append(item)
-        give_way()
+        threads.give_way()
         at = _after_blanks(text, at)
         if text.startswith("]", at):
             return items, at + 1
@@ -78,5 +74,5 @@ def _pieces(text: str) -> Iterator[str]:
         end = text.find(",", start + _PIECE_CHARACTERS)
         end = len(text) if end < 0 else end
         yield text[start:end]
-        give_way()
+        threads.give_way()
         start = end

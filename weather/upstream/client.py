@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from weather.core.cells import Cell
-from weather.core.datasets import WEATHER, Dataset, cell_weight
+from weather.core.datasets import Dataset, cell_weight, rounded_up
 from weather.core.series import Series
 from weather.core.windows import Window
 from weather.upstream.errors import (
@@ -70,19 +70,13 @@ def exact_weight(cells: int, sections: Sections, forecast_days: int) -> float:
     return cells * cell_weight(sum(map(len, sections.values())), forecast_days)
 
 
-def rounded_up(weight: float) -> int:
-    """The least integer weight that pays for `weight`: budgets count in integers."""
-    # 10 cells of 1.1 are 11, not the 12 that 11.000000000000002 would be rounded up to.
-    return math.ceil(round(weight, 6))
-
-
 class OpenMeteo:
     """Asks `url` for a dataset's hourly series of cells. A URL without a path gets the dataset's own."""
 
     def __init__(
         self,
         url: str,
-        dataset: Dataset = WEATHER,
+        dataset: Dataset,
         *,
         api_key: str = "",
         timeout_seconds: float = 5.0,

@@ -12,19 +12,13 @@ from weather.core.cells import Cell
 from weather.core.datasets import Dataset
 from weather.core.series import Series
 from weather.core.variables import HOUR_SECONDS, Variable
+from weather.core.windows import CLOCK_SLACK_SECONDS
 from weather.upstream import answer_json
 from weather.upstream.errors import InvalidResponse, NoWeatherHere, UnreadableHere, UpstreamError
+from weathernote import threads
 
 DAY_SECONDS = 24 * HOUR_SECONDS
-#: How far the first hour may lie in the future: Open-Meteo's clock and this machine's may differ.
-CLOCK_SLACK_SECONDS = HOUR_SECONDS
 OLDEST_START_SECONDS = 2 * DAY_SECONDS
-#: How many days more than the query names an answer may have.
-MORE_DAYS = 2
-#: From a cell's centre to the model's own point. Grids are 0.5° wide at most, and at a coast the point moves on to the
-#: next land: one and a half of their cells are 83 km.
-FARTHEST_KM = 120.0
-_EARTH_RADIUS_KM = 6371.0
 
 
 def read_answer(
@@ -83,7 +77,7 @@ def _locations(answer: Any, count: int) -> list[Any]:
 
 
 def _series_or_error(location: Any, cell: Cell, now: float, source: str, dataset: Dataset) -> Series | UpstreamError:
-    answer_json.give_way()
+    threads.give_way()
     try:
         return read_location(location, cell, now, source, dataset)
     except UnreadableHere as error:
@@ -101,7 +95,7 @@ def read_location(location: Any, cell: Cell, now: float, source: str, dataset: D
         raise InvalidResponse("a location is not a JSON object")
     # A grid that goes around the globe has points such as 180.1 and -180.02.
     latitude, longitude = _number(location, "latitude", 90), _in_range(_number(location, "longitude", 360))
-    if not is_near(cell, latitude, longitude):
+    if not cell.is_near(latitude, longitude):
         raise InvalidResponse("the answer is about a location far away")
     hourly, units = location.get("hourly"), location.get("hourly_units")
     if not isinstance(hourly, dict) or not isinstance(units, dict):
@@ -153,30 +147,9 @@ def _timezone(value: Any) -> str:
     return value
 
 
-def is_near(cell: Cell, latitude: float, longitude: float) -> bool:
-    """Whether a point of a model's grid, in degrees, is at most FARTHEST_KM from the cell's centre.
-
-    It refuses answers in another order than the query, too.
-    """
-    return great_circle_km(cell.latitude, cell.longitude, latitude, longitude) <= FARTHEST_KM
-
-
-def is_long_enough(hours: int, dataset: Dataset) -> bool:
-    """Whether `hours` rows cover the days that the dataset needs, and are not more than a call can give."""
-    return dataset.covered_days * 24 <= hours <= (dataset.forecast_days + MORE_DAYS) * 24
-
-
-def great_circle_km(lat: float, lon: float, other_lat: float, other_lon: float) -> float:
-    """The distance in km between two positions in degrees, by the haversine formula."""
-    phi, other_phi = math.radians(lat), math.radians(other_lat)
-    half_phi, half_lambda = (other_phi - phi) / 2, math.radians(other_lon - lon) / 2
-    square = math.sin(half_phi) ** 2 + math.cos(phi) * math.cos(other_phi) * math.sin(half_lambda) ** 2
-    return 2 * _EARTH_RADIUS_KM * math.asin(math.sqrt(min(1.0, square)))
-
-
 def _hours(times: Any, now: float, dataset: Dataset) -> tuple[int, int]:
     """The first row's time in unix seconds and the number of rows; raises InvalidResponse unless they cover `now`."""
-    if not isinstance(times, list) or not is_long_enough(len(times), dataset):
+    if not isinstance(times, list) or not dataset.is_long_enough(len(times)):
         raise InvalidResponse(f"not as many hours as {dataset.forecast_days} days have")
     start, rows = times[0], len(times)
     if set(map(type, times)) != {int} or times != list(range(start, start + rows * HOUR_SECONDS, HOUR_SECONDS)):

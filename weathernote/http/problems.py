@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.exceptions import DisallowedHost, PermissionDenied, RequestDataTooBig, TooManyFieldsSent
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions, serializers
+from rest_framework.request import Request
 
 from weathernote.http.request_context import context_of
 from weathernote.telemetry.metrics import route_of
@@ -84,7 +85,7 @@ def invalid_parameters(errors: Sequence[tuple[str, str]]) -> Problem:
     return Problem("invalid_parameter", "; ".join(f"{name} {detail}" for name, detail in errors), errors=errors)
 
 
-def problem_details(request: HttpRequest, problem: Problem) -> dict[str, Any]:
+def problem_details(request: HttpRequest | Request, problem: Problem) -> dict[str, Any]:
     """The members of the problem's JSON object, for a response's body or one item of a batch."""
     status, title = CODES[problem.code]
     body: dict[str, Any] = {

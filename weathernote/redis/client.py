@@ -143,6 +143,11 @@ def info_fields(reply: bytes) -> dict[str, str]:
     return dict(line.split(":", 1) for line in reply.decode("utf-8", "replace").splitlines() if ":" in line)
 
 
+def is_cluster() -> bool:
+    """Whether keys may lie on several servers, each of which may be gone by itself."""
+    return isinstance(server(), Cluster)
+
+
 def is_down() -> bool:
     """Whether any server fails to answer PING. Quick while its breaker is open; True for a cluster without a map."""
     replies = each("PING")

@@ -16,11 +16,13 @@ class HasKey(Protocol):
 class CellAnswer(NamedTuple):
     """What a request got about one cell.
 
-    `age_seconds` is the age of the forecast behind the answer, None where there is none.
+    `records` is what the metrics call the held records that the answer is from, or would have been. `age_seconds` is
+    the age of the forecast behind the answer, None where there is none.
     """
 
     cell: HasKey
     origin: Origin
+    records: str
     age_seconds: float | None = None
 
     @property

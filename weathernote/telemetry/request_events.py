@@ -93,11 +93,12 @@ def _count_durations(events: Iterable[RequestEvent]) -> None:
 
 def _count_answers(answers: list[tuple[str, CellAnswer]]) -> None:
     """Updates the metrics by pairs (route, answer)."""
-    for (route, origin), number in Counter((route, answer.origin) for route, answer in answers).items():
+    counted = Counter((route, answer.origin, answer.records) for route, answer in answers)
+    for (route, origin, records), number in counted.items():
         outcome, held = LOOKUPS[origin]
         metrics.CACHE_LOOKUPS.labels(route, outcome).inc(number)
         if held:
-            metrics.CACHE_LOOKUPS.labels("upstream", held).inc(number)
+            metrics.CACHE_LOOKUPS.labels(records, held).inc(number)
     ages = [answer.age_seconds for _, answer in answers if answer.age_seconds is not None]
     if ages:
         in_buckets = Counter(bisect_left(metrics.AGES, age) for age in ages)

@@ -129,7 +129,7 @@ def test_a_fault_of_ours_is_a_problem_and_says_nothing_of_the_inside(api, monkey
     def broken(*args):
         raise RuntimeError("the secret inside")
 
-    monkeypatch.setattr("weather.api.answering.Service.answer", broken)
+    monkeypatch.setattr("weather.api.service.Service.answer", broken)
     response = api.get("/api/v1/weather?lat=1&lon=1")
     problem_of(response, 500, "internal_error")
     assert b"secret" not in response.content

@@ -15,6 +15,7 @@ from weather.budget.allowance import Allowance, Charge, Exceeded
 from weather.budget.budget import Budget
 from weather.budget.quota import Granted
 from weather.core.cells import Cell
+from weathernote import redis
 
 
 def cold(n: int) -> str:
@@ -53,7 +54,7 @@ def test_who_asks_for_what_is_known_is_not_charged(charged, valkey):
 
 
 def test_who_joins_a_cell_that_is_wanted_already_is_not_charged(charged, valkey, monkeypatch):
-    monkeypatch.setattr(service().workers, "wants", lambda cell: True)
+    monkeypatch.setattr(service().workers, "has_pending", lambda cell: True)
     assert charged.get(cold(1)).status_code == 200
     assert not valkey.keys("cold:*")
 
@@ -260,7 +261,7 @@ def test_an_invalid_answer_that_another_process_read_meanwhile_is_paid_for(busy,
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(ask, busy, 1)
         eventually(lambda: valkey.exists("wanted:{open-meteo}:0"))
-        service().store.reject([Cell(1, 70)])  # as the process that has the slot would
+        redis.fetch_one(service().store.rejecting([Cell(1, 70)]))  # as the process that has the slot would
         assert asked.result().status_code == 503
     assert valkey.get(CLIENT) == "1"
 

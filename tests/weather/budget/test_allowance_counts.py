@@ -69,7 +69,8 @@ def test_a_place_is_charged_where_both_the_client_and_the_address_have_one_left(
         for outcome in outcomes[charged:passed_by_client]:
             assert outcome == refusal
         for outcome in outcomes[passed_by_client:]:
-            assert outcome.policy == f'"cold-client";q={cells};w=3600' and 0 < outcome.retry_after_seconds <= 3600
+            assert (outcome.limit, outcome.quota, outcome.window_seconds) == ("cold-client", cells, 3600)
+            assert 0 < outcome.retry_after_seconds <= 3600
         of_client[client] += charged
         of_address += charged
         assert counts(shared, client) == (of_client[client], of_address, of_address)
@@ -81,7 +82,7 @@ def passed(number: int, spent: int, share: float, lefts: list[float]) -> tuple[i
         for left, window in zip(lefts, (3600, DAY), strict=True):
             most = max(1, math.floor(share * (left + spent)))
             if spent + 1 > most:
-                return taken, Exceeded(f'"cold-address";q={most};w={window}', window - 1000)
+                return taken, Exceeded("cold-address", most, window, window - 1000)
         spent += 1
     return number, None
 
@@ -134,12 +135,12 @@ def test_a_window_is_known_by_its_end_to_the_second(shared, apart_ms, left):
 def test_one_address_may_have_one_place_though_nothing_is_left(shared):
     allowance, _ = allowance_of(hour=0.0, day=0.0)
     got = allowance.charge("phone", "street", 2)
-    assert isinstance(got[0], Charge) and got[1] == Exceeded('"cold-address";q=1;w=3600', 3600)
+    assert isinstance(got[0], Charge) and got[1] == Exceeded("cold-address", 1, 3600, 3600)
 
 
 def test_a_client_that_may_have_none_gets_none_and_may_ask_again_in_a_second(shared):
     allowance, _ = allowance_of(cells=0)
-    assert allowance.charge("phone", "street") == [Exceeded('"cold-client";q=0;w=3600', 1)]
+    assert allowance.charge("phone", "street") == [Exceeded("cold-client", 0, 3600, 1)]
 
 
 def test_an_address_that_may_have_all_is_never_refused(shared):

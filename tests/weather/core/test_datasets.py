@@ -85,6 +85,7 @@ def test_the_layout_of_a_record_is_the_one_that_its_version_stands_for():
 
 def test_weather_has_the_promised_keys():
     assert WEATHER.record_key_of(CELL) == "upstream:lat:40.7:lon:-74.0"
+    assert (WEATHER.rejected_key, WEATHER.queue_key) == ("rejected:cells", "wanted:{open-meteo}")
     assert WEATHER.kind(None).key_of(CELL, None) == "weather:lat:40.7:lon:-74.0"
     assert WEATHER.kind(3).key_of(CELL, 3) == "forecast:lat:40.7:lon:-74.0:days:3"
 
@@ -128,15 +129,15 @@ def daily_units(extras: Sequence[Variable], units: Units) -> dict[str, str]:
     return {"time": "iso8601", "smoke_max": SMOKE.unit, "pollen_max": POLLEN.unit}
 
 
-def current(series: Series, now: float, days: int, units: Units) -> Mapping[str, Any]:
+def current(series: Series, now: float, days: int, units: Units, extras: Sequence[Variable]) -> Mapping[str, Any]:
     return values_at(series, (SMOKE, POLLEN), now, units)
 
 
-def hourly(series: Series, now: float, days: int, units: Units) -> Mapping[str, Any]:
+def hourly(series: Series, now: float, days: int, units: Units, extras: Sequence[Variable]) -> Mapping[str, Any]:
     return hours_from(series, (SMOKE, POLLEN), now, hour_times(series, now, days), units)
 
 
-def daily(series: Series, now: float, days: int, units: Units) -> Mapping[str, Any]:
+def daily(series: Series, now: float, days: int, units: Units, extras: Sequence[Variable]) -> Mapping[str, Any]:
     local = local_days(series, now, days)
     return {"time": [day.isoformat() for day in local.dates], **aggregated(series, _MAXIMA, local.spans, units)}
 
@@ -148,6 +149,8 @@ AIR = Dataset(
     covered_days=5,
     gapless=("smoke",),
     record_key="upstream:air",
+    rejected_key="rejected:air",
+    queue_key="wanted:{open-meteo}:air",
     kinds=(
         AnswerKind(
             "air",

@@ -57,7 +57,7 @@ def found(question: Question) -> Answer | None:
 )
 def test_how_each_is_read_between_two_hours(name, row, next_row, half_past):
     series = make_series(columns={name: [row, next_row] + [0.0] * (HOURS - 2)})
-    shown = current(series, series.start + 1800)[name]
+    shown = current(series, series.start + 1800, extras=series.available(DATASET.optional))[name]
     assert (shown, type(shown)) == (half_past, float if KNOWN[name].decimals > 0 else int)
 
 
@@ -72,14 +72,15 @@ def test_how_each_is_read_between_two_hours(name, row, next_row, half_past):
 )
 def test_what_a_day_has_of_it(name, of_the_day, expected):
     series = make_series(columns={name: [float(row % 24) for row in range(HOURS)]})
-    assert daily(series, series.start, 3)[of_the_day] == [expected] * 3
+    assert daily(series, series.start, 3, extras=series.available(DATASET.optional))[of_the_day] == [expected] * 3
 
 
 @pytest.mark.pure
 def test_they_stand_behind_the_ten_and_before_is_day():
     series = make_series(columns={"rain": [0.0] * HOURS, "uv_index": [0.0] * HOURS})
-    assert list(current(series, series.start)) == ["time", *HOURLY_NAMES, "uv_index", "rain", "is_day"]
-    assert list(hourly(series, series.start, 1)) == ["time", *HOURLY_NAMES, "uv_index", "rain", "is_day"]
+    extras, shown = series.available(DATASET.optional), ["time", *HOURLY_NAMES, "uv_index", "rain", "is_day"]
+    assert list(current(series, series.start, extras=extras)) == shown
+    assert list(hourly(series, series.start, 1, extras=extras)) == shown
 
 
 @pytest.mark.pure

@@ -10,6 +10,7 @@ from tests.support.servers import free_port
 from weather.api.service import service
 from weather.core.cells import Cell
 from weather.fetching.cell_state import CellState, states_of
+from weathernote import redis
 
 NEW_YORK, ELSEWHERE = Cell(407, -740), Cell(515, -1)
 
@@ -25,7 +26,7 @@ def test_a_cell_that_nobody_knows(api):
 
 def test_each_cell_has_its_own(api):
     one, series = service(), replace(a_series(), fetched_at=int(time()))
-    one.store.hold({NEW_YORK: series}, [ELSEWHERE])
+    redis.fetch(one.store.holding({NEW_YORK: series}), one.store.rejecting([ELSEWHERE]))
     one.queue.enqueue(one.queue.slot_of(ELSEWHERE), [ELSEWHERE], 6)
     one.popularity.record(NEW_YORK, 3)
     one.popularity.flush()
@@ -45,3 +46,15 @@ def test_without_redis_it_is_what_this_process_remembers(api, settings, forget):
     known, unknown = states().values()
     assert known == CellState(series, 0.0, 0, False)
     assert unknown == CellState(None, 0.0, 600, False)
+
+
+def test_a_cluster_is_asked_whether_a_cell_is_rejected_or_queued_only_if_nothing_is_held(api, monkeypatch):
+    """Two more shards have these names: one that hangs would delay answers that need none of it."""
+    one, series = service(), replace(a_series(), fetched_at=int(time()))
+    redis.fetch(one.store.holding({NEW_YORK: series}), one.store.rejecting([NEW_YORK, ELSEWHERE]))
+    for cell in (NEW_YORK, ELSEWHERE):
+        one.queue.enqueue(one.queue.slot_of(cell), [cell], 6)
+    monkeypatch.setattr(redis, "is_cluster", lambda: True)
+    known, unknown = states().values()
+    assert known == CellState(series, known.rate, 0, False)
+    assert unknown.held is None and unknown.is_queued and 590 < unknown.rejected_seconds <= 600

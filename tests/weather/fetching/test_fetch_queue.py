@@ -23,7 +23,7 @@ CELLS = [Cell(n, n) for n in range(20)]
 
 @pytest.fixture
 def queue(api):
-    return FetchQueue(slots=1, batch=5, call_seconds=5)
+    return FetchQueue(WEATHER.queue_key, slots=1, batch=5, call_seconds=5)
 
 
 def test_one_holds_the_slot_and_the_others_do_not(queue):
@@ -83,7 +83,7 @@ def test_nobody_gives_back_or_keeps_anothers_slot(queue, valkey):
 
 
 def test_each_slot_has_the_cells_that_fall_to_it(api):
-    queue = FetchQueue(slots=3, batch=50, call_seconds=5)
+    queue = FetchQueue(WEATHER.queue_key, slots=3, batch=50, call_seconds=5)
     for slot in range(3):
         queue.enqueue(slot, [cell for cell in CELLS if queue.slot_of(cell) == slot], 6)
     taken = [set(lease.cold) for slot in range(3) if (lease := queue.lease(slot))]
@@ -154,9 +154,11 @@ class Upstream:
 def two_processes(upstream, slots=1):
     def workers():
         budget = Budget(minute=600, hour=5000, day=10_000, fleet_processes=2)
-        queue = FetchQueue(slots, batch=100, call_seconds=5)
+        queue = FetchQueue(WEATHER.queue_key, slots, batch=100, call_seconds=5)
         store = Store(WEATHER, 172_800)
-        return Workers(Round(upstream, store, Payments(budget), queue, fresh_seconds=600), wait_seconds=5)
+        payments = Payments(budget)
+        one = Round(upstream, store, payments, budget, queue, weight_of_a_cell=1.0, fresh_seconds=600)
+        return Workers(one, queue, budget, wait_seconds=5)
 
     return workers(), workers()
 

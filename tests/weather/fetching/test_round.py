@@ -7,9 +7,11 @@ import pytest
 from tests.support.series import a_series
 from tests.support.staged_fetching import CELLS, Alone, Fetching, Purse, Upstream
 from weather.budget.quota import Denied
+from weather.core.datasets import WEATHER
 from weather.fetching.fetch_queue import Lease
 from weather.fetching.payment import BudgetSpent
 from weather.upstream.errors import NoWeatherHere, UpstreamRefused
+from weathernote.redis import Lookup
 
 pytestmark = pytest.mark.pure
 
@@ -85,3 +87,34 @@ def test_whatever_happens_the_lease_is_released():
     with pytest.raises(ZeroDivisionError):
         one.round.run(lease(cold=CELLS[:1]))
     assert queue.released == [0]
+
+
+class Lossy(Alone):
+    """Loses every release that shares a round trip with records."""
+
+    def releasing(self, lease, done):
+        return Lookup(read=lambda: False)
+
+    def release(self, lease, done=()):
+        self._release(lease, done)
+
+
+def test_a_release_that_is_lost_with_the_records_is_sent_again_by_itself():
+    """Else the slot would stand until its lease expires."""
+    queue = Lossy()
+    queue.cold = set(CELLS[:3])
+    Fetching(Upstream(), queue=queue).round.run(lease(cold=CELLS[:2]))
+    assert (queue.released, queue.cold) == ([0], {CELLS[2]})
+
+
+def test_without_redis_there_is_no_lease_to_release_again():
+    queue = Lossy()
+    Fetching(Upstream(), queue=queue).round.run(replace(lease(cold=CELLS[:2]), token=""))
+    assert queue.released == []
+
+
+def test_a_dataset_that_declares_no_drift_has_none_observed():
+    one = Fetching(Upstream())
+    one.store.dataset = replace(WEATHER, drift=None)
+    one.store.known[CELLS[0]] = replace(a_series(), fetched_at=1)
+    assert one.round.run(lease(cold=CELLS[:1])).called == {CELLS[0]}

@@ -213,7 +213,7 @@ def test_only_the_first_to_submit_a_cell_is_the_first():
     upstream.go.clear()
     one = Fetching(upstream)
     first, second = (one.workers.submit({CELLS[0]: "cold"})[CELLS[0]] for _ in range(2))
-    assert (first.is_first, second.is_first) == (True, False) and one.workers.wants(CELLS[0])
+    assert (first.is_first, second.is_first) == (True, False) and one.workers.has_pending(CELLS[0])
     upstream.go.set()
     assert first.future.result(60) == a_series()
 

@@ -27,7 +27,7 @@ KEY = "sesame"
 
 def test_one_call_asks_for_many_cells_at_their_centres() -> None:
     with StagedUpstream(http(answer(CELLS))) as upstream:
-        fetched = OpenMeteo(upstream.url, now=lambda: NOW).fetch(CELLS)
+        fetched = OpenMeteo(upstream.url, WEATHER, now=lambda: NOW).fetch(CELLS)
 
     assert list(fetched) == CELLS
     assert all(isinstance(series, Series) for series in fetched.values())
@@ -45,7 +45,7 @@ def test_one_call_asks_for_many_cells_at_their_centres() -> None:
 
 def test_the_source_and_the_time_are_noted() -> None:
     with StagedUpstream(http(answer([CELL]))) as upstream:
-        series = OpenMeteo(upstream.url, source="simulator", now=lambda: NOW + 0.9).fetch([CELL])[CELL]
+        series = OpenMeteo(upstream.url, WEATHER, source="simulator", now=lambda: NOW + 0.9).fetch([CELL])[CELL]
 
     assert isinstance(series, Series)
     assert (series.source, series.fetched_at) == ("simulator", NOW)
@@ -61,29 +61,29 @@ def test_the_source_and_the_time_are_noted() -> None:
     ],
 )
 def test_a_url_without_a_path_gets_the_services_own(url: str, asked: str) -> None:
-    assert OpenMeteo(url).url == asked
+    assert OpenMeteo(url, WEATHER).url == asked
 
 
 def test_no_cells_are_no_call() -> None:
-    assert OpenMeteo("http://127.0.0.1:9").fetch([]) == {}
+    assert OpenMeteo("http://127.0.0.1:9", WEATHER).fetch([]) == {}
 
 
 def test_a_cell_named_twice_is_asked_once() -> None:
     with StagedUpstream(http(answer([CELL]))) as upstream:
-        assert list(OpenMeteo(upstream.url, now=lambda: NOW).fetch([CELL, CELL])) == [CELL]
+        assert list(OpenMeteo(upstream.url, WEATHER, now=lambda: NOW).fetch([CELL, CELL])) == [CELL]
 
     assert "latitude=40.7&" in upstream.requests[0]
 
 
 def test_more_places_than_a_call_takes_are_a_mistake_of_the_caller() -> None:
     with pytest.raises(ValueError, match="1001 cells"):
-        OpenMeteo("http://127.0.0.1:9").fetch([Cell(0, number) for number in range(1001)])
+        OpenMeteo("http://127.0.0.1:9", WEATHER).fetch([Cell(0, number) for number in range(1001)])
 
 
 def test_the_url_of_six_hundred_places_is_within_8_kilobytes() -> None:
     far = [Cell(-334 - number // 600, -1785 + number) for number in range(600)]
     with StagedUpstream(http({"error": True, "reason": "no"}, 400)) as upstream, pytest.raises(InvalidResponse):
-        OpenMeteo(upstream.url).fetch(far)
+        OpenMeteo(upstream.url, WEATHER).fetch(far)
 
     assert len(upstream.requests[0].split()[1]) < 8192
 
@@ -96,7 +96,7 @@ def test_other_sections_are_asked_for_in_the_same_way_and_weigh_what_they_hold()
     sections = {"hourly": HOURLY_NAMES, "current": HOURLY_NAMES, "daily": [f"{name}_max" for name in HOURLY_NAMES]}
     told: list[int] = []
     with StagedUpstream(http(status=503), http([{"a": 1}, {"b": 2}])) as upstream:
-        documents = OpenMeteo(upstream.url).fetch_documents(CELLS[:2], sections, told.append)
+        documents = OpenMeteo(upstream.url, WEATHER).fetch_documents(CELLS[:2], sections, told.append)
 
     asked = parse_qs(upstream.requests[0].split()[1].partition("?")[2])
     assert documents == [{"a": 1}, {"b": 2}]
@@ -115,7 +115,9 @@ def test_a_weight_in_whole_numbers_is_never_too_small() -> None:
 def test_the_weight_is_told_before_the_call() -> None:
     told: list[tuple[int, int]] = []
     with StagedUpstream(http(answer(CELLS))) as upstream:
-        OpenMeteo(upstream.url, now=lambda: NOW).fetch(CELLS, lambda cost: told.append((cost, len(upstream.requests))))
+        OpenMeteo(upstream.url, WEATHER, now=lambda: NOW).fetch(
+            CELLS, lambda cost: told.append((cost, len(upstream.requests)))
+        )
 
     assert told == [(3, 0)]
 
@@ -129,7 +131,7 @@ def test_a_call_that_may_not_be_made_is_not_made() -> None:
         raise BudgetSpent
 
     with StagedUpstream(http(answer([CELL]))) as upstream, pytest.raises(BudgetSpent):
-        OpenMeteo(upstream.url).fetch([CELL], refuse)
+        OpenMeteo(upstream.url, WEATHER).fetch([CELL], refuse)
 
     assert upstream.requests == []
 
@@ -142,7 +144,7 @@ def test_a_retry_that_may_not_be_made_is_not_made() -> None:
             raise BudgetSpent
 
     with StagedUpstream(http(status=503)) as upstream, pytest.raises(BudgetSpent) as refusal:
-        OpenMeteo(upstream.url).fetch([CELL], refuse_the_second)
+        OpenMeteo(upstream.url, WEATHER).fetch([CELL], refuse_the_second)
 
     assert len(upstream.requests) == 1
     assert refusal.value.__context__ is None
@@ -153,7 +155,7 @@ def test_a_retry_that_may_not_be_made_is_not_made() -> None:
 
 def error_of(status: int, body: object = b"", **headers: str) -> UpstreamError:
     with StagedUpstream(http(body, status, **headers)) as upstream, pytest.raises(UpstreamError) as failure:
-        OpenMeteo(upstream.url, api_key=KEY, timeout_seconds=20, now=lambda: NOW).fetch([CELL])
+        OpenMeteo(upstream.url, WEATHER, api_key=KEY, timeout_seconds=20, now=lambda: NOW).fetch([CELL])
     return failure.value
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.staged_upstream import CELL, NOW, StagedUpstream, answer, http
+from weather.core.datasets import WEATHER
 from weather.core.series import Series
 from weather.upstream.client import OpenMeteo
 from weather.upstream.errors import UpstreamError
@@ -16,7 +17,7 @@ KEY = "sesame"
 
 def test_calls_share_a_connection() -> None:
     with StagedUpstream(http(answer([CELL])), http(answer([CELL]), Content_Encoding="gzip")) as upstream:
-        client = OpenMeteo(upstream.url, now=lambda: NOW)
+        client = OpenMeteo(upstream.url, WEATHER, now=lambda: NOW)
         for _ in range(3):
             client.fetch([CELL])
 
@@ -31,7 +32,7 @@ def test_the_key_is_in_no_log_and_no_traceback(answered: bytes, caplog: pytest.L
     caplog.set_level(logging.DEBUG, logger="urllib3")
     with StagedUpstream(answered) as upstream:
         with pytest.raises(UpstreamError) as failure:
-            OpenMeteo(upstream.url, api_key=KEY, timeout_seconds=2).fetch([CELL])
+            OpenMeteo(upstream.url, WEATHER, api_key=KEY, timeout_seconds=2).fetch([CELL])
         upstream_saw = upstream.requests[0]
 
     trace = "".join(traceback.format_exception(failure.value))
@@ -45,7 +46,7 @@ def test_the_key_is_in_no_log_and_no_traceback(answered: bytes, caplog: pytest.L
 def test_the_filter_keeps_the_rest_of_what_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, logger="urllib3")
     with StagedUpstream(http(answer([CELL]))) as upstream:
-        OpenMeteo(upstream.url, api_key=KEY, now=lambda: NOW).fetch([CELL])
+        OpenMeteo(upstream.url, WEATHER, api_key=KEY, now=lambda: NOW).fetch([CELL])
 
     assert "timeformat=unixtime&apikey=… HTTP/1.1" in caplog.text
 
@@ -59,7 +60,7 @@ def test_no_proxy_and_no_netrc_of_the_environment_is_used(monkeypatch: pytest.Mo
     with StagedUpstream(http(status=403)) as proxy, StagedUpstream(http(answer([CELL]))) as upstream:
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
             monkeypatch.setenv(name, proxy.url)
-        got = OpenMeteo(upstream.url, now=lambda: NOW).fetch([CELL])[CELL]
+        got = OpenMeteo(upstream.url, WEATHER, now=lambda: NOW).fetch([CELL])[CELL]
 
     assert isinstance(got, Series)
     assert proxy.requests == []
@@ -68,7 +69,7 @@ def test_no_proxy_and_no_netrc_of_the_environment_is_used(monkeypatch: pytest.Mo
 
 def test_no_cookie_is_sent_back() -> None:
     with StagedUpstream(http(answer([CELL]), Set_Cookie="tracked=1; Path=/")) as upstream:
-        client = OpenMeteo(upstream.url, now=lambda: NOW)
+        client = OpenMeteo(upstream.url, WEATHER, now=lambda: NOW)
         client.fetch([CELL])
         client.fetch([CELL])
 

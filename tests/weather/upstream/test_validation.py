@@ -12,14 +12,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.support.staged_upstream import CELL, CELLS, MIDNIGHT, NOW, answer, place
-from weather.core.cells import Cell
+from weather.core.cells import Cell, great_circle_km
 from weather.core.datasets import WEATHER, Dataset
 from weather.core.packing import pack, unpack
 from weather.core.series import Series
 from weather.core.variables import EXTRA, EXTRA_NAMES, HOUR_SECONDS, HOURLY, HOURLY_NAMES, HOURS
 from weather.upstream import answer_json
 from weather.upstream.errors import InvalidResponse, NoWeatherHere, UnreadableHere, UpstreamError
-from weather.upstream.validation import great_circle_km, read_answer, read_location
+from weather.upstream.validation import read_answer, read_location
 
 pytestmark = pytest.mark.pure
 

@@ -63,7 +63,7 @@ def run_checks(upstream: OpenMeteoSimulator, clock: SetClock) -> Callable[..., l
 
     def run(kind: str | None = None, **arguments: Any) -> list[CheckResult]:
         upstream.fault(kind, **arguments)
-        return verify(OpenMeteo(upstream.url, now=clock), Spending())
+        return verify(OpenMeteo(upstream.url, WEATHER, now=clock), Spending())
 
     return run
 
@@ -423,7 +423,7 @@ def test_an_open_meteo_that_cannot_be_asked_is_one_clear_line(
 
 def test_a_second_call_that_fails_is_told_too(settings: Any) -> None:
     with StagedUpstream(http([{}, {}]), http(b"", 403)) as staged, pytest.raises(UpstreamError, match="403"):
-        verify(OpenMeteo(staged.url), Spending())
+        verify(OpenMeteo(staged.url, WEATHER), Spending())
 
 
 @pytest.mark.parametrize("reachable", [True, False])

@@ -1,0 +1,28 @@
+"""The problems that a client is shown for cells that were not fetched."""
+
+from weather.fetching.admission import NotFetched, Reason
+from weathernote.http import rate_limit_headers
+from weathernote.http.problems import Problem
+
+_UNAVAILABLE: dict[Reason, str] = {
+    "rejected": "Open-Meteo has no weather for this place.",
+    "paused": "Open-Meteo cannot be asked for a while.",
+    "late": "Open-Meteo did not answer in time.",
+    "failed": "Open-Meteo cannot be reached, or does not answer as it should.",
+}
+
+
+def problem_of(refused: NotFetched) -> Problem:
+    """The problem (429 or 503) that says why there is no answer about a cell, with when to come again."""
+    seconds = refused.retry_after_seconds
+    if refused.exceeded is not None:
+        limit = refused.exceeded
+        policy = rate_limit_headers.policy(limit.limit, limit.quota, limit.window_seconds)
+        detail = f"Too many new places; come again in {seconds} s."
+        return Problem("rate_limited", detail, retry_after_seconds=seconds, policy=policy)
+    if refused.reason == "budget":
+        detail = f"This {refused.window}'s calls to Open-Meteo are spent."
+        return Problem("budget_exhausted", detail, retry_after_seconds=seconds)
+    if refused.reason == "overloaded":
+        return Problem("overloaded", "Too many requests wait for new places.", retry_after_seconds=seconds)
+    return Problem("upstream_unavailable", _UNAVAILABLE[refused.reason], retry_after_seconds=seconds)

@@ -17,9 +17,9 @@ from weather.core.datasets import WEATHER, Dataset
 from weather.core.packing import pack, unpack
 from weather.core.series import Series
 from weather.core.variables import EXTRA, EXTRA_NAMES, HOUR_SECONDS, HOURLY, HOURLY_NAMES, HOURS
-from weather.upstream import answer_json
 from weather.upstream.errors import InvalidResponse, NoWeatherHere, UnreadableHere, UpstreamError
 from weather.upstream.validation import read_answer, read_location
+from weathernote import threads
 
 pytestmark = pytest.mark.pure
 
@@ -365,7 +365,7 @@ def test_another_number_of_places_is_nonsense(places: int) -> None:
 
 def test_the_other_threads_go_on_between_any_two_places(monkeypatch: pytest.MonkeyPatch) -> None:
     ways: list[None] = []
-    monkeypatch.setattr(answer_json, "give_way", lambda: ways.append(None))
+    monkeypatch.setattr(threads, "give_way", lambda: ways.append(None))
 
     read_all(json.dumps(answer(CELLS)).encode(), CELLS)
 

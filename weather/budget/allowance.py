@@ -45,6 +45,7 @@ _ADDRESS = redis.script(
     NOW_LUA
     + """
 now = math.floor(now)
+if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then redis.call('DEL', KEYS[1]) end
 local changes, starts = {}, {}
 for at, length in ipairs({3600, 86400}) do
     local start, name = now - now % length, 'from:' .. length

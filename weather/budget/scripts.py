@@ -20,6 +20,7 @@ BUDGET = redis.script(
     + f"""
 local weight, least, spender, refreshed = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
 local held = {{}}
+if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then redis.call('DEL', KEYS[1]) end
 local flat = redis.call('HGETALL', KEYS[1])
 for at = 1, #flat, 2 do held[flat[at]] = tonumber(flat[at + 1]) end
 

@@ -12,7 +12,7 @@ from weather.core.packing import Unreadable, fetched_at, pack, unpack, version_o
 from weather.core.series import Series
 from weather.core.windows import CLOCK_SLACK_SECONDS
 from weathernote import redis
-from weathernote.redis import Command, Lookup
+from weathernote.redis import Command, Lookup, RedisDown
 from weathernote.redis.memory import Memory
 from weathernote.telemetry import metrics
 from weathernote.threads import give_way
@@ -77,14 +77,16 @@ class Store:
     def fetched_at_of(self, cells: Iterable[Cell]) -> dict[Cell, int]:
         """Cell → when its held record was fetched, in unix seconds; cells without a record are left out.
 
-        Raises RedisDown.
+        A key of another type holds no record. Raises RedisDown.
         """
         cells = list(cells)
         now = self.now()
         fetched = {}
-        for cell, packed in zip(cells, redis.execute(*map(self.record, cells)), strict=True):
+        for cell, packed in zip(cells, redis.ask(*map(self.record, cells)), strict=True):
+            if isinstance(packed, RedisDown):
+                raise packed
             with suppress(Unreadable):
-                if packed is not None and self._is_in_hold(at := fetched_at(packed), now):
+                if isinstance(packed, bytes) and self._is_in_hold(at := fetched_at(packed), now):
                     fetched[cell] = at
         return fetched
 

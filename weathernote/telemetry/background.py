@@ -27,6 +27,7 @@ class Loop:
         self.steps = tuple(steps)
         self.last_steps = tuple(last_steps)
         self._failing: set[Step] = set()
+        self._stepping = threading.Lock()
         self._is_stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name=_name_of(*self.steps, *self.last_steps), daemon=True)
 
@@ -42,6 +43,15 @@ class Loop:
         """Waits up to `timeout_seconds` for a stopped loop to end."""
         self._thread.join(timeout_seconds)
 
+    def pause(self) -> None:
+        """Waits until no step is running, and lets none begin until `resume`."""
+        self._stepping.acquire(timeout=END_SECONDS)
+
+    def resume(self) -> None:
+        """Lets steps run again."""
+        if self._stepping.locked():
+            self._stepping.release()
+
     def _run(self) -> None:
         self._run_once(self.steps)
         while not self._is_stopped.wait(self.seconds):
@@ -51,7 +61,8 @@ class Loop:
     def _run_once(self, steps: Iterable[Step]) -> None:
         for step in steps:
             try:
-                step()
+                with self._stepping:
+                    step()
             except Exception:
                 if step not in self._failing:
                     log.exception(
@@ -77,14 +88,25 @@ def run(make_loops: Callable[[], Iterable[Loop]]) -> None:
     Threads do not live on in a child: one that is forked later makes and starts loops of its own.
     """
 
+    running: list[Loop] = []
+
     def start() -> None:
-        loops = tuple(make_loops())
+        running[:] = loops = tuple(make_loops())
         for loop in loops:
             loop.start()
         when_the_process_ends(lambda: stop(loops))
 
+    def pause() -> None:
+        for loop in running:
+            loop.pause()
+
+    def resume() -> None:
+        for loop in running:
+            loop.resume()
+
     start()
-    os.register_at_fork(after_in_child=start)
+    # A child that is forked in the middle of a step would have the locks of that step for ever.
+    os.register_at_fork(before=pause, after_in_parent=resume, after_in_child=start)
 
 
 def stop(loops: Iterable[Loop]) -> None:

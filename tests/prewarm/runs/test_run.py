@@ -434,6 +434,16 @@ def test_a_record_that_cannot_be_read_counts_as_not_held(five, simulator, valkey
     assert simulator.state()["places"]["52.5,13.4"] == 3
 
 
+def test_a_key_of_another_type_holds_no_record_and_stops_no_run(five, valkey, forget):
+    prewarm()
+    forget()  # what this process remembers of the record
+    valkey.delete("upstream:lat:52.5:lon:13.4")
+    valkey.zadd("upstream:lat:52.5:lon:13.4", {"rubbish": 1})
+    summary, code = prewarm()
+    assert (summary["refreshed"], code) == (1, 0)
+    assert valkey.type("upstream:lat:52.5:lon:13.4") == "hash"
+
+
 def test_a_moment_without_redis_is_waited_out(five, valkey, settings, monkeypatch, forget):
     monkeypatch.setitem(settings.CACHES["default"]["OPTIONS"], "SOCKET_TIMEOUT", settings.REDIS_TIMEOUT_SECONDS)
     forget()

@@ -331,3 +331,10 @@ def test_whatever_one_address_does_it_has_paid_for_the_weight_that_was_spent(
     weight = simulator.state()["weight"]
     assert set(statuses) <= {200, 429, 503} and 0 < weight <= 40
     assert int(valkey.hget(address, "spent:3600")) >= weight
+
+
+def test_a_key_of_another_type_is_no_allowance_and_begins_anew(charged, valkey):
+    key = f"cold:address:{hashed('address:127.0.0.1')}"
+    valkey.set(key, "rubbish")
+    assert charged.get("/api/v1/weather?lat=10&lon=20").status_code == 200
+    assert valkey.type(key) == "hash"

@@ -655,3 +655,10 @@ def test_a_process_has_one_clock_of_redis_for_all_that_it_counts():
     ours = service()
     recent = ours.popularity.recent
     assert recent and ours.budget.clock is ours.popularity.clock is recent.clock is ours.admission.allowance.clock
+
+
+def test_a_key_of_another_type_is_no_budget_and_begins_anew(budget, shared):
+    spender = budget(day=100)
+    shared.set("budget:open-meteo", "rubbish")
+    assert drained(spender) == 100
+    assert shared.type("budget:open-meteo") == "hash"

@@ -124,3 +124,21 @@ while os.getpid() not in taken and time.monotonic() < deadline:
 os._exit(0 if os.getpid() in taken else 1)
 """
     assert subprocess.run([sys.executable, "-c", program], cwd=TOP, check=False).returncode == 0
+
+
+def test_a_child_that_is_forked_in_the_middle_of_a_step_holds_none_of_its_locks() -> None:
+    program = """
+import os, threading, time
+from weathernote.telemetry import background
+lock, inside = threading.Lock(), threading.Event()
+def step():
+    with lock:
+        inside.set()
+        time.sleep(0.2)
+background.run(lambda: [background.every(0.001, step)])
+inside.wait()
+if child := os.fork():
+    os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+os._exit(0 if lock.acquire(timeout=30) else 1)
+"""
+    assert subprocess.run([sys.executable, "-c", program], cwd=TOP, check=False).returncode == 0

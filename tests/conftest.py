@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import redis as redis_py
 from django.core.cache import caches
@@ -21,6 +22,10 @@ from weathernote.site import health
 
 #: How long tests wait for Redis that are not about its failures: on a busy machine a process may wait for its turn.
 REDIS_PATIENCE_SECONDS = 10
+
+# Without a deadline for each example: one that takes long tells of a busy machine, not of the code.
+hypothesis.settings.register_profile("weathernote", deadline=None)
+hypothesis.settings.load_profile("weathernote")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

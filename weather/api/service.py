@@ -14,12 +14,12 @@ from weathernote.redis import Lookup
 
 
 class Service(Parts):
-    """Answers questions about cells. Its parts are there for the loops, prewarm and the pages of operators too."""
+    """Answers questions about cells. Background loops, prewarm and staff pages use its parts directly."""
 
     __slots__ = ()
 
     def lookup(self, question: Question) -> Lookup[Cached]:
-        """The finished answer to a question, for `answer` and `answers`; the throttle shares the round trip."""
+        """The finished answer to a question, for `answer` and `answers`; sent together with the throttle's count."""
         return self.cache.answer(question)
 
     def answer(self, question: Question, found: Cached, requester: Requester) -> Served:
@@ -33,7 +33,7 @@ class Service(Parts):
         return outcome
 
     def answers(self, found: Mapping[Question, Cached], requester: Requester) -> dict[Question, Outcome]:
-        """What becomes of each question about a cell of its own, in their order, given what `lookup` found of them."""
+        """The outcome of each question, in order, given what `lookup` found; each must be about a different cell."""
         for question in found:
             self.popularity.record(question.cell)
         missed = {question: one for question, one in found.items() if one.answer is None}
@@ -51,7 +51,7 @@ _making = threading.Lock()
 
 
 def service() -> Service:
-    """This process's service, made from the settings when it is first asked for."""
+    """This process's service, made from the settings at the first call."""
     return _service or _made_once()
 
 
@@ -63,16 +63,16 @@ def forget_service() -> None:
 
 def _made_once() -> Service:
     global _service
-    # Two threads that come first at once must not get workers each.
+    # Two threads that call `service` at the same time must not create two services.
     with _making:
         _service = _service or Service.from_settings()
         return _service
 
 
 def upstream_state(*, ask_redis: bool) -> Literal["ok", "paused", "down"]:
-    """Whether Open-Meteo answers the fleet, for /health: down after failures, paused while it wants to be left alone.
+    """Whether Open-Meteo answers the fleet, for /health: `down` after failures, `paused` while no call may be made.
 
-    Unless Redis is asked, it is what this process last knew.
+    With `ask_redis=False` it is what this process last knew.
     """
     budget = service().budget
     if ask_redis:

@@ -1,19 +1,19 @@
-"""What to do for an answer that is not in the cache, given what is held of its cell; pure."""
+"""What to do for an answer that is not in the cache, given the age of its cell's held record; pure."""
 
 from enum import Enum, auto
 
 from weather.core import freshness
 
-#: Without Redis, how long past its life an answer may be shown, and how old a due record may be without a refresh.
+#: While Redis is down: answers may be shown this long after expiry, and due records up to this age need no refresh.
 LONGEST_WITHOUT_REDIS_SECONDS = 3600
 
 
 class Decision(Enum):
-    """How to answer a request that the cache did not."""
+    """How to answer a request that the cache could not answer."""
 
     #: Derive a fresh answer from the held record.
     DERIVE = auto()
-    #: Derive a stale answer from the held record, and have it refreshed behind the request.
+    #: Derive a stale answer from the held record, and have it refreshed in the background.
     SERVE_STALE_AND_REFRESH = auto()
     #: Derive a stale answer from the held record; nobody refreshes it.
     SERVE_STALE = auto()
@@ -37,6 +37,6 @@ def decide(age: float | None, interval: float, *, is_redis_up: bool, remembers_e
     if not freshness.is_due(age, interval):
         return Decision.DERIVE
     if not is_redis_up:
-        # Without the shared queue every process would fetch by itself: a record of at most an hour is good enough.
+        # Every process would fetch by itself without the shared queue, so a record up to an hour old is not refreshed.
         return Decision.WAIT_THEN_STALE if age > LONGEST_WITHOUT_REDIS_SECONDS else Decision.SERVE_STALE
     return Decision.WAIT_THEN_STALE if freshness.should_wait(age, interval) else Decision.SERVE_STALE_AND_REFRESH

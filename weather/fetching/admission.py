@@ -1,4 +1,4 @@
-"""Admission of the requests that wait for Open-Meteo: bounded in number and time, charged, and told why not."""
+"""Limits which requests wait for Open-Meteo, charges them, and says why others do not."""
 
 import math
 import threading
@@ -23,14 +23,14 @@ from weathernote.telemetry import request_events
 
 RETRY_SECONDS = 10
 
-#: `rejected`: there is no weather for the cell. `paused`: Open-Meteo is left alone for a while. `late`: it did not
-#: answer in time. `failed`: it cannot be reached, or does not answer as it should.
+#: `rejected`: there is no weather for the cell. `paused`: no calls are made for a while. `late`: it did not answer in
+#: time. `failed`: it cannot be reached, or does not answer as it should.
 Reason = Literal["allowance", "budget", "overloaded", "rejected", "paused", "late", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
 class NotFetched:
-    """Why nothing came of a cell, and when it may be asked for again."""
+    """Why a cell was not fetched, and when it may be asked for again."""
 
     reason: Reason
     retry_after_seconds: int
@@ -48,7 +48,7 @@ class Requester:
     address: str
 
 
-#: What comes of a cell.
+#: The outcome of a cell: its series, or why it was not fetched.
 FetchOutcome = Series | NotFetched
 
 #: Requests without an identified client share one allowance.
@@ -56,7 +56,7 @@ UNIDENTIFIED = Requester("nobody", "nobody")
 
 
 class ColdAdmission:
-    """Has `slots` for threads of this process that wait at one time, each for `wait_seconds` at most."""
+    """At most `slots` threads of this process wait at once, each for at most `wait_seconds`."""
 
     def __init__(
         self,
@@ -80,8 +80,8 @@ class ColdAdmission:
     ) -> dict[Cell, FetchOutcome]:
         """Cell → its series from Open-Meteo, or why there is none; waits once for all of them.
 
-        `cold` cells have no held record. The first request for one is charged for it; each has a value. `refreshes`
-        (cell → who pays) have a held record: those that were not fetched are left out.
+        `cold` cells have no held record: the first requester of each is charged, and every one is in the result.
+        `refreshes` (cell → spender) have a held record: those that were not fetched are left out.
         """
         got: dict[Cell, FetchOutcome] = {
             cell: NotFetched("rejected", state.rejected_seconds)
@@ -112,7 +112,7 @@ class ColdAdmission:
     def _charge(
         self, cells: Collection[Cell], requester: Requester
     ) -> tuple[dict[Cell, Charge], dict[Cell, FetchOutcome]]:
-        """The charges for cells that no request waits for yet, and why there is none for the others."""
+        """The charges for cells that no request waits for yet, and the refusals."""
         charges: dict[Cell, Charge] = {}
         exceeded: dict[Cell, FetchOutcome] = {}
         outcomes = self.allowance.charge(requester.client, requester.address, len(cells)) if cells else []
@@ -154,9 +154,9 @@ class ColdAdmission:
     # ── who pays ──────────────────────────────────────────────────────────────────────────────────
 
     def _settle(self, charges: Iterable[tuple[Charge, Submitted]]) -> None:
-        """Gives back the charges for which nothing was spent: now, or as soon as it is known what becomes of the cell.
+        """Refunds charges for fetches that cost nothing: now, or when the cell's future ends.
 
-        A charge comes back, too, if another request of this process had submitted the cell before.
+        A charge is refunded, too, if another request of this process had submitted the cell first.
         """
         back = []
         for charge, submitted in charges:
@@ -174,9 +174,9 @@ class ColdAdmission:
 
 
 def _is_owed(future: Future[Series]) -> bool:
-    """Whether an ended future cost what is charged for: there is weather, or weight was spent to learn of none.
+    """Whether the fetch spent budget: it returned weather, or a call found that there is none.
 
-    A place that is remembered as one without is never charged for, so here that was learned since.
+    Cells known to have none were never charged.
     """
     error = future.exception()
     return error is None or isinstance(error, NoWeatherHere | CallRejected)

@@ -1,8 +1,8 @@
 """The queue of cells that the whole fleet has yet to fetch, and the leases under which calls are made.
 
 Open-Meteo's free service runs one request per address and refuses more, so all processes share their calls. There are
-as many slots as calls may run at once, each with a queue. The process that holds the lease of a slot asks for what all
-processes have queued there; the others find the records.
+as many slots as calls may run at once, each with a queue. The process that holds the lease of a slot fetches the
+cells that all processes have queued there; the other processes then read the stored records.
 """
 
 import math
@@ -17,15 +17,15 @@ from weather.core.cells import Cell
 from weathernote import redis
 from weathernote.redis import Command, Lookup
 
-#: A refresh that nobody came to within this time leaves the queue; the next request for its cell queues it again.
+#: A refresh not started within this time leaves the queue; the next request for its cell queues it again.
 REFRESH_QUEUED_SECONDS = 60
 
-# Of the hash tag that the queues have too, for a script touches both.
+# The same hash tag as the queues', because one script uses both keys.
 _LEASE_KEY = "slot:{{open-meteo}}:{}"
 
-# A queue is a sorted set of cells and of the time until which each stays in it, by Redis' own clock. Refreshes stand
-# behind all cold cells, for their scores lie a long way later. A cold cell's time replaces what stood there; a
-# refresh never pushes a cold cell back.
+# A queue is a sorted set of cells. A cell's score is its expiry time in unix seconds by Redis' clock; refreshes add
+# 1e12, so that they sort after all cold cells. Queuing a cell as cold overwrites its score; queuing it as a refresh
+# never does.
 _ENQUEUE = redis.script("""
 local now = tonumber(redis.call('TIME')[1])
 local cold_until, refresh_until = now + ARGV[1], now + ARGV[2] + 1e12
@@ -46,7 +46,7 @@ redis.call('ZREMRANGEBYSCORE', KEYS[2], 1e12, 1e12 + now)
 return {redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', '(1e12', 'LIMIT', 0, ARGV[3]),
         redis.call('ZRANGEBYSCORE', KEYS[2], 1e12, '+inf', 'LIMIT', 0, ARGV[3])}
 """)
-# Only its owner renews or releases a lease: it may have expired meanwhile and be another's.
+# Only its owner renews or releases a lease: by then it may have expired and been taken by another process.
 _RENEW = redis.script(
     "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return 0"
 )
@@ -75,9 +75,9 @@ class Lease:
         return replace(self, cold=self.cold[:1], refresh=[] if self.cold else self.refresh[:1])
 
     def for_cells(self, cells: Iterable[Cell], spender: Spender, most: int) -> "Lease":
-        """This lease with its cold cells and as many of `cells`, paid by the spender, as make `most` cells in all.
+        """This lease with its cold cells and then `cells`, paid by the spender, up to `most` in total.
 
-        They replace its refreshes, which stay in the queue.
+        They replace the refreshes of the lease, which stay in the queue.
         """
         further = [cell for cell in cells if cell not in self.cold][: max(0, most - len(self.cold))]
         if spender == "cold":
@@ -86,9 +86,9 @@ class Lease:
 
 
 class FetchQueue:
-    """`slots` calls at once in the whole fleet, of at most `batch` cells, each over after `call_seconds`.
+    """`slots` calls at once in the whole fleet, of at most `batch` cells, each lasting at most `call_seconds`.
 
-    `key` is the dataset's own for its queues; the leases of the slots are those of all datasets.
+    `key` begins the keys of this dataset's queues; slots and leases are shared by all datasets.
     """
 
     def __init__(self, key: str, slots: int, batch: int, call_seconds: float) -> None:
@@ -105,7 +105,7 @@ class FetchQueue:
     def enqueue(self, slot: int, cold: Collection[Cell], wait_seconds: float, refresh: Collection[Cell] = ()) -> None:
         """Queues cells of a slot: cold ones for as long as someone may wait, refreshes for a minute.
 
-        A cell stands once in the queue, however many processes queue it. Without Redis nothing is queued.
+        A cell is in the queue once, however many processes queue it. Without Redis nothing is queued.
         """
         redis.fetch_one(self._enqueueing(slot, cold, wait_seconds, refresh))
 
@@ -114,7 +114,7 @@ class FetchQueue:
     ) -> Lease | None:
         """Queues cells of a slot and takes its lease with a batch of its queue, cold cells first, in one round trip.
 
-        None if another process holds the lease. Without Redis a lease without a token and without cells.
+        None if another process holds the lease. Without Redis it is an empty lease: no token, no cells.
         """
         token = secrets.token_hex(8)
         taking = Lookup(
@@ -131,11 +131,11 @@ class FetchQueue:
         return redis.fetch_one(Lookup(renewing, read=bool, without=lambda: True))
 
     def release(self, lease: Lease, done: Iterable[Cell] = ()) -> None:
-        """Takes the cells that were dealt with out of the queue and gives the lease back."""
+        """Removes the cells that have an outcome from the queue and releases the lease."""
         redis.fetch_one(self.releasing(lease, done))
 
     def releasing(self, lease: Lease, done: Iterable[Cell]) -> Lookup[bool]:
-        """Takes the cells out of the queue and gives the lease back; the value is False if Redis did not answer."""
+        """Removes the cells from the queue and releases the lease; the value is False if Redis did not answer."""
         keys = [cell.key for cell in done]
         removing: list[Command] = [("ZREM", self._key_of(lease.slot), *keys)] if keys else []
         giving_back = _RELEASE(_LEASE_KEY.format(lease.slot), lease.token)
@@ -179,4 +179,4 @@ def _cell(member: bytes) -> Cell | None:
     try:
         return Cell.from_key(member.decode())
     except ValueError:
-        return None  # of another version of the code, or by hand
+        return None  # written by another release, or by hand

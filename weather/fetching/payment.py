@@ -60,7 +60,7 @@ class Payments:
             return dict.fromkeys(cells[:affordable])
 
     def pay_again(self, weight: int) -> None:
-        """Charges for a further attempt at a call about cold cells. Raises BudgetSpent."""
+        """Charges a further attempt as `cold`, whatever the call is about. Raises BudgetSpent."""
         if isinstance(granted := self.budget.charge(weight, "cold"), Denied):
             raise BudgetSpent(granted)
 

@@ -1,6 +1,6 @@
-"""A round: what is known of the cells of a lease, payment for the others, the calls, and holding what they bring.
+"""One round: look up a lease's cells, pay for the unknown ones, call Open-Meteo, and store the results.
 
-It runs in the thread of whoever calls it. The worker of each process does, and so does prewarm.
+It runs in the caller's thread: a worker's, or prewarm's.
 """
 
 import logging
@@ -32,12 +32,12 @@ from weathernote.telemetry import metrics
 
 log = logging.getLogger(__name__)
 
-#: Enough to single out two bad places of a hundred; a call that is wrong as a whole must not cost two hundred.
+#: Enough to isolate two bad places in a hundred; bounds the cost if Open-Meteo rejects the call as a whole.
 CALLS_TO_FIND_A_BAD_PLACE = 30
 
 
 class Upstream(Protocol):
-    """What is asked for cells, as OpenMeteo is: `before_attempt` gets the weight before each attempt."""
+    """A client that fetches cells, such as OpenMeteo; it calls `before_attempt` with the weight before each attempt."""
 
     def fetch(self, cells: list[Cell], before_attempt: Callable[[int], None]) -> Outcomes:
         """Cell → its series or the error about it, by one call. Raises UpstreamError if the call failed."""
@@ -45,7 +45,7 @@ class Upstream(Protocol):
 
 
 class Round:
-    """Asks `upstream` for the cells of leases. A record younger than `fresh_seconds` need not be asked for."""
+    """Fetches the cells of leases from `upstream`, except those with a record younger than `fresh_seconds`."""
 
     def __init__(
         self,
@@ -69,9 +69,9 @@ class Round:
         self.now = now
 
     def run(self, lease: Lease, *, fresh_seconds: int | None = None) -> RoundResult:
-        """Deals with the cells of a lease, in one call if all goes well, holds what comes and releases the lease.
+        """Fetches the cells of a lease, in one call if all goes well, stores the records and releases the lease.
 
-        `fresh_seconds` stands in for the round's own.
+        `fresh_seconds` overrides the default.
         """
         result = RoundResult(self.weight_of_a_cell)
         fetched: dict[Cell, Series] = {}
@@ -86,12 +86,12 @@ class Round:
                 rejected = self._rejected({cell: result.outcomes[cell] for cell in paid if cell in result.outcomes})
                 self._note_drift(held, fetched)
         finally:
-            # The release is sent after the records: a process that sees the lease free finds what it waits for.
+            # Release after storing: a process that then sees the lease free can read the records.
             self._hold_and_release(lease, result.outcomes, fetched, rejected)
         return result
 
     def known(self, cells: Collection[Cell]) -> Outcomes:
-        """What was fetched lately or is known to have no weather, of `cells`, without asking Open-Meteo."""
+        """The outcomes of those `cells` that were fetched lately or have no weather, without asking Open-Meteo."""
         return self._known(cells, self.fresh_seconds)[0]
 
     def _known(self, cells: Collection[Cell], fresh_seconds: int) -> tuple[Outcomes, dict[Cell, Series]]:
@@ -116,7 +116,7 @@ class Round:
     # ── pay and ask ───────────────────────────────────────────────────────────────────────────────
 
     def _paid(self, lease: Lease, result: RoundResult) -> list[Cell]:
-        """The unknown cells that the budget has room for; where it has room for none, the result says why."""
+        """The unknown cells that the budget has room for; for cells without budget, the reason is put in `result`."""
         paid: list[Cell] = []
         cold, refresh = ([cell for cell in some if cell not in result.outcomes] for some in (lease.cold, lease.refresh))
         for cell, denied in (self.payments.pay(cold, "cold") | self.payments.pay(refresh, "refresh")).items():
@@ -127,7 +127,7 @@ class Round:
         return paid
 
     def _ask(self, lease: Lease, cells: list[Cell], result: RoundResult) -> None:
-        """Makes one call, or more if Open-Meteo rejects a place: the call fails for all then, so it is halved."""
+        """Makes one call. A rejected place fails the whole call: the cells are then split in halves and asked again."""
         groups = deque([cells])
         for call in range(CALLS_TO_FIND_A_BAD_PLACE):
             if not groups or (call and not self.queue.renew(lease)):
@@ -186,7 +186,7 @@ class Round:
             return
         result.calls += attempts
         result.cells += attempts * cells
-        # By what Open-Meteo counts, and not by what was paid.
+        # Open-Meteo's weight, not our charge, which is rounded up.
         metrics.OPEN_METEO_WEIGHT.inc(attempts * cells * self.weight_of_a_cell)
         metrics.OPEN_METEO_CALLS.labels("retried").inc(attempts - 1)
         metrics.OPEN_METEO_CALLS.labels(outcome).inc()
@@ -200,11 +200,12 @@ class Round:
         holding, rejecting = self.store.holding(fetched), self.store.rejecting(rejected)
         _, _, is_released = redis.fetch(holding, rejecting, self.queue.releasing(lease, done))
         if lease.token and not is_released:
-            # Lost with a hundred records before it: nobody could use the slot until the lease expires.
+            # The release was lost with the large write before it. Send it again, or the slot is blocked until the lease
+            # expires.
             self.queue.release(lease, done)
 
     def _rejected(self, outcomes: Outcomes) -> list[Cell]:
-        """The cells that Open-Meteo has no weather for; those that another machine may well read are noted here."""
+        """The cells that have no weather; those that only this machine cannot read are remembered here instead."""
         without = {cell: got for cell, got in outcomes.items() if isinstance(got, NoWeatherHere)}
         unreadable = [cell for cell, why in without.items() if isinstance(why, UnreadableHere)]
         if unreadable:

@@ -1,7 +1,7 @@
 """The workers of this process: they queue the cells that its requests want, and run the rounds that fetch them.
 
-A request submits its cells and waits for their futures, so that a hundred misses cost a few calls and no thread that
-serves hits is lost to them. Each slot has a worker with a thread of its own, so that a process can use several slots.
+A request submits its cells and waits for their futures, so that a hundred misses cost only a few calls. Each slot has
+a worker with a thread of its own, so that a process can use several slots.
 """
 
 import logging
@@ -25,12 +25,12 @@ from weathernote.threads import give_way
 
 log = logging.getLogger(__name__)
 
-#: How soon a process sees that the lease is free, or that another has fetched what it waits for.
+#: How often a process looks whether the lease is free, or another process has fetched the cells that it waits for.
 POLL_SECONDS = 0.025
 
 
 class Submitted(NamedTuple):
-    """The future of a cell, and whether this process was not yet waiting for it."""
+    """The future of a cell, and whether this submit was the first for the cell in this process."""
 
     future: Future[Series]
     is_first: bool
@@ -48,8 +48,8 @@ class Workers:
     def submit(self, cells: Mapping[Cell, Spender], *, has_waiters: bool = True) -> dict[Cell, Submitted]:
         """Has cells fetched, each paid by its spender; gives the future of each, which may raise UpstreamError.
 
-        A cell that is already pending, here or elsewhere in the fleet, is joined and never asked for twice. All are
-        submitted before a worker's next round, so that one call can ask for them.
+        A cell that is already pending, here or elsewhere in the fleet, is joined and never asked for twice. All
+        cells of one slot are submitted together, so that one call can fetch them.
         """
         by_slot: dict[int, dict[Cell, Spender]] = {}
         for cell, spender in cells.items():
@@ -60,7 +60,7 @@ class Workers:
         return submitted
 
     def has_pending(self, cell: Cell) -> bool:
-        """Whether this process has submitted the cell and does not know yet what becomes of it."""
+        """Whether this process has submitted the cell and it has no outcome yet."""
         return self._of_slots[self.queue.slot_of(cell)].has_pending(cell)
 
     @property
@@ -92,7 +92,8 @@ class Worker:
             late = self._not_queued(cells) if self._is_stepping else []
             self._start_once()
             self._changed.notify()
-        # The thread queues what it finds before a round. What comes during one would be unknown to others until then.
+        # The worker queues pending cells before each round. Cells that come during a round are queued here at once, so
+        # that other processes see them.
         if late:
             self.queue.enqueue(self.slot, late, wait_seconds)
         return submitted
@@ -115,18 +116,18 @@ class Worker:
         pending.has_waiters |= has_waiters
         if spender == "cold":
             if pending.spender == "refresh":
-                pending.queued_at = None  # whoever waits takes it out of the refreshes
+                pending.queued_at = None  # queue it again, now as cold
             pending.spender, pending.deadline = spender, deadline
         return Submitted(pending.future, is_first)
 
     def _start_once(self) -> None:
-        # Not when the object is made: a server forks after that, and a thread does not survive a fork.
+        # Started lazily: the server forks after construction, and threads do not survive a fork.
         if self._thread is not None and self._thread.is_alive():
             return
         thread = threading.Thread(target=self._work, name=f"worker-{self.slot}", daemon=True)
         try:
             thread.start()
-        except RuntimeError as error:  # no thread to be had: whoever comes next tries again
+        except RuntimeError as error:  # no thread can be started; the next submit tries again
             self._answer(dict.fromkeys(self._pending, UpstreamError(str(error))))
             return
         self._thread = thread
@@ -170,14 +171,14 @@ class Worker:
         with self._changed:
             self._is_stepping = True
             now = monotonic()
-            # A cold cell was charged for: it stays until its outcome is known, which settles the charge.
+            # Cold cells were charged to a client: they are kept until the outcome decides whether to refund.
             self._pending = {
                 cell: one for cell, one in self._pending.items() if one.deadline > now or one.spender == "cold"
             }
             return dict(self._pending)
 
     def _lease(self, pending: Mapping[Cell, PendingFetch]) -> Lease | None:
-        """The lease with a batch of what all processes queued; None if another process has it."""
+        """The lease with a batch of the cells that all processes queued; None if another process has it."""
         now = monotonic()
         due = {cell: one for cell, one in pending.items() if one.should_queue(now)}
         cold = {cell: one.deadline - now for cell, one in due.items() if one.spender == "cold"}
@@ -186,7 +187,7 @@ class Worker:
         for one in due.values():
             one.queued_at = now
         if lease and not lease.token and not lease.cells:
-            # Without Redis there is no queue that all share: refreshes wait until it is back.
+            # There is no shared queue without Redis, so refreshes wait until it is back.
             alone = [cell for cell, one in pending.items() if one.spender == "cold" and not one.is_abandoned(now)]
             return replace(lease, cold=alone[: self.queue.batch])
         return lease
@@ -196,7 +197,7 @@ class Worker:
         if not lease.token and not self._calling_alone.acquire(blocking=False):
             return False
         if self.budget.is_failing:
-            # One cell finds out whether Open-Meteo answers again: what others weigh would be spent for nothing.
+            # Try one cell only, so that a call that fails again costs least.
             lease = lease.first_cell_only()
         try:
             self._answer(self.round.run(lease).outcomes)
@@ -212,8 +213,8 @@ class Worker:
     def _find_outcomes(self, pending: Mapping[Cell, PendingFetch]) -> None:
         """Answers those whose cell another process has fetched, or will not fetch any more.
 
-        Whoever has the lease takes a cell out of the queue when it is done. A cold cell that nobody waits for leaves
-        the queue by itself. What is neither there nor known then will not come.
+        The holder of the lease removes a cell from the queue when it is done, and queue entries expire. A cell that is
+        neither queued nor fetched will not be fetched any more.
         """
         now = monotonic()
         may_end = [cell for cell, one in pending.items() if one.spender == "refresh" or one.is_abandoned(now)]
@@ -229,5 +230,5 @@ class Worker:
                 future.set_result(got)
             else:
                 future.set_exception(got)
-            # So those who wait go on one after another, and not all at once before the next hit.
+            # Let waiting threads resume one at a time, so that they do not delay hits.
             give_way()

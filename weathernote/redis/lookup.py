@@ -43,19 +43,19 @@ class Lookup(Generic[T]):
         set_field(self, "without", without)
 
     def value(self, replies: Sequence[Reply]) -> T:
-        """The value, given a reply to each command; raises RedisDown if one is an exception and `without` is None."""
+        """The value, given a reply to each command. Raises RedisDown if one is an exception and `without` is None."""
         for reply in replies:
             if isinstance(reply, Exception):
                 if self.without is not None:
                     return self.without()
-                value(reply)
+                value(reply)  # raises RedisDown
         return self.read(*replies)
 
 
 class Several(Lookup[list[T]]):
     """A lookup of lookups: its value is the list of their values, in their order.
 
-    Each uses its own `without`: in a cluster, a shard that is down costs only the values that it holds.
+    Each uses its own `without`: in a cluster, only lookups on the failed shard fall back.
     """
 
     __slots__ = ("lookups",)
@@ -112,7 +112,7 @@ def fetch(
     /,
 ) -> tuple[T1, T2, T3, T4, T5, T6, T7, T8]: ...
 def fetch(*lookups: Lookup[Any]) -> tuple[Any, ...]:
-    """The values of 1 to 4 lookups, in one round trip; raises RedisDown if one has no reply and no `without`."""
+    """The values of 1 to 8 lookups, in one round trip; raises RedisDown if one has no reply and no `without`."""
     return tuple(values_of(lookups, ask(*commands_of(lookups))))
 
 
@@ -136,7 +136,7 @@ def commands_of(lookups: Iterable[Lookup[Any]]) -> list[Command]:
 
 
 def values_of(lookups: Iterable[Lookup[T]], replies: Sequence[Reply]) -> list[T]:
-    """The values of `lookups`, given the replies to their `commands_of`; raises RedisDown as `fetch` does.
+    """The values of `lookups`, given the replies to `commands_of(lookups)`; raises RedisDown as `fetch` does.
 
     Every request calls it: 1 µs for two lookups.
     """

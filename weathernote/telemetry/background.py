@@ -1,4 +1,4 @@
-"""Background work of a process: loops of steps, each in a thread of its own until the process ends."""
+"""Background work of a process. Each loop has a thread and runs its steps until the process ends."""
 
 import atexit
 import logging
@@ -17,7 +17,7 @@ END_SECONDS = 2
 
 
 class Loop:
-    """Runs `steps` in order, at once and then every `seconds`, and `last_steps` once it is stopped.
+    """Runs `steps` in order, immediately and after each pause of `seconds`, and `last_steps` once it is stopped.
 
     A step that raises is logged when it begins to fail, and runs again next time; the other steps go on.
     """
@@ -78,14 +78,14 @@ def _name_of(step: Step, *_: Step) -> str:
 
 
 def every(seconds: float, *steps: Step, at_the_end: Iterable[Step] = ()) -> Loop:
-    """A loop of `steps`; name in `at_the_end` those that write what was gathered, so that they run once more."""
+    """A loop of `steps`. `at_the_end`: steps to run once more at shutdown, to flush what was collected."""
     return Loop(seconds, steps, at_the_end)
 
 
 def run(make_loops: Callable[[], Iterable[Loop]]) -> None:
-    """Starts loops, and stops them when this process ends of its own accord. Raises RuntimeError if no thread is left.
+    """Starts loops, and stops them when this process exits by itself. Raises RuntimeError if no thread can start.
 
-    Threads do not live on in a child: one that is forked later makes and starts loops of its own.
+    Threads do not survive a fork, so a forked child creates and starts its own loops.
     """
 
     running: list[Loop] = []

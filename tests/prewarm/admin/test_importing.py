@@ -1,7 +1,8 @@
-"""Tables of countless columns are refused before they cost anything."""
+"""Files that are too large and tables of countless columns are refused before they cost anything."""
 
 import pytest
 
+from prewarm.admin.importing import LARGEST_BYTES
 from tests.support.staff import upload
 
 pytestmark = pytest.mark.django_db
@@ -25,3 +26,19 @@ def test_a_table_of_forty_columns_is_read(editor):
 def test_a_row_of_a_million_commas_spoils_itself_alone(editor):
     preview = upload(editor, f"{HEADER}\n{OSLO}{',' * 1_000_000}\n{OSLO.replace('Oslo', 'Aker', 1)}\n")
     assert [row.number for row in preview.context["result"].invalid_rows] == [1]
+
+
+def of_size(size: int) -> str:
+    """A file of one city and of empty lines, which are no rows, of `size` bytes."""
+    return f"{HEADER}\n{OSLO}\n".ljust(size, "\n")
+
+
+def test_a_file_of_two_megabytes_is_read(editor):
+    preview = upload(editor, of_size(LARGEST_BYTES))
+    assert LARGEST_BYTES == 2_000_000 and preview.context["result"].totals["new"] == 1
+
+
+def test_a_larger_file_is_refused_before_it_is_read(editor, monkeypatch):
+    monkeypatch.setattr("tablib.Dataset", None)  # whatever would read rows fails
+    (said,) = upload(editor, of_size(LARGEST_BYTES + 1)).context["form"].errors["import_file"]
+    assert said == "The file has more than 2 MB."

@@ -248,7 +248,7 @@ def test_an_unknown_one_stops_the_start_with_one_line(tree):
     told = run(tree, "manage.py", "serve", EXTRA_VARIABLES="uv_index,moon_phase")
     lines = [line for line in told.stderr.splitlines() if "EXTRA_VARIABLES" in line]
     assert told.returncode == 1 and "Traceback" not in told.stderr
-    assert len(lines) == 1 and lines[0].endswith("freezing_level_height, separated by commas, not 'moon_phase'.")
+    assert len(lines) == 1 and lines[0].endswith(f"{variables.EXTRA_NAMES[-1]}, separated by commas, not 'moon_phase'.")
 
 
 def test_check_says_what_they_cost_and_other_commands_do_not(tree):

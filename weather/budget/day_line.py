@@ -1,16 +1,16 @@
 """The day's line: how much of Open-Meteo's day refreshes may have spent by a time of the day; pure.
 
-It gives out what cold cells have left, from midnight to midnight, and leaves a share r for cold cells to come, early in
-the day, and almost none at its end: line(t) = t·(1 − r·(1 − t)) for t from 0 to 1. Processes need it in Python and
-the budget's script in Lua; both are written here, from the same constants.
+Refreshes may spend the day's budget minus what cold cells have spent, in proportion to the time, less a reserve r for
+later cold cells that shrinks to 0 at midnight: line(t) = t·(1 − r·(1 − t)) for t from 0 to 1. Processes
+need it in Python and the budget's script in Lua; both are written here, from the same constants.
 """
 
 import math
 
-#: r: what refreshes leave of every window for cells that nobody holds; of the day's, less and less until its end.
+#: r: the part of every window that refreshes leave for cold cells; of the day's, less and less until its end.
 COLD_SHARE = 0.2
-#: One in so many of the day's budget comes on top at midnight, so that refreshes never stop then, and is left for the
-#: cold cells of the last minutes instead.
+#: 1/SPARE_DIVISOR of the day's budget is free to refreshes from midnight on, so that they never stop then, and kept
+#: from them at the day's end, for the cold cells of the last minutes.
 SPARE_DIVISOR = 100
 
 

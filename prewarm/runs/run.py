@@ -175,7 +175,7 @@ def _planned(options: Options, cities: list[City], suspects: frozenset[str]) -> 
     one = service()
     budget = one.budget
     left, weight_of_a_cell = budget.remaining(), one.round.weight_of_a_cell
-    refreshes_per_second = budget.refreshes_per_second() / weight_of_a_cell
+    refreshes_per_second = budget.refresh_weight_per_second() / weight_of_a_cell
     return plan.plan(
         survey(one, cities, recently_requested(one), suspects),
         price=plan.common_price(with_retries(one.popularity.census), len(cities), refreshes_per_second),

@@ -174,12 +174,12 @@ class Budget:
             self.quota.roll(self.clock.now())
             return {window: self.quota.left(window) for window in WINDOW_SECONDS}
 
-    def empty_window(self, weight: float) -> Denied | None:
+    def denied_by_room(self, weight: float) -> Denied | None:
         """If a window lacks room for `weight`: Denied until the last such window ends; else None."""
         with self._lock:
             now = self.clock.now()
             self.quota.roll(now)
-            return self.quota.empty_window(weight, now)
+            return self.quota.denied_by_room(weight, now)
 
     def cold_reserve(self) -> dict[BudgetWindow, float]:
         """Window → weight left for cold cells, after the part that refreshes will need."""
@@ -188,9 +188,9 @@ class Budget:
             self.quota.roll(now)
             return {window: self.quota.left_for_cold(window, now) for window in WINDOW_SECONDS}
 
-    def refreshes_per_second(self) -> float:
+    def refresh_weight_per_second(self) -> float:
         """The weight per second that all refreshes may spend to keep to the day's line."""
         with self._lock:
             now = self.clock.now()
             self.quota.roll(now)
-            return self.quota.refreshes_per_second(now)
+            return self.quota.refresh_weight_per_second(now)

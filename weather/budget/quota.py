@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from weather.budget.day_line import COLD_SHARE, SPARE_DIVISOR, line
+from weather.budget.day_line import COLD_RESERVE, SPARE_DIVISOR, line
 from weather.core.windows import WINDOW_SECONDS, BudgetWindow
 
 #: A `refresh` keeps to the day's pace and leaves a share for cold cells; a `cold` cell may use all there is.
@@ -75,7 +75,7 @@ class Quota:
         """The weight that may still be spent in the window."""
         return max(0, self.budgets[window] - self.spent[window] - self.unreported[window])
 
-    def empty_window(self, weight: float, now: float) -> Denied | None:
+    def denied_by_room(self, weight: float, now: float) -> Denied | None:
         """If a window lacks room for `weight`: Denied until the last such window ends; else None."""
         empty = [window for window in WINDOW_SECONDS if self.left(window) < weight]
         return self._denied_by(empty, now) if empty else None
@@ -83,9 +83,9 @@ class Quota:
     def left_for_cold(self, window: BudgetWindow, now: float) -> float:
         """The weight left for cold cells, after the part that refreshes need for the rest of the window."""
         to_come = 1 - now % WINDOW_SECONDS[window] / WINDOW_SECONDS[window]
-        return max(0.0, self.left(window) - (1 - COLD_SHARE) * self.budgets[window] * to_come)
+        return max(0.0, self.left(window) - (1 - COLD_RESERVE) * self.budgets[window] * to_come)
 
-    def refreshes_per_second(self, now: float) -> float:
+    def refresh_weight_per_second(self, now: float) -> float:
         """Weight per second at which refreshes reach the day's line in 3 hours."""
         day = self.budgets["day"]
         # What the line gives out: the day's budget minus what cold cells have spent.
@@ -97,14 +97,14 @@ class Quota:
         to_come = today + day * line(max(0.0, t + AHEAD - 1))
         # From weight in AHEAD of a day to weight per second, within the bounds of the even pace.
         of_the_day = min(max(to_come / AHEAD, LEAST_PART * day), MOST_PART * day) / WINDOW_SECONDS["day"]
-        return min(of_the_day, *(self.budgets[w] * (1 - COLD_SHARE) / WINDOW_SECONDS[w] for w in ("minute", "hour")))
+        return min(of_the_day, *(self.budgets[w] * (1 - COLD_RESERVE) / WINDOW_SECONDS[w] for w in ("minute", "hour")))
 
     def take_alone(self, weight: int, least: int, spender: Spender, processes: int, now: float) -> Granted | Denied:
         """Spends from this process's share of what was left when Redis last answered."""
         self.roll(now)
         if refusal := self.refusal(now):
             return refusal
-        part = (1.0 if spender == "cold" else 1 - COLD_SHARE) / processes
+        part = (1.0 if spender == "cold" else 1 - COLD_RESERVE) / processes
         room = {
             window: math.floor((budget - self.spent[window]) * part) - self.unreported[window]
             for window, budget in self.budgets.items()

@@ -65,9 +65,9 @@ def _replace_body(environ: dict[str, Any]) -> None:
     if not paths.is_plain(path):
         raise problems.no_such_path()
     if environ["REQUEST_METHOD"] == "POST" and path == EDGE_COUNTS_PATH:
-        environ["wsgi.input"] = request_bodies.read(environ, request_bodies.EDGE_COUNTS)
+        environ["wsgi.input"] = request_bodies.read(environ, request_bodies.COUNT_READERS)
     elif environ["REQUEST_METHOD"] == "POST" and path.startswith(f"{STAFF_PATH}/"):
-        environ["wsgi.input"] = request_bodies.read(environ, request_bodies.FORMS)
+        environ["wsgi.input"] = request_bodies.read(environ, request_bodies.FORM_READERS)
     else:
         environ["wsgi.input"] = request_bodies.empty()
 

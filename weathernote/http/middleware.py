@@ -72,7 +72,7 @@ def _comes_from_an_edge(request: HttpRequest) -> bool:
     return networks.contain(settings.EDGE_ALLOWED_NETWORKS, request.META.get("REMOTE_ADDR", ""))
 
 
-class Common(CommonMiddleware):
+class CommonWithHostFreePaths(CommonMiddleware):
     """Django's CommonMiddleware, but HOST_FREE_PATHS take any `Host`, and a 204 or 304 has no Content-Length."""
 
     def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:

@@ -39,9 +39,9 @@ _LAST_SENT, _LAST_RECEIVED, _SEGMENTS_RECEIVED, _SEGMENTS_SENT, _TCP_INFO_BYTES 
 _OPEN_FILES = Path("/proc/self/fd")
 
 #: Threads that may read staff's forms at a time; the others serve weather.
-FORMS = threading.BoundedSemaphore(max(1, min(8, settings.THREADS // 4)))
+FORM_READERS = threading.BoundedSemaphore(max(1, min(8, settings.THREADS // 4)))
 #: Threads that may read an edge's counts: a pool of its own, so that slow forms cannot delay them.
-EDGE_COUNTS = threading.BoundedSemaphore(max(1, min(4, settings.THREADS // 8)))
+COUNT_READERS = threading.BoundedSemaphore(max(1, min(4, settings.THREADS // 8)))
 
 
 def empty() -> IO[bytes]:

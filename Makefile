@@ -9,17 +9,18 @@ WITH_ENVIRONMENT = $(if $(ENVIRONMENT_FILE),$(IN_VENV) deploy/with_environment.p
 help:
 	@echo "make run    serve with the live Open-Meteo on http://127.0.0.1:8000 (HOST, PORT)"
 	@echo "make demo   the same with a simulated Open-Meteo, for a machine without internet"
-	@echo "make edge   nginx before two instances, on https://127.0.0.1:8443 (EDGE_PORT)"
+	@echo "make edge   nginx before two instances, on https://127.0.0.1:8443 (EDGE_PORT); needs the live Open-Meteo,"
+	@echo "            or REDIS_URL of a Redis that holds forecasts"
 	@echo "make test   every test, against real servers that it starts itself (ARGS=--shuffle=random or =7: files in random order)"
 	@echo "make bench  the benchmarks, beside their peers, in about ten minutes; needs wrk"
-	@echo "make bench-quick   some of them in two minutes, compared with tests/benchmarks/baseline.json"
+	@echo "make bench-quick   some of them in a minute and a half, compared with tests/benchmarks/baseline.json"
 	@echo "make mutants   how many random changes of one operator the tests of each module notice"
 	@echo "               (ARGS=\"weather/budget/quota.py --number 25\": 25 changes of one module)"
 	@echo "make lint   ruff, format, types, import arrows, docstrings, migrations, check --deploy"
 	@echo "make audit  a bill of materials in .run/sbom.json, and known vulnerabilities where their database can be reached"
 	@echo "make docs   the manual as a site in .run/manual; a dead link or a missing page fails"
-	@echo "run, demo and edge take ENVIRONMENT_FILE=/etc/weathernote/environment; it wins over variables of the command line"
 	@echo "make lock   resolve requirements.txt and requirements-dev.txt anew from pyproject.toml"
+	@echo "run, demo and edge take ENVIRONMENT_FILE=/etc/weathernote/environment; it wins over variables of the command line"
 
 run:
 	@$(PYTHON) deploy/venv.py requirements.txt
@@ -70,6 +71,7 @@ audit:
 docs:
 	@$(PYTHON) deploy/venv.py requirements-dev.txt
 	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --quiet --strict
+	@echo "Open .run/manual/index.html"
 
 lock:
 	@$(PYTHON) deploy/venv.py requirements-dev.txt

@@ -16,7 +16,7 @@ from weathernote.telemetry import metrics
 
 
 class Decision(NamedTuple):
-    """Whether a request may pass, how many more may, when the full limit is available again and when to retry."""
+    """Whether a request may pass, how many more requests are left, when the limit is full again and when to retry."""
 
     is_allowed: bool
     remaining: int
@@ -25,8 +25,8 @@ class Decision(NamedTuple):
 
 
 # Every script takes the window in milliseconds, the limit, and the number of requests that the call counts as. It
-# returns whether the call may pass, how many more requests may, and the milliseconds until the full limit is available
-# again and until a retry.
+# returns whether the call may pass, how many more requests are left, and the milliseconds until the full limit is
+# available again and until a retry.
 
 # A counter without expiry (written by hand, for example) gets one in the same step.
 _LIFE = """
@@ -36,7 +36,7 @@ if left < 0 then
     left = tonumber(ARGV[1])
 end
 """
-# A value that is no counter is replaced; a refusal for lack of memory is returned, and the client is not counted.
+# A value that is no counter is replaced; an out-of-memory error is passed on, and the client is not counted.
 _WINDOW = redis.script(f"""
 local count = redis.pcall('INCR', KEYS[1])
 if type(count) == 'table' then
@@ -48,7 +48,7 @@ end
 local remaining = ARGV[2] - count
 return {{remaining >= 0 and 1 or 0, math.max(0, remaining), left, left}}
 """)
-# A call that counts as several counts in full or, if it does not fit, as one request that is refused.
+# A batch counts fully if it fits, else is refused and counts as 1.
 _WINDOW_OF_SEVERAL = redis.script(f"""
 local held = redis.pcall('GET', KEYS[1])
 local count = type(held) == 'string' and #held < 16 and string.match(held, '^[1-9]%d*$') and tonumber(held)

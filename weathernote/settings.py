@@ -148,7 +148,7 @@ MIDDLEWARE = ["weathernote.http.middleware.record_request", "weathernote.http.mi
 PAGE_MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "weathernote.http.middleware.Common",
+    "weathernote.http.middleware.CommonWithHostFreePaths",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 STAFF_MIDDLEWARE = [

@@ -26,12 +26,13 @@ LIFE_SECONDS = 600
 #: The life of a list that could not be refreshed, and the pause before the database is tried again.
 STALE_LIFE_SECONDS = 60
 DATABASE_PAUSE_SECONDS = 5
-#: How long a request waits for the thread that reads the database if there is no list to serve, and how many may.
+#: How long a request waits for the thread that reads the database if there is no list to serve,
+#: and how many requests may wait.
 WAIT_SECONDS = 2
 WAITERS = 2
 
-# A reader of the database first stores a mark of its own under the key, and stores the list only over that mark. Saving
-# deletes the key, so that a list read before staff saved is never stored after it.
+# A reader of the database first stores a mark of its own under the key, and stores the list only over that mark
+# (compare-and-set). Saving deletes the key, so that a list read before staff saved is never stored after it.
 _MARK = b"being-read:"
 _MARK_SECONDS = 10
 _BEGIN = redis.script("""
@@ -85,7 +86,10 @@ class CitiesCache:
         return Lookup(("GET", KEY), ("TTL", KEY), read=self._from_redis, without=self._from_memory)
 
     def answer(self, cached: CachedListing | None) -> CachedListing:
-        """The list that `lookup` gave, else one from the database, else the last, as stale. Raises Problem (503)."""
+        """The list that `lookup` gave, else one from the database, else the last one this process read, marked stale.
+
+        Raises Problem (503) if there is none.
+        """
         if cached:
             return cached
         try:
@@ -150,6 +154,7 @@ class CitiesCache:
         mark = self._mark_reading()
         listed = self.read(self.load)
         expires_at = int(self.now()) + LIFE_SECONDS
+        # Requests that are served from memory later find it there, so for them its origin is not the database.
         self._last = CachedListing(listed, expires_at, "found", is_stored=False)
         return CachedListing(listed, expires_at, "read", is_stored=self._store(mark, listed))
 

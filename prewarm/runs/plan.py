@@ -27,7 +27,7 @@ class Candidate:
     #: Requests per second over the last day.
     rate: float = 0.0
     cities: tuple[str, ...] = ()
-    #: Its last refresh failed while others succeeded: in a call with others it may spoil theirs.
+    #: Its last refresh failed while others succeeded: it may make a shared call fail, so it is fetched alone.
     is_suspect: bool = False
 
     @property
@@ -68,7 +68,7 @@ class Rederivation:
 class Plan:
     """What a run will do: first the rederivations, then the refreshes, each in its list's order.
 
-    `past_limit` counts due cells beyond the limit; for those in `unpaid` there is no budget.
+    `past_limit` counts due cells beyond the limit; `unpaid` are due cells that the budget does not cover.
     """
 
     rederivations: list[Rederivation] = field(default_factory=list)
@@ -107,7 +107,7 @@ def plan(
     limit: int | None = None,
     budget_left: int | None = None,
 ) -> Plan:
-    """The plan for `candidates`, which come with cities in staff's order and others by popularity.
+    """The plan for `candidates`, which are ordered: cities by staff's order, then others by popularity.
 
     Cities are refreshed first: those without a held forecast, then the most overdue. Other cells follow in the order of
     `candidates`. `limit` and `budget_left` bound the refreshes, in cells.
@@ -140,14 +140,17 @@ def _rederivation(candidate: Candidate, price: float, seconds_to_next_run: float
     if candidate.age_seconds is None:
         return None
     stale = candidate.lateness(price) >= 1
-    # A stale answer only bridges the minute until the refresh, and must not replace one that lives longer.
+    # A stale answer lives STALE_LIFE_SECONDS only, so it must not replace one that lives longer.
     enough_seconds = STALE_LIFE_SECONDS if stale else seconds_to_next_run
     questions = tuple(question for question, life in candidate.lives.items() if life < enough_seconds)
     return Rederivation(candidate.cell, questions, stale) if questions else None
 
 
 def batches(refresh: Iterable[Candidate], size: int, slot_of: Callable[[Cell], int], *, force: bool) -> Iterator[Batch]:
-    """Batches of at most `size` candidates of one slot and spender, in about their order; suspects last, each alone."""
+    """Batches of at most `size` candidates of one slot and spender, roughly in the given order.
+
+    Suspects come last, each alone.
+    """
     waiting: dict[tuple[int, Spender], list[Candidate]] = {}
     alone = []
     for candidate in refresh:

@@ -23,14 +23,15 @@ from weathernote.redis import RedisDown
 
 __all__ = ["CannotRun", "Options", "Outcome", "refresh_now", "run"]
 
-#: A run stops then, a minute before the next one begins.
+#: A run stops after this many seconds, so that it ends a minute before the next.
 MOST_SECONDS = plan.PERIOD_SECONDS - 60
-#: A refresh by staff, of a hundred cities at most, stops then.
+#: A refresh by staff, of at most a hundred cities, stops after this many seconds.
 MOST_SECONDS_NOW = 120
 ALREADY_RUNNING = "another prewarm is running: nothing to do here"
 STOPPED = "stopped by a signal"
 
-#: Called with the name and the size of a step; its context gives a function to call with the number of cells done.
+#: Called with the name and the size of a step; returns a context manager, whose value is called with the number of
+#: cells just done.
 Progress = Callable[[str, int], AbstractContextManager[Advance]]
 
 
@@ -97,8 +98,9 @@ def run(
 def refresh_now(cities: Iterable[City], *, should_stop: Callable[[], bool] = lambda: False) -> RefreshOutcome:
     """Fetches these cities now, whatever their refresh interval and the budget's pace, and returns what it did.
 
-    It saves a row like any run, from its beginning. It takes no lock, for which cron's run would give up and leave all
-    other cities to the next. It raises nothing for Redis or Open-Meteo; other errors are saved in the row and raised.
+    It saves a row like any run, from its beginning. It takes no lock: if it did, a cron run in that time would exit and
+    all other cities would wait ten minutes. It raises nothing for Redis or Open-Meteo; other errors are saved
+    in the row and raised.
     """
     cities = list(cities)
     began = time.monotonic()
@@ -132,7 +134,10 @@ def refresh_now(cities: Iterable[City], *, should_stop: Callable[[], bool] = lam
 
 
 def _from_database() -> tuple[list[City], frozenset[str]]:
-    """The active cities, and the names of those that failed in the command's last run while others succeeded."""
+    """The active cities, and the suspects: those that failed in the last run by cron, if that was a partial failure.
+
+    A partial failure has exit code 1. Raises CannotRun without the database.
+    """
     try:
         last = PrewarmRun.objects.filter(exit_code__isnull=False, by_staff=False).first()
         suspects = frozenset(last.failed_cities if last and last.exit_code == 1 else ())
@@ -170,7 +175,7 @@ def _planned(options: Options, cities: list[City], suspects: frozenset[str]) -> 
     one = service()
     budget = one.budget
     left, weight_of_a_cell = budget.remaining(), one.round.weight_of_a_cell
-    refreshes_per_second = budget.refreshes_per_second() / weight_of_a_cell
+    refreshes_per_second = budget.refresh_weight_per_second() / weight_of_a_cell
     return plan.plan(
         survey(one, cities, recently_requested(one), suspects),
         price=plan.common_price(with_retries(one.popularity.census), len(cities), refreshes_per_second),

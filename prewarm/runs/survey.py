@@ -16,8 +16,13 @@ from weather.core.datasets import USUAL_DAYS
 RECENT_SECONDS = 1800
 MOST_CELLS = 10_000
 
-#: Sizes of one round trip within its timeout of 80 ms: small replies, held records, cells whose answers are written.
-_SMALL_REPLIES, _RECORDS, CELLS_AT_ONCE = 400, 100, 25
+# How much fits into one round trip within its timeout of 80 ms.
+#: Commands with small replies: lives of answers, rates of cells.
+_SMALL_REPLIES = 400
+#: Held records that are read.
+_RECORDS = 100
+#: Cells whose answers are written.
+CELLS_AT_ONCE = 25
 
 T = TypeVar("T")
 

@@ -21,7 +21,8 @@ from weather.upstream.errors import UpstreamError, UpstreamRefused
 
 #: The interval of checks for a signal during a pause.
 STOP_CHECK_SECONDS = 0.1
-#: A refusal that ends within this time is waited out, at most so often in a run: "Too many concurrent requests", say.
+#: A refusal of at most BRIEF_SECONDS (such as "Too many concurrent requests") is waited out, at most MOST_BRIEF_PAUSES
+#: times a run.
 BRIEF_SECONDS, MOST_BRIEF_PAUSES = 5, 3
 MINUTE_SECONDS = 60
 
@@ -45,16 +46,18 @@ class Tally:
     calls: int = 0
     weight: float = 0.0
     reasons: dict[str, None] = field(default_factory=dict)
-    #: The run was stopped early, by a signal or a time limit, say.
+    #: The run was stopped early, by a signal or its time limit for example.
     was_cut_off: bool = False
     #: Redis or the lock was lost, or the run met a fault.
     is_broken: bool = False
 
     @property
     def exit_code(self) -> int:
-        """0 if no city failed, 1 if some did, 2 if none is in order.
+        """0 if no city failed, 1 if a city failed or the run broke off, with something done, 2 with nothing done.
 
-        It is also 2 if the budget had nothing for cold cities and nothing was refreshed.
+        "Done" is a cell refreshed or a city in order. A run that breaks off has lost Redis or the lock. One that a
+        signal or the time limit stops has 2 only if it neither refreshed nor re-derived anything. It is also 2 if the
+        budget had nothing for cold cities and nothing was refreshed.
         """
         if self.unpaid_cold_cities and not self.refreshed:
             return 2
@@ -101,9 +104,9 @@ class Work:
         self.fresh_seconds = 0 if force else FRESH_SECONDS
         self.tally = Tally()
         self._brief_pauses = 0
-        #: Spenders that this run has stopped serving → why, if it is Open-Meteo's failure; empty for a limit of ours.
+        #: Spender → why its cells count as failed; empty if our own budget ended it.
         self._stopped: dict[Spender, str] = {}
-        #: Those of them whose budget is spent → `hour` or `day`.
+        #: Spender → the window that is spent, `hour` or `day`.
         self._spent: dict[Spender, str] = {}
 
     # ── re-derive ─────────────────────────────────────────────────────────────────────────────────
@@ -152,7 +155,7 @@ class Work:
             self._count_unserved(waiting.values(), batch.spender)
 
     def _fetch(self, batch: Batch, cells: Sequence[Cell]) -> RoundResult | None:
-        """Fetches cells of the batch, and the cold ones of its slot that requests wait for.
+        """Fetches cells of the batch and, in the same call, cold cells of this slot that requests are waiting for.
 
         None if another process holds the lease, or Redis cannot store the result.
         """
@@ -190,7 +193,7 @@ class Work:
             self.tally.cities_in_order += bool(candidate.cities)
 
     def _react_to(self, refusal: BudgetSpent | UpstreamRefused | None, spender: Spender) -> None:
-        """After a call that was refused or not paid for: pauses if that ends soon, else stops serving the spender."""
+        """After a refusal by Open-Meteo or by our budget: waits if it is short, else gives up on this spender."""
         if refusal is None:
             return
         seconds = refusal.retry_after_seconds or 0
@@ -223,7 +226,7 @@ class Work:
     # ── the end ───────────────────────────────────────────────────────────────────────────────────
 
     def pause(self, seconds: float) -> None:
-        """Sleeps so long, or until the run must stop."""
+        """Sleeps `seconds`, or until the run must stop."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0 and not self.check_stop():
             time.sleep(min(left, STOP_CHECK_SECONDS))

@@ -93,7 +93,7 @@ class Kept(SimulatedService):
         left = budget.remaining()
         planned = plan.plan(
             [self._candidate(at, now) for at in cells],
-            price=plan.common_price(popularity.census(), CITIES, budget.refreshes_per_second()),
+            price=plan.common_price(popularity.census(), CITIES, budget.refresh_weight_per_second()),
             seconds_to_next_run=plan.PERIOD_SECONDS,
             budget_left=min(left["day"], left["hour"]),
         )
@@ -194,7 +194,7 @@ def lived(name: str, world: World, days: list[Traffic], size: int, *, prewarmed:
     recent = Popularity("popularity:now", half_life_seconds=1800, clock=ClockOf(clock))
     counted.popularity.recent = recent
     budget = Budget(**windows(size), fleet_processes=1, clock=ClockOf(clock), key="budget:open-meteo")
-    price = Price(counted.popularity, budget.refreshes_per_second)
+    price = Price(counted.popularity, budget.refresh_weight_per_second)
     service = Kept(world, counted, price, budget)
     for day in days:
         service.forget_the_day()

@@ -173,10 +173,10 @@ def _living(world: World, size: int, rule: str, counted: Counted, clock: Clock, 
         best = freshness.price_of([(rate, 1) for rate in true_rates.tolist() if rate], size / DAY)
         return Living(size, rule, SimulatedService(world, square_root_rule(true_rates, lambda: best), None), None, None)
     budget = Budget(**windows(size), fleet_processes=1, clock=ClockOf(clock), key=f"budget:{size}:{rule}")
-    price = Price(counted.popularity, budget.refreshes_per_second)
+    price = Price(counted.popularity, budget.refresh_weight_per_second)
     asked: Rule
     if rule == "even":
-        asked = even_rule(lambda: price.active_cells, budget.refreshes_per_second)
+        asked = even_rule(lambda: price.active_cells, budget.refresh_weight_per_second)
     else:
         asked = square_root_rule(counted.rates, lambda: price.value)
     return Living(size, rule, SimulatedService(world, asked, budget, edge=rule.startswith("edge")), counted, price)

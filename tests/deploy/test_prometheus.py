@@ -7,7 +7,7 @@ import yaml
 
 from prewarm.runs.plan import PERIOD_SECONDS
 from tests.support.promql import PROMETHEUS, RULE_FILES, names_in, needs_promtool, promtool, rules
-from weather.budget.day_line import COLD_SHARE, line
+from weather.budget.day_line import COLD_RESERVE, line
 
 STORIES = sorted((PROMETHEUS / "tests").glob("*.yml"))
 ALERTS = {rule["alert"]: rule for rule in rules(RULE_FILES[1])}
@@ -81,7 +81,7 @@ def test_the_paced_line_is_the_service_s_own():
     (rule,) = (rule for rule in rules(RULE_FILES[0]) if rule["record"] == "weathernote:budget:paced_left_share")
     for hour in range(25):
         t = hour / 24
-        written = rule["expr"].replace("time() % 86400 / 86400", str(t)).replace("0.2", str(COLD_SHARE))
+        written = rule["expr"].replace("time() % 86400 / 86400", str(t)).replace("0.2", str(COLD_RESERVE))
         assert eval(written) == pytest.approx(1 - line(t))  # noqa: S307 # our own arithmetic, written alike in both
 
 

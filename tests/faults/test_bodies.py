@@ -184,5 +184,5 @@ def test_the_time_that_a_body_takes_is_gone_for_what_is_done_after_it():
             return super().read(size)
 
     environ = {"CONTENT_LENGTH": "2", "wsgi.input": Slow(b"ab")}
-    assert request_bodies.read(environ, request_bodies.FORMS).read() == b"ab"
+    assert request_bodies.read(environ, request_bodies.FORM_READERS).read() == b"ab"
     assert request_bodies.seconds_left(environ) <= request_bodies.ANSWER_SECONDS - 0.1

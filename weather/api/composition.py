@@ -78,7 +78,7 @@ class Parts:
         )
         recent = Popularity("popularity:now", half_life_seconds=RECENT_HALF_LIFE_SECONDS, clock=clock)
         popularity = Popularity(recent=recent, clock=clock)
-        price = Price(popularity, lambda: budget.refreshes_per_second() / weight_of_a_cell)
+        price = Price(popularity, lambda: budget.refresh_weight_per_second() / weight_of_a_cell)
         cache, store = AnswerCache(dataset), Store(dataset, settings.HOLD_SECONDS)
         queue = FetchQueue(
             dataset.queue_key, settings.UPSTREAM_CONCURRENCY, BATCH_CELLS, settings.UPSTREAM_TIMEOUT_SECONDS

@@ -54,7 +54,7 @@ class Budget:
 
     @without_redis(instead=_charge_alone)
     def charge(self, weight: int, spender: Spender, *, least: int | None = None) -> Granted | Denied:
-        """Spends `weight` before an attempt, or what is left if that is at least `least`, by default `weight`."""
+        """Grants `weight`, or less down to `least` (default: all or nothing)."""
         with self._lock:
             # A 429 or a failure that Redis does not know of, or forgot, still holds for this process.
             if refusal := self.quota.refusal(self.clock.now()):
@@ -86,7 +86,7 @@ class Budget:
             self.quota.closed_until = max(self.quota.closed_until, min(float(held.get(b"closed:until", 0)), latest))
 
     def _exchange(self, weight: int, least: int, spender: Spender) -> tuple[int, Reason, float, int]:
-        """Runs the script: weight granted, else the reason and for how many seconds, and the minute's unix seconds."""
+        """Runs the script; returns (granted, reason, wait seconds, minute start)."""
         with self._lock:
             quota = self.quota
             reported, refreshed = dict(quota.unreported), quota.refreshed
@@ -174,12 +174,12 @@ class Budget:
             self.quota.roll(self.clock.now())
             return {window: self.quota.left(window) for window in WINDOW_SECONDS}
 
-    def empty_window(self, weight: float) -> Denied | None:
-        """Denied by the window without room for `weight` that ends last; None if all have room."""
+    def denied_by_room(self, weight: float) -> Denied | None:
+        """If a window lacks room for `weight`: Denied until the last such window ends; else None."""
         with self._lock:
             now = self.clock.now()
             self.quota.roll(now)
-            return self.quota.empty_window(weight, now)
+            return self.quota.denied_by_room(weight, now)
 
     def cold_reserve(self) -> dict[BudgetWindow, float]:
         """Window → weight left for cold cells, after the part that refreshes will need."""
@@ -188,9 +188,9 @@ class Budget:
             self.quota.roll(now)
             return {window: self.quota.left_for_cold(window, now) for window in WINDOW_SECONDS}
 
-    def refreshes_per_second(self) -> float:
-        """The weight per second that all refreshes may cost to keep to the day's line."""
+    def refresh_weight_per_second(self) -> float:
+        """The weight per second that all refreshes may spend to keep to the day's line."""
         with self._lock:
             now = self.clock.now()
             self.quota.roll(now)
-            return self.quota.refreshes_per_second(now)
+            return self.quota.refresh_weight_per_second(now)

@@ -1,27 +1,27 @@
 """The day's line: how much of Open-Meteo's day refreshes may have spent by a time of the day; pure.
 
-It gives out what cold cells have left, from midnight to midnight, and leaves a share r for cold cells to come, early in
-the day, and almost none at its end: line(t) = t·(1 − r·(1 − t)) for t from 0 to 1. Processes need it in Python and
-the budget's script in Lua; both are written here, from the same constants.
+Refreshes may spend the day's budget minus what cold cells have spent, in proportion to the time, less a reserve r for
+later cold cells that shrinks to 0 at midnight: line(t) = t·(1 − r·(1 − t)) for t from 0 to 1. Processes
+need it in Python and the budget's script in Lua; both are written here, from the same constants.
 """
 
 import math
 
-#: r: what refreshes leave of every window for cells that nobody holds; of the day's, less and less until its end.
-COLD_SHARE = 0.2
-#: One in so many of the day's budget comes on top at midnight, so that refreshes never stop then, and is left for the
-#: cold cells of the last minutes instead.
+#: r: the part of every window that refreshes leave for cold cells; of the day's, less and less until its end.
+COLD_RESERVE = 0.2
+#: 1/SPARE_DIVISOR of the day's budget is free to refreshes from midnight on, so that they never stop then, and kept
+#: from them at the day's end, for the cold cells of the last minutes.
 SPARE_DIVISOR = 100
 
 
 def line(t: float) -> float:
     """The part of what cold cells have left that refreshes may have spent at a time of the day, from 0 to 1."""
-    return t * (1 - COLD_SHARE * (1 - t))
+    return t * (1 - COLD_RESERVE * (1 - t))
 
 
 def time_at(part: float) -> float:
     """The time of the day at which the line comes to a part of at least 0; past 1 for a part over 1."""
-    return (math.sqrt((1 - COLD_SHARE) ** 2 + 4 * COLD_SHARE * part) - (1 - COLD_SHARE)) / (2 * COLD_SHARE)
+    return (math.sqrt((1 - COLD_RESERVE) ** 2 + 4 * COLD_RESERVE * part) - (1 - COLD_RESERVE)) / (2 * COLD_RESERVE)
 
 
 def spare(day_budget: float) -> float:
@@ -37,10 +37,11 @@ def refresh_limit(day_budget: float, cold: float, t: float) -> float:
 #: The same four functions in Lua, by the same names.
 LUA = f"""
 local function line(t)
-  return t * (1 - {COLD_SHARE!r} * (1 - t))
+  return t * (1 - {COLD_RESERVE!r} * (1 - t))
 end
 local function time_at(part)
-  return (math.sqrt((1 - {COLD_SHARE!r}) ^ 2 + 4 * {COLD_SHARE!r} * part) - (1 - {COLD_SHARE!r})) / (2 * {COLD_SHARE!r})
+  return (math.sqrt((1 - {COLD_RESERVE!r}) ^ 2 + 4 * {COLD_RESERVE!r} * part) - (1 - {COLD_RESERVE!r}))\
+ / (2 * {COLD_RESERVE!r})
 end
 local function spare(day_budget)
   return math.max(1, day_budget / {SPARE_DIVISOR})

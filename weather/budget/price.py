@@ -11,10 +11,10 @@ from weathernote.redis import Lookup, without_redis
 KEY = "popularity:price"
 TURN_KEY = "popularity:turn"
 TURN_SECONDS = 60
-#: Without a new one for so long, the last price is too old to be used.
+#: A price older than this is not used.
 LIFE_SECONDS = 3600
 
-#: Whether it is this process that works out the price of this minute.
+#: Whether it is this process that computes the price of this minute.
 _TURN = Lookup(("SET", TURN_KEY, "1", "NX", "EX", TURN_SECONDS), read=lambda reply: reply is not None)
 
 
@@ -24,7 +24,7 @@ class Price:
     def __init__(self, popularity: Popularity, budget_per_second: Callable[[], float]) -> None:
         self.popularity = popularity
         self.budget_per_second = budget_per_second
-        # Until a price is known, as if the cells were few: the budget's pace holds the refreshes back if they are not.
+        # 0 until known: intervals are the shortest, and the budget's pace is the brake.
         self.value = 0.0
         self.active_cells = 0
 
@@ -34,7 +34,7 @@ class Price:
 
     @without_redis(returns=None)
     def agree(self) -> None:
-        """Reads the shared price, or computes and shares it if a minute is over and no other process does."""
+        """Reads the shared price, or computes and shares it once a minute, whichever process comes first."""
         has_turn, shared = redis.fetch(_TURN, self.shared())
         if has_turn:
             self.work_out()

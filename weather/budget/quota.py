@@ -5,14 +5,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from weather.budget.day_line import COLD_SHARE, SPARE_DIVISOR, line
+from weather.budget.day_line import COLD_RESERVE, SPARE_DIVISOR, line
 from weather.core.windows import WINDOW_SECONDS, BudgetWindow
 
 #: A `refresh` keeps to the day's pace and leaves a share for cold cells; a `cold` cell may use all there is.
 Spender = Literal["refresh", "cold"]
-#: Refresh intervals follow from what the day's line gives out in so much of the day to come…
+#: Refreshes aim to meet the day's line AHEAD of a day from now, at no less than LEAST_PART and no more than MOST_PART
+#: times the even pace.
 AHEAD = 3 / 24
-#: …but from no less and no more than these parts of an even pace.
 LEAST_PART, MOST_PART = 0.25, 1.5
 
 #: A window is spent, a 429 closed it, a row of failures made a pause, or the pace says later.
@@ -29,7 +29,7 @@ class Granted:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """No weight may be spent for `retry_after_seconds`; `reason` is the limit that lasts longest."""
+    """No weight may be spent for `retry_after_seconds`; `reason` is the limit that ends last."""
 
     reason: Reason
     retry_after_seconds: int
@@ -64,7 +64,7 @@ class Quota:
                     self.refreshed = 0
 
     def learn(self, window: BudgetWindow, start: int, spent: int, reported: int) -> None:
-        """Takes over what the fleet has spent by Redis; `reported` is what this process had added to that."""
+        """Takes over the fleet's spending as Redis reports it; `reported` is this process's part in it."""
         if start == self.start[window]:  # replies to two threads may come in either order
             self.spent[window] = max(self.spent[window], spent)
             self.unreported[window] = max(0, self.unreported[window] - reported)
@@ -75,32 +75,36 @@ class Quota:
         """The weight that may still be spent in the window."""
         return max(0, self.budgets[window] - self.spent[window] - self.unreported[window])
 
-    def empty_window(self, weight: float, now: float) -> Denied | None:
-        """Denied by the window without room for `weight` that ends last; None if all have room."""
+    def denied_by_room(self, weight: float, now: float) -> Denied | None:
+        """If a window lacks room for `weight`: Denied until the last such window ends; else None."""
         empty = [window for window in WINDOW_SECONDS if self.left(window) < weight]
         return self._denied_by(empty, now) if empty else None
 
     def left_for_cold(self, window: BudgetWindow, now: float) -> float:
         """The weight left for cold cells, after the part that refreshes need for the rest of the window."""
         to_come = 1 - now % WINDOW_SECONDS[window] / WINDOW_SECONDS[window]
-        return max(0.0, self.left(window) - (1 - COLD_SHARE) * self.budgets[window] * to_come)
+        return max(0.0, self.left(window) - (1 - COLD_RESERVE) * self.budgets[window] * to_come)
 
-    def refreshes_per_second(self, now: float) -> float:
-        """The average weight per second that brings refreshes to the day's line in 3 hours."""
+    def refresh_weight_per_second(self, now: float) -> float:
+        """Weight per second at which refreshes reach the day's line in 3 hours."""
         day = self.budgets["day"]
+        # What the line gives out: the day's budget minus what cold cells have spent.
         shared_out = day - (self.spent["day"] - self.refreshed)
         t = (now - self.start["day"]) / WINDOW_SECONDS["day"]
+        # What the line gives out by then, as far as that is today; the spare part stays unspent at the day's end.
         today = min(shared_out * line(min(1.0, t + AHEAD)), shared_out - day / SPARE_DIVISOR) - self.refreshed
+        # Past midnight the next day's line begins, with the whole budget.
         to_come = today + day * line(max(0.0, t + AHEAD - 1))
+        # From weight in AHEAD of a day to weight per second, within the bounds of the even pace.
         of_the_day = min(max(to_come / AHEAD, LEAST_PART * day), MOST_PART * day) / WINDOW_SECONDS["day"]
-        return min(of_the_day, *(self.budgets[w] * (1 - COLD_SHARE) / WINDOW_SECONDS[w] for w in ("minute", "hour")))
+        return min(of_the_day, *(self.budgets[w] * (1 - COLD_RESERVE) / WINDOW_SECONDS[w] for w in ("minute", "hour")))
 
     def take_alone(self, weight: int, least: int, spender: Spender, processes: int, now: float) -> Granted | Denied:
         """Spends from this process's share of what was left when Redis last answered."""
         self.roll(now)
         if refusal := self.refusal(now):
             return refusal
-        part = (1.0 if spender == "cold" else 1 - COLD_SHARE) / processes
+        part = (1.0 if spender == "cold" else 1 - COLD_RESERVE) / processes
         room = {
             window: math.floor((budget - self.spent[window]) * part) - self.unreported[window]
             for window, budget in self.budgets.items()

@@ -54,7 +54,7 @@ for at = 6, #ARGV, 6 do
     if known == start then refreshed = math.max(refreshed, held.refreshed or 0) end
   end
   if spender == 'refresh' and name ~= 'day' then
-    narrow(math.max(1, budget * (1 - {day_line.COLD_SHARE!r})) - spent, 'pace', ends)
+    narrow(math.max(1, budget * (1 - {day_line.COLD_RESERVE!r})) - spent, 'pace', ends)
   elseif spender == 'refresh' then
     local t, cold = (now - start) / length, spent - refreshed
     -- When the line will have reached what is wanted.

@@ -92,7 +92,7 @@ class ColdAdmission:
         if self.budget.pause_seconds() > 0:
             return got | {cell: self._paused() for cell in admitted}
         new = [cell for cell in admitted if not (cold[cell].is_queued or self.workers.has_pending(cell))]
-        if new and (empty := self.budget.empty_window(self.weight_of_a_cell)):
+        if new and (empty := self.budget.denied_by_room(self.weight_of_a_cell)):
             got |= {cell: _spent(empty) for cell in new}
             admitted, new = [cell for cell in admitted if cell not in got], []
         if not (admitted or refreshes):

@@ -20,7 +20,8 @@ from weathernote.http.middleware import STAFF_PATH, record_request
 from weathernote.http.prerendered import BodilessRequest, ServedRequest
 from weathernote.http.problems import Problem
 
-#: These use neither the database nor Django's cache, whose connections Django manages by signals around a request.
+#: These use neither the database nor Django's cache, so they need none of the request signals that close those
+#: connections.
 SHORT_PATHS = frozenset({"/api/v1/weather", "/api/v1/forecast"})
 #: The only path besides staff's forms that takes a body.
 EDGE_COUNTS_PATH = "/internal/edge-counts"
@@ -64,15 +65,15 @@ def _replace_body(environ: dict[str, Any]) -> None:
     if not paths.is_plain(path):
         raise problems.no_such_path()
     if environ["REQUEST_METHOD"] == "POST" and path == EDGE_COUNTS_PATH:
-        environ["wsgi.input"] = request_bodies.read(environ, request_bodies.EDGE_COUNTS)
+        environ["wsgi.input"] = request_bodies.read(environ, request_bodies.COUNT_READERS)
     elif environ["REQUEST_METHOD"] == "POST" and path.startswith(f"{STAFF_PATH}/"):
-        environ["wsgi.input"] = request_bodies.read(environ, request_bodies.FORMS)
+        environ["wsgi.input"] = request_bodies.read(environ, request_bodies.FORM_READERS)
     else:
         environ["wsgi.input"] = request_bodies.empty()
 
 
 def _refuse(environ: dict[str, Any], problem: Problem, start_response: Callable[..., Any]) -> list[bytes]:
-    """Sends the problem through no middleware but the one that gives a request its ID and records it."""
+    """Answers with the problem, through record_request alone."""
 
     def respond(request: HttpRequest) -> HttpResponseBase:
         return problems.respond(request, problem)

@@ -36,7 +36,7 @@ Handler = Callable[[HttpRequest], HttpResponseBase]
 
 
 def record_request(get_response: Handler) -> Handler:
-    """Middleware that gives a request its ID, X-Request-ID if that is a sane one, and records how it was answered."""
+    """Records each request and gives it an ID: the X-Request-ID that came, if well-formed, else a new one."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         began = perf_counter()
@@ -72,17 +72,17 @@ def _comes_from_an_edge(request: HttpRequest) -> bool:
     return networks.contain(settings.EDGE_ALLOWED_NETWORKS, request.META.get("REMOTE_ADDR", ""))
 
 
-class Common(CommonMiddleware):
+class CommonWithHostFreePaths(CommonMiddleware):
     """Django's CommonMiddleware, but HOST_FREE_PATHS take any `Host`, and a 204 or 304 has no Content-Length."""
 
     def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
-        """Django's own, which raises DisallowedHost, but on HOST_FREE_PATHS."""
+        """As Django's (raises DisallowedHost), except on HOST_FREE_PATHS."""
         if request.path_info in HOST_FREE_PATHS:
             return None
         return super().process_request(request)
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        """Django's own, with Content-Length removed from 204 and 304."""
+        """As Django's, with Content-Length removed from 204 and 304."""
         answered = super().process_response(request, response)
         if answered.status_code in BODILESS:
             # 0 would be the length of the answer that a 304 stands for, and a 204 must name none (RFC 9110, 8.6).
@@ -101,7 +101,7 @@ class MiddlewareByArea:
         self.view_steps: list[Callable[..., Any]] = []
         self.staff = self._chain([*settings.PAGE_MIDDLEWARE, *settings.STAFF_MIDDLEWARE])
         self.pages = self._chain(settings.PAGE_MIDDLEWARE)
-        # A database that hangs holds up requests with a session; three of four threads are left to the others.
+        # Requests with a session can hang with the database, so they get at most a quarter of the threads.
         self.staff_slots = threading.BoundedSemaphore(max(2, settings.THREADS // 4))
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
@@ -125,7 +125,8 @@ class MiddlewareByArea:
 
     def _staff(self, request: HttpRequest) -> HttpResponseBase:
         if not self.staff_slots.acquire(blocking=False):
-            return respond(request, Problem("overloaded", "Too many pages of staff at once.", retry_after_seconds=5))
+            text = "Too many admin requests at once; try again in 5 s."
+            return respond(request, Problem("overloaded", text, retry_after_seconds=5))
         try:
             return self.staff(request)
         finally:

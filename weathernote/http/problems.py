@@ -106,7 +106,7 @@ def respond(request: HttpRequest, problem: Problem) -> HttpResponse:
     text = json.dumps(problem_details(request, problem), ensure_ascii=False)
     response = HttpResponse(text, status=CODES[problem.code][0], content_type=CONTENT_TYPE)
     response["Cache-Control"] = "no-store"
-    # Django would log every 5xx; a real fault has been logged already, with its traceback.
+    # Django would log every 5xx; `_internal_error` has already logged it.
     response._has_been_logged = True  # type: ignore[attr-defined]
     if problem.retry_after_seconds is not None:
         response["Retry-After"] = str(problem.retry_after_seconds)
@@ -159,8 +159,8 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
         return respond(request, invalid_parameters([("body", f"has more than {most} fields")]))
     if isinstance(exception, RequestDataTooBig):
         most = f"{settings.DATA_UPLOAD_MAX_MEMORY_SIZE:,}"
-        return respond(request, invalid_parameters([("body", f"has more than {most} bytes beside its files")]))
-    return respond(request, invalid_parameters([("request", "cannot be read as it is")]))
+        return respond(request, invalid_parameters([("body", f"has more than {most} bytes, not counting files")]))
+    return respond(request, invalid_parameters([("request", "is malformed")]))
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

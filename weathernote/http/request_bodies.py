@@ -24,10 +24,10 @@ from weathernote.http.problems import Problem, invalid_parameters
 LARGEST_BYTES = 8 * 2**20
 #: From the first byte to the last.
 DEADLINE_SECONDS = 10
-#: From a form's first byte to its answer, for work that is done within the request: a balancer waits for 20 s.
+#: Time for a form from first byte to answer; must stay below the balancer's 20 s.
 ANSWER_SECONDS = 15
-#: A client that neither sends nor receives for so long has given up: longer than any answer takes, shorter than idle
-#: connections live.
+#: A client that neither sends nor receives for this long is gone: longer than any answer takes, shorter than the
+#: keep-alive.
 SILENT_SECONDS = 20
 
 _BEGAN = "weathernote.began"
@@ -39,9 +39,9 @@ _LAST_SENT, _LAST_RECEIVED, _SEGMENTS_RECEIVED, _SEGMENTS_SENT, _TCP_INFO_BYTES 
 _OPEN_FILES = Path("/proc/self/fd")
 
 #: Threads that may read staff's forms at a time; the others serve weather.
-FORMS = threading.BoundedSemaphore(max(1, min(8, settings.THREADS // 4)))
-#: Threads that may read an edge's counts, which slow forms must not delay.
-EDGE_COUNTS = threading.BoundedSemaphore(max(1, min(4, settings.THREADS // 8)))
+FORM_READERS = threading.BoundedSemaphore(max(1, min(8, settings.THREADS // 4)))
+#: Threads that may read an edge's counts: a pool of its own, so that slow forms cannot delay them.
+COUNT_READERS = threading.BoundedSemaphore(max(1, min(4, settings.THREADS // 8)))
 
 
 def empty() -> IO[bytes]:
@@ -83,8 +83,8 @@ def _read_stream(source: Any, length: int) -> IO[bytes]:
     began = before = monotonic()
     left, piece = length, 1
     while left:
-        # `read` blocks until it has all the bytes of the piece: so it reads single bytes while they come slowly, and
-        # checks the deadline after each. A piece that stops halfway is aborted from outside, see below.
+        # `read(n)` blocks until n bytes are there, so slow bodies are read byte by byte, with the deadline checked
+        # after each. A piece that stops halfway is aborted by _reading_ends.
         part = source.read(min(piece, left))
         now = monotonic()
         if now - began > DEADLINE_SECONDS:
@@ -118,8 +118,9 @@ def _reading_ends(address: str) -> Iterator[None]:
 
 
 def _watch(is_read: threading.Event, address: str) -> None:
-    # granian does not give the client's port, and an edge has many connections from one address. The connection whose
-    # body is overdue is recognised by its traffic: it has received data for as long as the deadline and sent none.
+    # How the overdue connection is found: granian does not give the client's port, and an edge has many connections
+    # from one address, so it is recognised by its traffic: for as long as the deadline it has received data and
+    # sent none.
     unanswered: dict[object, float] = {}
     while not is_read.wait(_CHECK_SECONDS):
         now, before, unanswered = monotonic(), unanswered, {}
@@ -131,7 +132,7 @@ def _watch(is_read: threading.Event, address: str) -> None:
                     key = connection.getpeername(), traffic.segments_sent
                     unanswered[key] = before.get(key, now)
                     lasts_seconds = now - unanswered[key]
-                # If no data has arrived since, the request is complete and its answer is what takes long.
+                # If nothing arrived since, the body is complete and we are the slow side.
                 is_overdue = lasts_seconds >= DEADLINE_SECONDS and traffic.received_ago_seconds < lasts_seconds
                 if is_overdue or traffic.silent_seconds >= SILENT_SECONDS:
                     connection.shutdown(socket.SHUT_RD)

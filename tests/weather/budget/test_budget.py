@@ -191,21 +191,21 @@ def test_a_refresh_is_told_when_the_pace_will_have_reached_it(budget, clock):
 def test_what_cold_cells_took_is_shared_out_over_the_day_and_stops_no_refresh(budget, clock):
     clock.seconds += 2 * 3600
     spender = budget(minute=10**6, hour=10**6)
-    before = spender.refreshes_per_second()
+    before = spender.refresh_weight_per_second()
     assert spender.charge(2_000, "cold") == Granted(2_000)
     assert 600 < drained(spender, "refresh") < 700
     clock.seconds += 2 * 3600
     assert spender.charge(1, "refresh") == Granted(1)
-    assert 0.7 * before < spender.refreshes_per_second() < 0.85 * before
+    assert 0.7 * before < spender.refresh_weight_per_second() < 0.85 * before
 
 
 def test_one_address_and_its_share_of_the_reserve_hardly_lengthen_the_intervals(budget, clock):
     """Row 64: a tenth of the cold reserve, taken at once."""
     clock.seconds += 3600
     spender = budget()
-    before = spender.refreshes_per_second()
+    before = spender.refresh_weight_per_second()
     spender.charge(int(spender.cold_reserve()["day"] / 10), "cold")
-    assert spender.refreshes_per_second() > 0.95 * before
+    assert spender.refresh_weight_per_second() > 0.95 * before
 
 
 def test_intervals_are_planned_so_that_the_pace_is_kept_and_used(budget, clock):
@@ -215,7 +215,7 @@ def test_intervals_are_planned_so_that_the_pace_is_kept_and_used(budget, clock):
         clock.seconds = MIDNIGHT + minute * 60
         if minute % 5 == 0:
             spender.charge(3, "cold")
-        wishes += spender.refreshes_per_second() * 60
+        wishes += spender.refresh_weight_per_second() * 60
         while wishes >= 1:
             wishes -= 1
             denied += isinstance(spender.charge(1, "refresh"), Denied)
@@ -360,7 +360,7 @@ def test_refreshes_as_planned_are_on_the_scripts_line_three_hours_later(budget, 
     spender = budget(minute=10**6, hour=10**6)
     spender.charge(cold, "cold")
     spender.charge(10_000, "refresh", least=1)
-    planned = spender.refreshes_per_second() * 3 * 3600
+    planned = spender.refresh_weight_per_second() * 3 * 3600
     clock.seconds = now + 3 * 3600
     granted = spender.charge(10_000, "refresh", least=1)
     # The hundredth on top of the line was taken before.

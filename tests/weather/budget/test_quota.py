@@ -73,11 +73,11 @@ def test_of_the_windows_without_room_for_a_weight_the_last_to_end_is_told(now, s
     seen = quota_at(now, budgets, spent, unreported)
     empty = [window for window in LENGTHS if budgets[window] - spent[window] - unreported[window] < weight]
     if not empty:
-        assert seen.empty_window(weight, now) is None
+        assert seen.denied_by_room(weight, now) is None
         return
     ends = {window: starts(now)[window] + LENGTHS[window] for window in empty}
     last = max(empty, key=ends.__getitem__)
-    assert seen.empty_window(weight, now) == Denied(last, ceil(ends[last] - now))
+    assert seen.denied_by_room(weight, now) == Denied(last, ceil(ends[last] - now))
 
 
 @given(st.permutations([(30, 10), (45, 0), (60, 15)]), st.integers(25, 40))
@@ -132,7 +132,7 @@ def planned(t: float, cold: float, refreshed: float, budgets=PLENTY) -> float:
     day = budgets["day"]
     now = MIDNIGHT + t * 86_400
     seen = quota_at(now, budgets, {"day": int((cold + refreshed) * day)}, refreshed=int(refreshed * day))
-    return seen.refreshes_per_second(now) / (day / 86_400)
+    return seen.refresh_weight_per_second(now) / (day / 86_400)
 
 
 rates = st.floats(0.251, 1.499)
@@ -162,7 +162,7 @@ def test_the_plan_is_at_most_half_more_than_an_even_day_and_at_least_a_quarter(r
 @pytest.mark.parametrize(("minute", "hour"), [(600, DAY), (DAY, 36_000)])
 def test_the_plan_leaves_a_fifth_of_the_minute_and_the_hour(minute, hour):
     budgets = {"minute": minute, "hour": hour, "day": DAY}
-    assert quota_at(MIDNIGHT, budgets).refreshes_per_second(MIDNIGHT) == pytest.approx(8)
+    assert quota_at(MIDNIGHT, budgets).refresh_weight_per_second(MIDNIGHT) == pytest.approx(8)
 
 
 # ── without Redis ─────────────────────────────────────────────────────────────────────────────────

@@ -50,13 +50,18 @@ def test_an_instance_counts_what_is_popular_and_agrees_on_a_price(
 
 
 def test_what_was_gathered_reaches_redis_when_the_instance_is_stopped(
-    tmp_path: Path, valkey: redis_py.Redis, valkey_server: Valkey, simulator: OpenMeteoSimulator
+    tmp_path: Path, simulator: OpenMeteoSimulator
 ) -> None:
-    servers = {"REDIS_URL": valkey_server.url, "OPEN_METEO_URL": simulator.url}
-    with Instance(tmp_path, WORKERS=1, **servers) as stopped:
-        for _ in range(3):
-            stopped.get(WEATHER)
-    assert sum(int(valkey.get(key) or 0) for key in valkey.scan_iter("active:{users}:requests:*")) == 3
+    valkey = Valkey(tmp_path / "valkey")  # to which no other test's instance still writes
+    try:
+        servers = {"REDIS_URL": valkey.url, "OPEN_METEO_URL": simulator.url}
+        with Instance(tmp_path / "instance", WORKERS=1, **servers) as stopped:
+            for _ in range(3):
+                stopped.get(WEATHER)
+        keys = valkey.client.scan_iter("active:{users}:requests:*")
+        assert sum(int(valkey.client.get(key) or 0) for key in keys) == 3
+    finally:
+        valkey.stop()
 
 
 def _is_popular(valkey: redis_py.Redis) -> bool:

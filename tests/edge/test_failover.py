@@ -6,10 +6,12 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from tests.edge.edge_server import EdgeServer, edge_before
+from tests.edge.fleet import Fleet
 from tests.edge.origin import Origin
 from tests.support.load import Answers, Ask, Load
 from tests.support.problems import code
@@ -98,11 +100,21 @@ def test_the_edge_is_well_as_long_as_one_instance_is(tmp_path):
             assert edge.get("/health").status_code == 503
 
 
+def _stored(fleet: Fleet, path: str) -> Any:
+    """An answer that the edge has stored: one that came at the end of its second says `max-age=0`, and is not."""
+
+    def stored() -> Any:
+        answer = fleet.get(path)
+        return answer if answer.headers["Cache-Control"].startswith("public, max-age=1") else None
+
+    return eventually(stored)
+
+
 def test_with_every_instance_gone_held_cells_are_served_and_others_told_when_to_come_again(small_fleet, place):
     noon = max(-179, ((12 - datetime.now(UTC).hour) * 15 + 540) % 360 - 180)  # degrees east; far from its midnight
     cells = [f"lat={number}.1&lon={noon}.2" for number in range(10)]
     held = [f"/api/v1/{record}?{cell}" for cell in cells for record in ("weather", "forecast")]
-    first = [small_fleet.get(path).json()["latitude"] for path in held]
+    first = [_stored(small_fleet, path).json()["latitude"] for path in held]
     small_fleet.settled_counts()
     for number in range(2):
         small_fleet.kill(number)

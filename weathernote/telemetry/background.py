@@ -28,6 +28,7 @@ class Loop:
         self.last_steps = tuple(last_steps)
         self._failing: set[Step] = set()
         self._stepping = threading.Lock()
+        self._is_paused = False
         self._is_stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name=_name_of(*self.steps, *self.last_steps), daemon=True)
 
@@ -44,12 +45,13 @@ class Loop:
         self._thread.join(timeout_seconds)
 
     def pause(self) -> None:
-        """Waits until no step is running, and lets none begin until `resume`."""
-        self._stepping.acquire(timeout=END_SECONDS)
+        """Waits until no step is running, END_SECONDS at most, and lets none begin until `resume`."""
+        self._is_paused = self._stepping.acquire(timeout=END_SECONDS)
 
     def resume(self) -> None:
         """Lets steps run again."""
-        if self._stepping.locked():
+        if self._is_paused:
+            self._is_paused = False
             self._stepping.release()
 
     def _run(self) -> None:

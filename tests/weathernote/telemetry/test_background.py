@@ -126,6 +126,24 @@ os._exit(0 if os.getpid() in taken else 1)
     assert subprocess.run([sys.executable, "-c", program], cwd=TOP, check=False).returncode == 0
 
 
+def test_a_step_that_outlasts_a_pause_goes_on_as_if_there_had_been_none(
+    started: list[Loop], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(background, "END_SECONDS", 0.01)
+    inside, may_end, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def slow() -> None:
+        inside.set()
+        may_end.wait(30)
+
+    loop = start(started, every(0.001, slow, ended.set))
+    inside.wait(30)
+    loop.pause()
+    loop.resume()
+    may_end.set()
+    assert ended.wait(30) and not caplog.records
+
+
 def test_a_child_that_is_forked_in_the_middle_of_a_step_holds_none_of_its_locks() -> None:
     program = """
 import os, threading, time

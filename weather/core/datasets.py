@@ -88,13 +88,16 @@ class AnswerKind:
 class Dataset:
     """What one call asks of Open-Meteo and a record holds of a cell, and the kinds of answers derived from it."""
 
-    #: The path upstream, if the URL in the settings has none.
+    #: The name of the setting with the URL upstream, and the path, if that URL has none.
+    url_setting: str
     path: str
     variables: tuple[Variable, ...]
     #: The first part of a record's key: `upstream` in `upstream:lat:…:lon:…`.
     record_key: str
     #: The sorted set of the cells that are not asked for a while because they had no data.
     rejected_key: str
+    #: The sorted set of how often cells are asked for.
+    popularity_key: str
     #: The first key part of the queues of cells to fetch, one for each slot. It has the hash tag of the leases, for the
     #: slots are shared by all datasets: `wanted:{open-meteo}` in `wanted:{open-meteo}:0`.
     queue_key: str
@@ -104,6 +107,8 @@ class Dataset:
     covered_days: int
     gapless: tuple[str, ...]
     first_row: FirstRow = "true"
+    #: The sorted set of what is asked for now, which prewarm goes by; empty for a dataset that it does not serve.
+    recent_popularity_key: str = ""
     #: The variables that a setting may add, and those that it adds.
     optional: tuple[Variable, ...] = ()
     extras: tuple[Variable, ...] = ()
@@ -167,6 +172,7 @@ USUAL_DAYS = 7
 _IS_DAY = frozenset({"is_day"})
 
 WEATHER = Dataset(
+    url_setting="OPEN_METEO_URL",
     path="/v1/forecast",
     variables=HOURLY,
     optional=EXTRA,
@@ -175,6 +181,8 @@ WEATHER = Dataset(
     gapless=("temperature_2m", "weather_code"),
     record_key="upstream",
     rejected_key="rejected:cells",
+    popularity_key="popularity:cells",
+    recent_popularity_key="popularity:now",
     queue_key="wanted:{open-meteo}",
     drift=Drift(forecast.current, distances=("temperature_2m", "precipitation"), codes=("weather_code",)),
     kinds=(
@@ -202,3 +210,6 @@ WEATHER = Dataset(
         ),
     ),
 )
+
+#: All datasets that the service answers questions about.
+DATASETS = (WEATHER,)

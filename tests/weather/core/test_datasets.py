@@ -159,6 +159,7 @@ def daily(series: Series, now: float, days: int, units: Units, extras: Sequence[
 
 
 AIR = Dataset(
+    url_setting="AIR_URL",
     path="/v1/air",
     variables=(SMOKE, POLLEN),
     forecast_days=7,
@@ -166,6 +167,7 @@ AIR = Dataset(
     gapless=("smoke",),
     record_key="upstream:air",
     rejected_key="rejected:air",
+    popularity_key="popularity:air",
     queue_key="wanted:{open-meteo}:air",
     kinds=(
         AnswerKind(

@@ -68,7 +68,8 @@ class Shared:
             clock=clock,
         )
         waiting = threading.BoundedSemaphore(max(1, settings.THREADS - max(4, settings.THREADS // 8)))
-        return cls(budget, allowance, popularity, _price(popularity, budget), waiting, threading.Lock())
+        price = Price(popularity, budget.refresh_weight_per_second)
+        return cls(budget, allowance, popularity, price, waiting, threading.Lock())
 
 
 def _popularity(dataset: Dataset, clock: RedisClock) -> Popularity:
@@ -76,11 +77,6 @@ def _popularity(dataset: Dataset, clock: RedisClock) -> Popularity:
     if dataset.recent_popularity_key:
         recent = Popularity(dataset.recent_popularity_key, half_life_seconds=RECENT_HALF_LIFE_SECONDS, clock=clock)
     return Popularity(dataset.popularity_key, recent=recent, clock=clock)
-
-
-def _price(popularity: Mapping[Dataset, Popularity], budget: Budget) -> Price:
-    ((dataset, of_dataset),) = popularity.items()
-    return Price(of_dataset, lambda: budget.refresh_weight_per_second() / dataset.weight_of_a_cell)
 
 
 @dataclass(slots=True)

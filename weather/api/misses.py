@@ -87,7 +87,7 @@ class Misses:
         expired = self.parts.cache.expired_answer(question) if age is None and not found.is_redis_up else None
         decision = decide(
             age,
-            self.parts.price.interval_seconds(state.rate),
+            self.parts.price.interval_seconds(state.rate, self.parts.dataset.aging),
             is_redis_up=found.is_redis_up,
             remembers_expired=expired is not None,
         )

@@ -132,6 +132,6 @@ def test_a_call_carries_cells_of_one_slot_and_one_purse():
 
 def test_the_price_has_room_for_the_cities():
     per_second = 8000 / 86_400
-    assert planning.common_price([], 100, per_second) == 0
-    price = planning.common_price([], 1000, per_second)
+    assert planning.common_price([], 100, 1.0, per_second) == 0
+    price = planning.common_price([], 1000, 1.0, per_second)
     assert 1000 / freshness.interval_seconds(planning.CITY_RATE, price) <= 1.1 * per_second

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from weather.core.cells import Cell
 from weather.core.drift import Drift
+from weather.core.freshness import WEATHERS_AGING, Aging
 from weather.core.series import Series
 from weather.core.units import METRIC, Units
 from weather.core.variables import Variable
@@ -106,6 +107,7 @@ class Dataset:
     covered_days: int
     gapless: tuple[str, ...]
     first_row: FirstRow = "true"
+    aging: Aging = WEATHERS_AGING
     #: The sorted set of what is asked for now, which prewarm goes by; empty for a dataset that it does not serve.
     recent_popularity_key: str = ""
     #: The variables that a setting may add, and those that it adds.

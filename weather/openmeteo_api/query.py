@@ -65,6 +65,11 @@ class Form:
     precipitation: str = "mm"
     format: Format = "json"
 
+    @property
+    def has_days(self) -> bool:
+        """Whether the answer begins with a day, and so must not outlive it."""
+        return bool(self.daily) or bool(self.hourly and self.hours is None)
+
     def zone_of(self, number: int) -> str:
         """The zone asked for of the place of this number."""
         return self.zones[number] if len(self.zones) > 1 else self.zones[0]

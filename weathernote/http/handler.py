@@ -22,7 +22,7 @@ from weathernote.http.problems import Problem
 
 #: These use neither the database nor Django's cache, so they need none of the request signals that close those
 #: connections.
-SHORT_PATHS = frozenset({"/api/v1/weather", "/api/v1/forecast"})
+SHORT_PATHS = frozenset({"/api/v1/weather", "/api/v1/forecast", "/v1/forecast"})
 #: The only path besides staff's forms that takes a body.
 EDGE_COUNTS_PATH = "/internal/edge-counts"
 

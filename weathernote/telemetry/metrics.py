@@ -16,13 +16,14 @@ ROUTES = {
     "/api/v1/forecast": "forecast",
     "/api/v1/cities": "cities",
     "/api/v1/places": "places",
+    "/v1/forecast": "openmeteo",
     "/api/v1/schema": "schema",
     "/api/v1/docs": "docs",
     "/health": "health",
     "/metrics": "metrics",
     "/internal/edge-counts": "edge-counts",
 }
-API_ROUTES = frozenset({"weather", "forecast", "cities", "places"})
+API_ROUTES = frozenset({"weather", "forecast", "cities", "places", "openmeteo"})
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 
 REQUESTS = Counter(
@@ -47,7 +48,8 @@ LOG_LINES_DROPPED = Counter(
 # ── answers ───────────────────────────────────────────────────────────────────────────────────────
 CACHE_LOOKUPS = Counter(
     "weathernote_cache_lookups",
-    "Lookups in Redis by record (weather and forecast: hit, miss, down; upstream, what is held: fresh, due, missing)",
+    "Lookups in Redis by record (weather, forecast and openmeteo: hit, miss, down; upstream, what is held: fresh, due, "
+    "missing)",
     ["record", "outcome"],
 )
 RECENT_ANSWERS = Gauge(
@@ -117,7 +119,7 @@ MEMORY_USAGE = Gauge(
 # Series begin at 0, so that the first event shows as an increase.
 for _route in (*ROUTES.values(), "admin", "static", "other"):
     REQUEST_DURATION.labels(_route)
-for _route in ("weather", "forecast"):
+for _route in ("weather", "forecast", "openmeteo"):
     for _outcome in ("hit", "miss", "down"):
         CACHE_LOOKUPS.labels(_route, _outcome)
     for _cache in ("hit", "stale", "updating"):

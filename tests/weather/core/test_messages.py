@@ -1,6 +1,8 @@
 """Open-Meteo's FlatBuffers as its official classes read them."""
 
+from dataclasses import replace
 from math import isnan, nan
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,12 +29,8 @@ def read(message: bytes) -> WeatherApiResponse:
     return WeatherApiResponse.GetRootAs(message, 4)
 
 
-def whole(**changes) -> Message:
-    fields = {
-        "latitude": 40.71, "longitude": -74.0, "elevation": 51.0, "generation_ms": 0.5, "location_id": 0,
-        "utc_offset_seconds": -18_000, "timezone": "America/New_York", "timezone_abbreviation": "GMT-5",
-    }  # fmt: skip
-    return Message(**fields | changes)
+def whole(**changes: Any) -> Message:
+    return replace(Message(40.71, -74.0, 51.0, 0.5, 0, -18_000, "America/New_York", "GMT-5"), **changes)
 
 
 def test_a_message_says_what_was_put_in_it():
@@ -49,7 +47,7 @@ def test_a_message_says_what_was_put_in_it():
         2,
         Unit.celsius,
     )
-    assert np.array_equal(temperature.ValuesAsNumpy(), np.float32([1.5, nan, -0.5]), equal_nan=True)
+    assert np.array_equal(temperature.ValuesAsNumpy(), np.array([1.5, nan, -0.5], "f"), equal_nan=True)
     sunrise, wind = (daily.Variables(number) for number in (0, 1))
     assert sunrise.ValuesInt64AsNumpy().tolist() == [1_795_500_000, 1_795_586_400] and sunrise.ValuesIsNone()
     assert (wind.Aggregation(), wind.Altitude(), wind.Values(0)) == (Aggregation.dominant, 10, 260.0)

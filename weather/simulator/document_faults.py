@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from weather.simulator.weather import HOUR_SECONDS
+from weather.simulator.place import HOUR_SECONDS
 
 Document = dict[str, Any]
 

@@ -24,8 +24,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from weather.simulator.call import Product
+from weather.simulator.faults import ELSEWHERE
 from weather.simulator.limits import TurnsClosed
-from weather.simulator.service import SimulatedService
+from weather.simulator.service import PRODUCTS, SimulatedService
 from weather.simulator.wire import Answer, Line
 
 
@@ -123,10 +125,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
-        if parts.path == "/v1/forecast":
-            self._handle_forecast(parts.query)
-        elif parts.path == "/v1/elsewhere":
-            self._send(self.simulator.follow_redirect(parts.query))
+        if product := PRODUCTS.get(parts.path):
+            self._handle(product, parts.query)
+        elif product := PRODUCTS.get(parts.path.removeprefix(ELSEWHERE)):
+            self._send(self.simulator.follow_redirect(product, parts.query))
         elif parts.path == "/simulator/state":
             self._send(Answer.of_json(self.simulator.state()))
         else:
@@ -154,11 +156,11 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *arguments: Any) -> None:
         """No log: the requests are counted in the state."""
 
-    def _handle_forecast(self, query: str) -> None:
+    def _handle(self, product: Product, query: str) -> None:
         line = Line(self.connection, self.simulator.pause)
         gzip = "gzip" in (self.headers.get("Accept-Encoding") or "")
         try:
-            reusable = self.simulator.handle(query, line, gzip=gzip, keep_alive=not self.close_connection)
+            reusable = self.simulator.handle(product, query, line, gzip=gzip, keep_alive=not self.close_connection)
         except TurnsClosed:
             reusable = False
         self.close_connection = not reusable

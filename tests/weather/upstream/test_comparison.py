@@ -11,8 +11,9 @@ from weather.core.cells import Cell
 from weather.core.datasets import WEATHER
 from weather.core.series import Series
 from weather.core.variables import FORECAST_DAYS
+from weather.simulator.answer import joined, place_texts
 from weather.simulator.call import Asked
-from weather.simulator.forecast import joined, place_texts
+from weather.simulator.forecast import FORECAST
 from weather.upstream import comparison
 from weather.upstream.comparison import Differs
 from weather.upstream.validation import read_location
@@ -47,7 +48,7 @@ def document() -> dict[str, Any]:
         "timezone": "auto",
         "timeformat": "unixtime",
     }
-    parsed: dict[str, Any] = json.loads(joined(place_texts(Asked.parse(urlencode(query)), NOW)))
+    parsed: dict[str, Any] = json.loads(joined(place_texts(Asked.parse(urlencode(query), FORECAST), NOW)))
     return parsed
 
 

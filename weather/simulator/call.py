@@ -15,7 +15,7 @@ MOST_PLACES = 1000
 _NOT_SIMULATED = {
     "temperature_unit", "wind_speed_unit", "precipitation_unit", "format", "elevation", "tilt", "azimuth",
     "current_weather", "minutely_15", "past_minutely_15", "forecast_minutely_15", "past_days", "past_hours",
-    "forecast_hours", "start_date", "end_date", "start_hour", "end_hour",
+    "forecast_hours", "start_date", "end_date", "start_hour", "end_hour", "domains",
 }  # fmt: skip
 
 
@@ -40,7 +40,7 @@ class Product:
     path: str
     #: Name → unit of what the sections `hourly` and `current` take.
     hourly: Mapping[str, str]
-    #: Name → unit of what the section `daily` takes.
+    #: Name → unit of what the section `daily` takes; a product without any passes over it.
     daily: Mapping[str, str]
     usual_days: int
     most_days: int
@@ -78,7 +78,7 @@ class Asked:
             product=product,
             places=_places(given),
             hourly=_names(given, "hourly", product.hourly, product.hourly_kind),
-            daily=_names(given, "daily", product.daily, "ForecastVariableDaily"),
+            daily=_names(given, "daily", product.daily, "ForecastVariableDaily") if product.daily else (),
             current=_names(given, "current", product.hourly, product.hourly_kind),
             days=_days(given.get("forecast_days", str(product.usual_days)), product.most_days),
             zone=_zone(given.get("timezone", "GMT")),

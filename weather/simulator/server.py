@@ -2,12 +2,13 @@
 
     python -m weather.simulator.server --port 8100
 
-GET /v1/forecast is the service; what lies under /simulator/ steers it and never counts:
+GET /v1/forecast and GET /v1/air-quality are the service; what lies under /simulator/ steers it and never counts:
 
     GET  /simulator/state                  the counters
     POST /simulator/reset                  counters, faults and settings back to the start
     POST /simulator/settings  {"base_ms": 50, "limits": null}
-    POST /simulator/fault     {"kind": "status", "status": 503, "times": 2, "place": "40.7,-74.0"}, or {"kind": null}
+    POST /simulator/fault     {"kind": "status", "status": 503, "times": 2, "place": "40.7,-74.0",
+                               "path": "/v1/forecast"}, or {"kind": null}
 """
 
 import argparse

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Any
 
 from weather.simulator.active_fault import Fault
+from weather.simulator.air_quality import AIR_QUALITY
 from weather.simulator.answer import joined, place_texts
 from weather.simulator.call import Asked, Product, Refused, bad_request
 from weather.simulator.counts import Counts, Settings
@@ -27,7 +28,7 @@ from weather.simulator.limits import (
 from weather.simulator.wire import Answer, Line
 
 #: By path.
-PRODUCTS = {product.path: product for product in (FORECAST,)}
+PRODUCTS = {product.path: product for product in (FORECAST, AIR_QUALITY)}
 
 
 class SimulatedService:

@@ -17,7 +17,7 @@ from weather.simulator.forecast import FORECAST
 from weather.upstream import comparison
 from weather.upstream.comparison import Differs
 from weather.upstream.validation import read_location
-from weather.upstream.verification import SECTIONS
+from weather.upstream.weather_plan import WEATHER_PLAN
 
 pytestmark = pytest.mark.pure
 
@@ -41,7 +41,7 @@ TOLERANCES = {
 @pytest.fixture
 def document() -> dict[str, Any]:
     """An answer at a full hour, so that no current value is interpolated."""
-    query = {name: ",".join(names) for name, names in SECTIONS.items()} | {
+    query = {name: ",".join(names) for name, names in WEATHER_PLAN.sections.items()} | {
         "latitude": SANTIAGO.latitude,
         "longitude": SANTIAGO.longitude,
         "forecast_days": FORECAST_DAYS,

@@ -28,7 +28,8 @@ from urllib.parse import urlsplit
 from weather.simulator.call import Product
 from weather.simulator.faults import ELSEWHERE
 from weather.simulator.limits import TurnsClosed
-from weather.simulator.service import PRODUCTS, SimulatedService
+from weather.simulator.service import SimulatedService
+from weather.simulator.steering import PRODUCTS
 from weather.simulator.wire import Answer, Line
 
 

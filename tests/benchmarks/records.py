@@ -55,7 +55,7 @@ def kept(cells: Sequence[Cell], *, life_seconds: int = LIFE_SECONDS) -> Iterator
         store.hold(fetched)
         yield "held"
         for kind, days in (("weather", None), ("forecast", 7)):
-            questions = {cell: Question(cell, days) for cell in fetched}
+            questions = {cell: Question(WEATHER, cell, days) for cell in fetched}
             cache.store_answers(
                 {
                     questions[cell]: answers.derive(questions[cell], series, now, life_seconds, stale=False)

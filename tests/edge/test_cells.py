@@ -11,6 +11,7 @@ from django.http import QueryDict
 
 from tests.support.cells import ROWS
 from weather.api.query import question_in
+from weather.core.datasets import WEATHER
 from weathernote.http.problems import Problem
 
 BATCH = 100
@@ -41,7 +42,7 @@ def _answer(reader) -> tuple[str, str]:
 def expected(record: str, query: str) -> str:
     """The key, by what the service makes of the query; empty where it refuses it."""
     try:
-        question = question_in(QueryDict(query), 7 if record == "forecast" else None)
+        question = question_in(QueryDict(query), WEATHER, 7 if record == "forecast" else None)
     except Problem:
         return ""
     units = "imperial" if question.units == "imperial" else ""

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from weather.budget.popularity import Popularity
 from weather.budget.price import Price
+from weather.core.datasets import WEATHER
 from weathernote.redis import RedisDown
 
 
@@ -19,7 +20,7 @@ def popularity(valkey, valkey_server, settings, forget):
 
 
 def own(value=7.0):
-    price = Price(Popularity(), lambda: 1.0)
+    price = Price({WEATHER: Popularity()}, lambda: 1.0)
     price.value = value
     return price
 
@@ -41,18 +42,18 @@ def test_what_is_no_price_leaves_a_process_with_its_own(reply):
 @pytest.mark.parametrize(("key", "seconds"), [("popularity:turn", 60), ("popularity:price", 3600)])
 def test_a_turn_takes_a_minute_and_a_price_outlives_an_hours_silence(popularity, valkey, key, seconds):
     before = int(time.time() * 1000)
-    Price(popularity, lambda: 1.0).agree()
+    Price({WEATHER: popularity}, lambda: 1.0).agree()
     assert before <= valkey.pexpiretime(key) - seconds * 1000 <= time.time() * 1000
 
 
 def test_until_it_is_known_every_cell_is_as_fresh_as_can_be(popularity):
-    price = Price(popularity, lambda: 1.0)
-    assert (price.value, price.active_cells, price.interval_seconds(0.01)) == (0.0, 0, 600)
+    price = Price({WEATHER: popularity}, lambda: 1.0)
+    assert (price.value, price.active_cells, price.interval_seconds(0.01, WEATHER.aging)) == (0.0, 0, 600)
 
 
 def test_while_another_has_the_turn_a_process_goes_by_what_was_told(popularity, valkey):
     valkey.set("popularity:turn", "1")
     valkey.set("popularity:price", "42.5")
-    price = Price(popularity, lambda: 1.0)
+    price = Price({WEATHER: popularity}, lambda: 1.0)
     price.agree()
     assert price.value == 42.5 and valkey.get("popularity:price") == "42.5"

@@ -158,7 +158,7 @@ def two_processes(upstream, slots=1):
         store = Store(WEATHER, 172_800)
         payments = Payments(budget)
         one = Round(upstream, store, payments, budget, queue, weight_of_a_cell=1.0, fresh_seconds=600)
-        return Workers(one, queue, budget, wait_seconds=5)
+        return Workers(one, queue, budget, wait_seconds=5, calling_alone=threading.Lock())
 
     return workers(), workers()
 

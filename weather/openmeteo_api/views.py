@@ -112,10 +112,10 @@ def _event(
     """What the request got about a cell: a remembered answer, one from its source, or none."""
     if finished is not None:
         origin_: Origin = "found" if record.is_redis_up else "memory"
-        return CellAnswer(cell, origin_, WEATHER.record_key, now - finished.fetched_at)
+        return CellAnswer(cell, origin_, WEATHER.name, now - finished.fetched_at)
     if isinstance(source, Source):
-        return CellAnswer(cell, source.origin, WEATHER.record_key, now - source.series.fetched_at)
-    return CellAnswer(cell, "none", WEATHER.record_key)
+        return CellAnswer(cell, source.origin, WEATHER.name, now - source.series.fetched_at)
+    return CellAnswer(cell, "none", WEATHER.name)
 
 
 def _etag(answers: Sequence[Finished]) -> str:

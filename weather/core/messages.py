@@ -36,6 +36,10 @@ UNITS: Mapping[str, int] = {
     "s": Unit.seconds,
     "W/m²": Unit.watt_per_square_metre,
     "J/kg": Unit.joule_per_kilogram,
+    "EAQI": Unit.european_air_quality_index,
+    "USAQI": Unit.us_air_quality_index,
+    "μg/m³": Unit.micrograms_per_cubic_metre,
+    "grains/m³": Unit.grains_per_cubic_metre,
     "": Unit.dimensionless,
     "iso8601": Unit.iso8601,
     "unixtime": Unit.unix_time,
@@ -78,6 +82,16 @@ HOURLY: Mapping[str, Identity] = {
     "cape": Identity(Name.cape),
     "freezing_level_height": Identity(Name.freezing_level_height),
     "is_day": Identity(Name.is_day),
+    "european_aqi": Identity(Name.european_aqi),
+    "us_aqi": Identity(Name.us_aqi),
+    "pm2_5": Identity(Name.pm2p5),
+    "pm10": Identity(Name.pm10),
+    "nitrogen_dioxide": Identity(Name.nitrogen_dioxide),
+    "ozone": Identity(Name.ozone),
+    "alder_pollen": Identity(Name.alder_pollen),
+    "birch_pollen": Identity(Name.birch_pollen),
+    "grass_pollen": Identity(Name.grass_pollen),
+    "ragweed_pollen": Identity(Name.ragweed_pollen),
 }
 #: Name in JSON → identity, of daily values.
 DAILY: Mapping[str, Identity] = {

@@ -96,3 +96,29 @@ class Converted:
 METRIC: Units = _Metric()
 IMPERIAL: Units = Converted(IMPERIAL_SCALES)
 BY_NAME: Mapping[Name, Units] = {"metric": METRIC, "imperial": IMPERIAL}
+
+#: Unit → the decimals that Open-Meteo writes its values with (`significantDigits` in its public source).
+WRITTEN_DECIMALS: Mapping[str, int] = {
+    "°C": 1,
+    "°F": 1,
+    "km/h": 1,
+    "mp/h": 1,
+    "kn": 1,
+    "m/s": 2,
+    "mm": 2,
+    "cm": 2,
+    "inch": 3,
+    "ft": 3,
+    "m": 2,
+    "%": 0,
+    "hPa": 1,
+    "°": 0,
+    "wmo code": 0,
+    "W/m²": 1,
+    "J/kg": 1,
+    "s": 2,
+    "EAQI": 0,
+    "USAQI": 0,
+    "μg/m³": 1,
+    "grains/m³": 1,
+}

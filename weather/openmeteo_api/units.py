@@ -23,28 +23,6 @@ PRECIPITATION: Mapping[str, _Scales] = {
     "inch": {unit: IMPERIAL_SCALES[unit] for unit in ("mm", "cm", "m")},
 }
 
-#: Unit → the decimals that Open-Meteo writes its values with (`significantDigits` in its public source).
-WRITTEN_DECIMALS: Mapping[str, int] = {
-    "°C": 1,
-    "°F": 1,
-    "km/h": 1,
-    "mp/h": 1,
-    "kn": 1,
-    "m/s": 2,
-    "mm": 2,
-    "cm": 2,
-    "inch": 3,
-    "ft": 3,
-    "m": 2,
-    "%": 0,
-    "hPa": 1,
-    "°": 0,
-    "wmo code": 0,
-    "W/m²": 1,
-    "J/kg": 1,
-    "s": 2,
-}
-
 
 @lru_cache(maxsize=16)
 def units_of(temperature: str, wind_speed: str, precipitation: str) -> Units:

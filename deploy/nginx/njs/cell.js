@@ -52,7 +52,7 @@ function reader() {
         const cell = `lat:${latitude}:lon:${longitude}`;
         return {
             cell: cell,
-            key: `openmeteo:${cell}:?${before}${after}`,
+            key: `openmeteo:${cell}:?${before}latitude=${after}`,
             query: `${before}latitude=${latitude}&longitude=${longitude}${after}`,
         };
     }

@@ -16,8 +16,9 @@ from tests.weather.openmeteo_api.test_json_answers import ZONES
 from weather.core.cells import Cell
 from weather.core.forecast import AGGREGATES
 from weather.core.variables import HOURLY, KNOWN
+from weather.simulator.answer import place_texts
 from weather.simulator.call import Asked
-from weather.simulator.forecast import place_texts
+from weather.simulator.forecast import FORECAST
 
 TEN = [variable.name for variable in HOURLY]
 AGGREGATED = {name: (variable.name, aggregate) for name, variable, aggregate in AGGREGATES}
@@ -28,7 +29,7 @@ MOMENTS = [datetime(2026, month, day, 12, 50, tzinfo=UTC) for month, day in ((10
 def theirs(cell: Cell, now: float, **parameters: str):
     """What the simulator answers in GMT and unixtime about the cell's centre, as a fetch asks it."""
     query = {"latitude": f"{cell.latitude:g}", "longitude": f"{cell.longitude:g}", "timeformat": "unixtime"}
-    (text,) = place_texts(Asked.parse("&".join(f"{k}={v}" for k, v in (query | parameters).items())), now)
+    (text,) = place_texts(Asked.parse("&".join(f"{k}={v}" for k, v in (query | parameters).items()), FORECAST), now)
     return json.loads(text)
 
 

@@ -114,6 +114,19 @@ def test_a_record_that_is_due_is_served_at_once_and_refreshed_behind(api, simula
     assert fresh["Cache-Status"].startswith("weathernote; hit")
 
 
+def test_the_day_of_another_zone_is_full_once_a_cell_has_been_held_over_midnight(api, simulator):
+    with time_machine.travel(datetime(2026, 11, 24, 12, 50, tzinfo=UTC), tick=False) as clock:
+        simulator.settings(clock_offset_seconds=datetime.now(UTC).timestamp() - simulator.now())
+        path = f"/v1/forecast?{NEW_YORK}&hourly=temperature_2m"
+        first = api.get(path).json()["hourly"]["temperature_2m"]
+        clock.shift(timedelta(days=1))
+        simulator.settings(clock_offset_seconds=86_400 + simulator.state()["settings"]["clock_offset_seconds"])
+        second = api.get(path).json()["hourly"]["temperature_2m"]
+    # New York's day begins at five in GMT.
+    assert first[:5] == [None] * 5 and None not in first[5:]
+    assert None not in second and simulator.state()["calls"] == 2
+
+
 def test_a_client_that_has_the_answer_gets_304(api, monkeypatch):
     etag = api.get(QUESTION)["ETag"]
     response = api.get(QUESTION, headers={"If-None-Match": etag})

@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -131,3 +133,58 @@ def test_a_client_over_its_limit_is_told_so(request, run, client, tmp_path, valk
         else:
             asked = {"base": limited.base, "question": NEW_YORK | {"hourly": ["temperature_2m"]}, "headers": headers}
             assert run(client, asked)["error"] == "OpenMeteoRateLimitError"
+
+
+# ── the official npm client, where there is node ──────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def npm_client() -> Callable[[dict[str, Any]], dict[str, Any]]:
+    folder = install.npm_folder()
+
+    def ran(asked: dict[str, Any]) -> dict[str, Any]:
+        done = subprocess.run(
+            ["node", "official.js"], cwd=folder, input=json.dumps(asked), capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    return ran
+
+
+if shutil.which("node") and shutil.which("npm"):
+
+    def test_the_npm_client_reads_several_places_and_every_section(npm_client, instance):
+        asked = {
+            "latitude": [40.7128, 51.5],
+            "longitude": [-74.006, -0.1],
+            "current": ["temperature_2m"],
+            "hourly": ["temperature_2m", "wind_speed_10m"],
+            "daily": ["temperature_2m_max"],
+            "timezone": "auto",
+        }
+        places = npm_client({"url": f"{instance.base}/v1/forecast", "params": asked})["places"]
+        said = instance.get("/v1/forecast", params=asked | {"timeformat": "unixtime"}).json()
+        for place, of_json in zip(places, said, strict=True):
+            assert place["timezone"] == of_json["timezone"]
+            assert list(range(*place["hourly"]["time"])) == of_json["hourly"]["time"]
+            assert place["hourly"]["variables"][1]["values"] == pytest.approx(
+                of_json["hourly"]["wind_speed_10m"], abs=1e-5
+            )
+            assert place["daily"]["variables"][0]["values"] == pytest.approx(
+                of_json["daily"]["temperature_2m_max"], abs=1e-5
+            )
+        assert [place["location_id"] for place in places] == [0, 1]
+
+    def test_the_npm_client_hears_of_a_mistake(npm_client, instance):
+        params = NEW_YORK | {"hourly": ["lksdfj"]}
+        found = npm_client({"url": f"{instance.base}/v1/forecast", "params": params})
+        assert "Cannot initialize" in found["error"]
+
+    def test_the_npm_client_over_its_limit_is_told_so(npm_client, tmp_path, valkey_server, simulator_server):
+        servers = {"REDIS_URL": valkey_server.url, "OPEN_METEO_URL": simulator_server.url}
+        with Instance(tmp_path, WORKERS=1, RATE_LIMIT_REQUESTS=1, **servers) as limited:
+            asked = {"url": f"{limited.base}/v1/forecast", "params": NEW_YORK | {"hourly": ["temperature_2m"]}}
+            npm_client(asked)
+            assert "Minutely API request limit exceeded" in npm_client(asked)["error"]

@@ -162,16 +162,9 @@ class FetchQueue:
     def _read_lease(self, slot: int, token: str, batches: list[list[bytes]] | None) -> Lease | None:
         if batches is None:
             return None
-        cold, refresh = ([cell for cell in map(_cell, members) if cell] for members in batches)
+        cold, refresh = ([cell for cell in map(Cell.from_member, members) if cell] for members in batches)
         return Lease(slot, token, cold, refresh[: self.batch - len(cold)])
 
 
 def _nothing(*replies: object) -> None:
     return None
-
-
-def _cell(member: bytes) -> Cell | None:
-    try:
-        return Cell.from_key(member.decode())
-    except ValueError:
-        return None  # written by another release, or by hand

@@ -165,11 +165,7 @@ class CitiesCache:
         (is_ours,) = redis.execute(_BEGIN(KEY, mark, _MARK_SECONDS))
         return mark if is_ours else None
 
-    def _count_lost_write(self, *args: object) -> bool:
-        metrics.REDIS_LOST_WRITES.inc()
-        return False
-
-    @without_redis(instead=_count_lost_write)
+    @without_redis(instead=metrics.count_lost_write)
     def _store(self, mark: bytes | None, listed: Listing) -> bool:
         if mark is None:
             return False

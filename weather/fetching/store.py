@@ -102,7 +102,7 @@ class Store:
             self._remembered.put(cell.key, record, record)
             commands.append(_HOLD(self.dataset.record_key_of(cell), self.version, record, self.hold_seconds))
             give_way()
-        return Lookup(*commands, read=lambda *_: True, without=_count_lost_write)
+        return Lookup(*commands, read=lambda *_: True, without=metrics.count_lost_write)
 
     def _read(self, cell: Cell, packed: bytes | None) -> Series | None:
         if packed is None:
@@ -151,9 +151,3 @@ class Store:
         """`until` is what Redis said; what this process cannot read it knows itself."""
         ends = max(float(until or 0), self._unreadable.get(cell, 0.0))
         return math.ceil(min(max(0.0, ends - self.now()), REJECTED_SECONDS))
-
-
-def _count_lost_write() -> bool:
-    """Records that Redis did not take; whoever needs them fetches them again."""
-    metrics.REDIS_LOST_WRITES.inc()
-    return False

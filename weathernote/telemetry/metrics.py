@@ -182,3 +182,9 @@ def observe_many(histogram: Histogram, total: float, counts: Iterable[tuple[int,
 def note_lost_commands(reason: str, commands: int) -> None:
     """Counts commands that got no usable reply; a listener of `redis.on_lost`."""
     REDIS_LOST_COMMANDS.labels(reason).inc(commands)
+
+
+def count_lost_write(*_: object) -> bool:
+    """Counts a write that Redis did not take, whatever it was to store, and returns False: nothing is stored."""
+    REDIS_LOST_WRITES.inc()
+    return False

@@ -92,8 +92,8 @@ REDIS_LOST_WRITES = Counter(
 )
 REDIS_LOST_COMMANDS = Counter(
     "weathernote_redis_lost_commands",
-    "Commands that got no reply of use from Redis, by reason: breaker_open, timeout, disconnected, nonsense, unusable, "
-    "unowned, refused",
+    "Commands that got no reply of use from Redis, by reason: breaker_open, timeout, disconnected, invalid_reply, "
+    "unusable, unowned, refused",
     ["reason"],
 )
 REDIS_BREAKER_OPEN = Gauge(
@@ -126,7 +126,7 @@ for _outcome in ("fresh", "due", "missing"):
     CACHE_LOOKUPS.labels("upstream", _outcome)
 for _outcome in ("ok", "rejected", "refused", "failed", "invalid_response", "retried"):
     OPEN_METEO_CALLS.labels(_outcome)
-for _reason in ("breaker_open", "timeout", "disconnected", "nonsense", "unusable", "unowned", "refused"):
+for _reason in ("breaker_open", "timeout", "disconnected", "invalid_reply", "unusable", "unowned", "refused"):
     REDIS_LOST_COMMANDS.labels(_reason)
 
 #: Gauges that are computed for each scrape (metrics_view.py): name → help text.

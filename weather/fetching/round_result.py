@@ -9,7 +9,7 @@ from weather.fetching.payment import BudgetSpent
 from weather.upstream.errors import UpstreamError, UpstreamRefused
 
 #: What became of each cell: its series, or why there is none.
-Outcomes = dict[Cell, Series | UpstreamError]
+CellOutcomes = dict[Cell, Series | UpstreamError]
 
 
 @dataclass(slots=True)
@@ -22,7 +22,7 @@ class RoundResult:
     """
 
     weight_of_a_cell: float = 1.0
-    outcomes: Outcomes = field(default_factory=dict)
+    outcomes: CellOutcomes = field(default_factory=dict)
     #: The cells that calls were made for; the others of `outcomes` were known, or not paid for.
     called: set[Cell] = field(default_factory=set)
     #: Attempts, retries included.

@@ -155,7 +155,6 @@ def _rederive_and_refresh(
         # Saving the row may have taken long, if the database hangs.
         if work.check_stop():
             return
-        budget.synchronize()
         with_retries(schedule.begin)
         planned = _planned(options, cities, suspects)
         work.tally.skipped += planned.past_limit
@@ -174,6 +173,7 @@ def _rederive_and_refresh(
 def _planned(options: Options, cities: list[City], suspects: frozenset[str]) -> Plan:
     one = service()
     budget = one.budget
+    budget.synchronize()
     left, weight_of_a_cell = budget.remaining(), one.round.weight_of_a_cell
     refreshes_per_second = budget.refresh_weight_per_second() / weight_of_a_cell
     return plan.plan(

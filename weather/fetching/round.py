@@ -215,7 +215,7 @@ class Round:
         return [cell for cell in without if cell not in unreadable]
 
     def _note_drift(self, held: Mapping[Cell, Series], fetched: Mapping[Cell, Series]) -> None:
-        compared = self.store.dataset.drift
+        compared = self.store.drift
         if compared is None:
             return
         now = self.now()

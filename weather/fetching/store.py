@@ -8,6 +8,7 @@ from time import time
 
 from weather.core.cells import Cell
 from weather.core.datasets import Dataset
+from weather.core.drift import Drift
 from weather.core.packing import Unreadable, fetched_at, pack, unpack, version_of
 from weather.core.series import Series
 from weather.core.windows import CLOCK_SLACK_SECONDS
@@ -52,6 +53,11 @@ class Store:
         self.now = now
         self._unreadable: dict[Cell, float] = {}
         self._remembered: Memory[bytes] = Memory(most_entries=10_000, most_bytes=MEMORY_BYTES)
+
+    @property
+    def drift(self) -> Drift | None:
+        """How a refreshed record is compared with the one before it; None if it is not."""
+        return self.dataset.drift
 
     # ── records ───────────────────────────────────────────────────────────────────────────────────
 

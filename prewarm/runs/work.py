@@ -14,8 +14,7 @@ from weather.core import answers
 from weather.core.answers import Question
 from weather.core.cells import Cell
 from weather.core.series import Series
-from weather.fetching.payment import BudgetSpent
-from weather.fetching.round_result import CellOutcomes, RoundResult
+from weather.fetching.round_result import BudgetSpent, CellOutcomes, RoundResult
 from weather.fetching.worker import POLL_SECONDS
 from weather.upstream.errors import UpstreamError, UpstreamRefused
 

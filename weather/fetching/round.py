@@ -14,8 +14,8 @@ from weather.core import drift
 from weather.core.cells import Cell
 from weather.core.series import Series
 from weather.fetching.fetch_queue import FetchQueue, Lease
-from weather.fetching.payment import BudgetSpent, Payments
-from weather.fetching.round_result import CellOutcomes, RoundResult
+from weather.fetching.payment import Payments
+from weather.fetching.round_result import BudgetSpent, CellOutcomes, RoundResult
 from weather.fetching.store import RECORDS_AT_ONCE, Store
 from weather.upstream.errors import (
     CallRejected,
@@ -123,7 +123,7 @@ class Round:
             if denied is None:
                 paid.append(cell)
             else:
-                result.outcomes[cell] = denied
+                result.outcomes[cell] = BudgetSpent(denied)
         return paid
 
     def _ask(self, lease: Lease, cells: list[Cell], result: RoundResult) -> None:
@@ -151,8 +151,8 @@ class Round:
         def before_attempt(weight: int) -> None:
             nonlocal attempts
             # The first attempt was paid for when the cells were chosen; a further one is paid for as it is made.
-            if attempts or not is_paid:
-                self.payments.pay_again(weight)
+            if (attempts or not is_paid) and (denied := self.payments.pay_again(weight)):
+                raise BudgetSpent(denied)
             attempts += 1
             result.called.update(cells)
 

@@ -8,7 +8,7 @@ from tests.support.series import a_series
 from tests.support.staged_fetching import CELLS, Alone, Fetching, Purse, Upstream
 from weather.budget.quota import Denied
 from weather.fetching.fetch_queue import Lease
-from weather.fetching.payment import BudgetSpent
+from weather.fetching.round_result import BudgetSpent
 from weather.upstream.errors import NoWeatherHere, UpstreamRefused
 from weathernote.redis import Lookup
 

@@ -10,11 +10,11 @@ from time import time
 from typing import Protocol
 
 from weather.budget.budget import Budget
+from weather.budget.payment import Payments
 from weather.core import drift
 from weather.core.cells import Cell
 from weather.core.series import Series
 from weather.fetching.fetch_queue import FetchQueue, Lease
-from weather.fetching.payment import Payments
 from weather.fetching.round_result import BudgetSpent, CellOutcomes, RoundResult
 from weather.fetching.store import RECORDS_AT_ONCE, Store
 from weather.upstream.errors import (

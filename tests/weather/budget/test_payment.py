@@ -6,9 +6,9 @@ from collections import Counter
 from tests.support.clocks import SetClock
 from tests.support.staged_upstream import CELLS, NOW
 from weather.budget.budget import Budget
+from weather.budget.payment import Payments
 from weather.budget.quota import Denied
 from weather.core.cells import Cell
-from weather.fetching.payment import Payments
 
 
 def test_a_budget_buys_fewer_places(valkey, api, forget):

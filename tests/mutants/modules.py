@@ -18,6 +18,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "weather/core/units.py": ("tests/weather/core/test_units.py",),
     "weather/core/sun.py": ("tests/weather/core/test_sun.py",),
     "weather/api/query.py": ("tests/weather/api/test_query.py",),
+    "weathernote/http/parameters.py": ("tests/weather/api/test_query.py",),
     "weather/budget/popularity.py": (
         "tests/weather/budget/test_popularity_counts.py",
         "tests/weather/budget/test_popularity.py",
@@ -126,7 +127,7 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "weather/upstream/validation.py": {
         "latitude, longitude) [<= → <] FARTHEST_KM": "no distance is 120 km to the last digit",
     },
-    "weather/api/query.py": {
+    "weathernote/http/parameters.py": {
         "values[[0 → -1]]": "of one value, the first and the last",
     },
     "ratelimit/throttling.py": {

@@ -103,6 +103,7 @@ class EdgeServer(Process):
         for record, path, key, args in (
             ("weather", "/api/v1/weather", "$edge_key", "$edge_args"),
             ("forecast", "/api/v1/forecast", "$edge_key", "$edge_args"),
+            ("air-quality", "/api/v1/air-quality", "$edge_key", "$edge_args"),
             ("openmeteo", "/v1/forecast", "$edge_question_key", "$edge_question_args"),
         ):
             _, _, location = rendered.partition(f"location = {path} {{")

@@ -15,13 +15,16 @@ from zlib import crc32
 from weather.budget.quota import Spender
 from weather.core.cells import Cell
 from weathernote import redis
-from weathernote.redis import Command, Lookup
+from weathernote.redis import Command, Lookup, owned_key
 
 #: A refresh not started within this time leaves the queue; the next request for its cell queues it again.
 REFRESH_QUEUED_SECONDS = 60
 
 # The same hash tag as the queues', because one script uses both keys.
 _LEASE_KEY = "slot:{{open-meteo}}:{}"
+_TURN_KEY = "slot:{{open-meteo}}:{}:turn"
+#: Ten times as long as a process waits between two attempts to get a lease.
+_TURN_MILLISECONDS = 250
 
 # A queue is a sorted set of cells. A cell's score is its expiry time in unix seconds by Redis' clock; refreshes add
 # 1e12, so that they sort after all cold cells. Queuing a cell as cold overwrites its score; queuing it as a refresh
@@ -38,19 +41,26 @@ for i = 4, #ARGV do
 end
 return redis.call('EXPIRE', KEYS[1], 600)
 """)
+# The datasets' queues take turns at a slot: one whose requests wait while another dataset has the lease is next. Its
+# processes ask for the lease every few milliseconds, so that a turn which nobody takes up soon ends.
 _LEASE = redis.script("""
-if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return false end
+local turn, holder = redis.call('GET', KEYS[3]), redis.call('GET', KEYS[1])
+if turn and turn ~= KEYS[2] then return false end
+if holder then
+    local is_anothers = string.sub(holder, 1, #KEYS[2]) ~= KEYS[2]
+    if is_anothers and redis.call('ZCOUNT', KEYS[2], '-inf', '(1e12') > 0 then
+        redis.call('SET', KEYS[3], KEYS[2], 'PX', ARGV[4])
+    end
+    return false
+end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+redis.call('DEL', KEYS[3])
 local now = tonumber(redis.call('TIME')[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', '(' .. now)
 redis.call('ZREMRANGEBYSCORE', KEYS[2], 1e12, 1e12 + now)
 return {redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', '(1e12', 'LIMIT', 0, ARGV[3]),
         redis.call('ZRANGEBYSCORE', KEYS[2], 1e12, '+inf', 'LIMIT', 0, ARGV[3])}
 """)
-# Only its owner renews or releases a lease: by then it may have expired and been taken by another process.
-_RENEW = redis.script(
-    "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return 0"
-)
-_RELEASE = redis.script("if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +126,11 @@ class FetchQueue:
 
         None if another process holds the lease. Without Redis it is an empty lease: no token, no cells.
         """
-        token = secrets.token_hex(8)
+        queue = self._key_of(slot)
+        token = f"{queue}:{secrets.token_hex(8)}"  # by which others see whose lease it is
+        keys = (_LEASE_KEY.format(slot), queue, _TURN_KEY.format(slot))
         taking = Lookup(
-            _LEASE((_LEASE_KEY.format(slot), self._key_of(slot)), token, self.lease_milliseconds, self.batch),
+            _LEASE(keys, token, self.lease_milliseconds, self.batch, _TURN_MILLISECONDS),
             read=partial(self._read_lease, slot, token),
             without=lambda: Lease(slot, "", [], []),
         )
@@ -127,7 +139,7 @@ class FetchQueue:
 
     def renew(self, lease: Lease) -> bool:
         """Keeps the lease for another call; False if it has expired and may be another process' by now."""
-        renewing = _RENEW(_LEASE_KEY.format(lease.slot), lease.token, self.lease_milliseconds)
+        renewing = owned_key.renewing(_LEASE_KEY.format(lease.slot), lease.token, self.lease_milliseconds)
         return redis.fetch_one(Lookup(renewing, read=bool, without=lambda: True))
 
     def release(self, lease: Lease, done: Iterable[Cell] = ()) -> None:
@@ -138,7 +150,7 @@ class FetchQueue:
         """Removes the cells from the queue and releases the lease; the value is False if Redis did not answer."""
         keys = [cell.key for cell in done]
         removing: list[Command] = [("ZREM", self._key_of(lease.slot), *keys)] if keys else []
-        giving_back = _RELEASE(_LEASE_KEY.format(lease.slot), lease.token)
+        giving_back = owned_key.releasing(_LEASE_KEY.format(lease.slot), lease.token)
         return Lookup(*removing, giving_back, read=lambda *_: True, without=lambda: False)
 
     def is_queued(self, cell: Cell) -> Lookup[bool]:
@@ -167,16 +179,9 @@ class FetchQueue:
     def _read_lease(self, slot: int, token: str, batches: list[list[bytes]] | None) -> Lease | None:
         if batches is None:
             return None
-        cold, refresh = ([cell for cell in map(_cell, members) if cell] for members in batches)
+        cold, refresh = ([cell for cell in map(Cell.from_member, members) if cell] for members in batches)
         return Lease(slot, token, cold, refresh[: self.batch - len(cold)])
 
 
 def _nothing(*replies: object) -> None:
     return None
-
-
-def _cell(member: bytes) -> Cell | None:
-    try:
-        return Cell.from_key(member.decode())
-    except ValueError:
-        return None  # written by another release, or by hand

@@ -11,6 +11,7 @@ from weather.api.service import service
 from weather.core import freshness
 from weather.core.answers import Question
 from weather.core.cells import Cell
+from weather.core.datasets import WEATHER
 from weather.core.packing import Unreadable, fetched_at
 from weather.fetching.store import Store
 from weathernote import redis
@@ -59,7 +60,7 @@ class _Ages(NamedTuple):
 
 
 def _ages(store: Store, cell: Cell) -> Lookup[_Ages | None]:
-    return Lookup(store.record(cell), ("TTL", Question(cell).key), read=_read_ages, without=lambda: None)
+    return Lookup(store.record(cell), ("TTL", Question(WEATHER, cell).key), read=_read_ages, without=lambda: None)
 
 
 def _read_ages(packed: bytes | None, life_seconds: int) -> _Ages:

@@ -7,7 +7,7 @@ from weather.budget.quota import Spender
 from weather.core import freshness
 from weather.core.answers import STALE_LIFE_SECONDS, Question
 from weather.core.cells import Cell
-from weather.core.freshness import Rates
+from weather.core.freshness import Demand
 
 #: The interval of prewarm's runs, as in deploy/cron and deploy/systemd.
 PERIOD_SECONDS = 600
@@ -93,9 +93,12 @@ class Batch:
     candidates: list[Candidate]
 
 
-def common_price(census: Rates, cities: int, refreshes_per_second: float) -> float:
-    """The fleet's price of freshness, with each of `cities` counted as asked for at CITY_RATE."""
-    return freshness.price_of([*census, (CITY_RATE, cities)], refreshes_per_second)
+def common_price(demands: Iterable[Demand], cities: int, weight_of_a_cell: float, weight_per_second: float) -> float:
+    """The fleet's price of freshness, with each of `cities` counted as asked for at CITY_RATE.
+
+    `demands` are those of all datasets; a city's cell weighs `weight_of_a_cell`, all refreshes `weight_per_second`.
+    """
+    return freshness.price_of([*demands, Demand([(CITY_RATE, cities)], weight=weight_of_a_cell)], weight_per_second)
 
 
 def plan(

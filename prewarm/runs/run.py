@@ -175,10 +175,10 @@ def _planned(options: Options, cities: list[City], suspects: frozenset[str]) -> 
     budget = one.budget
     budget.synchronize()
     left, weight_of_a_cell = budget.remaining(), one.round.weight_of_a_cell
-    refreshes_per_second = budget.refresh_weight_per_second() / weight_of_a_cell
+    demands = with_retries(one.price.demands)
     return plan.plan(
         survey(one, cities, recently_requested(one), suspects),
-        price=plan.common_price(with_retries(one.popularity.census), len(cities), refreshes_per_second),
+        price=plan.common_price(demands, len(cities), weight_of_a_cell, budget.refresh_weight_per_second()),
         seconds_to_next_run=with_retries(schedule.seconds_to_next_run),
         force=options.force,
         limit=options.limit,

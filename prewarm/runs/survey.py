@@ -10,7 +10,7 @@ from prewarm.runs.retry import with_retries
 from weather.api.service import Service
 from weather.core.answers import Question
 from weather.core.cells import Cell
-from weather.core.datasets import USUAL_DAYS
+from weather.core.datasets import USUAL_DAYS, WEATHER
 
 #: A cell that was asked for within this time is likely to be asked for again before the next run.
 RECENT_SECONDS = 1800
@@ -69,7 +69,7 @@ def survey(
 
 def questions(cell: Cell) -> tuple[Question, Question]:
     """The two answers of a cell that prewarm keeps: /weather, and /forecast with the usual number of days."""
-    return Question(cell), Question(cell, USUAL_DAYS)
+    return Question(WEATHER, cell), Question(WEATHER, cell, USUAL_DAYS)
 
 
 def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

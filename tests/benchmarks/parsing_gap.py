@@ -15,8 +15,9 @@ from collections.abc import Callable
 from weather.core.cells import Cell
 from weather.core.datasets import WEATHER
 from weather.core.series import Series
+from weather.simulator.answer import joined, place_texts
 from weather.simulator.call import Asked
-from weather.simulator.forecast import joined, place_texts
+from weather.simulator.forecast import FORECAST
 from weather.upstream.client import OpenMeteo
 from weather.upstream.validation import read_answer, read_location
 
@@ -54,7 +55,7 @@ def main(places: int, seconds: float) -> None:
     cells = [Cell(-600 + 1200 * number // places, -1700 + 3400 * number // places) for number in range(places)]
     now = time.time()
     query = OpenMeteo("http://nowhere", WEATHER)._query(cells, WEATHER.sections)
-    body = bytearray(joined(place_texts(Asked.parse(query), now)).encode())
+    body = bytearray(joined(place_texts(Asked.parse(query, FORECAST), now)).encode())
 
     def whole() -> None:
         documents = json.loads(body.decode(), parse_constant=str)

@@ -55,7 +55,7 @@ def kept(cells: Sequence[Cell], *, life_seconds: int = LIFE_SECONDS) -> Iterator
         store.hold(fetched)
         yield "held"
         for kind, days in (("weather", None), ("forecast", 7)):
-            questions = {cell: Question(cell, days) for cell in fetched}
+            questions = {cell: Question(WEATHER, cell, days) for cell in fetched}
             cache.store_answers(
                 {
                     questions[cell]: answers.derive(questions[cell], series, now, life_seconds, stale=False)
@@ -69,12 +69,13 @@ def kept(cells: Sequence[Cell], *, life_seconds: int = LIFE_SECONDS) -> Iterator
 def _fetched(cells: tuple[Cell, ...], hour: int) -> dict:
     """What the simulator says of the cells, worked out once: it takes a millisecond for each."""
     from weather.core.datasets import WEATHER
+    from weather.simulator.answer import joined, place_texts
     from weather.simulator.call import Asked
-    from weather.simulator.forecast import joined, place_texts
+    from weather.simulator.forecast import FORECAST
     from weather.upstream.client import OpenMeteo
     from weather.upstream.validation import read_answer
 
     now = time.time()
     query = OpenMeteo("http://nowhere", WEATHER)._query(cells, WEATHER.sections)
-    body = joined(place_texts(Asked.parse(query), now)).encode()
+    body = joined(place_texts(Asked.parse(query, FORECAST), now)).encode()
     return read_answer(body, list(cells), now, "simulator", WEATHER)

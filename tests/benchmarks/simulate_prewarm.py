@@ -35,6 +35,8 @@ from tests.support.servers import Valkey
 from weather.budget.budget import Budget
 from weather.budget.popularity import Popularity
 from weather.budget.price import Price
+from weather.core import datasets
+from weather.core.freshness import Demand
 
 CITIES = 100
 BATCH = 20
@@ -93,7 +95,7 @@ class Kept(SimulatedService):
         left = budget.remaining()
         planned = plan.plan(
             [self._candidate(at, now) for at in cells],
-            price=plan.common_price(popularity.census(), CITIES, budget.refresh_weight_per_second()),
+            price=plan.common_price([Demand(popularity.census())], CITIES, 1.0, budget.refresh_weight_per_second()),
             seconds_to_next_run=plan.PERIOD_SECONDS,
             budget_left=min(left["day"], left["hour"]),
         )
@@ -194,7 +196,7 @@ def lived(name: str, world: World, days: list[Traffic], size: int, *, prewarmed:
     recent = Popularity("popularity:now", half_life_seconds=1800, clock=ClockOf(clock))
     counted.popularity.recent = recent
     budget = Budget(**windows(size), fleet_processes=1, clock=ClockOf(clock), key="budget:open-meteo")
-    price = Price(counted.popularity, budget.refresh_weight_per_second)
+    price = Price({datasets.WEATHER: counted.popularity}, budget.refresh_weight_per_second)
     service = Kept(world, counted, price, budget)
     for day in days:
         service.forget_the_day()

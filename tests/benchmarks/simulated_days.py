@@ -19,7 +19,8 @@ from tests.support.servers import Valkey
 from weather.budget.budget import Budget
 from weather.budget.popularity import Popularity
 from weather.budget.price import Price
-from weather.core import freshness
+from weather.core import datasets, freshness
+from weather.core.freshness import Demand
 
 #: The free service's windows; a larger plan's are larger in proportion.
 FREE = {"minute": 600, "hour": 5_000, "day": 10_000}
@@ -170,10 +171,10 @@ def lived(job: Job) -> Result:
 
 def _living(world: World, size: int, rule: str, counted: Counted, clock: Clock, true_rates: Array) -> Living:
     if rule == "reference":
-        best = freshness.price_of([(rate, 1) for rate in true_rates.tolist() if rate], size / DAY)
+        best = freshness.price_of([Demand([(rate, 1) for rate in true_rates.tolist() if rate])], size / DAY)
         return Living(size, rule, SimulatedService(world, square_root_rule(true_rates, lambda: best), None), None, None)
     budget = Budget(**windows(size), fleet_processes=1, clock=ClockOf(clock), key=f"budget:{size}:{rule}")
-    price = Price(counted.popularity, budget.refresh_weight_per_second)
+    price = Price({datasets.WEATHER: counted.popularity}, budget.refresh_weight_per_second)
     asked: Rule
     if rule == "even":
         asked = even_rule(lambda: price.active_cells, budget.refresh_weight_per_second)

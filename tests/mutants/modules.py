@@ -34,7 +34,10 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests/weather/core/test_units.py",
         "tests/weather/core/test_extra_variables.py",
     ),
-    "weather/core/datasets.py": ("tests/weather/core/test_datasets.py", "tests/weather/core/test_answers.py"),
+    "weather/core/datasets/declaration.py": (
+        "tests/weather/core/test_datasets.py",
+        "tests/weather/core/test_answers.py",
+    ),
     "weather/core/series.py": (
         "tests/weather/core/test_forecast.py",
         "tests/weather/core/test_units.py",

@@ -1,4 +1,4 @@
-"""What Open-Meteo answered about four real places, as others recorded it: the figures in `data/open_meteo/`."""
+"""What Open-Meteo answered about five real places, as others recorded it: the figures in `data/open_meteo/`."""
 
 import csv
 from collections.abc import Iterator
@@ -59,7 +59,7 @@ def recording(place: str) -> Recording:
         timezone_abbreviation=about["timezone_abbreviation"],
         first_day=about["first_day"],
         units=units,
-        hourly=_columns("hours", place),
+        hourly=_columns("hours", place) | _columns("air_hours", place),
         daily=_columns("days", place),
     )
 

@@ -153,7 +153,7 @@ class Fetching:
         self.round = Round(
             upstream, store, payments, budget, queue, weight_of_a_cell=1.0, fresh_seconds=600, now=lambda: now
         )
-        self.workers = Workers(self.round, queue, budget, wait_seconds=5)
+        self.workers = Workers(self.round, queue, budget, wait_seconds=5, calling_alone=threading.Lock())
 
     def want(self, cell):
         return self.submit(cell, "cold")

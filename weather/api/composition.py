@@ -1,6 +1,7 @@
-"""The parts of the service, made from the settings."""
+"""The parts of the service, made from the settings: those that all datasets share, and those of each dataset."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import time
 from typing import Self
@@ -8,14 +9,13 @@ from typing import Self
 from django.conf import settings
 
 from weather.api.answer_cache import AnswerCache
-from weather.api.misses import Misses
 from weather.budget.allowance import Allowance
 from weather.budget.budget import Budget
 from weather.budget.payment import Payments
 from weather.budget.popularity import Popularity
 from weather.budget.price import Price
 from weather.core.answers import Question
-from weather.core.datasets import WEATHER
+from weather.core.datasets import Dataset
 from weather.fetching.admission import ColdAdmission
 from weather.fetching.fetch_queue import FetchQueue
 from weather.fetching.round import Round
@@ -34,40 +34,22 @@ FRESH_SECONDS = 600
 RECENT_HALF_LIFE_SECONDS = 1800
 
 
-def open_meteo() -> OpenMeteo:
-    """A client of Open-Meteo by the settings."""
-    return OpenMeteo(
-        settings.OPEN_METEO_URL,
-        WEATHER.with_extras(settings.EXTRA_VARIABLES),
-        api_key=settings.OPEN_METEO_API_KEY,
-        timeout_seconds=settings.UPSTREAM_TIMEOUT_SECONDS,
-        source=settings.SOURCE,
-    )
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What a process has once for all datasets: one budget, one price, one bound of waiting requests."""
 
-
-@dataclass(slots=True)
-class Parts:
-    """All that a process answers questions with."""
-
-    cache: AnswerCache
-    misses: Misses
-    store: Store
     budget: Budget
-    popularity: Popularity
+    allowance: Allowance
+    popularity: Mapping[Dataset, Popularity]
     price: Price
-    queue: FetchQueue
-    round: Round
-    workers: Workers
-    admission: ColdAdmission
-    #: How long the finished answer to a question lives.
-    life_seconds: Callable[[Question], int]
-    now: Callable[[], float] = time
+    #: Taken by each request that waits for Open-Meteo: some threads are always left to those who need not wait.
+    waiting: threading.BoundedSemaphore
+    #: Held during a call without Redis, when no lease keeps the calls of this process apart.
+    calling_alone: threading.Lock
 
     @classmethod
-    def from_settings(cls) -> Self:
-        """The parts that the settings ask for, each given to those that use it."""
-        dataset = WEATHER.with_extras(settings.EXTRA_VARIABLES)
-        weight_of_a_cell = dataset.weight_of_a_cell
+    def from_settings(cls, datasets: Sequence[Dataset]) -> Self:
+        """The parts that the settings ask for, for these datasets with their extra variables."""
         clock = RedisClock()
         budget = Budget(
             minute=settings.UPSTREAM_MINUTE_BUDGET,
@@ -76,44 +58,84 @@ class Parts:
             fleet_processes=settings.FLEET_PROCESSES,
             clock=clock,
         )
-        recent = Popularity("popularity:now", half_life_seconds=RECENT_HALF_LIFE_SECONDS, clock=clock)
-        popularity = Popularity(recent=recent, clock=clock)
-        price = Price(popularity, lambda: budget.refresh_weight_per_second() / weight_of_a_cell)
-        cache, store = AnswerCache(dataset), Store(dataset, settings.HOLD_SECONDS)
+        popularity = {dataset: _popularity(dataset, clock) for dataset in datasets}
+        allowance = Allowance(
+            budget,
+            cells_per_client=settings.COLD_CELLS_PER_CLIENT_PER_HOUR,
+            share_per_address=settings.COLD_SHARE_PER_ADDRESS,
+            # It counts cells of all datasets together, so each counts as one of the heaviest.
+            weight_of_a_cell=max(dataset.weight_of_a_cell for dataset in datasets),
+            clock=clock,
+        )
+        waiting = threading.BoundedSemaphore(max(1, settings.THREADS - max(4, settings.THREADS // 8)))
+        price = Price(popularity, budget.refresh_weight_per_second)
+        return cls(budget, allowance, popularity, price, waiting, threading.Lock())
+
+
+def _popularity(dataset: Dataset, clock: RedisClock) -> Popularity:
+    recent = None
+    if dataset.recent_popularity_key:
+        recent = Popularity(dataset.recent_popularity_key, half_life_seconds=RECENT_HALF_LIFE_SECONDS, clock=clock)
+    return Popularity(dataset.popularity_key, recent=recent, clock=clock)
+
+
+@dataclass(slots=True)
+class Parts:
+    """All that a process answers questions about one dataset with; `dataset` has its extra variables."""
+
+    dataset: Dataset
+    budget: Budget
+    price: Price
+    popularity: Popularity
+    cache: AnswerCache
+    store: Store
+    queue: FetchQueue
+    round: Round
+    workers: Workers
+    admission: ColdAdmission
+    now: Callable[[], float] = time
+
+    @classmethod
+    def of(cls, dataset: Dataset, shared: Shared) -> Self:
+        """The parts for a dataset with its extra variables."""
+        budget, weight_of_a_cell = shared.budget, dataset.weight_of_a_cell
+        store = Store(dataset, settings.HOLD_SECONDS)
         queue = FetchQueue(
             dataset.queue_key, settings.UPSTREAM_CONCURRENCY, BATCH_CELLS, settings.UPSTREAM_TIMEOUT_SECONDS
         )
-        payments = Payments(budget, weight_of_a_cell)
         round_ = Round(
-            open_meteo(),
+            open_meteo(dataset),
             store,
-            payments,
+            Payments(budget, weight_of_a_cell, "late_refresh" if dataset.refreshes_late else "refresh"),
             budget,
             queue,
             weight_of_a_cell=weight_of_a_cell,
             fresh_seconds=FRESH_SECONDS,
         )
-        workers = Workers(round_, queue, budget, wait_seconds=DEADLINE_SECONDS)
-        admission = _admission(workers, budget, weight_of_a_cell)
-        misses = Misses(cache, store, queue, workers, popularity, price, admission, _life_seconds, time)
-        return cls(cache, misses, store, budget, popularity, price, queue, round_, workers, admission, _life_seconds)
+        workers = Workers(round_, queue, budget, wait_seconds=DEADLINE_SECONDS, calling_alone=shared.calling_alone)
+        admission = ColdAdmission(
+            workers,
+            budget,
+            shared.allowance,
+            weight_of_a_cell=weight_of_a_cell,
+            wait_seconds=DEADLINE_SECONDS,
+            waiting=shared.waiting,
+        )
+        popularity, cache = shared.popularity[dataset], AnswerCache(dataset)
+        return cls(dataset, budget, shared.price, popularity, cache, store, queue, round_, workers, admission)
+
+    def life_seconds(self, question: Question) -> int:
+        """How long the finished answer to a question lives."""
+        seconds: int = getattr(settings, question.kind.life_setting)
+        return seconds
 
 
-def _admission(workers: Workers, budget: Budget, weight_of_a_cell: float) -> ColdAdmission:
-    allowance = Allowance(
-        budget,
-        cells_per_client=settings.COLD_CELLS_PER_CLIENT_PER_HOUR,
-        share_per_address=settings.COLD_SHARE_PER_ADDRESS,
-        weight_of_a_cell=weight_of_a_cell,
-        clock=budget.clock,
+def open_meteo(dataset: Dataset) -> OpenMeteo:
+    """A client of Open-Meteo for a dataset, by the settings."""
+    return OpenMeteo(
+        getattr(settings, dataset.url_setting),
+        dataset,
+        api_key=settings.OPEN_METEO_API_KEY,
+        timeout_seconds=settings.UPSTREAM_TIMEOUT_SECONDS,
+        source=settings.SOURCE,
     )
-    # Some threads are always left to those who need not wait.
-    slots = max(1, settings.THREADS - max(4, settings.THREADS // 8))
-    return ColdAdmission(
-        workers, budget, allowance, weight_of_a_cell=weight_of_a_cell, wait_seconds=DEADLINE_SECONDS, slots=slots
-    )
-
-
-def _life_seconds(question: Question) -> int:
-    seconds: int = getattr(settings, question.kind.life_setting)
-    return seconds

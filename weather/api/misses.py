@@ -1,24 +1,20 @@
 """Answers that are not in the cache: derived from held records, or fetched together for all places of one request."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from weather.api.answer_cache import AnswerCache, Cached
+from weather.api.answer_cache import Cached
+from weather.api.composition import Parts
 from weather.api.not_fetched import problem_of
-from weather.budget.popularity import Popularity
-from weather.budget.price import Price
 from weather.budget.quota import Spender
 from weather.core import answers
 from weather.core.answers import Answer, Question
 from weather.core.cells import Cell
 from weather.core.decision import Decision, decide
 from weather.core.series import Series
-from weather.fetching.admission import ColdAdmission, NotFetched, Requester
+from weather.fetching.admission import NotFetched, Requester
 from weather.fetching.cell_state import CellState, states_of
-from weather.fetching.fetch_queue import FetchQueue
-from weather.fetching.store import Store
-from weather.fetching.worker import Workers
 from weathernote.http.problems import Problem
 from weathernote.redis import without_redis
 from weathernote.telemetry import metrics
@@ -61,24 +57,14 @@ class _Miss:
 
 @dataclass(frozen=True, slots=True)
 class Misses:
-    """Answers the questions of one request, one or twenty, whose answers are not in the cache.
+    """Answers the questions of one request, one or twenty, about one dataset, whose answers are not in the cache."""
 
-    `life_seconds` is how long the finished answer to a question lives.
-    """
-
-    cache: AnswerCache
-    store: Store
-    queue: FetchQueue
-    workers: Workers
-    popularity: Popularity
-    price: Price
-    admission: ColdAdmission
-    life_seconds: Callable[[Question], int]
-    now: Callable[[], float]
+    parts: Parts
 
     def outcomes(self, missed: Mapping[Question, Cached], requester: Requester) -> dict[Question, Outcome]:
         """The outcome for each question about a different cell, given what the cache said of it."""
-        states = states_of([question.cell for question in missed], self.store, self.popularity, self.queue)
+        parts, cells = self.parts, [question.cell for question in missed]
+        states = states_of(cells, parts.store, parts.popularity, parts.queue)
         misses = [self._decided(question, found, states[question.cell]) for question, found in missed.items()]
         fetched = self._fetched(misses, requester)
         outcomes: dict[Question, Outcome] = {}
@@ -96,12 +82,12 @@ class Misses:
         return outcomes | self._derived(sources)
 
     def _decided(self, question: Question, found: Cached, state: CellState) -> _Miss:
-        age = None if state.held is None else self.now() - state.held.fetched_at
+        age = None if state.held is None else self.parts.now() - state.held.fetched_at
         # `expired_answer` counts a metric, so it is called only if the answer may be shown.
-        expired = self.cache.expired_answer(question) if age is None and not found.is_redis_up else None
+        expired = self.parts.cache.expired_answer(question) if age is None and not found.is_redis_up else None
         decision = decide(
             age,
-            self.price.interval_seconds(state.rate),
+            self.parts.price.interval_seconds(state.rate, self.parts.dataset.aging),
             is_redis_up=found.is_redis_up,
             remembers_expired=expired is not None,
         )
@@ -111,19 +97,19 @@ class Misses:
         """The outcome of each cell that a request waits for; queues the refreshes that no request waits for."""
         cold = {miss.cell: miss.state for miss in misses if miss.decision is Decision.WAIT}
         awaited = {miss.cell: miss.refresh_spender for miss in misses if miss.decision is Decision.WAIT_THEN_STALE}
-        fetched = self.admission.fetch(cold, awaited, requester) if cold or awaited else {}
+        fetched = self.parts.admission.fetch(cold, awaited, requester) if cold or awaited else {}
         behind = [miss.cell for miss in misses if miss.decision is Decision.SERVE_STALE_AND_REFRESH]
         # A refresh that did not come in time continues in the background.
         behind += [cell for cell, spender in awaited.items() if spender == "refresh" and cell not in fetched]
         if behind:
-            self.workers.submit(dict.fromkeys(behind, "refresh"), has_waiters=False)
+            self.parts.workers.submit(dict.fromkeys(behind, "refresh"), has_waiters=False)
         return fetched
 
     def _derived(self, sources: Mapping[Question, tuple[Series, Origin]]) -> dict[Question, Outcome]:
         """Derives an answer from each question's series and stores all of them in Redis."""
-        now = self.now()
+        now = self.parts.now()
         derived = {
-            question: answers.derive(question, series, now, self.life_seconds(question), stale=origin == "stale")
+            question: answers.derive(question, series, now, self.parts.life_seconds(question), stale=origin == "stale")
             for question, (series, origin) in sources.items()
         }
         is_stored = bool(derived) and self._is_stored(derived)
@@ -131,4 +117,4 @@ class Misses:
 
     @without_redis(instead=metrics.count_lost_write)
     def _is_stored(self, derived: Mapping[Question, Answer]) -> bool:
-        return self.cache.store_answers(derived) == len(derived)
+        return self.parts.cache.store_answers(derived) == len(derived)

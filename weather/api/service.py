@@ -4,17 +4,19 @@ import threading
 from collections.abc import Mapping
 from typing import Literal
 
+from django.conf import settings
+
 from weather.api.answer_cache import Cached
-from weather.api.composition import Parts
-from weather.api.misses import Outcome, Served
+from weather.api.composition import Parts, Shared
+from weather.api.misses import Misses, Outcome, Served
 from weather.core.answers import Answer, Question
+from weather.core.datasets import DATASETS, WEATHER, Dataset
 from weather.fetching.admission import Requester
-from weathernote.http.problems import Problem
 from weathernote.redis import Lookup
 
 
 class Service(Parts):
-    """Answers questions about cells. Background loops, prewarm and staff pages use its parts directly."""
+    """Answers questions about one dataset. Background loops, prewarm and staff pages use its parts directly."""
 
     __slots__ = ()
 
@@ -22,22 +24,19 @@ class Service(Parts):
         """The finished answer to a question, for `answer` and `answers`; sent together with the throttle's count."""
         return self.cache.answer(question)
 
-    def answer(self, question: Question, found: Cached, requester: Requester) -> Served:
-        """The answer to a question, given what `lookup` found. Raises Problem if there is none."""
+    def answer(self, question: Question, found: Cached, requester: Requester) -> Outcome:
+        """The outcome of a question, given what `lookup` found."""
+        if found.answer is None:
+            return self.answers({question: found}, requester)[question]
         self.popularity.record(question.cell)
-        if found.answer is not None:
-            return _hit(found.answer, found)
-        outcome = self.misses.outcomes({question: found}, requester)[question]
-        if isinstance(outcome, Problem):
-            raise outcome
-        return outcome
+        return _hit(found.answer, found)
 
     def answers(self, found: Mapping[Question, Cached], requester: Requester) -> dict[Question, Outcome]:
         """The outcome of each question, in order, given what `lookup` found; each must be about a different cell."""
         for question in found:
             self.popularity.record(question.cell)
         missed = {question: one for question, one in found.items() if one.answer is None}
-        outcomes = self.misses.outcomes(missed, requester) if missed else {}
+        outcomes = Misses(self).outcomes(missed, requester) if missed else {}
         hits = {question: _hit(one.answer, one) for question, one in found.items() if one.answer is not None}
         return {question: hits.get(question) or outcomes[question] for question in found}
 
@@ -46,27 +45,40 @@ def _hit(answer: Answer, found: Cached) -> Served:
     return Served(answer, "found" if found.is_redis_up else "memory", is_stored=True)
 
 
-_service: Service | None = None
+_services: dict[Dataset, Service] = {}
 _making = threading.Lock()
 
 
+def service_of(dataset: Dataset) -> Service:
+    """This process's service for one of DATASETS; those of all are made from the settings at the first call."""
+    return (_services or _made_once())[dataset]
+
+
 def service() -> Service:
-    """This process's service, made from the settings at the first call."""
-    return _service or _made_once()
+    """The service for weather, which prewarm and staff's pages are about; its budget and price are those of all."""
+    return service_of(WEATHER)
+
+
+def services() -> list[Service]:
+    """The services for all datasets, weather's first."""
+    return [service_of(dataset) for dataset in DATASETS]
 
 
 def forget_service() -> None:
     """For tests, which change the settings."""
-    global _service
-    _service = None
+    global _services
+    _services = {}
 
 
-def _made_once() -> Service:
-    global _service
-    # Two threads that call `service` at the same time must not create two services.
+def _made_once() -> dict[Dataset, Service]:
+    global _services
+    # Two threads that call `service_of` at the same time must not make two services for a dataset.
     with _making:
-        _service = _service or Service.from_settings()
-        return _service
+        if not _services:
+            extended = {dataset: dataset.with_extras(settings.EXTRA_VARIABLES) for dataset in DATASETS}
+            shared = Shared.from_settings(list(extended.values()))
+            _services = {dataset: Service.of(one, shared) for dataset, one in extended.items()}
+        return _services
 
 
 def upstream_state(*, ask_redis: bool) -> Literal["ok", "paused", "down"]:

@@ -1,4 +1,4 @@
-"""`/api/v1/weather` and `/api/v1/forecast`: the query in, the finished text and its HTTP caching headers out."""
+"""`/api/v1/weather`, `/forecast`, `/air-quality`: the query in, the finished text and its HTTP caching headers out."""
 
 import json
 from collections.abc import Sequence
@@ -15,8 +15,9 @@ from weather.api import batch, schema
 from weather.api.answer_cache import Cached
 from weather.api.misses import Outcome, Served
 from weather.api.query import MOST_PLACES, is_about_several, plain_question_in, question_in, questions_in
-from weather.api.service import service
+from weather.api.service import Service, service_of
 from weather.core.answers import Answer, Question
+from weather.core.datasets import AIR_QUALITY, USUAL_DAYS, WEATHER, Dataset
 from weather.fetching.admission import UNIDENTIFIED, Requester
 from weathernote.http import problems
 from weathernote.http.api_view import ApiViewSet
@@ -43,6 +44,8 @@ _JSON = "application/json"
 class CellViewSet(ApiViewSet[Cached]):
     """Reads the question of a request, or the questions of a call about several places, and answers it."""
 
+    dataset: ClassVar[Dataset]
+    service: Service
     #: The days of a forecast that names none; None for /weather.
     default_days: ClassVar[int | None] = None
     #: The question about each place of a call about several, or what is wrong with it; empty for a call about one.
@@ -50,26 +53,27 @@ class CellViewSet(ApiViewSet[Cached]):
 
     def look_up(self, request: Request) -> list[Lookup[Cached]]:
         """The finished answers to the request's questions."""
+        self.service = service_of(self.dataset)
         # DRF's request takes 0.6 µs for an attribute of the one it wraps: every hit goes by here.
-        if plain := plain_question_in(request._request.META.get("QUERY_STRING", ""), self.default_days):
+        if plain := plain_question_in(request._request.META.get("QUERY_STRING", ""), self.dataset, self.default_days):
             self.question = plain
-            return [service().lookup(plain)]
+            return [self.service.lookup(plain)]
         try:
-            self.question = question_in(request.query_params, self.default_days)
+            self.question = question_in(request.query_params, self.dataset, self.default_days)
         except Problem:
             if not is_about_several(request.query_params):
                 raise
             return self._look_up_several(request)
-        return [service().lookup(self.question)]
+        return [self.service.lookup(self.question)]
 
     def _look_up_several(self, request: Request) -> list[Lookup[Cached]]:
         # A call for more places than a client has requests could never pass.
         most = min(MOST_PLACES, settings.RATE_LIMIT_REQUESTS)
-        self.asked = questions_in(request.query_params, self.default_days, most)
+        self.asked = questions_in(request.query_params, self.dataset, self.default_days, most)
         self.counts_as = len(self.asked)
         # Two places in one cell are looked up once.
         self.questions = list(dict.fromkeys(one for one in self.asked if isinstance(one, Question)))
-        return [service().lookup(question) for question in self.questions]
+        return [self.service.lookup(question) for question in self.questions]
 
     def respond(self, request: Request) -> HttpResponse:
         """200 with the answer, or 304. Raises Problem (429, 503) if not one place can be answered."""
@@ -78,12 +82,14 @@ class CellViewSet(ApiViewSet[Cached]):
         wrapped = request._request  # whose attributes a hit gets at once
         question, context = self.question, context_of(wrapped)
         try:
-            served = service().answer(question, self.values[0], _requester(context))
+            served = self.service.answer(question, self.values[0], _requester(context))
         except Exception:
-            context.answer = CellAnswer(question.cell, "none", question.dataset.record_key)
+            context.answer = CellAnswer(question.cell, "none", question.dataset.name)
             raise
         now = time()
         context.answer = _recorded(question, served, now)
+        if isinstance(served, Problem):
+            raise served
         answer = served.answer
         life_seconds = max(0, answer.expires_at - int(now))
         headers = _headers(life_seconds, _left_of_day(answer), served.origin, is_stored=served.is_stored)
@@ -95,7 +101,7 @@ class CellViewSet(ApiViewSet[Cached]):
     def _respond_to_several(self, request: Request) -> HttpResponse:
         found = dict(zip(self.questions, self.values, strict=True))
         context = context_of(request)
-        outcomes = service().answers(found, _requester(context))
+        outcomes = self.service.answers(found, _requester(context))
         now = time()
         context.batch = tuple(_recorded(question, outcome, now) for question, outcome in outcomes.items())
         worst = origin.worst([answer.origin for answer in context.batch])
@@ -125,8 +131,8 @@ def _text(request: Request, outcome: Outcome) -> bytes:
 
 def _recorded(question: Question, outcome: Outcome, now: float) -> CellAnswer:
     if isinstance(outcome, Problem):
-        return CellAnswer(question.cell, "none", question.dataset.record_key)
-    return CellAnswer(question.cell, outcome.origin, question.dataset.record_key, now - outcome.answer.fetched_at)
+        return CellAnswer(question.cell, "none", question.dataset.name)
+    return CellAnswer(question.cell, outcome.origin, question.dataset.name, now - outcome.answer.fetched_at)
 
 
 def _requester(context: RequestContext) -> Requester:
@@ -135,6 +141,8 @@ def _requester(context: RequestContext) -> Requester:
 
 class WeatherViewSet(CellViewSet):
     """/weather: the present conditions."""
+
+    dataset = WEATHER
 
     @extend_schema(operation_id="weather", summary="The weather of a cell now", **schema.WEATHER)
     def retrieve(self, request: Request) -> HttpResponse:
@@ -145,11 +153,23 @@ class WeatherViewSet(CellViewSet):
 class ForecastViewSet(CellViewSet):
     """/forecast: days and hours, for a week if the client names no number of days."""
 
-    default_days = 7
+    dataset = WEATHER
+    default_days = USUAL_DAYS
 
     @extend_schema(operation_id="forecast", summary="The forecast of a cell", **schema.FORECAST)
     def retrieve(self, request: Request) -> HttpResponse:
         """Up to ten days and the next 48 hours in the 0.1° cell of a position, or of several."""
+        return self.respond(request)
+
+
+class AirQualityViewSet(CellViewSet):
+    """/air-quality: now, the coming hours and the maxima of days."""
+
+    dataset = AIR_QUALITY
+
+    @extend_schema(operation_id="air_quality", summary="The air quality of a cell", **schema.AIR_QUALITY)
+    def retrieve(self, request: Request) -> HttpResponse:
+        """Indices, pollutants and, in Europe, pollen in the 0.1° cell of a position, or of several."""
         return self.respond(request)
 
 

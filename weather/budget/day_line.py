@@ -3,12 +3,19 @@
 Refreshes may spend the day's budget minus what cold cells have spent, in proportion to the time, less a reserve r for
 later cold cells that shrinks to 0 at midnight: line(t) = t·(1 − r·(1 − t)) for t from 0 to 1. Processes
 need it in Python and the budget's script in Lua; both are written here, from the same constants.
+
+Late refreshes, of datasets that lose less by an hour of age, stop at the line. The others may go a spare hundredth
+beyond it, and what they spend there counts against the line too. So once more is wanted than the line gives out, all
+that is spent lies between the two limits: there the others take what the line gives out, and late refreshes nothing.
+At the day's end late refreshes leave a second spare hundredth unspent, for the others' last ones.
 """
 
 import math
 
 #: r: the part of every window that refreshes leave for cold cells; of the day's, less and less until its end.
 COLD_RESERVE = 0.2
+#: Spender → the part of a minute's and an hour's budget that its refreshes leave for others.
+RESERVES = {"refresh": COLD_RESERVE, "late_refresh": 2 * COLD_RESERVE}
 #: 1/SPARE_DIVISOR of the day's budget is free to refreshes from midnight on, so that they never stop then, and kept
 #: from them at the day's end, for the cold cells of the last minutes.
 SPARE_DIVISOR = 100
@@ -29,12 +36,17 @@ def spare(day_budget: float) -> float:
     return max(1, day_budget / SPARE_DIVISOR)
 
 
+def late_refresh_limit(day_budget: float, cold: float, t: float) -> float:
+    """The weight of all refreshes by `t` (0 to 1) beyond which no late one goes out; `cold` as for `refresh_limit`."""
+    return max(1, day_budget - cold) * line(t)
+
+
 def refresh_limit(day_budget: float, cold: float, t: float) -> float:
     """The weight that refreshes may have spent by `t` (0 to 1), if cold cells have spent `cold` of the budget."""
-    return spare(day_budget) + max(1, day_budget - cold) * line(t)
+    return spare(day_budget) + late_refresh_limit(day_budget, cold, t)
 
 
-#: The same four functions in Lua, by the same names.
+#: The same five functions in Lua, by the same names, and the reserves.
 LUA = f"""
 local function line(t)
   return t * (1 - {COLD_RESERVE!r} * (1 - t))
@@ -46,7 +58,11 @@ end
 local function spare(day_budget)
   return math.max(1, day_budget / {SPARE_DIVISOR})
 end
-local function refresh_limit(day_budget, cold, t)
-  return spare(day_budget) + math.max(1, day_budget - cold) * line(t)
+local function late_refresh_limit(day_budget, cold, t)
+  return math.max(1, day_budget - cold) * line(t)
 end
+local function refresh_limit(day_budget, cold, t)
+  return spare(day_budget) + late_refresh_limit(day_budget, cold, t)
+end
+local reserves = {{{", ".join(f"{spender} = {part!r}" for spender, part in RESERVES.items())}}}
 """

@@ -1,10 +1,12 @@
 """The price of freshness: one number for the whole fleet, from which every cell's refresh interval follows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import isfinite
 
 from weather.budget.popularity import Popularity
 from weather.core import freshness
+from weather.core.datasets import Dataset
+from weather.core.freshness import Aging, Demand
 from weathernote import redis
 from weathernote.redis import Lookup, without_redis
 
@@ -19,18 +21,28 @@ _TURN = Lookup(("SET", TURN_KEY, "1", "NX", "EX", TURN_SECONDS), read=lambda rep
 
 
 class Price:
-    """The shared price: one process computes it from the popularity of all cells each minute, all others read it."""
+    """The shared price: one process computes it from the popularity of all cells each minute, all others read it.
 
-    def __init__(self, popularity: Popularity, budget_per_second: Callable[[], float]) -> None:
+    `weight_per_second` is what the refreshes of all datasets may weigh.
+    """
+
+    def __init__(self, popularity: Mapping[Dataset, Popularity], weight_per_second: Callable[[], float]) -> None:
         self.popularity = popularity
-        self.budget_per_second = budget_per_second
+        self.weight_per_second = weight_per_second
         # 0 until known: intervals are the shortest, and the budget's pace is the brake.
         self.value = 0.0
         self.active_cells = 0
 
-    def interval_seconds(self, rate: float) -> float:
-        """The age in seconds at which a cell that is asked for `rate` times a second is due."""
-        return freshness.interval_seconds(rate, self.value)
+    def interval_seconds(self, rate: float, aging: Aging) -> float:
+        """The age in seconds at which the record of a cell that is asked for `rate` times a second is due."""
+        return freshness.interval_seconds(rate, self.value, aging)
+
+    def demands(self) -> list[Demand]:
+        """What is asked for of each dataset, by popularity's census. Raises RedisDown without Redis."""
+        return [
+            Demand(popularity.census(), dataset.aging, dataset.weight_of_a_cell)
+            for dataset, popularity in self.popularity.items()
+        ]
 
     @without_redis(returns=None)
     def agree(self) -> None:
@@ -55,7 +67,7 @@ class Price:
     @without_redis(returns=None)
     def work_out(self) -> None:
         """Computes the price at which the refreshes of all cells come to the budget, and stores it in Redis."""
-        rates = self.popularity.census()
-        self.active_cells = sum(number for _, number in rates)
-        self.value = freshness.price_of(rates, self.budget_per_second())
+        demands = self.demands()
+        self.active_cells = sum(number for demand in demands for _, number in demand.rates)
+        self.value = freshness.price_of(demands, self.weight_per_second())
         redis.execute(("SET", KEY, repr(self.value), "EX", LIFE_SECONDS))

@@ -5,11 +5,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from weather.budget.day_line import COLD_RESERVE, SPARE_DIVISOR, line
+from weather.budget.day_line import COLD_RESERVE, RESERVES, SPARE_DIVISOR, line
 from weather.core.windows import WINDOW_SECONDS, BudgetWindow
 
-#: A `refresh` keeps to the day's pace and leaves a share for cold cells; a `cold` cell may use all there is.
-Spender = Literal["refresh", "cold"]
+#: A `refresh` keeps to the day's pace and leaves a share for cold cells; a `late_refresh` comes after those: it stops
+#: at the day's line itself and leaves twice the share of minute and hour; a `cold` cell may use all there is.
+Spender = Literal["refresh", "late_refresh", "cold"]
 #: Refreshes aim to meet the day's line AHEAD of a day from now, at no less than LEAST_PART and no more than MOST_PART
 #: times the even pace.
 AHEAD = 3 / 24
@@ -104,7 +105,7 @@ class Quota:
         self.roll(now)
         if refusal := self.refusal(now):
             return refusal
-        part = (1.0 if spender == "cold" else 1 - COLD_RESERVE) / processes
+        part = (1 - RESERVES.get(spender, 0.0)) / processes
         room = {
             window: math.floor((budget - self.spent[window]) * part) - self.unreported[window]
             for window, budget in self.budgets.items()

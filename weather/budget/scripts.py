@@ -10,7 +10,7 @@ LIFE_SECONDS = 2 * 86_400
 #: Calls are closed for at most a day: the longest window and the longest Retry-After.
 LONGEST_CLOSED_SECONDS = 86_400
 
-# Past the day's line (day_line.py) no refresh goes out.
+# Past its limit by the day's line (day_line.py) no refresh goes out.
 #
 # What others spent since this process looked is unknown when the counts are gone: a hundredth makes up for it. A clock
 # that is set back, as after a failover, ends no window a second time.
@@ -19,6 +19,7 @@ BUDGET = redis.script(
     + day_line.LUA
     + f"""
 local weight, least, spender, refreshed = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
+local reserve = reserves[spender]
 local held = {{}}
 if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then redis.call('DEL', KEYS[1]) end
 local flat = redis.call('HGETALL', KEYS[1])
@@ -53,15 +54,17 @@ for at = 6, #ARGV, 6 do
     if seen_start ~= start then refreshed = 0 end
     if known == start then refreshed = math.max(refreshed, held.refreshed or 0) end
   end
-  if spender == 'refresh' and name ~= 'day' then
-    narrow(math.max(1, budget * (1 - {day_line.COLD_RESERVE!r})) - spent, 'pace', ends)
-  elseif spender == 'refresh' then
+  if reserve and name ~= 'day' then
+    narrow(math.max(1, budget * (1 - reserve)) - spent, 'pace', ends)
+  elseif reserve then
     local t, cold = (now - start) / length, spent - refreshed
+    local limit, at_midnight, at_the_end = late_refresh_limit(budget, cold, t), 0, 2
+    if spender == 'refresh' then limit, at_midnight, at_the_end = refresh_limit(budget, cold, t), spare(budget), 1 end
     -- When the line will have reached what is wanted.
-    local wanted = math.max(0, refreshed + least - spare(budget)) / math.max(1, budget - cold)
+    local wanted = math.max(0, refreshed + least - at_midnight) / math.max(1, budget - cold)
     local wait = math.min(ends, math.max(0, time_at(wanted) - t) * length)
-    narrow(refresh_limit(budget, cold, t) - refreshed, 'pace', wait)
-    narrow(budget - math.floor(budget / {day_line.SPARE_DIVISOR}) - spent, 'pace', ends)
+    narrow(limit - refreshed, 'pace', wait)
+    narrow(budget - at_the_end * math.floor(budget / {day_line.SPARE_DIVISOR}) - spent, 'pace', ends)
   end
 end
 -- The service writes no later times; processes would pass on a far later one for as long as they live.
@@ -72,7 +75,7 @@ if paused > now then narrow(0, 'failures', paused - now) end
 
 local granted = 0
 if room >= least then granted = math.max(0, room) end
-if spender == 'refresh' then refreshed = refreshed + granted end
+if reserve then refreshed = refreshed + granted end
 local reply = {{granted, reason, tostring(seconds), string.format('%.3f', now),
   held.failures or 0, string.format('%.3f', paused), string.format('%.3f', closed), refreshed}}
 for at, name in ipairs(names) do

@@ -16,7 +16,7 @@ from blake3 import blake3
 
 from weather.core.answer_shape import zone_of_answer
 from weather.core.cells import Cell
-from weather.core.datasets import UNUSUAL_LIFE_SECONDS, WEATHER, AnswerKind, Dataset
+from weather.core.datasets import UNUSUAL_LIFE_SECONDS, AnswerKind, Dataset
 from weather.core.series import Series, next_midnight
 from weather.core.units import BY_NAME, Name
 from weather.core.variables import Variable
@@ -44,12 +44,12 @@ _LONGEST_LIFE_SECONDS = 86_400
 
 @dataclass(frozen=True)
 class Question:
-    """What a client asks about a cell: which dataset, how many days (None: current conditions), which units."""
+    """What a client asks about a cell: of which dataset, how many days (None: it names none), in which units."""
 
+    dataset: Dataset
     cell: Cell
     days: int | None = None
     units: Name = "metric"
-    dataset: Dataset = WEATHER
 
     @cached_property
     def kind(self) -> AnswerKind:

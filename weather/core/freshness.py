@@ -6,10 +6,16 @@ their ages, summed over a second, are y/2 + 1/(2y), for rate ÷ y calls. The sum
 of calls is smallest (Lagrange) where y = √(1 + 2·price·rate), with one price for all cells: popular cells are refreshed
 in proportion to the square root of their requests, and rare ones still have an interval. The price is what makes the
 calls of all cells come to the budget.
+
+A dataset whose models run less often loses less by an hour of age: the ages that are summed are each multiplied by
+their dataset's worth, so that a cell's interval follows from the price divided by that worth. The price is one for all
+datasets. So a refresh goes wherever it takes most off that sum, and no share of the budget is reserved for a dataset.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from math import sqrt
+from typing import NamedTuple
 
 #: The life of a finished answer: a shorter interval would have no effect.
 SHORTEST_SECONDS = 600.0
@@ -25,14 +31,34 @@ _HALVINGS = 60
 Rates = Iterable[tuple[float, int]]
 
 
-def interval_seconds(rate: float, price: float) -> float:
+@dataclass(frozen=True, slots=True)
+class Aging:
+    """How a dataset's records age: what an hour of age counts, of weather 1, and the shortest refresh interval."""
+
+    worth: float = 1.0
+    shortest_seconds: float = SHORTEST_SECONDS
+
+
+WEATHERS_AGING = Aging()
+
+
+class Demand(NamedTuple):
+    """What is asked for of one dataset: its cells' rates, how its records age, and what a cell's refresh weighs."""
+
+    rates: Rates
+    aging: Aging = WEATHERS_AGING
+    weight: float = 1.0
+
+
+def interval_seconds(rate: float, price: float, aging: Aging = WEATHERS_AGING) -> float:
     """The age in seconds at which the next request for a cell, asked for `rate` times a second, has it refreshed.
 
     It is (y - 1) ÷ rate with the y of this module's formula, within the shortest and the longest interval.
     """
     # The root's numerator multiplied out: exact for the smallest rates too, where it tends to the price itself.
+    price /= aging.worth
     best = 2 * price / (sqrt(1 + 2 * price * rate) + 1)
-    return min(max(best, SHORTEST_SECONDS), LONGEST_SECONDS)
+    return min(max(best, aging.shortest_seconds), LONGEST_SECONDS)
 
 
 def calls_per_second(rate: float, interval: float) -> float:
@@ -40,16 +66,18 @@ def calls_per_second(rate: float, interval: float) -> float:
     return rate / (rate * interval + 1)
 
 
-def price_of(rates: Rates, budget_per_second: float) -> float:
-    """The price at which the calls of all cells come to the budget; 0 where it is enough for the shortest interval.
+def price_of(demands: Iterable[Demand], weight_per_second: float) -> float:
+    """The price at which the calls of all datasets come to the budget; 0 where it is enough for the shortest intervals.
 
     The calls fall as the price rises, so bisection finds it; on a logarithmic scale, because it spans ten decades.
     """
-    cells = list(rates)
+    cells = [(rate, number * weight, aging) for rates, aging, weight in demands for rate, number in rates]
 
     def fits(price: float) -> bool:
-        calls = sum(number * calls_per_second(rate, interval_seconds(rate, price)) for rate, number in cells)
-        return calls <= budget_per_second
+        weights = (
+            weight * calls_per_second(rate, interval_seconds(rate, price, aging)) for rate, weight, aging in cells
+        )
+        return sum(weights) <= weight_per_second
 
     if fits(0):
         return 0.0

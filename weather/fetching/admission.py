@@ -56,7 +56,7 @@ UNIDENTIFIED = Requester("nobody", "nobody")
 
 
 class ColdAdmission:
-    """At most `slots` threads of this process wait at once, each for at most `wait_seconds`."""
+    """Each thread that waits for Open-Meteo, for at most `wait_seconds`, takes one of `waiting`, which bounds them."""
 
     def __init__(
         self,
@@ -66,14 +66,14 @@ class ColdAdmission:
         *,
         weight_of_a_cell: float,
         wait_seconds: float,
-        slots: int,
+        waiting: threading.BoundedSemaphore,
     ) -> None:
         self.workers = workers
         self.budget = budget
         self.allowance = allowance
         self.weight_of_a_cell = weight_of_a_cell
         self.wait_seconds = wait_seconds
-        self._slots = threading.BoundedSemaphore(slots)
+        self._waiting = waiting
 
     def fetch(
         self, cold: Mapping[Cell, CellState], refreshes: Mapping[Cell, Spender], requester: Requester
@@ -97,14 +97,14 @@ class ColdAdmission:
             admitted, new = [cell for cell in admitted if cell not in got], []
         if not (admitted or refreshes):
             return got
-        if not self._slots.acquire(blocking=False):
+        if not self._waiting.acquire(blocking=False):
             return got | {cell: NotFetched("overloaded", 1) for cell in admitted}
         try:
             charges, exceeded = self._charge(new, requester)
             spenders: dict[Cell, Spender] = {cell: "cold" for cell in admitted if cell not in exceeded}
             outcomes = self._wait_for(spenders | dict(refreshes), charges)
         finally:
-            self._slots.release()
+            self._waiting.release()
         return got | exceeded | {cell: one for cell, one in outcomes.items() if cell in cold or isinstance(one, Series)}
 
     # ── who may wait ──────────────────────────────────────────────────────────────────────────────

@@ -37,12 +37,22 @@ class Submitted(NamedTuple):
 
 
 class Workers:
-    """One worker for each slot. Cold cells stay queued for `wait_seconds`."""
+    """One worker for each slot. Cold cells stay queued for `wait_seconds`.
 
-    def __init__(self, round_: Round, queue: FetchQueue, budget: Budget, *, wait_seconds: float) -> None:
+    Without Redis `calling_alone` is held during each call, so that the process makes one at once.
+    """
+
+    def __init__(
+        self,
+        round_: Round,
+        queue: FetchQueue,
+        budget: Budget,
+        *,
+        wait_seconds: float,
+        calling_alone: threading.Lock,
+    ) -> None:
         self.queue = queue
         self.wait_seconds = wait_seconds
-        calling_alone = threading.Lock()
         self._of_slots = [Worker(slot, round_, queue, budget, calling_alone) for slot in range(self.queue.slots)]
 
     def submit(self, cells: Mapping[Cell, Spender], *, has_waiters: bool = True) -> dict[Cell, Submitted]:
@@ -79,7 +89,7 @@ class Worker:
         self.round = round_
         self.queue = queue
         self.budget = budget
-        self._calling_alone = calling_alone  # without Redis: one call at once in the process, whatever the slot
+        self._calling_alone = calling_alone
         self._pending: dict[Cell, PendingFetch] = {}
         self._changed = threading.Condition()
         self._is_stepping = False

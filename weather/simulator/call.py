@@ -1,39 +1,21 @@
-"""A call to /v1/forecast: what its query asks for, what it weighs, and how Open-Meteo words it when it asks wrongly."""
+"""A call to Open-Meteo: what its query asks for, what it weighs, and how Open-Meteo words it when it asks wrongly."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
 
-from weather.core.variables import KNOWN
-from weather.simulator.weather import Place
+from weather.simulator.clock import Clock
+from weather.simulator.place import Place
 
 MOST_PLACES = 1000
-MOST_DAYS = 16
-
-#: What can be asked for, and its unit; that of sunrise and sunset is the format of times.
-UNITS = {name: variable.unit for name, variable in KNOWN.items()}
-DAILY_UNITS = {
-    "weather_code": UNITS["weather_code"],
-    "temperature_2m_max": UNITS["temperature_2m"],
-    "temperature_2m_min": UNITS["temperature_2m"],
-    "apparent_temperature_max": UNITS["apparent_temperature"],
-    "apparent_temperature_min": UNITS["apparent_temperature"],
-    "precipitation_sum": UNITS["precipitation"],
-    "precipitation_probability_max": UNITS["precipitation_probability"],
-    "wind_speed_10m_max": UNITS["wind_speed_10m"],
-    "wind_gusts_10m_max": UNITS["wind_gusts_10m"],
-    "wind_direction_10m_dominant": UNITS["wind_direction_10m"],
-    "sunrise": "",
-    "sunset": "",
-}
 
 #: Asking for one of these changes an answer in ways that are not simulated, so it is refused rather than ignored.
 _NOT_SIMULATED = {
     "temperature_unit", "wind_speed_unit", "precipitation_unit", "format", "elevation", "tilt", "azimuth",
     "current_weather", "minutely_15", "past_minutely_15", "forecast_minutely_15", "past_days", "past_hours",
-    "forecast_hours", "start_date", "end_date", "start_hour", "end_hour",
+    "forecast_hours", "start_date", "end_date", "start_hour", "end_hour", "domains",
 }  # fmt: skip
 
 
@@ -51,10 +33,30 @@ def bad_request(reason: str) -> Refused:
     return Refused(HTTPStatus.BAD_REQUEST, reason)
 
 
+@dataclass(frozen=True, eq=False)
+class Product:
+    """One of Open-Meteo's APIs: what can be asked of it, and what it answers about a place."""
+
+    path: str
+    #: Name → unit of what the sections `hourly` and `current` take.
+    hourly: Mapping[str, str]
+    #: Name → unit of what the section `daily` takes; a product without any passes over it.
+    daily: Mapping[str, str]
+    usual_days: int
+    most_days: int
+    #: How the server calls an hourly variable where a call names an unknown one.
+    hourly_kind: str
+    #: The model's point for a place, in degrees.
+    grid_point: Callable[[Place], tuple[float, float]]
+    #: The sections that were asked for, each as `"hourly_units":{…},"hourly":{…}`.
+    sections: Callable[["Asked", Place, Clock], list[str]]
+
+
 @dataclass(frozen=True)
 class Asked:
-    """A call to /v1/forecast that makes sense."""
+    """A call that makes sense."""
 
+    product: Product
     places: tuple[Place, ...]
     hourly: tuple[str, ...]
     daily: tuple[str, ...]
@@ -66,18 +68,19 @@ class Asked:
     api_key: str | None
 
     @classmethod
-    def parse(cls, query: str) -> "Asked":
-        """The call that a query string makes; Refused with the text of the real server where it makes none."""
+    def parse(cls, query: str, product: Product) -> "Asked":
+        """The call to `product` that a query string makes; Refused with the real server's text where it makes none."""
         given = {name: values[-1] for name, values in parse_qs(query).items()}
         if unknown := _NOT_SIMULATED & given.keys():
             raise bad_request(f"The simulator does not know the parameter {', '.join(sorted(unknown))}.")
         _one_of(given, "cell_selection", "CellSelection", ("land", "sea", "nearest"))
         return cls(
+            product=product,
             places=_places(given),
-            hourly=_names(given, "hourly", UNITS),
-            daily=_names(given, "daily", DAILY_UNITS),
-            current=_names(given, "current", UNITS),
-            days=_days(given.get("forecast_days", "7")),
+            hourly=_names(given, "hourly", product.hourly, product.hourly_kind),
+            daily=_names(given, "daily", product.daily, "ForecastVariableDaily") if product.daily else (),
+            current=_names(given, "current", product.hourly, product.hourly_kind),
+            days=_days(given.get("forecast_days", str(product.usual_days)), product.most_days),
             zone=_zone(given.get("timezone", "GMT")),
             unixtime=_one_of(given, "timeformat", "Timeformat", ("iso8601", "unixtime")) == "unixtime",
             models=len(given.get("models", "best_match").split(",")),
@@ -116,20 +119,19 @@ def _numbers(given: dict[str, str], name: str) -> list[float]:
         ) from None
 
 
-def _names(given: dict[str, str], section: str, known: dict[str, str]) -> tuple[str, ...]:
+def _names(given: dict[str, str], section: str, known: Mapping[str, str], kind: str) -> tuple[str, ...]:
     names = tuple(filter(None, given.get(section, "").split(",")))
     for name in names:
         if name not in known:
-            kind = "ForecastVariableDaily" if section == "daily" else "SurfacePressureAndHeightVariable"
             raise bad_request(f"Data corrupted at path ''. Cannot initialize {kind} from invalid String value {name}.")
     return names
 
 
-def _days(text: str) -> int:
+def _days(text: str, most: int) -> int:
     if not text.lstrip("-").isdecimal():
         raise bad_request(f"Data corrupted at path 'forecast_days'. Cannot initialize Int from {text}.")
-    if not 0 <= int(text) <= MOST_DAYS:
-        raise bad_request(f"Forecast days is invalid. Allowed range 0 to {MOST_DAYS}. Given {int(text)}.")
+    if not 0 <= int(text) <= most:
+        raise bad_request(f"Forecast days is invalid. Allowed range 0 to {most}. Given {int(text)}.")
     return int(text)
 
 

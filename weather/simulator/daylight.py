@@ -2,7 +2,7 @@
 
 import math
 
-from weather.simulator.weather import DAY_SECONDS, Place
+from weather.simulator.place import DAY_SECONDS, Place
 
 _J2000 = 946_728_000
 

@@ -1,10 +1,13 @@
-"""Faults in the document of one location, each a function of the fault's name; and how a document is written."""
+"""Faults in the document of one location, each a function of the fault's name; and how a document is written.
+
+Where no variable is named, a fault is in the first one of its section.
+"""
 
 import json
 from collections.abc import Callable
 from typing import Any
 
-from weather.simulator.weather import HOUR_SECONDS
+from weather.simulator.place import HOUR_SECONDS
 
 Document = dict[str, Any]
 
@@ -18,14 +21,15 @@ def nulls(document: Document, *, variable: str | None = None, trailing_hours: in
         column[len(column) - count :] = [None] * count
 
 
-def missing(document: Document, *, variable: str = "temperature_2m") -> None:
+def missing(document: Document, *, variable: str | None = None) -> None:
     """Leaves one hourly variable out."""
-    _hourly(document).pop(variable, None)
+    section = _hourly(document)
+    section.pop(variable or _first(section), None)
 
 
-def wrong_length(document: Document, *, variable: str = "temperature_2m", by: int = -1) -> None:
+def wrong_length(document: Document, *, variable: str | None = None, by: int = -1) -> None:
     """Cuts the last `-by` values off an hourly column, or appends `by` copies of the last one."""
-    column = _hourly(document).get(variable, [])
+    column = _hourly_column(document, variable)
     column[:] = column[:by] if by < 0 else column + column[-1:] * by
 
 
@@ -35,9 +39,10 @@ def wrong_place(document: Document, *, km: float = 500.0) -> None:
     document["latitude"] += -degrees if document["latitude"] > 0 else degrees
 
 
-def wrong_units(document: Document, *, variable: str = "temperature_2m", unit: str = "°F") -> None:
+def wrong_units(document: Document, *, variable: str | None = None, unit: str = "°F") -> None:
     """Names another unit for an hourly variable; its values stay."""
-    document.get("hourly_units", {})[variable] = unit
+    units = document.get("hourly_units", {})
+    units[variable or _first(units)] = unit
 
 
 def wrong_times(document: Document, *, row: int = 30, seconds: int = HOUR_SECONDS) -> None:
@@ -46,11 +51,9 @@ def wrong_times(document: Document, *, row: int = 30, seconds: int = HOUR_SECOND
     times[row:] = [time + seconds for time in times[row:]]
 
 
-def odd_value(
-    document: Document, *, variable: str = "temperature_2m", value: str = "1e999", row: int | None = 30
-) -> None:
+def odd_value(document: Document, *, variable: str | None = None, value: str = "1e999", row: int | None = 30) -> None:
     """`value` as JSON text, such as `1e999` or `"12.3"`, in one row or in every row."""
-    column = _hourly(document).get(variable, [])
+    column = _hourly_column(document, variable)
     rows = range(len(column)) if row is None else [row]
     for number in rows:
         column[number] = _raw(value)
@@ -77,11 +80,12 @@ def metadata_only(document: Document) -> None:
         document.pop(f"{section}_units", None)
 
 
-def current_differs(document: Document, *, variable: str = "temperature_2m", by: float = 5.0) -> None:
-    """Adds `by` to a current value."""
+def current_differs(document: Document, *, variable: str | None = None, by: float = 5.0) -> None:
+    """Adds `by` to a current value that is not null."""
     section = document.get("current", {})
-    if variable in section:
-        section[variable] = round(section[variable] + by, 1)
+    name = variable or _first(section)
+    if section.get(name) is not None:
+        section[name] = round(section[name] + by, 1)
 
 
 def daily_differs(document: Document, *, variable: str = "temperature_2m_max", by: float = 5.0) -> None:
@@ -98,6 +102,16 @@ def zone_differs(document: Document, *, timezone: str = "Antarctica/Troll", utc_
 def _hourly(document: Document) -> dict[str, list[Any]]:
     section: dict[str, list[Any]] = document.get("hourly", {})
     return section
+
+
+def _hourly_column(document: Document, variable: str | None) -> list[Any]:
+    section = _hourly(document)
+    return section.get(variable or _first(section), [])
+
+
+def _first(section: dict[str, Any]) -> str:
+    """The first variable of a section, or no name where it has none."""
+    return next((name for name in section if name not in ("time", "interval")), "")
 
 
 _RAW = "\N{NULL}raw:"

@@ -5,21 +5,19 @@ answer, or the connection. Its keyword arguments are the function's.
 """
 
 import dataclasses
-import inspect
 import json
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Protocol
 
 from weather.simulator.call import Refused, bad_request
-from weather.simulator.document_faults import ON_DOCUMENT, by_name, dumped
-from weather.simulator.weather import Place
+from weather.simulator.document_faults import ON_DOCUMENT, by_name
 from weather.simulator.wire import Answer, Line, chunk
 
 MEGABYTE = 1_000_000
 LONGEST_HANG_SECONDS = 60
+#: Before the path and query that a redirect points to.
+ELSEWHERE = "/elsewhere"
 
 _REASONS = {
     400: "No data is available for this location",
@@ -38,22 +36,26 @@ _PROXY_STATUS = {502: "502 Bad Gateway", 504: "504 Gateway Time-out"}
 # On the call, while it holds its turn.
 
 
-class _Pauses(Protocol):
-    def pause(self, seconds: float) -> bool: ...
+class Pauses(Protocol):
+    """What a fault of the call needs of the simulator."""
+
+    def pause(self, seconds: float) -> bool:
+        """Waits; False if the fault or the simulator ended meanwhile."""
+        ...
 
 
-def delay(simulator: _Pauses, *, seconds: float = 1.0) -> None:
+def delay(simulator: Pauses, *, seconds: float = 1.0) -> None:
     """The answer comes `seconds` later."""
     simulator.pause(seconds)
 
 
-def status(_: _Pauses, *, status: int = 500, retry_after: str | int | None = None, reason: str | None = None) -> None:
+def status(_: Pauses, *, status: int = 500, retry_after: str | int | None = None, reason: str | None = None) -> None:
     """An error with this status and reason, and a Retry-After header if one is given."""
     headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
     raise FailedCall(Refused(status, reason or _REASONS.get(status, "Internal Server Error")), headers)
 
 
-def refused_place(_: _Pauses) -> None:
+def refused_place(_: Pauses) -> None:
     """A 400 for a location that Open-Meteo has no data of."""
     raise bad_request(_REASONS[400])
 
@@ -67,27 +69,27 @@ class FailedCall(Exception):
         self.headers = headers
 
 
-# On the complete answer to the call that `query` made.
+# On the complete answer to the call for `target`, a path with its query.
 
 
-def html(answer: Answer, query: str, *, status: int = 502) -> Answer:
+def html(answer: Answer, target: str, *, status: int = 502) -> Answer:
     """An error page of a proxy instead of JSON."""
     page = _NGINX_PAGE.format(_PROXY_STATUS.get(status, str(status)))
     return Answer(status, page.encode(), "text/html")
 
 
-def truncated(answer: Answer, query: str, *, at: float = 0.5) -> Answer:
+def truncated(answer: Answer, target: str, *, at: float = 0.5) -> Answer:
     """The body cut off at a fraction `at`, with the Content-Length of the rest."""
     return dataclasses.replace(answer, body=answer.body[: int(len(answer.body) * at)], chunked=False)
 
 
-def text(answer: Answer, query: str, *, instead: bool = False) -> Answer:
+def text(answer: Answer, target: str, *, instead: bool = False) -> Answer:
     """Open-Meteo's text of a failure, after half of the JSON or instead of it."""
     begun = b"" if instead else answer.body[: len(answer.body) // 2]
     return dataclasses.replace(answer, body=begun + b"Unexpected error while streaming data: timeoutReached")
 
 
-def wrong_order(answer: Answer, query: str) -> Answer:
+def wrong_order(answer: Answer, target: str) -> Answer:
     """The locations of a batch in reverse order, with the `location_id`s of the right order."""
     documents = json.loads(answer.body)
     if not isinstance(documents, list):
@@ -99,9 +101,9 @@ def wrong_order(answer: Answer, query: str) -> Answer:
     return dataclasses.replace(answer, body=json.dumps(turned, ensure_ascii=False).encode())
 
 
-def redirect(answer: Answer, query: str, *, url: str = "", status: int = 302) -> Answer:
+def redirect(answer: Answer, target: str, *, url: str = "", status: int = 302) -> Answer:
     """A redirect to `url`, by default to a path of the simulator that answers and counts its requests."""
-    return Answer(status, b"", headers={"Location": url or f"/v1/elsewhere?{query}"})
+    return Answer(status, b"", headers={"Location": url or f"{ELSEWHERE}{target}"})
 
 
 # On the connection, which is closed afterwards.
@@ -174,69 +176,3 @@ ON_CALL = by_name(delay, status, refused_place)
 ON_ANSWER = by_name(html, truncated, text, wrong_order, redirect)
 ON_CONNECTION = by_name(drip, drip_headers, chunked_cut, reset, close, hang, big, gzip_bomb)
 KINDS = ON_CALL | ON_DOCUMENT | ON_ANSWER | ON_CONNECTION
-
-
-@dataclass
-class Fault:
-    """A fault that is switched on: its kind, its location (None: all), for how many more calls (None: all)."""
-
-    kind: str
-    place: str | None
-    times: int | None
-    arguments: dict[str, Any]
-
-    def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise ValueError(f"no such fault: {self.kind}; there are {', '.join(sorted(KINDS))}")
-        signature = inspect.signature(KINDS[self.kind])
-        known = {p.name for p in signature.parameters.values() if p.kind is inspect.Parameter.KEYWORD_ONLY}
-        if unknown := set(self.arguments) - known:
-            raise ValueError(f"{self.kind} takes no {', '.join(sorted(unknown))}")
-        if self.place is not None:
-            latitude, longitude = self.place.split(",")
-            self.place = Place(float(latitude), float(longitude)).key
-
-    def take(self, places: Sequence[Place]) -> bool:
-        """Whether the fault strikes a call for `places`; if so, it counts as one of `times`."""
-        if self.times == 0 or not (self.place is None or any(place.key == self.place for place in places)):
-            return False
-        if self.times is not None:
-            self.times -= 1
-        return True
-
-    def on_call(self, simulator: _Pauses) -> None:
-        """Applies a fault of the call; may pause, or raise FailedCall or Refused."""
-        if self.kind in ON_CALL:
-            ON_CALL[self.kind](simulator, **self.arguments)
-
-    def on_texts(self, texts: list[str], places: Sequence[Place]) -> list[str]:
-        """The documents of `places` as JSON texts, with a fault of documents applied to those that it strikes."""
-        if self.kind not in ON_DOCUMENT:
-            return texts
-        return [
-            self._spoiled(text) if self._strikes(place, number) else text
-            for number, (text, place) in enumerate(zip(texts, places, strict=True))
-        ]
-
-    def on_answer(self, answer: Answer, query: str) -> Answer:
-        """The answer with a fault of the complete answer applied."""
-        return ON_ANSWER[self.kind](answer, query, **self.arguments) if self.kind in ON_ANSWER else answer
-
-    def on_connection(self, line: Line, answer: Answer) -> None:
-        """Writes `answer` to the connection with its fault; KeyError unless `takes_connection`."""
-        ON_CONNECTION[self.kind](line, answer, **self.arguments)
-
-    @property
-    def takes_connection(self) -> bool:
-        """Whether the fault writes to the connection itself, which is closed afterwards."""
-        return self.kind in ON_CONNECTION
-
-    def _strikes(self, place: Place, number: int) -> bool:
-        if self.place is None:
-            return self.kind != "one_bad_place" or number == 0
-        return place.key == self.place
-
-    def _spoiled(self, text: str) -> str:
-        document = json.loads(text)
-        ON_DOCUMENT[self.kind](document, **self.arguments)
-        return dumped(document)

@@ -2,12 +2,13 @@
 
     python -m weather.simulator.server --port 8100
 
-GET /v1/forecast is the service; what lies under /simulator/ steers it and never counts:
+GET /v1/forecast and GET /v1/air-quality are the service; what lies under /simulator/ steers it and never counts:
 
     GET  /simulator/state                  the counters
     POST /simulator/reset                  counters, faults and settings back to the start
     POST /simulator/settings  {"base_ms": 50, "limits": null}
-    POST /simulator/fault     {"kind": "status", "status": 503, "times": 2, "place": "40.7,-74.0"}, or {"kind": null}
+    POST /simulator/fault     {"kind": "status", "status": 503, "times": 2, "place": "40.7,-74.0",
+                               "path": "/v1/forecast"}, or {"kind": null}
 """
 
 import argparse
@@ -24,8 +25,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from weather.simulator.call import Product
+from weather.simulator.faults import ELSEWHERE
 from weather.simulator.limits import TurnsClosed
 from weather.simulator.service import SimulatedService
+from weather.simulator.steering import PRODUCTS
 from weather.simulator.wire import Answer, Line
 
 
@@ -123,10 +127,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
-        if parts.path == "/v1/forecast":
-            self._handle_forecast(parts.query)
-        elif parts.path == "/v1/elsewhere":
-            self._send(self.simulator.follow_redirect(parts.query))
+        if product := PRODUCTS.get(parts.path):
+            self._handle(product, parts.query)
+        elif product := PRODUCTS.get(parts.path.removeprefix(ELSEWHERE)):
+            self._send(self.simulator.follow_redirect(product, parts.query))
         elif parts.path == "/simulator/state":
             self._send(Answer.of_json(self.simulator.state()))
         else:
@@ -154,11 +158,11 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *arguments: Any) -> None:
         """No log: the requests are counted in the state."""
 
-    def _handle_forecast(self, query: str) -> None:
+    def _handle(self, product: Product, query: str) -> None:
         line = Line(self.connection, self.simulator.pause)
         gzip = "gzip" in (self.headers.get("Accept-Encoding") or "")
         try:
-            reusable = self.simulator.handle(query, line, gzip=gzip, keep_alive=not self.close_connection)
+            reusable = self.simulator.handle(product, query, line, gzip=gzip, keep_alive=not self.close_connection)
         except TurnsClosed:
             reusable = False
         self.close_connection = not reusable

@@ -101,9 +101,9 @@ def hours(series: Series, unlabelled: Series) -> str:
     first = (unlabelled.start - series.start) // HOUR_SECONDS
     differences: list[str] = []
     compared = 0
-    for name in HOURLY_NAMES:
+    for name, unlabelled_column in unlabelled.columns.items():
         column = series.columns[name]
-        for row, reported in enumerate(unlabelled.columns[name]):
+        for row, reported in enumerate(unlabelled_column):
             if not 0 <= first + row < len(column):
                 continue
             compared += 1
@@ -113,7 +113,7 @@ def hours(series: Series, unlabelled: Series) -> str:
     _report(differences)
     if not compared:
         raise Differs("not one of them can be compared")
-    return f"{compared // len(HOURLY_NAMES)} hours equal those of GMT ({compared} values)"
+    return f"{compared // len(unlabelled.columns)} hours equal those of GMT ({compared} values)"
 
 
 def utc_offset_seconds(zone: str, moment: float) -> int:

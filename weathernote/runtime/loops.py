@@ -1,6 +1,6 @@
 """The list of a serving process's background loops."""
 
-from weather.api.service import service
+from weather.api.service import service, services
 from weathernote.telemetry import active_users, background, request_events, request_log, usage
 from weathernote.telemetry.background import Loop, every
 
@@ -19,11 +19,12 @@ def loops() -> list[Loop]:
 
     So none waits for another's commands to Redis, nor for the reader of the request log.
     """
-    popularity, price, budget = service().popularity, service().price, service().budget
+    price, budget = service().price, service().budget
+    flushes = [one.popularity.flush for one in services()]
     return [
         every(request_log.WRITE_SECONDS, request_log.write, at_the_end=[request_log.write]),
         every(request_events.COUNT_SECONDS, request_events.count, at_the_end=[request_events.count]),
         # What the last requests counted is flushed too.
         every(FLUSH_SECONDS, usage.measure, active_users.flush, at_the_end=[request_events.count, active_users.flush]),
-        every(FLUSH_SECONDS, popularity.flush, price.agree, budget.synchronize, at_the_end=[popularity.flush]),
+        every(FLUSH_SECONDS, *flushes, price.agree, budget.synchronize, at_the_end=flushes),
     ]

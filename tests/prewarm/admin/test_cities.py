@@ -19,6 +19,7 @@ from tests.support.staff import CITIES, COLUMNS, OSLO, RUNS, act, confirm, level
 from weather.api.service import service
 from weather.core.answers import Question
 from weather.core.cells import Cell
+from weather.core.datasets import WEATHER
 from weathernote import redis
 from weathernote.http import request_bodies
 
@@ -49,7 +50,7 @@ def test_the_list_shows_how_each_city_stands(editor):
 def test_an_answer_in_redis_shows_when_it_ends(editor, valkey):
     shanghai = City.objects.get(name="Shanghai")
     editor.get(f"/api/v1/weather?lat={shanghai.latitude}&lon={shanghai.longitude}")
-    valkey.expire(Question(shanghai.as_cell).key, 125)
+    valkey.expire(Question(WEATHER, shanghai.as_cell).key, 125)
     assert cell_status.read([shanghai.as_cell])[shanghai.as_cell].answer_ends_in_seconds == pytest.approx(125, abs=2)
 
 

@@ -7,6 +7,7 @@ from prewarm.runs.plan import Candidate, plan
 from weather.core import freshness
 from weather.core.answers import Question
 from weather.core.cells import Cell
+from weather.core.datasets import WEATHER
 
 pytestmark = pytest.mark.pure
 
@@ -17,7 +18,7 @@ PRICE = 2e6
 
 def candidate(number, *, age=0.0, life=590.0, rate=0.0, city="", suspect=False):
     cell = Cell(number, number)
-    lives = {Question(cell): life, Question(cell, 7): life}
+    lives = {Question(WEATHER, cell): life, Question(WEATHER, cell, 7): life}
     return Candidate(cell, lives, age, rate, (city,) if city else (), suspect)
 
 
@@ -39,8 +40,8 @@ def test_an_answer_that_would_end_before_the_next_run_is_worked_out_anew():
 
 def test_only_the_answers_that_would_end_are_worked_out():
     cell = Cell(1, 1)
-    one = Candidate(cell, {Question(cell): 700, Question(cell, 7): 5}, 0.0)
-    assert planned(one).rederivations[0].questions == (Question(cell, 7),)
+    one = Candidate(cell, {Question(WEATHER, cell): 700, Question(WEATHER, cell, 7): 5}, 0.0)
+    assert planned(one).rederivations[0].questions == (Question(WEATHER, cell, 7),)
 
 
 def test_soon_after_a_run_there_is_nothing_to_work_out():
@@ -131,6 +132,6 @@ def test_a_call_carries_cells_of_one_slot_and_one_purse():
 
 def test_the_price_has_room_for_the_cities():
     per_second = 8000 / 86_400
-    assert planning.common_price([], 100, per_second) == 0
-    price = planning.common_price([], 1000, per_second)
+    assert planning.common_price([], 100, 1.0, per_second) == 0
+    price = planning.common_price([], 1000, 1.0, per_second)
     assert 1000 / freshness.interval_seconds(planning.CITY_RATE, price) <= 1.1 * per_second

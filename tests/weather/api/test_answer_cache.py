@@ -7,11 +7,15 @@ from weather.api.answer_cache import AnswerCache
 from weather.core import answers
 from weather.core.answers import Question
 from weather.core.cells import Cell
-from weather.core.datasets import WEATHER as WEATHER_DATASET
+from weather.core.datasets import WEATHER as DATASET
 from weathernote import redis
 
 CELL = Cell(407, -740)
-WEATHER, USUAL, UNUSUAL = Question(CELL), Question(CELL, 7), Question(CELL, 3)
+WEATHER, USUAL, UNUSUAL = (
+    Question(DATASET, CELL),
+    Question(DATASET, CELL, 7),
+    Question(DATASET, CELL, 3),
+)
 NOW = a_series().fetched_at + 60
 
 
@@ -22,7 +26,7 @@ def clock():
 
 @pytest.fixture
 def cache(api, clock):
-    return AnswerCache(WEATHER_DATASET, now=lambda: clock[0])
+    return AnswerCache(DATASET, now=lambda: clock[0])
 
 
 def derived(question, life_seconds=600):

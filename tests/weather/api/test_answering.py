@@ -10,10 +10,11 @@ from weather.api.service import service
 from weather.core import answers
 from weather.core.answers import Question
 from weather.core.cells import Cell
+from weather.core.datasets import WEATHER
 from weathernote import redis
 
 PATHS = ["/api/v1/weather?lat=40.7128&lon=-74.0060", "/api/v1/forecast?lat=40.7128&lon=-74.0060"]
-QUESTIONS = {PATHS[0]: Question(Cell(407, -740)), PATHS[1]: Question(Cell(407, -740), 7)}
+QUESTIONS = {PATHS[0]: Question(WEATHER, Cell(407, -740)), PATHS[1]: Question(WEATHER, Cell(407, -740), 7)}
 ITS_OWN = ("X-Request-ID", "RateLimit")
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from weather.api.query import is_about_several, plain_question_in, question_in, questions_in
 from weather.core.answers import Question
 from weather.core.cells import Cell
+from weather.core.datasets import WEATHER
 from weathernote.http.problems import Problem
 
 pytestmark = pytest.mark.pure
@@ -18,19 +19,19 @@ texts = st.text("-.0123456789", max_size=6) | st.decimals(-181, 181, places=2).m
 
 
 def asked(query, default_days=None):
-    return question_in(QueryDict(query), default_days)
+    return question_in(QueryDict(query), WEATHER, default_days)
 
 
 def errors_of(query, default_days=7):
     with pytest.raises(Problem) as refusal:
-        (questions_in if "," in query else question_in)(QueryDict(query), default_days)
+        (questions_in if "," in query else question_in)(QueryDict(query), WEATHER, default_days)
     return list(refusal.value.errors)
 
 
 @given(texts, texts, st.sampled_from([None, 7]))
 def test_the_quick_way_finds_the_same_question_as_the_whole_one(lat, lon, days):
     query = f"lat={lat}&lon={lon}"
-    quick = plain_question_in(query, days)
+    quick = plain_question_in(query, WEATHER, days)
     if quick is None:
         assert errors_of(query)
     else:
@@ -41,22 +42,22 @@ def test_the_quick_way_finds_the_same_question_as_the_whole_one(lat, lon, days):
     "query", ["lon=1&lat=1", "lat=1&lon=1&days=3", "lat=1e1&lon=1", "lat=1&lon=%31", "lat=91&lon=1"]
 )
 def test_all_but_the_plainest_queries_are_left_to_the_whole_way(query):
-    assert plain_question_in(query, 7) is None
+    assert plain_question_in(query, WEATHER, 7) is None
 
 
 def test_the_middle_of_the_map_is_a_place():
-    assert asked("lat=0&lon=0") == Question(Cell(0, 0))
-    assert asked("lat=-0.04&lon=12.34") == Question(Cell(0, 123))
+    assert asked("lat=0&lon=0") == Question(WEATHER, Cell(0, 0))
+    assert asked("lat=-0.04&lon=12.34") == Question(WEATHER, Cell(0, 123))
 
 
 @pytest.mark.parametrize("days", range(1, 11))
 def test_one_to_ten_days_may_be_asked_for(days):
-    assert asked(f"lat=1&lon=2&days={days}", 7) == Question(Cell(10, 20), days)
+    assert asked(f"lat=1&lon=2&days={days}", 7) == Question(WEATHER, Cell(10, 20), days)
 
 
 def test_without_them_the_days_are_the_usual_ones_and_the_units_metric():
-    assert asked("lat=1&lon=2", 7) == Question(Cell(10, 20), 7, "metric")
-    assert asked("lat=1&lon=2&days=3&units=imperial") == Question(Cell(10, 20), None, "imperial")
+    assert asked("lat=1&lon=2", 7) == Question(WEATHER, Cell(10, 20), 7, "metric")
+    assert asked("lat=1&lon=2&days=3&units=imperial") == Question(WEATHER, Cell(10, 20), None, "imperial")
 
 
 @pytest.mark.parametrize(
@@ -99,8 +100,8 @@ def positions(number):
 
 
 def test_twenty_places_are_asked_about_in_their_order():
-    questions = questions_in(QueryDict(positions(20) + "&days=3"), 7)
-    assert questions == [Question(Cell(10 * n, -10 * n), 3) for n in range(20)]
+    questions = questions_in(QueryDict(positions(20) + "&days=3"), WEATHER, 7)
+    assert questions == [Question(WEATHER, Cell(10 * n, -10 * n), 3) for n in range(20)]
 
 
 def test_twenty_one_are_too_many_and_both_lists_are_told_so():
@@ -120,8 +121,8 @@ def test_a_list_that_is_wrong_in_itself_is_not_counted_against_the_other():
 
 
 def test_a_place_that_is_none_is_named_and_spoils_no_other():
-    first, second, third = questions_in(QueryDict("lat=1,x,91&lon=1,2,y"), None)
-    assert first == Question(Cell(10, 10))
+    first, second, third = questions_in(QueryDict("lat=1,x,91&lon=1,2,y"), WEATHER, None)
+    assert first == Question(WEATHER, Cell(10, 10))
     assert isinstance(second, Problem) and isinstance(third, Problem)
     assert [(name, detail.split(" must")[0]) for name, detail in second.errors] == [("lat", "of place 2")]
     assert [(name, detail.split(" must")[0]) for name, detail in third.errors] == [
@@ -140,7 +141,7 @@ def test_where_no_place_is_one_the_call_is_refused_with_all_that_is_wrong():
 
 def slowly(query, days):
     try:
-        return question_in(QueryDict(query), days)
+        return question_in(QueryDict(query), WEATHER, days)
     except Problem:
         return None
 
@@ -154,9 +155,9 @@ queries = st.tuples(degrees, degrees).map(lambda at: f"lat={at[0]}&lon={at[1]}")
 
 @given(queries, st.sampled_from([None, 7]))
 def test_a_query_that_is_read_quickly_is_read_alike(query, days):
-    quick = plain_question_in(query, days)
+    quick = plain_question_in(query, WEATHER, days)
     assert quick in (None, slowly(query, days))
 
 
 def test_the_query_that_phones_send_is_read_quickly():
-    assert plain_question_in("lat=40.7128&lon=-74.0060", 7) == Question(Cell(407, -740), 7)
+    assert plain_question_in("lat=40.7128&lon=-74.0060", WEATHER, 7) == Question(WEATHER, Cell(407, -740), 7)

@@ -176,6 +176,54 @@ def test_refreshes_leave_a_share_of_the_minute_and_the_hour_to_cold_cells(budget
     assert drained(spender, "cold") == 30
 
 
+def test_late_refreshes_leave_twice_the_share_of_the_minute_and_the_hour(budget, clock):
+    clock.seconds += DAY // 2
+    spender = budget(minute=100, hour=150)
+    assert drained(spender, "late_refresh") == 60
+    assert drained(spender, "refresh") == 20
+    clock.seconds += 60
+    assert drained(spender, "late_refresh") == 10
+    assert drained(spender, "refresh") == 30
+
+
+@pytest.mark.parametrize("hour", [0.5, 7, 23])
+def test_where_the_days_line_is_reached_late_refreshes_stop_and_the_others_go_on(budget, clock, hour):
+    clock.seconds += int(hour * 3600)
+    spender = budget(minute=10**6, hour=10**6)
+    by_the_line = drained(spender, "late_refresh")
+    assert by_the_line == int(10_000 * line(hour / 24))
+    assert drained(spender, "refresh") == 100  # the spare hundredth
+
+
+def test_late_refreshes_get_nothing_while_the_others_want_all_that_the_line_gives_out(budget, clock):
+    spender, late, others = budget(), 0, 0
+    for minute in range(1440):
+        clock.seconds = MIDNIGHT + minute * 60
+        for _ in range(10):
+            late += isinstance(spender.charge(1, "late_refresh"), Granted)
+            others += isinstance(spender.charge(1, "refresh"), Granted)
+    assert others > 9_700 and late < 20
+
+
+def test_late_refreshes_take_what_the_others_leave(budget, clock):
+    spender, late = budget(), 0
+    for minute in range(1440):
+        clock.seconds = MIDNIGHT + minute * 60
+        assert spender.charge(3, "refresh") == Granted(3)
+        late += drained(spender, "late_refresh")
+    assert late > 5_400
+
+
+def test_a_late_refresh_is_told_when_the_line_will_have_reached_it(budget, clock):
+    clock.seconds += 7 * 3600
+    spender = budget(minute=10**6, hour=10**6)
+    drained(spender, "refresh")
+    denied = spender.charge(30, "late_refresh")
+    assert denied.reason == "pace" and denied.retry_after_seconds > spender.charge(30, "refresh").retry_after_seconds
+    clock.seconds += denied.retry_after_seconds
+    assert spender.charge(30, "late_refresh") == Granted(30)
+
+
 def test_a_refresh_is_told_when_the_pace_will_have_reached_it(budget, clock):
     clock.seconds += 7 * 3600
     spender = budget(minute=10**6, hour=10**6)

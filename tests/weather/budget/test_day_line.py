@@ -21,7 +21,8 @@ IN_LUA = redis.script(
     day_line.LUA
     + """
 local t, part, day_budget, cold = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local values = {line(t), time_at(part), spare(day_budget), refresh_limit(day_budget, cold, t)}
+local values = {line(t), time_at(part), spare(day_budget), refresh_limit(day_budget, cold, t),
+    late_refresh_limit(day_budget, cold, t), reserves.refresh, reserves.late_refresh}
 for at, value in ipairs(values) do values[at] = string.format('%.17g', value) end
 return values
 """
@@ -39,6 +40,9 @@ def in_python(t, part, day_budget, cold):
         day_line.time_at(part),
         day_line.spare(day_budget),
         day_line.refresh_limit(day_budget, cold, t),
+        day_line.late_refresh_limit(day_budget, cold, t),
+        day_line.RESERVES["refresh"],
+        day_line.RESERVES["late_refresh"],
     ]
 
 

@@ -29,6 +29,15 @@ def test_what_is_paid_beyond_a_places_weight_goes_towards_the_next(valkey, api, 
     assert budget.quota.spent["day"] == 13
 
 
+def test_late_refreshes_are_charged_as_such_and_cold_cells_as_cold(valkey, api, forget):
+    """At the day's first moment the line has given out nothing, and the others have a spare hundredth."""
+    clock = SetClock(NOW - NOW % 86_400.0)
+    budget = Budget(minute=1000, hour=1000, day=1000, fleet_processes=1, clock=clock)
+    late, first = Payments(budget, refresh_spender="late_refresh"), Payments(budget)
+    assert isinstance(late.pay(CELLS[:1], "refresh")[CELLS[0]], Denied)
+    assert first.pay(CELLS[:1], "refresh") == late.pay(CELLS[:1], "cold") == {CELLS[0]: None}
+
+
 def test_what_is_paid_ahead_ends_with_its_minute(valkey, api, forget):
     """Ten are left of the next minute, which is enough for seven places of 1.3, whatever the last one was paid."""
     clock = SetClock(NOW - NOW % 60.0)

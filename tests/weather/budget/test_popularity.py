@@ -12,6 +12,8 @@ from weather.budget.popularity import Popularity
 from weather.budget.price import Price
 from weather.core import freshness
 from weather.core.cells import Cell
+from weather.core.datasets import WEATHER
+from weather.core.freshness import Demand
 from weathernote import redis
 from weathernote.redis import RedisClock
 
@@ -116,7 +118,7 @@ def test_beyond_the_most_the_least_popular_are_forgotten(popular, shared, monkey
 def test_names_and_lives_in_redis(popular, shared):
     seen = popular()
     told(seen, PARIS)
-    Price(seen, lambda: 1.0).agree()
+    Price({WEATHER: seen}, lambda: 1.0).agree()
     assert set(shared.keys()) == {"popularity:cells", "popularity:price", "popularity:turn"}
     assert shared.ttl("popularity:cells") == pytest.approx(7 * HALF_LIFE, abs=2)
     assert 0 < shared.ttl("popularity:turn") <= 60 and 0 < shared.ttl("popularity:price") <= HOUR
@@ -139,13 +141,13 @@ def test_redis_own_clock_counts_whatever_the_processes_think(popular):
 
 def test_without_redis_nothing_is_known_and_nothing_fails(popular, monkeypatch):
     seen = popular()
-    price = Price(seen, lambda: 1.0)
+    price = Price({WEATHER: seen}, lambda: 1.0)
     take_redis_away(monkeypatch)
     told(seen, PARIS)
     price.agree()
     price.work_out()
     assert rate_of(seen, PARIS) == 0 and seen.rates([PARIS]) == {} and seen.most_popular(5) == {}
-    assert price.interval_seconds(0.01) == freshness.SHORTEST_SECONDS
+    assert price.interval_seconds(0.01, WEATHER.aging) == freshness.SHORTEST_SECONDS
 
 
 # ── the price ─────────────────────────────────────────────────────────────────────────────────────
@@ -165,16 +167,16 @@ def towns(number=400, seed=1):
 def test_the_census_gives_the_same_price_as_all_rates(popular):
     seen = popular()
     fill(seen, towns())
-    price = Price(seen, lambda: 500 / 86_400)
+    price = Price({WEATHER: seen}, lambda: 500 / 86_400)
     price.work_out()
-    exact = freshness.price_of([(rate, 1) for rate in seen.most_popular(1_000).values()], 500 / 86_400)
+    exact = freshness.price_of([Demand([(rate, 1) for rate in seen.most_popular(1_000).values()])], 500 / 86_400)
     assert price.active_cells == 400
     assert price.value == pytest.approx(exact, rel=0.02)
 
 
 def test_one_process_works_it_out_and_the_others_read_it(popular, shared):
-    one, other = (Price(popular(), lambda: 500 / 86_400) for _ in range(2))
-    fill(one.popularity, towns())
+    one, other = (Price({WEATHER: popular()}, lambda: 500 / 86_400) for _ in range(2))
+    fill(one.popularity[WEATHER], towns())
     one.agree()
     other.agree()
     assert one.active_cells == 400 and other.active_cells == 0
@@ -188,15 +190,15 @@ def test_a_flood_of_cells_asked_for_once_lengthens_no_interval(popular):
     """Row 64."""
     seen = popular()
     fill(seen, towns())
-    price = Price(seen, lambda: 500 / 86_400)
+    price = Price({WEATHER: seen}, lambda: 500 / 86_400)
     price.work_out()
-    before = price.interval_seconds(0.01)
+    before = price.interval_seconds(0.01, WEATHER.aging)
     fill(seen, {Cell(900 - at // 1_000, at % 1_000): 1 for at in range(20_000)})
     price.work_out()
-    assert before <= price.interval_seconds(0.01) <= 1.1 * before
+    assert before <= price.interval_seconds(0.01, WEATHER.aging) <= 1.1 * before
 
 
 def test_with_nobody_asking_everything_is_as_fresh_as_can_be(popular):
-    price = Price(popular(), lambda: 500 / 86_400)
+    price = Price({WEATHER: popular()}, lambda: 500 / 86_400)
     price.work_out()
-    assert price.interval_seconds(0.01) == freshness.SHORTEST_SECONDS
+    assert price.interval_seconds(0.01, WEATHER.aging) == freshness.SHORTEST_SECONDS

@@ -167,8 +167,18 @@ def test_the_plan_leaves_a_fifth_of_the_minute_and_the_hour(minute, hour):
 
 # ── without Redis ─────────────────────────────────────────────────────────────────────────────────
 
+#: Spender → the part of what is left that processes share.
+PARTS = {"cold": 1, "refresh": 0.8, "late_refresh": 0.6}
 
-@given(moments, budgets, amounts, st.integers(1, 9), st.sampled_from(["cold", "refresh"]), st.integers(1, 4))
+
+@given(
+    moments,
+    budgets,
+    amounts,
+    st.integers(1, 9),
+    st.sampled_from([*PARTS]),
+    st.integers(1, 4),
+)
 def test_the_shares_of_all_processes_fit_and_each_is_used(now, budgets, spent, processes, spender, weight):
     alone = quota_at(now, budgets, spent)
     granted = 0
@@ -176,7 +186,7 @@ def test_the_shares_of_all_processes_fit_and_each_is_used(now, budgets, spent, p
         assert 1 <= got.weight <= weight
         assert got.minute == starts(now)["minute"]
         granted += got.weight
-    for_all = min(budgets[window] - spent[window] for window in LENGTHS) * (1 if spender == "cold" else 0.8)
+    for_all = min(budgets[window] - spent[window] for window in LENGTHS) * PARTS[spender]
     assert granted == max(0, floor(round(for_all / processes, 6)))
     assert alone.unreported == dict.fromkeys(LENGTHS, granted)
 

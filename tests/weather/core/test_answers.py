@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from tests.support.series import a_series
 from weather.core.answers import Question, derive, prolonged, read
 from weather.core.cells import Cell
+from weather.core.datasets import WEATHER as DATASET
 from weather.core.variables import EXTRA, HOURLY_NAMES
 
 pytestmark = pytest.mark.pure
 
 NEW_YORK = Cell(407, -740)
 NOW = 1_795_511_460.7  # 2026-11-24 04:11:00.7 in New York
-WEATHER, FORECAST = Question(NEW_YORK), Question(NEW_YORK, 7)
+WEATHER, FORECAST = Question(DATASET, NEW_YORK), Question(DATASET, NEW_YORK, 7)
 
 
 def derived(question=WEATHER, now=NOW, life_seconds=600, stale=False):
@@ -100,7 +101,7 @@ def test_an_answer_that_has_ended_is_none():
 
 @pytest.mark.parametrize("other", [Cell(407, -741), Cell(-407, -740), Cell(40, -740), Cell(407, -74), Cell(4070, -740)])
 def test_another_cells_answer_is_never_taken_for_ones_own(other):
-    assert read(Question(other), derived().text, NOW) is None
+    assert read(Question(DATASET, other), derived().text, NOW) is None
 
 
 @pytest.mark.parametrize(
@@ -136,7 +137,7 @@ moments = st.integers(-8 * 86_400, -1).map(lambda eighths: MIDNIGHT + eighths / 
 
 @given(days, moments, st.integers(1, 900), st.booleans())
 def test_a_stale_answer_lives_a_minute_at_most_and_a_forecast_to_its_midnight(days, now, life_seconds, stale):
-    answer = derived(Question(NEW_YORK, days), now, life_seconds, stale)
+    answer = derived(Question(DATASET, NEW_YORK, days), now, life_seconds, stale)
     longest = int(now) + (min(60, life_seconds) if stale else life_seconds)
     assert answer.midnight == (MIDNIGHT if days else None)
     assert answer.expires_at == (min(longest, MIDNIGHT) if days else longest)
@@ -145,7 +146,7 @@ def test_a_stale_answer_lives_a_minute_at_most_and_a_forecast_to_its_midnight(da
 
 @given(days, moments, st.integers(0, 7200))
 def test_an_answer_that_has_ended_may_be_shown_a_minute_longer_as_stale(days, now, later):
-    question = Question(NEW_YORK, days)
+    question = Question(DATASET, NEW_YORK, days)
     answer = derived(question, now)
     longer = prolonged(question, answer, answer.expires_at + later)
     ends = answer.expires_at + later + 60
@@ -195,7 +196,7 @@ def test_what_is_no_number_is_never_shown():
         derive(WEATHER, nan, NOW, 600, stale=False)
 
 
-@pytest.mark.parametrize("question", [WEATHER, FORECAST, Question(NEW_YORK, units="imperial")])
+@pytest.mark.parametrize("question", [WEATHER, FORECAST, Question(DATASET, NEW_YORK, units="imperial")])
 def test_an_answer_without_the_further_variables_of_this_instance_is_none(question):
     uv_index, rain = (variable for variable in EXTRA if variable.name in ("uv_index", "rain"))
     series = a_series(uv_index=[1.5] * 336, rain=[0.25] * 336)

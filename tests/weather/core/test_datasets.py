@@ -105,7 +105,10 @@ def test_weather_has_the_promised_keys():
 
 @pytest.mark.parametrize(("days", "kept"), [(None, 600), (7, 600), (1, 60), (10, 60)])
 def test_answers_for_a_number_of_days_that_few_ask_for_are_kept_a_minute(days, kept):
-    assert (Question(CELL, days).stored_seconds(600), Question(CELL, days).stored_seconds(5)) == (kept, 5)
+    assert (Question(WEATHER, CELL, days).stored_seconds(600), Question(WEATHER, CELL, days).stored_seconds(5)) == (
+        kept,
+        5,
+    )
 
 
 @pytest.mark.parametrize(
@@ -156,6 +159,8 @@ def daily(series: Series, now: float, days: int, units: Units, extras: Sequence[
 
 
 AIR = Dataset(
+    name="air",
+    url_setting="AIR_URL",
     path="/v1/air",
     variables=(SMOKE, POLLEN),
     forecast_days=7,
@@ -163,6 +168,7 @@ AIR = Dataset(
     gapless=("smoke",),
     record_key="upstream:air",
     rejected_key="rejected:air",
+    popularity_key="popularity:air",
     queue_key="wanted:{open-meteo}:air",
     kinds=(
         AnswerKind(
@@ -177,7 +183,7 @@ AIR = Dataset(
         ),
     ),
 )
-QUESTION = Question(CELL, dataset=AIR)
+QUESTION = Question(AIR, CELL)
 
 
 def air_place(rows: int = 7 * 24, **columns: Sequence[float | None]) -> dict[str, Any]:
@@ -247,5 +253,5 @@ def test_neither_dataset_takes_the_others_records_or_answers_for_its_own():
         unpack(pack(series, AIR), WEATHER)
     assert version_of(AIR) != version_of(WEATHER)
     answer = derive(QUESTION, series, NOW, 1800, stale=False)
-    assert read(Question(CELL, 7), answer.text, NOW) is None
-    assert Question(CELL) != QUESTION
+    assert read(Question(WEATHER, CELL, 7), answer.text, NOW) is None
+    assert Question(WEATHER, CELL) != QUESTION

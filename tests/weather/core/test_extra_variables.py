@@ -145,7 +145,7 @@ def test_the_first_answer_is_as_those_from_the_record(variable, units):
     held = unpack(pack(raw, dataset), dataset)
     for days in (None, 10):
         for now in (NOW, NOW + 1234):
-            question = Question(CELL, days, units)
+            question = Question(DATASET, CELL, days, units)
             assert derive(question, raw, now, 600, stale=False) == derive(question, held, now, 600, stale=False)
 
 
@@ -217,15 +217,15 @@ def test_an_answer_of_other_settings_is_passed_over_and_left_where_it_is(extende
     kept = valkey.get("weather:lat:40.7:lon:-74.0")
     settings.EXTRA_VARIABLES = ("visibility", "cloud_cover")
     forget()
-    assert found(Question(CELL)) is None and valkey.get("weather:lat:40.7:lon:-74.0") == kept
+    assert found(Question(DATASET, CELL)) is None and valkey.get("weather:lat:40.7:lon:-74.0") == kept
     settings.EXTRA_VARIABLES = NAMES
     forget()
-    assert (answer := found(Question(CELL))) and answer.text.decode() == kept
+    assert (answer := found(Question(DATASET, CELL))) and answer.text.decode() == kept
 
 
 def test_what_is_no_answer_is_deleted_whatever_the_settings(extended, valkey):
     valkey.set("weather:lat:40.7:lon:-74.0", "garbage")
-    assert found(Question(CELL)) is None and not valkey.exists("weather:lat:40.7:lon:-74.0")
+    assert found(Question(DATASET, CELL)) is None and not valkey.exists("weather:lat:40.7:lon:-74.0")
 
 
 def test_a_held_record_serves_all_of_it_again(extended, valkey, simulator):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weather.core import freshness
-from weather.core.freshness import calls_per_second, interval_seconds, price_of
+from weather.core.freshness import Aging, Demand, calls_per_second, interval_seconds
 
 pytestmark = pytest.mark.pure
 
@@ -20,6 +20,10 @@ TOWNS = [(50_000 / DAY, 5), (5_000 / DAY, 100), (800 / DAY, 900), (100 / DAY, 1_
 
 def spent(rates, price):
     return sum(number * calls_per_second(rate, interval_seconds(rate, price)) for rate, number in rates)
+
+
+def price_of(rates, budget):
+    return freshness.price_of([Demand(rates)], budget)
 
 
 def summed_age(rates, interval_of):
@@ -144,3 +148,56 @@ def test_due_when_the_interval_is_over():
 )
 def test_only_what_is_old_for_its_cell_is_worth_a_wait(age_hours, interval_hours, waits):
     assert freshness.should_wait(age_hours * 3600, interval_hours * 3600) is waits
+
+
+# ── two datasets, one price ───────────────────────────────────────────────────────────────────────
+
+#: A dataset whose hours of age count an eighth, and whose cells are refreshed every six hours at most.
+SLOW = Aging(worth=1 / 8, shortest_seconds=6 * 3600)
+FIFTH = [(rate / 5, number) for rate, number in TOWNS]
+
+
+def weight_of(demands, price):
+    return sum(
+        number * weight * calls_per_second(rate, interval_seconds(rate, price, aging))
+        for rates, aging, weight in demands
+        for rate, number in rates
+    )
+
+
+@pytest.mark.parametrize("weight", [1.0, 1.5])
+def test_the_calls_of_both_datasets_come_to_the_budget_together(weight):
+    demands = [Demand(TOWNS, weight=weight), Demand(FIFTH, SLOW)]
+    price = freshness.price_of(demands, 5_000 / DAY)
+    assert weight_of(demands, price) == pytest.approx(5_000 / DAY, rel=1e-6)
+    assert weight_of(demands[1:], price) > 0
+    assert price > freshness.price_of(demands[:1], 5_000 / DAY)
+
+
+def test_an_eighth_of_the_worth_is_eight_times_the_price():
+    price = 1e6
+    assert interval_seconds(0.01, price, SLOW) == interval_seconds(0.01, 8 * price) > SLOW.shortest_seconds
+
+
+def test_a_dataset_has_its_own_shortest_interval_and_all_have_the_same_longest():
+    assert interval_seconds(1.0, 0, SLOW) == 6 * 3600
+    assert interval_seconds(1e-9, 1e12, SLOW) == LONGEST_SECONDS
+
+
+def test_no_other_split_between_the_datasets_has_a_smaller_sum_of_weighed_ages():
+    rates, budget = [(1 / 600, 1_000)], 6_000 / DAY
+    demands = [Demand(rates), Demand(rates, Aging(worth=1 / 8))]
+    best = freshness.price_of(demands, budget)
+
+    def loss(share):
+        prices = [
+            freshness.price_of([demand], part * budget)
+            for demand, part in zip(demands, (1 - share, share), strict=True)
+        ]
+        return sum(
+            demand.aging.worth * summed_age(rates, lambda rate, p=price, a=demand.aging: interval_seconds(rate, p, a))
+            for demand, price in zip(demands, prices, strict=True)
+        )
+
+    share = weight_of(demands[1:], best) / budget
+    assert loss(share) <= min(loss(share * 0.8), loss(share * 1.2))

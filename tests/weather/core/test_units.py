@@ -9,6 +9,7 @@ from tests.support.problems import problem_of
 from tests.support.series import make_series
 from weather.core.answers import Question
 from weather.core.cells import Cell
+from weather.core.datasets import WEATHER as DATASET
 from weather.core.forecast import current, daily, daily_units, hourly, hourly_units
 from weather.core.units import IMPERIAL, METRIC
 from weather.core.variables import EXTRA, HOURLY, HOURS, KNOWN
@@ -94,9 +95,9 @@ def test_every_value_has_its_unit():
 @pytest.mark.pure
 def test_the_keys_are_as_promised():
     cell = Cell.parse("40.7", "-74")
-    assert Question(cell, units="imperial").key == "weather:lat:40.7:lon:-74.0:units:imperial"
-    assert Question(cell, 7, "imperial").key == "forecast:lat:40.7:lon:-74.0:days:7:units:imperial"
-    assert Question(cell, 7, "metric").key == "forecast:lat:40.7:lon:-74.0:days:7"
+    assert Question(DATASET, cell, units="imperial").key == "weather:lat:40.7:lon:-74.0:units:imperial"
+    assert Question(DATASET, cell, 7, "imperial").key == "forecast:lat:40.7:lon:-74.0:days:7:units:imperial"
+    assert Question(DATASET, cell, 7, "metric").key == "forecast:lat:40.7:lon:-74.0:days:7"
 
 
 def test_both_units_are_of_one_record_and_one_minute(api, simulator, valkey):

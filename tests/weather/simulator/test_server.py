@@ -22,8 +22,9 @@ import requests
 from tests.support.recordings import recording
 from tests.support.servers import eventually
 from weather.core.variables import HOURLY, HOURLY_NAMES
-from weather.simulator.call import DAILY_UNITS, Asked
-from weather.simulator.forecast import joined, place_texts
+from weather.simulator.answer import joined, place_texts
+from weather.simulator.call import Asked
+from weather.simulator.forecast import FORECAST
 from weather.simulator.server import OpenMeteoSimulator
 
 PROJECT = Path(__file__).parents[3]
@@ -74,7 +75,7 @@ def forecast(simulator: OpenMeteoSimulator, *places: tuple[float, float], **chan
 
 def calculated(*places: tuple[float, float], now: float = NOW, **changes: Any) -> Any:
     """The same without a server."""
-    return json.loads(joined(place_texts(Asked.parse(urlencode(query(*places, **changes))), now)))
+    return json.loads(joined(place_texts(Asked.parse(urlencode(query(*places, **changes)), FORECAST), now)))
 
 
 def refusal(simulator: OpenMeteoSimulator, *places: tuple[float, float], **changes: Any) -> tuple[int, str]:
@@ -102,7 +103,7 @@ SECTIONS = [f"{section}{part}" for section in ("current", "hourly", "daily") for
 def test_an_answer_has_the_keys_and_units_of_a_recorded_one(simulator: OpenMeteoSimulator) -> None:
     real = recording("New York")
     shared_hourly = [name for name in real.units["hourly"] if name in HOURLY_NAMES]
-    shared_daily = [name for name in real.units["daily"] if name in DAILY_UNITS]
+    shared_daily = [name for name in real.units["daily"] if name in FORECAST.daily]
     hourly_names, daily_names = ",".join(shared_hourly), ",".join(shared_daily)
 
     ours = forecast(
@@ -295,7 +296,7 @@ def test_a_new_model_run_changes_the_forecast_more_the_further_ahead() -> None:
 
 def test_days_are_the_aggregates_of_their_hours() -> None:
     for place in (NEW_YORK, SYDNEY, (-34.9, 138.6)):
-        answer = calculated(place, daily=",".join(DAILY_UNITS))
+        answer = calculated(place, daily=",".join(FORECAST.daily))
         hourly, daily = answer["hourly"], answer["daily"]
         for day in range(14):
             hours = {name: column[day * 24 : day * 24 + 24] for name, column in hourly.items()}
@@ -421,7 +422,7 @@ def held_back(simulator: OpenMeteoSimulator, until: int = 0) -> Iterator[threadi
 )
 def test_a_call_weighs_by_variables_days_and_models(changes: dict[str, Any], weight: float) -> None:
     for count in (1, 3):
-        asked = Asked.parse(urlencode(query(*[LONDON] * count, **changes)))
+        asked = Asked.parse(urlencode(query(*[LONDON] * count, **changes)), FORECAST)
         assert asked.weight == pytest.approx(count * weight)
 
 

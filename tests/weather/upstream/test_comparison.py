@@ -11,12 +11,13 @@ from weather.core.cells import Cell
 from weather.core.datasets import WEATHER
 from weather.core.series import Series
 from weather.core.variables import FORECAST_DAYS
+from weather.simulator.answer import joined, place_texts
 from weather.simulator.call import Asked
-from weather.simulator.forecast import joined, place_texts
+from weather.simulator.forecast import FORECAST
 from weather.upstream import comparison
 from weather.upstream.comparison import Differs
 from weather.upstream.validation import read_location
-from weather.upstream.verification import SECTIONS
+from weather.upstream.weather_plan import WEATHER_PLAN
 
 pytestmark = pytest.mark.pure
 
@@ -40,14 +41,14 @@ TOLERANCES = {
 @pytest.fixture
 def document() -> dict[str, Any]:
     """An answer at a full hour, so that no current value is interpolated."""
-    query = {name: ",".join(names) for name, names in SECTIONS.items()} | {
+    query = {name: ",".join(names) for name, names in WEATHER_PLAN.sections.items()} | {
         "latitude": SANTIAGO.latitude,
         "longitude": SANTIAGO.longitude,
         "forecast_days": FORECAST_DAYS,
         "timezone": "auto",
         "timeformat": "unixtime",
     }
-    parsed: dict[str, Any] = json.loads(joined(place_texts(Asked.parse(urlencode(query)), NOW)))
+    parsed: dict[str, Any] = json.loads(joined(place_texts(Asked.parse(urlencode(query), FORECAST), NOW)))
     return parsed
 
 

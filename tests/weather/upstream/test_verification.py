@@ -20,21 +20,14 @@ from weather.core.datasets import WEATHER
 from weather.core.variables import EXTRA_NAMES, HOURLY_NAMES
 from weather.simulator.server import OpenMeteoSimulator
 from weather.upstream.client import OpenMeteo, UpstreamError, UpstreamUnavailable
-from weather.upstream.verification import (
-    DAILY_NAMES,
-    LOCATIONS,
-    MOST_EXTRAS,
-    MOST_WEIGHT,
-    SECTIONS,
-    CheckResult,
-    Spending,
-    verify,
-    weight_of_sections,
-)
+from weather.upstream.verification import CheckResult, Spending, verify
+from weather.upstream.weather_plan import DAILY_NAMES, MOST_EXTRAS, WEATHER_PLAN
 
 QUARTER = 900
 #: In Kathmandu it is 16:05 by day, in Santiago 07:20.
 NOW = datetime(2026, 11, 24, 10, 20, tzinfo=UTC).timestamp()
+LOCATIONS = WEATHER_PLAN.locations
+MOST_WEIGHT = 10
 NAMES = [place.name for place in LOCATIONS]
 
 
@@ -63,7 +56,7 @@ def run_checks(upstream: OpenMeteoSimulator, clock: SetClock) -> Callable[..., l
 
     def run(kind: str | None = None, **arguments: Any) -> list[CheckResult]:
         upstream.fault(kind, **arguments)
-        return verify(OpenMeteo(upstream.url, WEATHER, now=clock), Spending())
+        return verify(OpenMeteo(upstream.url, WEATHER, now=clock), WEATHER_PLAN, Spending(MOST_WEIGHT))
 
     return run
 
@@ -317,8 +310,8 @@ def test_it_weighs_9_4_in_three_calls(
 ) -> None:
     run_checks()
 
-    assert sum(map(len, SECTIONS.values())) == 32
-    weight = (len(LOCATIONS) + 1) * WEATHER.weight_of_a_cell + weight_of_sections(len(LOCATIONS))
+    assert sum(map(len, WEATHER_PLAN.sections.values())) == 32
+    weight = (len(LOCATIONS) + 1) * WEATHER.weight_of_a_cell + len(LOCATIONS) * WEATHER_PLAN.weight_of_a_location
     assert weight == pytest.approx(9.4)
     assert upstream.state()["weight"] == pytest.approx(9.4)
     assert upstream.state()["calls"] == 3
@@ -423,7 +416,7 @@ def test_an_open_meteo_that_cannot_be_asked_is_one_clear_line(
 
 def test_a_second_call_that_fails_is_told_too(settings: Any) -> None:
     with StagedUpstream(http([{}, {}]), http(b"", 403)) as staged, pytest.raises(UpstreamError, match="403"):
-        verify(OpenMeteo(staged.url, WEATHER), Spending())
+        verify(OpenMeteo(staged.url, WEATHER), WEATHER_PLAN, Spending(MOST_WEIGHT))
 
 
 @pytest.mark.parametrize("reachable", [True, False])
@@ -449,7 +442,8 @@ def test_its_exit_code_and_its_lines_reach_the_shell(
 def test_further_variables_are_looked_at_as_far_as_the_weight_goes(
     upstream: OpenMeteoSimulator, clock: SetClock
 ) -> None:
-    spending = Spending()
-    results = verify(OpenMeteo(upstream.url, WEATHER.with_extras(EXTRA_NAMES[:MOST_EXTRAS]), now=clock), spending)
+    spending = Spending(MOST_WEIGHT)
+    extended = WEATHER.with_extras(EXTRA_NAMES[:MOST_EXTRAS])
+    results = verify(OpenMeteo(upstream.url, extended, now=clock), WEATHER_PLAN, spending)
     assert {result.verdict for result in results} == {"ok"}
     assert spending.spent == pytest.approx(MOST_WEIGHT) == upstream.state()["weight"]

@@ -1,4 +1,4 @@
-"""Datasets: what Open-Meteo is asked for and what phones are shown of it, each in one declaration.
+"""What a dataset declares: what Open-Meteo is asked for, what is held of it, and what phones are shown.
 
 A dataset names its variables, its path and days upstream, its keys and lives in Redis, and the functions that derive
 answers. The query, its weight, validation, records, their version and the shape of answers all follow from it.
@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
-from weather.core import forecast
 from weather.core.cells import Cell
 from weather.core.drift import Drift
+from weather.core.freshness import WEATHERS_AGING, Aging
 from weather.core.series import Series
-from weather.core.units import METRIC, Units
-from weather.core.variables import EXTRA, FORECAST_DAYS, HOURLY, Variable
+from weather.core.units import IMPERIAL, METRIC, Units
+from weather.core.variables import Variable
 
 #: An answer for a number of days that few ask for is cheap to derive again, and would fill Redis' memory.
 UNUSUAL_LIFE_SECONDS = 60
@@ -88,13 +88,18 @@ class AnswerKind:
 class Dataset:
     """What one call asks of Open-Meteo and a record holds of a cell, and the kinds of answers derived from it."""
 
-    #: The path upstream, if the URL in the settings has none.
+    #: The name in metrics.
+    name: str
+    #: The name of the setting with the URL upstream, and the path, if that URL has none.
+    url_setting: str
     path: str
     variables: tuple[Variable, ...]
     #: The first part of a record's key: `upstream` in `upstream:lat:…:lon:…`.
     record_key: str
     #: The sorted set of the cells that are not asked for a while because they had no data.
     rejected_key: str
+    #: The sorted set of how often cells are asked for.
+    popularity_key: str
     #: The first key part of the queues of cells to fetch, one for each slot. It has the hash tag of the leases, for the
     #: slots are shared by all datasets: `wanted:{open-meteo}` in `wanted:{open-meteo}:0`.
     queue_key: str
@@ -104,6 +109,11 @@ class Dataset:
     covered_days: int
     gapless: tuple[str, ...]
     first_row: FirstRow = "true"
+    #: Whether its refreshes come after those of other datasets where the budget is not enough for all.
+    refreshes_late: bool = False
+    aging: Aging = WEATHERS_AGING
+    #: The sorted set of what is asked for now, which prewarm goes by; empty for a dataset that it does not serve.
+    recent_popularity_key: str = ""
     #: The variables that a setting may add, and those that it adds.
     optional: tuple[Variable, ...] = ()
     extras: tuple[Variable, ...] = ()
@@ -129,6 +139,11 @@ class Dataset:
     def decimals(self) -> dict[str, int]:
         """Name → decimals of every variable in a record, whatever extras the instance that wrote it has."""
         return {variable.name: variable.decimals for variable in self.variables + self.optional}
+
+    @cached_property
+    def has_imperial_units(self) -> bool:
+        """Whether a value has another unit in imperial; if none has, that answer is the metric one."""
+        return any(IMPERIAL.unit(variable) != variable.unit for variable in self.variables + self.optional)
 
     @property
     def weight_of_a_cell(self) -> float:
@@ -160,45 +175,3 @@ def rounded_up(weight: float) -> int:
     """A weight rounded up to a whole number, as budgets count."""
     # 10 places of 1.1 are 11, and not the 12 that 11.000000000000002 would come to.
     return math.ceil(round(weight, 6))
-
-
-#: The days of a forecast that clients ask for most.
-USUAL_DAYS = 7
-_IS_DAY = frozenset({"is_day"})
-
-WEATHER = Dataset(
-    path="/v1/forecast",
-    variables=HOURLY,
-    optional=EXTRA,
-    forecast_days=FORECAST_DAYS,
-    covered_days=7,
-    gapless=("temperature_2m", "weather_code"),
-    record_key="upstream",
-    rejected_key="rejected:cells",
-    queue_key="wanted:{open-meteo}",
-    drift=Drift(forecast.current, distances=("temperature_2m", "precipitation"), codes=("weather_code",)),
-    kinds=(
-        AnswerKind(
-            "weather",
-            (
-                Section(
-                    "current",
-                    lambda series, now, _, units, extras: forecast.current(series, now, units, extras),
-                    forecast.hourly_units,
-                    _IS_DAY,
-                ),
-            ),
-            life_setting="WEATHER_TTL_SECONDS",
-        ),
-        AnswerKind(
-            "forecast",
-            (
-                Section("daily", forecast.daily, forecast.daily_units),
-                Section("hourly", forecast.hourly, forecast.hourly_units, _IS_DAY),
-            ),
-            life_setting="FORECAST_TTL_SECONDS",
-            usual_days=USUAL_DAYS,
-            takes_days=True,
-        ),
-    ),
-)

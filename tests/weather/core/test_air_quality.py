@@ -95,7 +95,7 @@ def test_null_and_zero_stay_apart_in_every_section_and_through_a_record():
 
 def test_the_widest_values_pass_through_a_record():
     extremes = {
-        variable.name: [0, variable.cap or variable.maximum, None, variable.cap or variable.maximum, 0] * 35
+        variable.name: [variable.minimum, variable.maximum, None, variable.maximum, variable.minimum] * 35
         for variable in VARIABLES
     }
     series = air(rows=175, **extremes)

@@ -7,8 +7,9 @@ import pytest
 from django.http import QueryDict
 
 from tests.edge.test_cells import position, told
+from weather.openmeteo_api.form import Asked
 from weather.openmeteo_api.names import names_with
-from weather.openmeteo_api.query import Asked, Refused, asked_in
+from weather.openmeteo_api.query import Refused, asked_in
 
 TEN = names_with(())
 VALUES = {

@@ -11,8 +11,8 @@ from weather.core.sun import Sun
 from weather.core.units import WRITTEN_DECIMALS, Units
 from weather.core.variables import HOUR_SECONDS, Variable
 from weather.openmeteo_api.clock import DAY_SECONDS, QUARTER_SECONDS, Clock
+from weather.openmeteo_api.form import AUTO, Form
 from weather.openmeteo_api.names import ALL, IS_DAY, SUMS, DailyValue
-from weather.openmeteo_api.query import AUTO, Form
 from weather.openmeteo_api.units import units_of
 
 _QUARTERS_OF_AN_HOUR = HOUR_SECONDS // QUARTER_SECONDS

@@ -4,7 +4,7 @@ import threading
 from dataclasses import dataclass
 
 from weather.core.cells import Cell
-from weather.openmeteo_api.query import Form
+from weather.openmeteo_api.form import Form
 
 #: What a process remembers of answers; about 3,000 of a week's hours.
 MEMORY_BYTES = 32_000_000

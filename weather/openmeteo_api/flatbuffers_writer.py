@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from openmeteo_sdk.Unit import Unit
 
 from weather.core import messages
-from weather.core.messages import DAILY, HOURLY, UNITS, Message, packed
+from weather.core.message_names import DAILY, HOURLY, UNITS, Identity
+from weather.core.messages import Message, packed
 from weather.openmeteo_api.answer import Answer, Column, Section
 from weather.openmeteo_api.clock import abbreviation
+from weather.openmeteo_api.form import GMT
 from weather.openmeteo_api.names import IS_DAY, new_name
-from weather.openmeteo_api.query import GMT
 
 
 def message_of(answer: Answer, number: int, *, generation_ms: float) -> bytes:
@@ -44,7 +45,7 @@ def _section(section: Section) -> messages.Section:
     )
 
 
-def _column(column: Column, identities: Mapping[str, messages.Identity]) -> messages.Column:
+def _column(column: Column, identities: Mapping[str, Identity]) -> messages.Column:
     name = new_name(column.name)
     return messages.Column(identities[name], _unit(name, column), column.values, column.is_time)
 

@@ -12,8 +12,8 @@ def text_of(answer: Answer, number: int, *, unixtime: bool, generation_ms: float
     series, clock = answer.series, answer.clock
     offset = clock.utc_offset_seconds
     parts = [
-        f'"latitude":{series.latitude},"longitude":{series.longitude},"generationtime_ms":{generation_ms}',
-        f'"utc_offset_seconds":{offset},"timezone":{json.dumps(clock.name)}',
+        f'"latitude":{float(series.latitude)},"longitude":{float(series.longitude)}',
+        f'"generationtime_ms":{generation_ms},"utc_offset_seconds":{offset},"timezone":{json.dumps(clock.name)}',
         f'"timezone_abbreviation":"{abbreviation(offset)}"',
     ]
     if series.elevation is not None:

@@ -2,22 +2,19 @@
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 from weather.core import zones
 from weather.core.cells import Cell, latitude_tenths, longitude_tenths
+from weather.openmeteo_api.form import AUTO, GMT, USUAL_DAYS, Asked, Form, Format
 from weather.openmeteo_api.names import Names, present
 from weather.openmeteo_api.units import PRECIPITATION, TEMPERATURE, WIND_SPEED
 
-Format = Literal["json", "flatbuffers"]
 Given = Mapping[str, Sequence[str]]
 
-MOST_DAYS, USUAL_DAYS = 10, 7
+MOST_DAYS = 10
 MOST_HOURS = MOST_DAYS * 24
 #: Of a section: a name may come twice, and then is answered twice.
 MOST_NAMES = 100
-GMT, AUTO = "GMT", "auto"
 
 _INTEGER = re.compile(r"-?[0-9]{1,9}")
 _NUMBER = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,25})?([eE]-?[0-9]{1,3})?")
@@ -45,42 +42,6 @@ _SINGLE = frozenset({
 
 class Refused(ValueError):
     """A question that is wrong or not held; the text is the `reason` for the client."""
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """All of a question but its places: what is asked of each, for which time, and how it is written."""
-
-    current: tuple[str, ...] = ()
-    hourly: tuple[str, ...] = ()
-    daily: tuple[str, ...] = ()
-    days: int = USUAL_DAYS
-    #: Hours from the present one on, in place of whole days; None for days.
-    hours: int | None = None
-    #: An IANA zone, GMT, or `auto` for the place's own; one for all places, or one for each.
-    zones: tuple[str, ...] = (GMT,)
-    unixtime: bool = False
-    temperature: str = "celsius"
-    wind_speed: str = "kmh"
-    precipitation: str = "mm"
-    format: Format = "json"
-
-    @property
-    def has_days(self) -> bool:
-        """Whether the answer begins with a day, and so must not outlive it."""
-        return bool(self.daily) or bool(self.hourly and self.hours is None)
-
-    def zone_of(self, number: int) -> str:
-        """The zone asked for of the place of this number."""
-        return self.zones[number] if len(self.zones) > 1 else self.zones[0]
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A question: the cells of its places in their order, and its form."""
-
-    cells: tuple[Cell, ...]
-    form: Form
 
 
 def asked_in(given: Given, names: Names, most_places: int) -> Asked:

@@ -6,9 +6,10 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
 from weather.api.query import MOST_PLACES
+from weather.openmeteo_api.form import USUAL_DAYS
 from weather.openmeteo_api.names import present
-from weather.openmeteo_api.query import MOST_DAYS, MOST_HOURS, USUAL_DAYS
-from weather.openmeteo_api.requests import names_here
+from weather.openmeteo_api.query import MOST_DAYS, MOST_HOURS
+from weather.openmeteo_api.request_query import names_here
 from weather.openmeteo_api.units import PRECIPITATION, TEMPERATURE, WIND_SPEED
 
 _NAMES = names_here()

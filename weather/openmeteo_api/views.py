@@ -18,8 +18,8 @@ from weather.core.cells import Cell
 from weather.core.datasets import WEATHER
 from weather.openmeteo_api import errors, schema
 from weather.openmeteo_api.finished import Finished, FinishedAnswers, Key
-from weather.openmeteo_api.query import Asked
-from weather.openmeteo_api.requests import asked_of
+from weather.openmeteo_api.form import Asked
+from weather.openmeteo_api.request_query import asked_of
 from weather.openmeteo_api.writing import CONTENT_TYPES, finished_of, joined
 from weathernote import __version__
 from weathernote.http.api_view import ApiViewSet

@@ -10,7 +10,7 @@ from weather.openmeteo_api import flatbuffers_writer, json_writer
 from weather.openmeteo_api.answer import Answer, answer_of
 from weather.openmeteo_api.clock import QUARTER_SECONDS
 from weather.openmeteo_api.finished import Finished, Key
-from weather.openmeteo_api.query import Form, Format
+from weather.openmeteo_api.form import Form, Format
 
 CONTENT_TYPES: dict[Format, str] = {
     "json": "application/json; charset=utf-8",

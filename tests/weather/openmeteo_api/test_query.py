@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weather.core.cells import Cell
+from weather.openmeteo_api.form import Form
 from weather.openmeteo_api.names import ALL, names_with
-from weather.openmeteo_api.query import MOST_NAMES, Form, Refused, asked_in, form_in
+from weather.openmeteo_api.query import MOST_NAMES, Refused, asked_in, form_in
 
 pytestmark = pytest.mark.pure
 

@@ -11,8 +11,9 @@ from rest_framework.request import Request
 
 from weather.api.query import MOST_PLACES
 from weather.core.cells import Cell, latitude_tenths, longitude_tenths
+from weather.openmeteo_api.form import Asked, Form
 from weather.openmeteo_api.names import Names, names_with
-from weather.openmeteo_api.query import Asked, Form, Refused, asked_in, form_in
+from weather.openmeteo_api.query import Refused, asked_in, form_in
 from weathernote.http.problems import Problem
 
 #: One place of plain decimals, and behind it whatever else is asked: what clients send.

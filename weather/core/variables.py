@@ -20,7 +20,7 @@ Reading = Literal["linear", "circular", "nearest", "ending"]
 class Variable:
     """An hourly variable: Open-Meteo's name and unit, the decimals that are stored and shown, the plausible range.
 
-    With -1 decimals values are rounded to tens. Values above `cap` are held as `cap`, for records hold no wider ones.
+    With -1 decimals values are rounded to tens.
     """
 
     name: str
@@ -29,7 +29,6 @@ class Variable:
     reading: Reading
     minimum: float
     maximum: float
-    cap: float | None = None
 
 
 HOURLY = (

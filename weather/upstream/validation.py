@@ -188,8 +188,6 @@ def _column(variable: Variable, hourly: dict[str, Any], units: dict[str, Any], r
     values = [value for value in column if value is not None] if type(None) in types else column
     if values and not (min(values) >= variable.minimum and max(values) <= variable.maximum and _no_nan(values)):
         raise InvalidResponse(f"{variable.name} has a value out of its range")
-    if variable.cap is not None and values and max(values) > variable.cap:
-        return [None if value is None else min(value, variable.cap) for value in column]
     return column
 
 

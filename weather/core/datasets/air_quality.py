@@ -15,19 +15,15 @@ from weather.core.variables import HOUR_SECONDS, Variable
 
 #: With the Greek letter mu, as Open-Meteo writes it, and not the micro sign.
 _MICROGRAMS = "\N{GREEK SMALL LETTER MU}g/m³"
-#: The widest range whose steps of a tenth fit a packed column. Dust storms and flights of pollen may exceed it.
-_CAP = 3276.7
-_MOST = 100_000
+#: Above what any storm of dust brings. Beyond 3,276.7 a record keeps whole numbers.
+_MOST = 30_000
 
 VARIABLES = (
     Variable("european_aqi", "EAQI", 0, "nearest", 0, 10_000),
     Variable("us_aqi", "USAQI", 0, "nearest", 0, 10_000),
+    *(Variable(name, _MICROGRAMS, 1, "linear", 0, _MOST) for name in ("pm2_5", "pm10", "nitrogen_dioxide", "ozone")),
     *(
-        Variable(name, _MICROGRAMS, 1, "linear", 0, _MOST, _CAP)
-        for name in ("pm2_5", "pm10", "nitrogen_dioxide", "ozone")
-    ),
-    *(
-        Variable(f"{plant}_pollen", "grains/m³", 1, "linear", 0, _MOST, _CAP)
+        Variable(f"{plant}_pollen", "grains/m³", 1, "linear", 0, _MOST)
         for plant in ("alder", "birch", "grass", "ragweed")
     ),
 )

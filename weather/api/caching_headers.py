@@ -1,15 +1,14 @@
-"""The HTTP caching headers of an answer: how long it lives, and where it came from."""
+"""The HTTP caching headers of an answer about places: how long it lives, and where it came from."""
 
-from functools import lru_cache
-
+from weathernote.http.cache_headers import STALE_IF_ERROR_SECONDS, CacheResult, cache_control, cache_status
 from weathernote.telemetry.origin import Origin
 
-_CACHE_STATUS: dict[Origin, str] = {
-    "found": "weathernote; hit; ttl={ttl}",
-    "memory": "weathernote; hit; ttl={ttl}",
-    "derived": "weathernote; hit; ttl={ttl}",
-    "fetched": "weathernote; fwd=miss{stored}",
-    "stale": "weathernote; fwd=stale{stored}",
+_RESULTS: dict[Origin, CacheResult] = {
+    "found": "hit",
+    "memory": "hit",
+    "derived": "hit",
+    "fetched": "miss",
+    "stale": "stale",
 }
 NO_STORE = "no-store"
 _JSON = "application/json"
@@ -21,8 +20,8 @@ def caching_headers(
     """The headers of a body that lives so long, and may be shown stale for `left_of_day` seconds more."""
     return {
         "Content-Type": content_type,
-        "Cache-Control": _cache_control(life_seconds, left_of_day),
-        "Cache-Status": _cache_status(origin, life_seconds, is_stored),
+        "Cache-Control": cache_control(life_seconds, left_of_day),
+        "Cache-Status": cache_status(_RESULTS[origin], life_seconds, is_stored=is_stored),
     }
 
 
@@ -31,16 +30,6 @@ def left_of_day(midnight: int | None, expires_at: int) -> int:
 
     Nobody is shown yesterday as today: a cache may not keep an expired forecast past the cell's day.
     """
-    return 3600 if midnight is None else min(3600, max(0, midnight - expires_at))
-
-
-@lru_cache(maxsize=4096)
-def _cache_control(life_seconds: int, left_of_day: int) -> str:
-    return (
-        f"public, max-age={life_seconds}, stale-while-revalidate={min(60, left_of_day)}, stale-if-error={left_of_day}"
-    )
-
-
-@lru_cache(maxsize=4096)
-def _cache_status(origin: Origin, life_seconds: int, is_stored: bool) -> str:
-    return _CACHE_STATUS[origin].format(ttl=life_seconds, stored="; stored" if is_stored else "")
+    if midnight is None:
+        return STALE_IF_ERROR_SECONDS
+    return min(STALE_IF_ERROR_SECONDS, max(0, midnight - expires_at))

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 
 from weather.api import batch, schema
 from weather.api.answer_cache import Cached
-from weather.api.caching_headers import NO_STORE, caching_headers, left_of_day
+from weather.api.answer_headers import NO_STORE, answer_headers, left_of_day
 from weather.api.misses import Outcome, Served
 from weather.api.query import MOST_PLACES, is_about_several, plain_question_in, question_in, questions_in
 from weather.api.service import Service, requester_of, service_of
@@ -80,7 +80,7 @@ class CellViewSet(ApiViewSet[Cached]):
             raise served
         answer = served.answer
         life_seconds = max(0, answer.expires_at - int(now))
-        headers = caching_headers(
+        headers = answer_headers(
             life_seconds, left_of_day(answer.midnight, answer.expires_at), served.origin, is_stored=served.is_stored
         )
         headers["ETag"] = answer.etag
@@ -164,7 +164,7 @@ def _headers_of_several(outcomes: Sequence[Outcome], now: int) -> dict[str, str]
     served = [one for one in outcomes if isinstance(one, Served)]
     life_seconds = max(0, min(one.answer.expires_at for one in served) - now)
     if len(served) < len(outcomes):
-        return caching_headers(life_seconds, 0, "fetched", is_stored=False) | {"Cache-Control": NO_STORE}
+        return answer_headers(life_seconds, 0, "fetched", is_stored=False) | {"Cache-Control": NO_STORE}
     shown_seconds = min(left_of_day(one.answer.midnight, one.answer.expires_at) for one in served)
     worst, are_stored = origin.worst([one.origin for one in served]), all(one.is_stored for one in served)
-    return caching_headers(life_seconds, shown_seconds, worst, is_stored=are_stored)
+    return answer_headers(life_seconds, shown_seconds, worst, is_stored=are_stored)

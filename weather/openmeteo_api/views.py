@@ -10,7 +10,7 @@ from django.http import HttpResponse, HttpResponseNotModified
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
-from weather.api.caching_headers import caching_headers, left_of_day
+from weather.api.answer_headers import answer_headers, left_of_day
 from weather.api.records import Record
 from weather.api.service import Service, requester_of, service_of
 from weather.api.sources import Source
@@ -93,7 +93,7 @@ class ForecastViewSet(ApiViewSet[Record]):
     ) -> HttpResponse:
         """200 with the answers, or 304; they live as long as the one that ends first."""
         form = self.asked.form
-        headers = caching_headers(
+        headers = answer_headers(
             max(0, min(one.expires_at for one in answers) - int(now)),
             min(left_of_day(one.midnight, one.expires_at) for one in answers),
             worst,

@@ -14,7 +14,7 @@ NO_STORE = "no-store"
 _JSON = "application/json"
 
 
-def caching_headers(
+def answer_headers(
     life_seconds: int, left_of_day: int, origin: Origin, *, is_stored: bool, content_type: str = _JSON
 ) -> dict[str, str]:
     """The headers of a body that lives so long, and may be shown stale for `left_of_day` seconds more."""

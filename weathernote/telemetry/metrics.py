@@ -24,9 +24,11 @@ ROUTES = {
     "/metrics": "metrics",
     "/internal/edge-counts": "edge-counts",
 }
-#: The routes of answers about cells, as the answers' keys in Redis begin, and that of answers which have none.
-CELL_ROUTES = ("weather", "forecast", "air_quality", "openmeteo")
-API_ROUTES = frozenset({*CELL_ROUTES, "cities", "places"})
+#: The routes of answers about cells, as the answers' keys in Redis begin.
+CELL_ROUTES = ("weather", "forecast", "air_quality")
+#: With the one whose answers are about cells too, and have no key.
+ANSWER_ROUTES = (*CELL_ROUTES, "openmeteo")
+API_ROUTES = frozenset({*ANSWER_ROUTES, "cities", "places"})
 #: Dataset → the label `record` of its held records.
 HELD_RECORDS = {"weather": "upstream", "air_quality": "upstream:air_quality"}
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
@@ -132,7 +134,7 @@ MEMORY_USAGE = Gauge(
 # Series begin at 0, so that the first event shows as an increase.
 for _route in (*ROUTES.values(), "admin", "static", "other"):
     REQUEST_DURATION.labels(_route)
-for _route in CELL_ROUTES:
+for _route in ANSWER_ROUTES:
     for _outcome in ("hit", "miss", "down"):
         CACHE_LOOKUPS.labels(_route, _outcome)
     for _cache in ("hit", "stale", "updating"):

@@ -137,9 +137,9 @@ def _names(given: Given, section: str, kind: str, known: Mapping[str, object]) -
 
 
 def _number(given: Given, name: str, what: str, most: int, default: int | None) -> int | None:
-    text = given[name][0] if name in given else ""
-    if not text:
+    if name not in given:
         return default
+    text = given[name][0]
     if not _INTEGER.fullmatch(text):
         raise Refused(f"Data corrupted at path '{name}'. Cannot initialize Int from {_shown(text)}.")
     if not 0 <= int(text) <= most:
@@ -168,10 +168,10 @@ def _format(given: Given) -> Format:
 
 
 def _one_of(given: Given, name: str, kind: str, allowed: Collection[str]) -> str:
-    """The value of a parameter, the first of `allowed` where it is missing or empty."""
-    value = given[name][0] if name in given else ""
-    if not value:
+    """The value of a parameter, the first of `allowed` where it is missing."""
+    if name not in given:
         return next(iter(allowed))
+    value = given[name][0]
     if value not in allowed:
         raise _no_value(name, kind, value, allowed)
     return value

@@ -36,7 +36,8 @@ def _coordinate(name: str, what: str, limit: int) -> OpenApiParameter:
 
 
 def _list(name: str, allowed: list[str], what: str) -> OpenApiParameter:
-    schema = {"type": "array", "items": {"type": "string", "enum": allowed}}
+    # As at Open-Meteo, an empty item is none: `hourly=temperature_2m,` is a list of one.
+    schema = {"type": "array", "items": {"type": "string", "enum": [*allowed, ""]}}
     return OpenApiParameter(name, schema, style="form", explode=False, description=what)
 
 
@@ -62,7 +63,7 @@ _PARAMETERS = [
     _choice("wind_speed_unit", list(WIND_SPEED)),
     _choice("precipitation_unit", list(PRECIPITATION)),
     _choice("cell_selection", ["land", "sea", "nearest"]),
-    _choice("models", ["best_match"]),
+    _list("models", ["best_match"], "The weather model, by Open-Meteo's name"),
     _choice("format", ["json", "flatbuffers"]),
 ]
 

@@ -51,7 +51,7 @@ def question_in(query: QueryDict, dataset: Dataset, default_days: int | None) ->
     errors: Errors = []
     lat = _parsed(query, "lat", latitude_tenths, errors) or 0
     lon = _parsed(query, "lon", longitude_tenths, errors) or 0
-    days, units = _days_and_units(query, default_days, errors)
+    days, units = _days_and_units(query, dataset, default_days, errors)
     if errors:
         raise problems.invalid_parameters(errors)
     return Question(dataset, Cell(lat, lon), days, units)
@@ -71,7 +71,7 @@ def questions_in(
     """
     errors: Errors = []
     lats, lons = (_parsed(query, name, _items(most), errors) or [] for name in _COORDINATES)
-    days, units = _days_and_units(query, default_days, errors)
+    days, units = _days_and_units(query, dataset, default_days, errors)
     if lats and lons and len(lats) != len(lons):
         longer, other = ("lat", "lon") if len(lats) > len(lons) else ("lon", "lat")
         counts = sorted((len(lats), len(lons)))
@@ -99,13 +99,15 @@ def _question(dataset: Dataset, number: int, lat: str, lon: str, days: int | Non
     return problems.invalid_parameters(errors) if errors else Question(dataset, Cell(*tenths), days, units)
 
 
-def _days_and_units(query: QueryDict, default_days: int | None, errors: Errors) -> tuple[int | None, Name]:
+def _days_and_units(
+    query: QueryDict, dataset: Dataset, default_days: int | None, errors: Errors
+) -> tuple[int | None, Name]:
     days, units = default_days, None
     if default_days is not None and "days" in query:
         days = _parsed(query, "days", _days, errors)
     if "units" in query:
         units = _parsed(query, "units", _units, errors)
-    return days, units or "metric"
+    return days, units if units and dataset.has_imperial_units else "metric"
 
 
 def _parsed(query: QueryDict, name: str, parse: Callable[[str], Value], errors: Errors) -> Value | None:

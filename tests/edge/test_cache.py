@@ -56,6 +56,15 @@ def test_a_forecast_of_seven_days_is_the_usual_one_and_one_of_three_another(flee
     assert ["edge; hit" in answer.headers["Cache-Status"] for answer in answers] == [False, False, True, True]
 
 
+def test_the_air_quality_of_a_cell_is_one_entry_and_another_than_its_weather(fleet, place):
+    where = place()
+    paths = [f"weather?{where}", f"air-quality?{where}", f"air-quality/?units=imperial&{where}", f"weather?{where}"]
+    answers = [fleet.get(f"/api/v1/{path}") for path in paths]
+    assert ["european_aqi" in answer.json()["current"] for answer in answers] == [False, True, True, False]
+    assert ["edge; hit" in answer.headers["Cache-Status"] for answer in answers] == [False, False, True, True]
+    assert answers[1].headers["ETag"] == answers[2].headers["ETag"]
+
+
 def test_head_is_answered_out_of_the_same_entry(fleet, place):
     path = f"/api/v1/weather?{place()}"
     whole = fleet.get(path)
@@ -175,9 +184,10 @@ def test_a_search_is_kept_by_what_is_searched_for_alone(origin):
         "places?search=par",
         "places?search=par&limit=3",
         "cities?lat=40.7128",
+        "places?lat=40.7128&lon=-74.0060",
     ):
         for _ in range(2):
             origin.edge.get(f"/api/v1/{query}")
     asked = [path.rpartition("/")[2] for path, _ in origin.asked]
     assert asked[:4] == ["cities", "cities?search=par", "places?search=par", "places?search=par&limit=3"]
-    assert asked[4:] == ["cities?lat=40.7128"] * 2
+    assert asked[4:] == ["cities?lat=40.7128"] * 2 + ["places?lat=40.7128&lon=-74.0060"] * 2

@@ -53,7 +53,7 @@ class Living:
     counted: Counted | None = None
     price: Price | None = None
 
-    def forget_the_day(self) -> None:
+    def forget_what_was_seen(self) -> None:
         for service in filter(None, (self.service, self.air)):
             service.seen = Seen()
 
@@ -95,23 +95,28 @@ def lived(job: Job) -> Result:
     )
     days = [
         make_day(world, at, int(scale.requests * scale.part), np.random.default_rng((job.seed, 1 + at)))
-        for at in range(scale.warm_up_days + 1)
+        for at in range(scale.warm_up_days + scale.measured_days)
     ]
     about_air = [day.about_air(int(world.people * scale.air_share)) for day in days]
     clock = Clock()
     clock.now = days[0].start
     counts = Counts(*(Counted(name, world, clock) for name in ("cells", "behind-the-edge", "air-quality")))
-    true_rates = [np.bincount(last.cell, minlength=len(world.cells)) / DAY for last in (days[-1], about_air[-1])]
+    true_rates = [_rates(some[scale.warm_up_days :], len(world.cells)) for some in (days, about_air)]
     fleet = [
         _reference(world, size, rule, true_rates) if rule in REFERENCES else _living(world, size, rule, counts, clock)
         for size, rule in job.services
     ]
-    for day, air in zip(days, about_air, strict=True):
-        for living in fleet:
-            living.forget_the_day()
+    for at, (day, air) in enumerate(zip(days, about_air, strict=True)):
+        for living in fleet if at <= scale.warm_up_days else ():
+            living.forget_what_was_seen()
         _live(day, air, fleet, counts, clock)
     plain = _plain(days[-1], world, int(FREE["day"] * scale.part)) if job.baselines else {}
     return Result(job, len(world.cells), [living.row for living in fleet], plain, time.perf_counter() - began)
+
+
+def _rates(days: Sequence[Traffic], cells: int) -> Array:
+    """The requests per second for each cell."""
+    return np.bincount(np.concatenate([day.cell for day in days]), minlength=cells) / (DAY * len(days))
 
 
 def _reference(world: World, size: int, rule: str, true_rates: Sequence[Array]) -> Living:

@@ -28,6 +28,7 @@ class Scale:
     requests: int = 4_000_000
     scatter: float = 1.0
     warm_up_days: int = 1
+    measured_days: int = 1
     part: float = 1.0
     air_share: float = 0.0
 
@@ -45,7 +46,7 @@ class Job:
 
 @dataclass
 class Row:
-    """What one service came to on the last day; `passed` names the windows that were overspent on any."""
+    """What one service came to on the measured days; `passed` names the windows that were overspent on any."""
 
     budget: int
     rule: str

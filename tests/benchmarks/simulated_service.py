@@ -60,7 +60,7 @@ class SimulatedService:
         self.answer = np.full(cells * KINDS, np.nan)  # when what it is made of was fetched; nan: refused
         self.is_stale = np.zeros(cells * KINDS, dtype=bool)  # whether what it is made of was due
         self.is_denied = np.zeros(cells, dtype=bool)  # a refresh is wanted that had no budget
-        self.no_refresh_before = 0.0
+        self.no_refresh_before: dict[Spender, float] = {"refresh": 0.0, "late_refresh": 0.0}
         self.seen = Seen()
         self.spent = spent or {60: Counter(), 3600: Counter(), DAY: Counter()}
 
@@ -131,16 +131,22 @@ class SimulatedService:
         self.ends[key] = np.where(refused, until, ends)  # who asks again within the minute is refused again
 
     def _refresh(self, time: Array, cell: Whole, age: Array, interval: Array, due: Whole, called: Any) -> None:
-        """The due cells go out in one call, each once, as far as the pace allows."""
+        """The due cells go out in one call, each once, as far as the pace allows; records that end soon come first."""
         self.is_denied[cell[due]] = True
         now = float(time[due[-1]])
-        if now < self.no_refresh_before:
-            return
         _, first = np.unique(cell[due], return_index=True)
         once = due[np.sort(first)]
-        for at in once[: self._charge(len(once), self.refresh_spender, now)]:
-            self._fetched(cell[at], time[at])
-            called[at] = freshness.should_wait(float(age[at]), float(interval[at]))
+        is_ending = freshness.is_ending(age[once])  # type: ignore[arg-type]  # it takes arrays as well
+        groups: list[tuple[Spender, Whole]] = [
+            ("refresh", once[is_ending]),
+            (self.refresh_spender, once[np.logical_not(is_ending)]),
+        ]
+        for spender, some in groups:
+            if not len(some) or now < self.no_refresh_before[spender]:
+                continue
+            for at in some[: self._charge(len(some), spender, now)]:
+                self._fetched(cell[at], time[at])
+                called[at] = freshness.should_wait(float(age[at]), float(interval[at]))
 
     def _fetched(self, cell: int, time: float) -> None:
         self.seen.fetches[cell] += 1
@@ -152,7 +158,7 @@ class SimulatedService:
             said = self.budget.charge(weight, spender, least=1)
             if isinstance(said, Denied):
                 if spender != "cold":
-                    self.no_refresh_before = now + said.retry_after_seconds
+                    self.no_refresh_before[spender] = now + said.retry_after_seconds
                 return 0
             granted = said.weight
         self.seen.weight += granted

@@ -7,6 +7,7 @@ need it in Python and the budget's script in Lua; both are written here, from th
 Late refreshes, of datasets that lose less by an hour of age, stop at the line. The others may go a spare hundredth
 beyond it, and what they spend there counts against the line too. So once more is wanted than the line gives out, all
 that is spent lies between the two limits: there the others take what the line gives out, and late refreshes nothing.
+A record that ends within hours is not refreshed late but as the others' are (fetching/round.py says why).
 At the day's end late refreshes leave a second spare hundredth unspent, for the others' last ones.
 """
 

@@ -93,6 +93,11 @@ def is_due(age: float, interval: float) -> bool:
     return age >= interval
 
 
+def is_ending(age: float) -> bool:
+    """Whether a forecast is due however rarely its cell is asked for: unless it is refreshed, the cell is cold soon."""
+    return age >= LONGEST_SECONDS
+
+
 def should_wait(age: float, interval: float) -> bool:
     """Whether a request should wait for the refresh: the forecast is older than 3 hours and twice its interval."""
     return age > max(WORTH_A_WAIT_SECONDS, 2 * interval)

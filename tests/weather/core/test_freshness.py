@@ -150,6 +150,11 @@ def test_only_what_is_old_for_its_cell_is_worth_a_wait(age_hours, interval_hours
     assert freshness.should_wait(age_hours * 3600, interval_hours * 3600) is waits
 
 
+def test_a_record_that_is_due_at_any_rate_and_any_price_is_ending():
+    longest = interval_seconds(1e-9, 1e12)
+    assert freshness.is_ending(longest) and not freshness.is_ending(longest - 1)
+
+
 # ── two datasets, one price ───────────────────────────────────────────────────────────────────────
 
 #: A dataset whose hours of age count an eighth, and whose cells are refreshed every six hours at most.

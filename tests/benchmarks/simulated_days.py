@@ -121,7 +121,7 @@ def _rates(days: Sequence[Traffic], cells: int) -> Array:
 
 def _reference(world: World, size: int, rule: str, true_rates: Sequence[Array]) -> Living:
     demands = [
-        Demand([(rate, 1) for rate in rates.tolist() if rate], dataset.aging)
+        Demand([(rate, 1) for rate in rates.tolist() if rate], dataset.aging, is_late=dataset.refreshes_late)
         for dataset, rates in zip(BOTH if rule in WITH_AIR else BOTH[:1], true_rates, strict=False)
     ]
     best = freshness.price_of(demands, size / DAY)

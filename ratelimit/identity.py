@@ -6,8 +6,9 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 from blake3 import blake3
-from django.conf import settings
 from django.http import HttpRequest
+
+from weathernote.http.plain_settings import settings
 
 log = logging.getLogger(__name__)
 

@@ -1,28 +1,17 @@
 """DRF throttles that count clients in Redis, in one atomic step of the round trip that also finds the answer."""
 
-import math
-from typing import ClassVar, NamedTuple, Self
+from typing import ClassVar, Self
 
-from django.conf import settings
 from rest_framework.request import Request
 
 from ratelimit.identity import identify
 from weathernote import redis
 from weathernote.http import rate_limit_headers
 from weathernote.http.pipelined_throttle import PipelinedThrottle
+from weathernote.http.plain_settings import settings
 from weathernote.http.request_context import context_of
 from weathernote.redis import Lookup
 from weathernote.telemetry import metrics
-
-
-class Decision(NamedTuple):
-    """Whether a request may pass, how many more requests are left, when the limit is full again and when to retry."""
-
-    is_allowed: bool
-    remaining: int
-    reset_seconds: int
-    retry_seconds: int
-
 
 # Every script takes the window in milliseconds, the limit, and the number of requests that the call counts as. It
 # returns whether the call may pass, how many more requests are left, and the milliseconds until the full limit is
@@ -86,8 +75,13 @@ class ClientThrottle(PipelinedThrottle):
     script: ClassVar[redis.Script]
     script_of_several: ClassVar[redis.Script]
 
-    def __init__(self, decision: Decision) -> None:
-        self.decision = decision
+    def __init__(self, is_allowed: bool, remaining: int, reset_seconds: int, retry_seconds: int) -> None:
+        self.is_allowed = is_allowed
+        #: How many more requests are left.
+        self.remaining = remaining
+        #: When the limit is full again.
+        self.reset_seconds = reset_seconds
+        self.retry_seconds = retry_seconds
 
     @classmethod
     def lookup(cls, request: Request, counts_as: int) -> Lookup[Self]:
@@ -106,32 +100,31 @@ class ClientThrottle(PipelinedThrottle):
     @classmethod
     def _counted(cls, reply: list[int]) -> Self:
         is_allowed, remaining, reset_milliseconds, retry_milliseconds = reply
-        reset_seconds, retry_seconds = math.ceil(reset_milliseconds / 1000), math.ceil(retry_milliseconds / 1000)
-        return cls(Decision(bool(is_allowed), remaining, reset_seconds, retry_seconds))
+        # Rounded up.
+        return cls(is_allowed == 1, remaining, -(-reset_milliseconds // 1000), -(-retry_milliseconds // 1000))
 
     @classmethod
     def _uncounted(cls) -> Self:
         """Fair use needs Redis; without it requests pass, and a metric counts them."""
         metrics.RATE_LIMIT_BYPASSED.inc()
-        return cls(Decision(True, settings.RATE_LIMIT_REQUESTS, settings.RATE_LIMIT_WINDOW_SECONDS, 0))
+        return cls(True, settings.RATE_LIMIT_REQUESTS, settings.RATE_LIMIT_WINDOW_SECONDS, 0)
 
     def allow_request(self, request: Request, view: object) -> bool:
         """Whether the request may pass; a refusal is counted in the metrics."""
-        if not self.decision.is_allowed:
+        if not self.is_allowed:
             metrics.RATE_LIMIT_EXCEEDED.inc()
-        return self.decision.is_allowed
+        return self.is_allowed
 
     def wait(self) -> float:
         """Seconds until a retry can succeed, for Retry-After."""
-        return self.decision.retry_seconds
+        return self.retry_seconds
 
     def headers(self) -> dict[str, str]:
         """`RateLimit-Policy` and `RateLimit`, with the limit named "client"."""
         limit, window_seconds = settings.RATE_LIMIT_REQUESTS, settings.RATE_LIMIT_WINDOW_SECONDS
-        _, remaining, reset_seconds, _ = self.decision
         return {
             "RateLimit-Policy": rate_limit_headers.policy("client", limit, window_seconds),
-            "RateLimit": rate_limit_headers.remaining("client", remaining, reset_seconds),
+            "RateLimit": rate_limit_headers.remaining("client", self.remaining, self.reset_seconds),
         }
 
 

@@ -20,6 +20,8 @@ from weathernote.redis import RedisDown
 NO_REDIS = "Redis, which keeps the file until you confirm, does not answer; upload it again in a minute."
 UPLOAD_GONE = "The file is kept for an hour only; upload it again."
 UNKNOWN_FILTER = "The list cannot be filtered like that: nothing was exported."
+#: The key of the import's row in the request: import-export hands nothing else on. No header can set a name with a dot.
+_ROW = "prewarm.city_import"
 _MESSAGES: dict[type, str] = {RedisDown: NO_REDIS, importing.UploadGone: UPLOAD_GONE}
 
 
@@ -85,7 +87,7 @@ class CityFilesMixin(ImportExportMixin):
     ) -> HttpResponseBase:
         """Imports all rows of the file or none, and saves the result in `row`."""
         row.save()
-        request.city_import = row  # type: ignore[attr-defined]
+        request.META[_ROW] = row
         try:
             response = process()
         except Exception as error:
@@ -98,7 +100,7 @@ class CityFilesMixin(ImportExportMixin):
 
     def process_result(self, result: Any, request: HttpRequest) -> HttpResponseBase:
         """Saves the counts of an import, or what went wrong, in its row."""
-        row: CityImport = request.city_import  # type: ignore[attr-defined]
+        row: CityImport = request.META[_ROW]
         if result.has_errors():
             row.end("Nothing was imported: a row could not be saved; upload the file again to see which.")
             return self._upload_again(request, row.message)

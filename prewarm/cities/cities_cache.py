@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import time
-from typing import Literal
 
 from django.db import Error as DatabaseGone
 from django.db import transaction
@@ -16,6 +15,7 @@ from django.db import transaction
 from prewarm.cities import listing
 from prewarm.cities.listing import Listing
 from weathernote import redis
+from weathernote.http.cache_headers import CacheResult
 from weathernote.http.database_reader import TooManyWait
 from weathernote.http.problems import Problem
 from weathernote.redis import Lookup, without_redis
@@ -49,14 +49,14 @@ return 1
 
 @dataclass(frozen=True, slots=True)
 class CachedListing:
-    """A list, when it expires (unix seconds), its origin, and whether it is stored in Redis.
+    """A list, when it expires (unix seconds), where it came from, and whether it is stored in Redis.
 
-    `found` was in Redis, `read` comes from the database, `stale` is the last one that this process read.
+    A `hit` was in Redis, a `miss` comes from the database, `stale` is the last one that this process read.
     """
 
     listing: Listing
     expires_at: int
-    origin: Literal["found", "read", "stale"]
+    result: CacheResult
     is_stored: bool
 
 
@@ -117,7 +117,7 @@ class CitiesCache:
         if listed is None:
             redis.ask(("DEL", KEY))
             return None
-        self._last = CachedListing(listed, int(self.now()) + max(0, life_seconds), "found", is_stored=True)
+        self._last = CachedListing(listed, int(self.now()) + max(0, life_seconds), "hit", is_stored=True)
         return self._last
 
     def _read(self) -> CachedListing | None:
@@ -154,9 +154,9 @@ class CitiesCache:
         mark = self._mark_reading()
         listed = self.read(self.load)
         expires_at = int(self.now()) + LIFE_SECONDS
-        # Requests that are served from memory later find it there, so for them its origin is not the database.
-        self._last = CachedListing(listed, expires_at, "found", is_stored=False)
-        return CachedListing(listed, expires_at, "read", is_stored=self._store(mark, listed))
+        # Requests that are served from memory later find it there, so for them it is a hit.
+        self._last = CachedListing(listed, expires_at, "hit", is_stored=False)
+        return CachedListing(listed, expires_at, "miss", is_stored=self._store(mark, listed))
 
     @without_redis(returns=None)
     def _mark_reading(self) -> bytes | None:
@@ -165,11 +165,7 @@ class CitiesCache:
         (is_ours,) = redis.execute(_BEGIN(KEY, mark, _MARK_SECONDS))
         return mark if is_ours else None
 
-    def _count_lost_write(self, *args: object) -> bool:
-        metrics.REDIS_LOST_WRITES.inc()
-        return False
-
-    @without_redis(instead=_count_lost_write)
+    @without_redis(instead=metrics.count_lost_write)
     def _store(self, mark: bytes | None, listed: Listing) -> bool:
         if mark is None:
             return False

@@ -16,16 +16,12 @@ from weather.places.listing import ATTRIBUTION
 from weather.places.query import LONGEST_SEARCH, SOMETHING, wrong_with
 from weathernote.http import problems
 from weathernote.http.api_view import ApiViewSet
+from weathernote.http.cache_headers import cache_control, cache_status
 from weathernote.http.conditional import matches, weak_etag
 from weathernote.http.database_reader import reader
 from weathernote.http.problems import ProblemSerializer
 from weathernote.redis import Lookup
 
-_CACHE_STATUS = {
-    "found": "weathernote; hit; ttl={ttl}",
-    "read": "weathernote; fwd=miss{stored}",
-    "stale": "weathernote; fwd=stale",
-}
 _EXAMPLE = {
     "cities": [
         {
@@ -111,9 +107,7 @@ def search_in(query: QueryDict) -> str | None:
 def _headers(found: CachedListing, etag: str, now: int) -> dict[str, str]:
     life_seconds = max(0, found.expires_at - now)
     return {
-        "Cache-Control": f"public, max-age={life_seconds}, stale-while-revalidate=60, stale-if-error=3600",
+        "Cache-Control": cache_control(life_seconds),
         "ETag": etag,
-        "Cache-Status": _CACHE_STATUS[found.origin].format(
-            ttl=life_seconds, stored="; stored" if found.is_stored else ""
-        ),
+        "Cache-Status": cache_status(found.result, life_seconds, is_stored=found.is_stored),
     }

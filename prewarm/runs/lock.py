@@ -8,7 +8,7 @@ from time import monotonic
 
 from prewarm.runs.retry import with_retries
 from weathernote import redis
-from weathernote.redis import RedisDown, without_redis
+from weathernote.redis import RedisDown, owned_key, without_redis
 
 KEY = "prewarm:lock"
 #: The life of the lock: a run that was killed blocks the next for no longer.
@@ -24,7 +24,6 @@ if owner and owner ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """)
-_RELEASE = redis.script("if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0")
 
 
 class Lock:
@@ -58,7 +57,7 @@ class Lock:
         """Releases the lock; without Redis it expires by itself."""
         self._ended.set()
         self._thread.join()
-        redis.execute(_RELEASE(KEY, self.token))
+        redis.execute(owned_key.releasing(KEY, self.token))
 
     def _renew(self) -> None:
         began = monotonic()

@@ -21,7 +21,7 @@ from weather.api.service import service
 from weather.core.windows import BudgetWindow
 from weathernote.redis import RedisDown
 
-__all__ = ["CannotRun", "Options", "Outcome", "refresh_now", "run"]
+__all__ = ["CannotRun", "Options", "RunResult", "refresh_now", "run"]
 
 #: A run stops after this many seconds, so that it ends a minute before the next.
 MOST_SECONDS = plan.PERIOD_SECONDS - 60
@@ -51,7 +51,7 @@ class Options:
 
 
 @dataclass(slots=True)
-class Outcome:
+class RunResult:
     """The exit code and the summary of a run, or with `dry_run` of what it would do."""
 
     exit_code: int
@@ -64,17 +64,17 @@ def run(
     should_stop: Callable[[], bool] = lambda: False,
     progress: Progress = lambda what, total: nullcontext(lambda done: None),
     lock_seconds: float = lock.LIFE_SECONDS,
-) -> Outcome:
+) -> RunResult:
     """Runs once, unless another run holds the lock. Raises CannotRun if the database or Redis is down at the start."""
     cities, suspects = _from_database()
     if should_stop():
         raise CannotRun(f"{STOPPED} before anything was done.")
     try:
         if options.dry_run:
-            return Outcome(0, _dry_run_summary(_planned(options, cities, suspects)))
+            return RunResult(0, _dry_run_summary(_planned(options, cities, suspects)))
         with lock.held(lock_seconds) as held:
             if held is None:
-                return Outcome(0, {"message": ALREADY_RUNNING, "exit_code": 0})
+                return RunResult(0, {"message": ALREADY_RUNNING, "exit_code": 0})
             row = run_history.begin(forced=options.force)
             work = Work(
                 service(),
@@ -92,7 +92,7 @@ def run(
         schedule.record_good_run()
     # After the lock's release: a database that hangs by now delays no other run.
     run_history.end(row, work.tally)
-    return Outcome(work.tally.exit_code, run_history.summary(row))
+    return RunResult(work.tally.exit_code, run_history.summary(row))
 
 
 def refresh_now(cities: Iterable[City], *, should_stop: Callable[[], bool] = lambda: False) -> RefreshOutcome:
@@ -155,7 +155,6 @@ def _rederive_and_refresh(
         # Saving the row may have taken long, if the database hangs.
         if work.check_stop():
             return
-        budget.synchronize()
         with_retries(schedule.begin)
         planned = _planned(options, cities, suspects)
         work.tally.skipped += planned.past_limit
@@ -174,6 +173,7 @@ def _rederive_and_refresh(
 def _planned(options: Options, cities: list[City], suspects: frozenset[str]) -> Plan:
     one = service()
     budget = one.budget
+    budget.synchronize()
     left, weight_of_a_cell = budget.remaining(), one.round.weight_of_a_cell
     demands = with_retries(one.price.demands)
     return plan.plan(

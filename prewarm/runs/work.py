@@ -14,8 +14,7 @@ from weather.core import answers
 from weather.core.answers import Question
 from weather.core.cells import Cell
 from weather.core.series import Series
-from weather.fetching.payment import BudgetSpent
-from weather.fetching.round_result import Outcomes, RoundResult
+from weather.fetching.round_result import BudgetSpent, CellOutcomes, RoundResult
 from weather.fetching.worker import POLL_SECONDS
 from weather.upstream.errors import UpstreamError, UpstreamRefused
 
@@ -176,7 +175,7 @@ class Work:
                 self._count(waiting.pop(cell), outcome, was_called=cell in result.called)
                 advance(1)
 
-    def _store_answers(self, outcomes: Outcomes) -> None:
+    def _store_answers(self, outcomes: CellOutcomes) -> None:
         series = {cell: outcome for cell, outcome in outcomes.items() if isinstance(outcome, Series)}
         for part in chunks(list(series), CELLS_AT_ONCE):
             self._derive_and_store((question, series[cell], False) for cell in part for question in questions(cell))

@@ -1,5 +1,8 @@
 """`manage.py edge` as a whole, which `make edge` calls."""
 
+import fcntl
+import json
+import os
 import shutil
 import warnings
 
@@ -9,6 +12,9 @@ from urllib3.exceptions import InsecureRequestWarning
 
 from tests.support.servers import TOP, eventually, free_port
 from tests.support.tree import Served, alive, copy_of_the_code
+from weathernote.instance import make_folder, open_lock, try_lock
+
+CLOSED = "http://127.0.0.1:9"
 
 
 class ServedByEdge(Served):
@@ -25,7 +31,18 @@ class ServedByEdge(Served):
 
 
 @pytest.fixture
-def served(tmp_path, simulator):
+def demo(tmp_path):
+    """The folder of a running demo in the same tree, whose simulator cannot be reached."""
+    folder = make_folder(tmp_path / ".run" / "demo-1")
+    (folder / "instance.json").write_text(json.dumps({"redis_url": "redis://127.0.0.1:9", "simulator_url": CLOSED}))
+    lock = open_lock(folder)
+    assert try_lock(lock, fcntl.LOCK_EX)
+    yield folder
+    os.close(lock)
+
+
+@pytest.fixture
+def served(tmp_path, simulator, demo):
     tree = copy_of_the_code(tmp_path)
     shutil.copytree(TOP / "deploy", tree / "deploy")
     port = free_port()
@@ -37,6 +54,7 @@ def served(tmp_path, simulator):
 
 
 def test_it_greets_serves_over_https_and_leaves_nothing_behind(served, tmp_path):
+    assert not any("cannot be reached" in line for line in served.lines())
     assert served.lines()[-3].startswith(f"Serving on {served.base} (docs: {served.base}/api/v1/docs)")
     first, again = (served.get("/api/v1/weather?lat=40.7128&lon=-74.0060") for _ in range(2))
     assert (first.status_code, again.status_code) == (200, 200)

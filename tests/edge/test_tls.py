@@ -1,12 +1,11 @@
 """TLS 1.3 alone, HTTP/2, HSTS, and the way from http."""
 
-import shutil
 import socket
 import ssl
-import subprocess
 
 import pytest
 
+from tests.edge.http2 import over_http_2
 from tests.edge.wire import context_of
 
 HIT = "/api/v1/weather?lat=51.5&lon=-0.1"
@@ -35,12 +34,7 @@ def test_older_versions_are_refused(fleet, version):
 
 
 def test_a_phone_that_speaks_http_2_is_served(fleet):
-    curl = shutil.which("curl")
-    if not curl or "HTTP2" not in subprocess.run([curl, "-V"], capture_output=True, text=True, check=True).stdout:
-        pytest.skip("no curl with HTTP/2 is installed")
-    said = ["-s", "-o", "/dev/null", "-w", "%{http_version} %{http_code}", "--http2", "--interface", "127.0.0.1"]
-    command = [curl, *said, "--cacert", str(fleet.edge.folder / "ca.pem"), fleet.edge.base + HIT]
-    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "2 200"
+    assert over_http_2(fleet.edge, HIT)[0] == 200
 
 
 def test_browsers_are_told_to_stay_with_https_but_on_localhost(fleet):

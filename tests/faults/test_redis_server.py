@@ -205,6 +205,11 @@ def test_a_count_whose_reply_is_lost_is_counted_once(proxied, here):
 # ── garbled ───────────────────────────────────────────────────────────────────────────────────────
 
 
+def test_a_reply_that_cannot_be_parsed_is_counted_as_invalid(proxied, lost):
+    proxied.on_reply = tcp_proxy.instead(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    assert all_down(ask(("GET", "a"))) and lost == ["invalid_reply"]
+
+
 @pytest.mark.parametrize(
     "said",
     [

@@ -6,7 +6,7 @@ BUDGET = ("tests/weather/budget/test_budget.py", "-k", "not processes and not si
 TESTS: dict[str, tuple[str, ...]] = {
     "weather/budget/quota.py": ("tests/weather/budget/test_quota.py", *BUDGET),
     "weather/budget/day_line.py": ("tests/weather/budget/test_day_line.py",),
-    "weather/fetching/payment.py": ("tests/weather/fetching/test_payment.py",),
+    "weather/budget/payment.py": ("tests/weather/budget/test_payment.py",),
     "weather/core/decision.py": ("tests/weather/core/test_decision.py",),
     "weather/core/freshness.py": ("tests/weather/core/test_freshness.py",),
     "weather/budget/budget.py": BUDGET,

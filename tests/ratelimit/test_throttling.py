@@ -177,7 +177,8 @@ several_of = st.lists(st.integers(1, 20), max_size=30)
 
 
 def decision_of(throttle_class, reply):
-    return throttle_class.lookup(Request(RequestFactory().get("/")), 1).value([reply]).decision
+    throttle = throttle_class.lookup(Request(RequestFactory().get("/")), 1).value([reply])
+    return throttle.is_allowed, throttle.remaining, throttle.reset_seconds, throttle.retry_seconds
 
 
 @hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

@@ -4,11 +4,11 @@ import threading
 from typing import Any, cast
 
 from tests.support.series import a_series
+from weather.budget.payment import Payments
 from weather.budget.quota import Denied, Granted
 from weather.core.cells import Cell
 from weather.core.datasets import WEATHER
 from weather.fetching.fetch_queue import Lease
-from weather.fetching.payment import Payments
 from weather.fetching.round import Round
 from weather.fetching.worker import Workers
 from weather.upstream.errors import LocationRejected
@@ -22,7 +22,7 @@ BATCH = 100
 class NoStore:
     """Keeps records in a dict, and notes what is rejected."""
 
-    dataset = WEATHER
+    drift = WEATHER.drift
 
     def __init__(self):
         self.rejected = []

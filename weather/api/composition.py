@@ -11,13 +11,13 @@ from django.conf import settings
 from weather.api.answer_cache import AnswerCache
 from weather.budget.allowance import Allowance
 from weather.budget.budget import Budget
+from weather.budget.payment import Payments
 from weather.budget.popularity import Popularity
 from weather.budget.price import Price
 from weather.core.answers import Question
 from weather.core.datasets import Dataset
 from weather.fetching.admission import ColdAdmission
 from weather.fetching.fetch_queue import FetchQueue
-from weather.fetching.payment import Payments
 from weather.fetching.round import Round
 from weather.fetching.store import Store
 from weather.fetching.worker import Workers

@@ -115,12 +115,6 @@ class Misses:
         is_stored = bool(derived) and self._is_stored(derived)
         return {question: Served(answer, sources[question][1], is_stored) for question, answer in derived.items()}
 
-    @without_redis(instead=lambda self, derived: _count_lost_write())
+    @without_redis(instead=metrics.count_lost_write)
     def _is_stored(self, derived: Mapping[Question, Answer]) -> bool:
         return self.parts.cache.store_answers(derived) == len(derived)
-
-
-def _count_lost_write() -> bool:
-    """Counts answers that Redis did not store; the next request derives them again."""
-    metrics.REDIS_LOST_WRITES.inc()
-    return False

@@ -8,7 +8,6 @@ negative score.
 import math
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from itertools import pairwise
 
 from weather.core.cells import Cell
@@ -122,7 +121,7 @@ class Popularity:
 
     def rates_of_members(self, landmark: bytes | None, members: Sequence[bytes]) -> dict[Cell, float]:
         """Cell → requests per second, given the score of LANDMARK and members of the set, each before its score."""
-        return self._by_cell(landmark, zip(map(_cell, members[::2]), members[1::2], strict=True))
+        return self._by_cell(landmark, zip(map(Cell.from_member, members[::2]), members[1::2], strict=True))
 
     def _by_cell(self, landmark: bytes | None, scores: Iterable[tuple[Cell | None, bytes | None]]) -> dict[Cell, float]:
         if landmark is None:
@@ -201,9 +200,3 @@ class Popularity:
 
 def _zero() -> float:
     return 0.0
-
-
-def _cell(member: bytes) -> Cell | None:
-    with suppress(ValueError):  # no cell's name: it was written by hand
-        return Cell.from_key(member.decode())
-    return None

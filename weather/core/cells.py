@@ -48,6 +48,14 @@ class Cell:
             raise ValueError(f"not the key of a cell: {key!r}")
         return cell
 
+    @classmethod
+    def from_member(cls, member: bytes) -> "Cell | None":
+        """The cell of a member of a set in Redis, its key; None for what another release or a hand wrote there."""
+        try:
+            return cls.from_key(member.decode())
+        except ValueError:
+            return None
+
     def is_near(self, latitude: float, longitude: float) -> bool:
         """Whether a point of a model's grid, in degrees, is near enough to stand for this cell.
 

@@ -15,7 +15,7 @@ from zlib import crc32
 from weather.budget.quota import Spender
 from weather.core.cells import Cell
 from weathernote import redis
-from weathernote.redis import Command, Lookup
+from weathernote.redis import Command, Lookup, owned_key
 
 #: A refresh not started within this time leaves the queue; the next request for its cell queues it again.
 REFRESH_QUEUED_SECONDS = 60
@@ -46,11 +46,6 @@ redis.call('ZREMRANGEBYSCORE', KEYS[2], 1e12, 1e12 + now)
 return {redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', '(1e12', 'LIMIT', 0, ARGV[3]),
         redis.call('ZRANGEBYSCORE', KEYS[2], 1e12, '+inf', 'LIMIT', 0, ARGV[3])}
 """)
-# Only its owner renews or releases a lease: by then it may have expired and been taken by another process.
-_RENEW = redis.script(
-    "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return 0"
-)
-_RELEASE = redis.script("if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +122,7 @@ class FetchQueue:
 
     def renew(self, lease: Lease) -> bool:
         """Keeps the lease for another call; False if it has expired and may be another process' by now."""
-        renewing = _RENEW(_LEASE_KEY.format(lease.slot), lease.token, self.lease_milliseconds)
+        renewing = owned_key.renewing(_LEASE_KEY.format(lease.slot), lease.token, self.lease_milliseconds)
         return redis.fetch_one(Lookup(renewing, read=bool, without=lambda: True))
 
     def release(self, lease: Lease, done: Iterable[Cell] = ()) -> None:
@@ -138,7 +133,7 @@ class FetchQueue:
         """Removes the cells from the queue and releases the lease; the value is False if Redis did not answer."""
         keys = [cell.key for cell in done]
         removing: list[Command] = [("ZREM", self._key_of(lease.slot), *keys)] if keys else []
-        giving_back = _RELEASE(_LEASE_KEY.format(lease.slot), lease.token)
+        giving_back = owned_key.releasing(_LEASE_KEY.format(lease.slot), lease.token)
         return Lookup(*removing, giving_back, read=lambda *_: True, without=lambda: False)
 
     def is_queued(self, cell: Cell) -> Lookup[bool]:
@@ -167,16 +162,9 @@ class FetchQueue:
     def _read_lease(self, slot: int, token: str, batches: list[list[bytes]] | None) -> Lease | None:
         if batches is None:
             return None
-        cold, refresh = ([cell for cell in map(_cell, members) if cell] for members in batches)
+        cold, refresh = ([cell for cell in map(Cell.from_member, members) if cell] for members in batches)
         return Lease(slot, token, cold, refresh[: self.batch - len(cold)])
 
 
 def _nothing(*replies: object) -> None:
     return None
-
-
-def _cell(member: bytes) -> Cell | None:
-    try:
-        return Cell.from_key(member.decode())
-    except ValueError:
-        return None  # written by another release, or by hand

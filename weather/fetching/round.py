@@ -10,12 +10,12 @@ from time import time
 from typing import Protocol
 
 from weather.budget.budget import Budget
+from weather.budget.payment import Payments
 from weather.core import drift
 from weather.core.cells import Cell
 from weather.core.series import Series
 from weather.fetching.fetch_queue import FetchQueue, Lease
-from weather.fetching.payment import BudgetSpent, Payments
-from weather.fetching.round_result import Outcomes, RoundResult
+from weather.fetching.round_result import BudgetSpent, CellOutcomes, RoundResult
 from weather.fetching.store import RECORDS_AT_ONCE, Store
 from weather.upstream.errors import (
     CallRejected,
@@ -39,7 +39,7 @@ CALLS_TO_FIND_A_BAD_PLACE = 30
 class Upstream(Protocol):
     """A client that fetches cells, such as OpenMeteo; it calls `before_attempt` with the weight before each attempt."""
 
-    def fetch(self, cells: list[Cell], before_attempt: Callable[[int], None]) -> Outcomes:
+    def fetch(self, cells: list[Cell], before_attempt: Callable[[int], None]) -> CellOutcomes:
         """Cell → its series or the error about it, by one call. Raises UpstreamError if the call failed."""
         ...
 
@@ -90,13 +90,13 @@ class Round:
             self._hold_and_release(lease, result.outcomes, fetched, rejected)
         return result
 
-    def known(self, cells: Collection[Cell]) -> Outcomes:
+    def known(self, cells: Collection[Cell]) -> CellOutcomes:
         """The outcomes of those `cells` that were fetched lately or have no weather, without asking Open-Meteo."""
         return self._known(cells, self.fresh_seconds)[0]
 
-    def _known(self, cells: Collection[Cell], fresh_seconds: int) -> tuple[Outcomes, dict[Cell, Series]]:
+    def _known(self, cells: Collection[Cell], fresh_seconds: int) -> tuple[CellOutcomes, dict[Cell, Series]]:
         """The outcomes that need no call, and the held record of each cell that has one, however old."""
-        known: Outcomes = {}
+        known: CellOutcomes = {}
         held: dict[Cell, Series] = {}
         unchecked, fresh_since = list(cells), self.now() - fresh_seconds
         for begin in range(0, len(unchecked), RECORDS_AT_ONCE):
@@ -123,7 +123,7 @@ class Round:
             if denied is None:
                 paid.append(cell)
             else:
-                result.outcomes[cell] = denied
+                result.outcomes[cell] = BudgetSpent(denied)
         return paid
 
     def _ask(self, lease: Lease, cells: list[Cell], result: RoundResult) -> None:
@@ -144,15 +144,15 @@ class Round:
         unresolved = CallRejected("it rejected the call and not one place in it")
         result.outcomes |= {cell: unresolved for group in groups for cell in group}
 
-    def _call(self, cells: list[Cell], result: RoundResult, *, is_paid: bool) -> Outcomes | LocationRejected:
+    def _call(self, cells: list[Cell], result: RoundResult, *, is_paid: bool) -> CellOutcomes | LocationRejected:
         attempts = 0
         outcome = "failed"
 
         def before_attempt(weight: int) -> None:
             nonlocal attempts
             # The first attempt was paid for when the cells were chosen; a further one is paid for as it is made.
-            if attempts or not is_paid:
-                self.payments.pay_again(weight)
+            if (attempts or not is_paid) and (denied := self.payments.pay_again(weight)):
+                raise BudgetSpent(denied)
             attempts += 1
             result.called.update(cells)
 
@@ -204,7 +204,7 @@ class Round:
             # expires.
             self.queue.release(lease, done)
 
-    def _rejected(self, outcomes: Outcomes) -> list[Cell]:
+    def _rejected(self, outcomes: CellOutcomes) -> list[Cell]:
         """The cells that have no weather; those that only this machine cannot read are remembered here instead."""
         without = {cell: got for cell, got in outcomes.items() if isinstance(got, NoWeatherHere)}
         unreadable = [cell for cell, why in without.items() if isinstance(why, UnreadableHere)]
@@ -215,7 +215,7 @@ class Round:
         return [cell for cell in without if cell not in unreadable]
 
     def _note_drift(self, held: Mapping[Cell, Series], fetched: Mapping[Cell, Series]) -> None:
-        compared = self.store.dataset.drift
+        compared = self.store.drift
         if compared is None:
             return
         now = self.now()

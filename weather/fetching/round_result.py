@@ -3,13 +3,29 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from weather.budget.quota import Denied
 from weather.core.cells import Cell
 from weather.core.series import Series
-from weather.fetching.payment import BudgetSpent
+from weather.core.windows import WINDOW_SECONDS
 from weather.upstream.errors import UpstreamError, UpstreamRefused
 
+
+class BudgetSpent(UpstreamError):
+    """The call was not made: it would have passed the budget, or Open-Meteo wants to be left alone for a while."""
+
+    def __init__(self, denied: Denied) -> None:
+        super().__init__(f"no call was made: {denied.reason}")
+        self.reason = denied.reason
+        self.retry_after_seconds = denied.retry_after_seconds
+
+    @property
+    def is_a_window(self) -> bool:
+        """Whether the budget of a window is spent; else Open-Meteo is left alone after a refusal or failures."""
+        return self.reason in WINDOW_SECONDS
+
+
 #: What became of each cell: its series, or why there is none.
-Outcomes = dict[Cell, Series | UpstreamError]
+CellOutcomes = dict[Cell, Series | UpstreamError]
 
 
 @dataclass(slots=True)
@@ -22,7 +38,7 @@ class RoundResult:
     """
 
     weight_of_a_cell: float = 1.0
-    outcomes: Outcomes = field(default_factory=dict)
+    outcomes: CellOutcomes = field(default_factory=dict)
     #: The cells that calls were made for; the others of `outcomes` were known, or not paid for.
     called: set[Cell] = field(default_factory=set)
     #: Attempts, retries included.

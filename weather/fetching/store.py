@@ -8,6 +8,7 @@ from time import time
 
 from weather.core.cells import Cell
 from weather.core.datasets import Dataset
+from weather.core.drift import Drift
 from weather.core.packing import Unreadable, fetched_at, pack, unpack, version_of
 from weather.core.series import Series
 from weather.core.windows import CLOCK_SLACK_SECONDS
@@ -52,6 +53,11 @@ class Store:
         self.now = now
         self._unreadable: dict[Cell, float] = {}
         self._remembered: Memory[bytes] = Memory(most_entries=10_000, most_bytes=MEMORY_BYTES)
+
+    @property
+    def drift(self) -> Drift | None:
+        """How a refreshed record is compared with the one before it; None if it is not."""
+        return self.dataset.drift
 
     # ── records ───────────────────────────────────────────────────────────────────────────────────
 
@@ -102,7 +108,7 @@ class Store:
             self._remembered.put(cell.key, record, record)
             commands.append(_HOLD(self.dataset.record_key_of(cell), self.version, record, self.hold_seconds))
             give_way()
-        return Lookup(*commands, read=lambda *_: True, without=_count_lost_write)
+        return Lookup(*commands, read=lambda *_: True, without=metrics.count_lost_write)
 
     def _read(self, cell: Cell, packed: bytes | None) -> Series | None:
         if packed is None:
@@ -151,9 +157,3 @@ class Store:
         """`until` is what Redis said; what this process cannot read it knows itself."""
         ends = max(float(until or 0), self._unreadable.get(cell, 0.0))
         return math.ceil(min(max(0.0, ends - self.now()), REJECTED_SECONDS))
-
-
-def _count_lost_write() -> bool:
-    """Records that Redis did not take; whoever needs them fetches them again."""
-    metrics.REDIS_LOST_WRITES.inc()
-    return False

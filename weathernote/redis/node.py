@@ -25,8 +25,8 @@ _PROBE_SECONDS = 0.05
 BROKEN = (exceptions.RedisError, hiredis.HiredisError, OSError, ValueError)
 
 #: Listeners, called with a reason and a number of commands that got no usable reply: breaker_open, timeout,
-#: disconnected, nonsense, unusable (the server admits nobody, or loads its data), unowned (no node is known for the
-#: slot), refused (this one command).
+#: disconnected, invalid_reply (it cannot be parsed), unusable (the server admits nobody, or loads its data), unowned
+#: (no node is known for the slot), refused (this one command).
 on_lost: list[Callable[[str, int], None]] = []
 
 
@@ -187,4 +187,4 @@ def _reason(error: Exception) -> str:
         return "unusable"
     if isinstance(error, exceptions.ConnectionError | OSError):
         return "disconnected"
-    return "nonsense"
+    return "invalid_reply"

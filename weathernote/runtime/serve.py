@@ -118,13 +118,14 @@ def _greet(demo: bool, say: Say) -> None:
 
 
 def warn_if_unreachable(say: Say) -> None:
-    """Passes a line to `say` if no connection to Open-Meteo can be made; makes no call."""
+    """Passes a line to `say` if no connection to the live Open-Meteo can be made; makes no call."""
     if problem := _out_of_reach():
         say(f"Open-Meteo cannot be reached ({problem}): no weather will come; `make demo` runs without internet.")
 
 
 def _out_of_reach() -> str:
-    parts = urlsplit(settings.OPEN_METEO_URL)
+    # OPEN_METEO_URL may name the simulator of a demo that runs beside this process.
+    parts = urlsplit(settings.LIVE_OPEN_METEO_URL)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
         socket.create_connection((parts.hostname or "", port), timeout=2).close()

@@ -92,8 +92,8 @@ REDIS_LOST_WRITES = Counter(
 )
 REDIS_LOST_COMMANDS = Counter(
     "weathernote_redis_lost_commands",
-    "Commands that got no reply of use from Redis, by reason: breaker_open, timeout, disconnected, nonsense, unusable, "
-    "unowned, refused",
+    "Commands that got no reply of use from Redis, by reason: breaker_open, timeout, disconnected, invalid_reply, "
+    "unusable, unowned, refused",
     ["reason"],
 )
 REDIS_BREAKER_OPEN = Gauge(
@@ -126,7 +126,7 @@ for _outcome in ("fresh", "due", "missing"):
     CACHE_LOOKUPS.labels("upstream", _outcome)
 for _outcome in ("ok", "rejected", "refused", "failed", "invalid_response", "retried"):
     OPEN_METEO_CALLS.labels(_outcome)
-for _reason in ("breaker_open", "timeout", "disconnected", "nonsense", "unusable", "unowned", "refused"):
+for _reason in ("breaker_open", "timeout", "disconnected", "invalid_reply", "unusable", "unowned", "refused"):
     REDIS_LOST_COMMANDS.labels(_reason)
 
 #: Gauges that are computed for each scrape (metrics_view.py): name → help text.
@@ -182,3 +182,9 @@ def observe_many(histogram: Histogram, total: float, counts: Iterable[tuple[int,
 def note_lost_commands(reason: str, commands: int) -> None:
     """Counts commands that got no usable reply; a listener of `redis.on_lost`."""
     REDIS_LOST_COMMANDS.labels(reason).inc(commands)
+
+
+def count_lost_write(*_: object) -> bool:
+    """Counts a write that Redis did not take, whatever it was to store, and returns False: nothing is stored."""
+    REDIS_LOST_WRITES.inc()
+    return False

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from prewarm.runs.run import CannotRun, Options, Outcome, run
+from prewarm.runs.run import CannotRun, Options, RunResult, run
 from prewarm.runs.work import Advance
 
 
@@ -58,7 +58,7 @@ class Command(BaseCommand):
         self.shows_progress = self.stdout.isatty() and not options["no_progress"]
         before = {number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
-            outcome = run(
+            result = run(
                 Options(
                     dry_run=options["dry_run"],
                     force=options["force"],
@@ -74,9 +74,9 @@ class Command(BaseCommand):
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-        self._report(outcome)
-        if outcome.exit_code:
-            sys.exit(outcome.exit_code)
+        self._report(result)
+        if result.exit_code:
+            sys.exit(result.exit_code)
 
     def _stop(self, signum: int, frame: FrameType | None) -> None:
         # A plain flag: an Event has a lock, which the code that the signal interrupts may hold.
@@ -94,11 +94,11 @@ class Command(BaseCommand):
         with tqdm(total=total, desc=what, unit="cell", file=sys.stderr, ncols=columns, nrows=rows) as bar:
             yield bar.update
 
-    def _report(self, outcome: Outcome) -> None:
+    def _report(self, result: RunResult) -> None:
         if not self.shows_progress:
-            self.stdout.write(json.dumps(outcome.summary, ensure_ascii=False))
+            self.stdout.write(json.dumps(result.summary, ensure_ascii=False))
             return
-        for name, value in outcome.summary.items():
+        for name, value in result.summary.items():
             text = ", ".join(value) if isinstance(value, list) else value
             if text not in ("", None):
                 self.stdout.write(f"{name.replace('_', ' ')}: {text}")

@@ -372,6 +372,7 @@ def test_a_refusal_for_too_many_at_once_is_waited_out(five, simulator):
 
 
 def test_a_dry_run_says_what_it_would_do_and_changes_nothing(five, simulator, valkey):
+    wait_for_room_in("minute", valkey)  # the budget's counts begin again with each minute
     prewarm("--limit=3")
     age_of(valkey, 300)
     before = {key: (valkey.dump(key), valkey.ttl(key)) for key in sorted(valkey.keys())}
@@ -381,6 +382,16 @@ def test_a_dry_run_says_what_it_would_do_and_changes_nothing(five, simulator, va
     after = {key: (valkey.dump(key), valkey.ttl(key)) for key in sorted(valkey.keys())}
     assert {key: record for key, (record, _) in after.items()} == {key: record for key, (record, _) in before.items()}
     assert PrewarmRun.objects.count() == 1 and simulator.state()["calls"] == 1
+
+
+def test_a_dry_run_knows_what_other_processes_spent(five, settings, forget, valkey):
+    settings.UPSTREAM_DAY_BUDGET = 3
+    forget()
+    wait_for_room_in("day", valkey)
+    prewarm("--force")
+    forget()
+    summary, code = prewarm("--dry-run")
+    assert (summary["would_refresh"], summary["would_skip"], code) == ([], 2, 0)
 
 
 def test_a_run_leaves_a_row(five):

@@ -113,7 +113,11 @@ def test_a_cells_centre_is_in_the_cell(cell: Cell) -> None:
 
 @given(cells)
 def test_a_cell_is_found_by_its_key(cell: Cell) -> None:
-    assert Cell.from_key(cell.key) == cell
+    assert Cell.from_key(cell.key) == Cell.from_member(cell.key.encode()) == cell
+
+
+def test_a_member_that_is_no_text_is_no_cell() -> None:
+    assert Cell.from_member(b"\xff") is None
 
 
 def test_negative_zero_is_the_same_cell_as_zero() -> None:
@@ -136,6 +140,7 @@ def test_the_poles_are_cells() -> None:
 def test_other_text_is_no_key(key: str) -> None:
     with pytest.raises(ValueError):
         Cell.from_key(key)
+    assert Cell.from_member(key.encode()) is None
 
 
 # Whatever else comes in is refused

@@ -9,10 +9,10 @@ import pytest
 from tests.support.series import a_series
 from tests.support.servers import eventually
 from weather.budget.budget import Budget
+from weather.budget.payment import Payments
 from weather.core.cells import Cell
 from weather.core.datasets import WEATHER
 from weather.fetching.fetch_queue import FetchQueue, Lease
-from weather.fetching.payment import Payments
 from weather.fetching.round import Round
 from weather.fetching.store import Store
 from weather.fetching.worker import Workers

@@ -7,9 +7,8 @@ import pytest
 from tests.support.series import a_series
 from tests.support.staged_fetching import CELLS, Alone, Fetching, Purse, Upstream
 from weather.budget.quota import Denied
-from weather.core.datasets import WEATHER
 from weather.fetching.fetch_queue import Lease
-from weather.fetching.payment import BudgetSpent
+from weather.fetching.round_result import BudgetSpent
 from weather.upstream.errors import NoWeatherHere, UpstreamRefused
 from weathernote.redis import Lookup
 
@@ -115,6 +114,6 @@ def test_without_redis_there_is_no_lease_to_release_again():
 
 def test_a_dataset_that_declares_no_drift_has_none_observed():
     one = Fetching(Upstream())
-    one.store.dataset = replace(WEATHER, drift=None)
+    one.store.drift = None
     one.store.known[CELLS[0]] = replace(a_series(), fetched_at=1)
     assert one.round.run(lease(cold=CELLS[:1])).called == {CELLS[0]}

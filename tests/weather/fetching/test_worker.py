@@ -8,8 +8,8 @@ import pytest
 from tests.support.series import a_series
 from tests.support.servers import eventually
 from tests.support.staged_fetching import BATCH, CELLS, Alone, Fetching, Purse, Upstream
-from weather.fetching.payment import BudgetSpent
 from weather.fetching.round import CALLS_TO_FIND_A_BAD_PLACE
+from weather.fetching.round_result import BudgetSpent
 from weather.upstream.errors import UpstreamError, UpstreamRefused, UpstreamUnavailable
 
 pytestmark = pytest.mark.pure

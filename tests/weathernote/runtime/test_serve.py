@@ -18,6 +18,7 @@ from tests.support.servers import Valkey, children_of, eventually, listeners
 from tests.support.tree import Served, alive, copy_of_the_code, run
 from weather.simulator.server import OpenMeteoSimulator
 from weathernote.runtime import database as database_module
+from weathernote.runtime import serve
 
 WEATHER = "/api/v1/weather?lat=40.7128&lon=-74.0060"
 CLOSED = "http://127.0.0.1:9"
@@ -52,6 +53,20 @@ def greeting(server: Served) -> list[str]:
         f"Serving on {server.base} (docs: {server.base}/api/v1/docs)",
         f"Try: curl '{server.base}/api/v1/weather?lat=40.7128&lon=-74.0060'",
     ]
+
+
+# ── what it says ──────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(("live", "beside"), [(True, False), (False, True)])
+def test_only_an_open_meteo_that_is_asked_is_said_to_be_unreachable(
+    settings: Any, simulator: OpenMeteoSimulator, live: bool, beside: bool
+) -> None:
+    settings.LIVE_OPEN_METEO_URL = simulator.url if live else CLOSED
+    settings.OPEN_METEO_URL = simulator.url if beside else CLOSED  # that of a demo in the same folder
+    said: list[str] = []
+    serve.warn_if_unreachable(said.append)
+    assert len(said) == (0 if live else 1)
 
 
 # ── demo ──────────────────────────────────────────────────────────────────────────────────────────

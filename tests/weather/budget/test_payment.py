@@ -6,8 +6,9 @@ from collections import Counter
 from tests.support.clocks import SetClock
 from tests.support.staged_upstream import CELLS, NOW
 from weather.budget.budget import Budget
+from weather.budget.payment import Payments
+from weather.budget.quota import Denied
 from weather.core.cells import Cell
-from weather.fetching.payment import BudgetSpent, Payments
 
 
 def test_a_budget_buys_fewer_places(valkey, api, forget):
@@ -16,7 +17,7 @@ def test_a_budget_buys_fewer_places(valkey, api, forget):
     payments = Payments(budget, weight_of_a_cell=1.3)
     cells = [Cell(number, 0) for number in range(20)]
     assert list(payments.pay(cells, "cold")) == cells[:7]
-    assert all(isinstance(got, BudgetSpent) for got in payments.pay(cells, "cold").values())
+    assert all(isinstance(got, Denied) for got in payments.pay(cells, "cold").values())
 
 
 def test_what_is_paid_beyond_a_places_weight_goes_towards_the_next(valkey, api, forget):

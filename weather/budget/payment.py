@@ -7,22 +7,6 @@ from weather.budget.budget import Budget
 from weather.budget.quota import Denied, Spender
 from weather.core.cells import Cell
 from weather.core.datasets import rounded_up
-from weather.core.windows import WINDOW_SECONDS
-from weather.upstream.errors import UpstreamError
-
-
-class BudgetSpent(UpstreamError):
-    """The call was not made: it would have passed the budget, or Open-Meteo wants to be left alone for a while."""
-
-    def __init__(self, denied: Denied) -> None:
-        super().__init__(f"no call was made: {denied.reason}")
-        self.reason = denied.reason
-        self.retry_after_seconds = denied.retry_after_seconds
-
-    @property
-    def is_a_window(self) -> bool:
-        """Whether the budget of a window is spent; else Open-Meteo is left alone after a refusal or failures."""
-        return self.reason in WINDOW_SECONDS
 
 
 class Payments:
@@ -40,10 +24,10 @@ class Payments:
         self._minute = 0
         self._paying = threading.Lock()
 
-    def pay(self, cells: Sequence[Cell], spender: Spender) -> dict[Cell, BudgetSpent | None]:
+    def pay(self, cells: Sequence[Cell], spender: Spender) -> dict[Cell, Denied | None]:
         """None for each of the first cells, as many as the budget has room for; the others are left out.
 
-        Where it has room for none, the reason for each of the cells.
+        Where it has room for none, the Denied for each of the cells.
         """
         if not cells:
             return {}
@@ -53,7 +37,7 @@ class Payments:
             payer = self.refresh_spender if spender == "refresh" else spender
             granted = self.budget.charge(self._price(len(cells)), payer, least=self._price(1))
             if isinstance(granted, Denied):
-                return dict.fromkeys(cells, BudgetSpent(granted))
+                return dict.fromkeys(cells, granted)
             # Another minute, if it ended meanwhile or Redis' clock is not quite what was thought.
             self._enter(granted.minute)
             paid = granted.weight + self._credit
@@ -61,10 +45,10 @@ class Payments:
             self._credit = paid - affordable * self.weight_of_a_cell
             return dict.fromkeys(cells[:affordable])
 
-    def pay_again(self, weight: int) -> None:
-        """Charges a further attempt as `cold`, whatever the call is about. Raises BudgetSpent."""
-        if isinstance(granted := self.budget.charge(weight, "cold"), Denied):
-            raise BudgetSpent(granted)
+    def pay_again(self, weight: int) -> Denied | None:
+        """Charges a further attempt as `cold`, whatever the call is about; Denied if the budget has no room for it."""
+        granted = self.budget.charge(weight, "cold")
+        return granted if isinstance(granted, Denied) else None
 
     def _enter(self, minute: int) -> None:
         if minute != self._minute:

@@ -1,0 +1,22 @@
+"""Keys that belong to one owner for a while, such as a lock or a lease: their value is the owner's token.
+
+Only the owner renews or releases such a key: by then it may have expired and been taken by another process.
+"""
+
+from weathernote.redis.client import script
+from weathernote.redis.node import Command
+
+_RENEW = script(
+    "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return 0"
+)
+_RELEASE = script("if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0")
+
+
+def renewing(key: str, token: str, milliseconds: int) -> Command:
+    """Sets the life of the key to `milliseconds`; the reply is 1, or 0 if its value is not `token`."""
+    return _RENEW(key, token, milliseconds)
+
+
+def releasing(key: str, token: str) -> Command:
+    """Deletes the key; the reply is 1, or 0 if its value is not `token`."""
+    return _RELEASE(key, token)

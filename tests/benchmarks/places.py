@@ -1,8 +1,8 @@
-"""`python -m tests.benchmarks.places`: how long a search over the 34,006 places takes, in milliseconds.
+"""`python -m tests.benchmarks.places`: how long a search over the 34,006 places takes, and a position, in milliseconds.
 
 By default in a new SQLite file, with DATABASE_URL in that database, which is migrated. Each search asks the database:
 what a process remembers of searches is left aside, and a thread asks over a connection that it keeps. CPU is this
-process's own, of which SQLite is a part.
+process's own, of which SQLite is a part. A position is about 10 km from a place, and asks no database.
 """
 
 import functools
@@ -11,7 +11,7 @@ import random
 import string
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import django
 
@@ -35,6 +35,7 @@ def main() -> None:
         for letters in (2, 3, 5):
             tell(f"{letters} letters", [name[:letters] for name in names])
         tell("a whole name", names)
+        tell_of_positions()
         connection.close()
 
 
@@ -42,15 +43,31 @@ def tell(label: str, searches: Sequence[str]) -> None:
     from weather.places.search import find, key_of
     from weathernote.http.database_reader import reader
 
+    print_times(
+        label, [functools.partial(reader().read, functools.partial(find, key_of(text), 10)) for text in searches]
+    )
+
+
+def tell_of_positions() -> None:
+    from weather.places.table import sites, table
+
+    print_times("the table", [table])
+    chance = random.Random(1)
+    places = chance.choices(list(sites(table().lines)), k=20 * TIMES)
+    positions = [(place.latitude + chance.gauss(0, 0.1), place.longitude + chance.gauss(0, 0.1)) for place in places]
+    print_times("a position", [functools.partial(table().answer, *position) for position in positions])
+
+
+def print_times(label: str, questions: Sequence[Callable[[], object]]) -> None:
     taken: list[tuple[float, float]] = []
-    for search in searches:
+    for ask in questions:
         began, cpu = time.perf_counter(), time.process_time()
-        reader().read(functools.partial(find, key_of(search), 10))
+        ask()
         taken.append((1000 * (time.perf_counter() - began), 1000 * (time.process_time() - cpu)))
     for what, values in zip(("wall", "CPU "), zip(*taken, strict=True), strict=True):
         ordered = sorted(values)
         median, p99 = (ordered[int(len(ordered) * part)] for part in (0.5, 0.99))
-        print(f"{label:13} {what}  median {median:5.2f}  p99 {p99:5.2f}  of {len(ordered)}")
+        print(f"{label:13} {what}  median {median:6.3f}  p99 {p99:6.3f}  of {len(ordered)}")
 
 
 if __name__ == "__main__":

@@ -175,9 +175,10 @@ def test_a_search_is_kept_by_what_is_searched_for_alone(origin):
         "places?search=par",
         "places?search=par&limit=3",
         "cities?lat=40.7128",
+        "places?lat=40.7128&lon=-74.0060",
     ):
         for _ in range(2):
             origin.edge.get(f"/api/v1/{query}")
     asked = [path.rpartition("/")[2] for path, _ in origin.asked]
     assert asked[:4] == ["cities", "cities?search=par", "places?search=par", "places?search=par&limit=3"]
-    assert asked[4:] == ["cities?lat=40.7128"] * 2
+    assert asked[4:] == ["cities?lat=40.7128"] * 2 + ["places?lat=40.7128&lon=-74.0060"] * 2

@@ -18,6 +18,8 @@ TESTS: dict[str, tuple[str, ...]] = {
     "weather/core/units.py": ("tests/weather/core/test_units.py",),
     "weather/core/sun.py": ("tests/weather/core/test_sun.py",),
     "weather/api/query.py": ("tests/weather/api/test_query.py",),
+    "weathernote/http/parameters.py": ("tests/weather/api/test_query.py",),
+    "weather/places/nearest.py": ("tests/weather/places/test_nearest.py",),
     "weather/budget/popularity.py": (
         "tests/weather/budget/test_popularity_counts.py",
         "tests/weather/budget/test_popularity.py",
@@ -129,7 +131,17 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "weather/upstream/validation.py": {
         "latitude, longitude) [<= → <] FARTHEST_KM": "no distance is 120 km to the last digit",
     },
-    "weather/api/query.py": {
+    "weather/places/nearest.py": {
+        "LEVELS = (": "the same is named, in another time",
+        "_MARGIN_KM = [": "a millimetre more or less",
+        "_NORTHERNMOST = -900, [900": "one more row without a place",
+        "distance_km [<= → <] FARTHEST_KM": "no distance is 60 km to the last digit",
+        "longitude > [0 → -1] else": "a circle about no pole is at most half a turn wide",
+        "[math.floor → math.ceil](latitude * 10)": "rows that begin elsewhere hold the same",
+        "+ radius [>= → >] 90": "at 90 the circle touches the pole and is half a turn wide",
+        "return [360.0 → 720.0]": "from half a turn on it is the whole row",
+    },
+    "weathernote/http/parameters.py": {
         "values[[0 → -1]]": "of one value, the first and the last",
     },
     "ratelimit/throttling.py": {

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TypeVar
 
 from django.http import QueryDict
 
@@ -12,6 +11,7 @@ from weather.core.cells import Cell, latitude_tenths, longitude_tenths
 from weather.core.datasets import Dataset
 from weather.core.units import BY_NAME, Name
 from weathernote.http import problems
+from weathernote.http.parameters import Errors, parsed
 from weathernote.http.problems import Problem
 
 MAX_DAYS = 10
@@ -19,9 +19,6 @@ MOST_PLACES = 20
 _DAYS = re.compile(r"[1-9][0-9]?")
 _PLAIN = re.compile(r"lat=([-.0-9]{1,30})&lon=([-.0-9]{1,30})")
 _COORDINATES = {"lat": latitude_tenths, "lon": longitude_tenths}
-
-Value = TypeVar("Value")
-Errors = list[tuple[str, str]]
 
 
 def plain_question_in(query: str, dataset: Dataset, default_days: int | None) -> Question | None:
@@ -49,8 +46,8 @@ def question_in(query: QueryDict, dataset: Dataset, default_days: int | None) ->
     Raises Problem (400), which names every parameter at fault.
     """
     errors: Errors = []
-    lat = _parsed(query, "lat", latitude_tenths, errors) or 0
-    lon = _parsed(query, "lon", longitude_tenths, errors) or 0
+    lat = parsed(query, "lat", latitude_tenths, errors) or 0
+    lon = parsed(query, "lon", longitude_tenths, errors) or 0
     days, units = _days_and_units(query, default_days, errors)
     if errors:
         raise problems.invalid_parameters(errors)
@@ -70,7 +67,7 @@ def questions_in(
     Raises Problem (400) if the query is wrong as a whole, has more than `most` places, or no place in it is right.
     """
     errors: Errors = []
-    lats, lons = (_parsed(query, name, _items(most), errors) or [] for name in _COORDINATES)
+    lats, lons = (parsed(query, name, _items(most), errors) or [] for name in _COORDINATES)
     days, units = _days_and_units(query, default_days, errors)
     if lats and lons and len(lats) != len(lons):
         longer, other = ("lat", "lon") if len(lats) > len(lons) else ("lon", "lat")
@@ -102,22 +99,10 @@ def _question(dataset: Dataset, number: int, lat: str, lon: str, days: int | Non
 def _days_and_units(query: QueryDict, default_days: int | None, errors: Errors) -> tuple[int | None, Name]:
     days, units = default_days, None
     if default_days is not None and "days" in query:
-        days = _parsed(query, "days", _days, errors)
+        days = parsed(query, "days", _days, errors)
     if "units" in query:
-        units = _parsed(query, "units", _units, errors)
+        units = parsed(query, "units", _units, errors)
     return days, units or "metric"
-
-
-def _parsed(query: QueryDict, name: str, parse: Callable[[str], Value], errors: Errors) -> Value | None:
-    """The value of a parameter, which must be given once; None if it is wrong, which is added to `errors`."""
-    values = query.getlist(name)
-    try:
-        if len(values) == 1 and values[0]:
-            return parse(values[0])
-        errors.append((name, "must be given once" if len(values) > 1 else "is empty" if values else "is missing"))
-    except ValueError as invalid:
-        errors.append((name, str(invalid)))
-    return None
 
 
 def _days(text: str) -> int:

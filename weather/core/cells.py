@@ -109,13 +109,21 @@ def exact_tenths(parameter: str, text: str, limit: int) -> int:
 
     `limit` is the largest number of degrees. Raises InvalidPosition, naming the parameter, for all other text.
     """
+    # On the decimal text and halves away from zero, so that every language gets the same cell.
+    return int(exact_degrees(parameter, text, limit).quantize(_TENTH, rounding=ROUND_HALF_UP).scaleb(1))
+
+
+def exact_degrees(parameter: str, text: str, limit: int) -> Decimal:
+    """The degrees that decimal text of any allowed form stands for, from -`limit` to `limit`.
+
+    Raises InvalidPosition, naming the parameter, for all other text.
+    """
     if not _POSITION.fullmatch(text):
         raise InvalidPosition(parameter, "must be a decimal number of degrees, such as 40.7128")
     degrees = Decimal(text)
     if abs(degrees) > limit:
         raise InvalidPosition(parameter, f"must be between -{limit} and {limit} degrees")
-    # On the decimal text and halves away from zero, so that every language gets the same cell.
-    return int(degrees.quantize(_TENTH, rounding=ROUND_HALF_UP).scaleb(1))
+    return degrees
 
 
 def great_circle_km(lat: float, lon: float, other_lat: float, other_lon: float) -> float:

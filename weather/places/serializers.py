@@ -15,10 +15,13 @@ class PlaceSerializer(serializers.Serializer):
     longitude = serializers.FloatField(help_text="Degrees east")
     timezone = serializers.CharField(help_text="IANA time zone")
     population = serializers.IntegerField(help_text="Inhabitants; 0 where nobody has told")
+    distance_km = serializers.FloatField(
+        required=False, help_text="Great circle from the position asked for, to 0.1 km; absent from a search by name"
+    )
 
 
 class PlacesSerializer(serializers.Serializer):
-    """The places whose names begin so, the most populous first."""
+    """The places whose names begin so, the most populous first; or the one at a position, if there is one."""
 
     places = PlaceSerializer(many=True)
     attribution = serializers.CharField(help_text="To be shown beside the places, as a link")

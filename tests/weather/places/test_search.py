@@ -127,6 +127,7 @@ def test_the_table_is_what_its_script_makes_of_a_place():
             for limit in ("", "0", "51", "-1", "07", "5.0", "%2B5", "٣", "1e1", "5%20", "9" * 5000)
         ),
         ("limit=x", {"search": "is missing", "limit": "must be a whole number from 1 to 50"}),
+        ("latitude=48.14&longitude=11.58", {"search": "is missing"}),
     ],
     ids=lambda text: str(text)[:40],
 )
@@ -338,6 +339,7 @@ def test_a_database_that_is_really_gone_is_503(tmp_path, valkey, valkey_server, 
         (tmp_path / "db.sqlite3").write_bytes(b"this was a database")
         assert search_over_the_wire(instance, "par") == "Paris"
         assert instance.get(f"{PLACES}?search=lon").status_code == 503
+        assert instance.get(f"{PLACES}?lat=48.14&lon=11.58").json()["places"][0]["name"] == "Munich"
         assert instance.get("/api/v1/weather?lat=1&lon=1").status_code == 200
 
 

@@ -135,7 +135,7 @@ def test_no_secret_client_or_position_in_any_output_nor_in_redis(
     }
     query = f"lat={POSITION[0]}&lon={POSITION[1]}"
     with Instance(tmp_path / "instance", **given) as instance:
-        for path in ("weather", "forecast", "cities", "nothing", "schema"):
+        for path in ("weather", "forecast", "cities", "places", "nothing", "schema"):
             instance.get(f"/api/v1/{path}?{query}&apikey=canary", headers=SENT)
         instance.get(f"/api/v1/{POSITION[0]}/{POSITION[1]}", headers=SENT)
         instance.get("/admin/?canary=1", headers=SENT)

@@ -31,6 +31,7 @@ API_CORS = ENVIRONMENT.switch("API_CORS")
 
 WEATHER_TTL_SECONDS = ENVIRONMENT.integer("WEATHER_TTL_SECONDS", 600, 1, 86_400)
 FORECAST_TTL_SECONDS = ENVIRONMENT.integer("FORECAST_TTL_SECONDS", 600, 1, 86_400)
+AIR_QUALITY_TTL_SECONDS = ENVIRONMENT.integer("AIR_QUALITY_TTL_SECONDS", 1800, 1, 86_400)
 HOLD_SECONDS = ENVIRONMENT.integer("HOLD_SECONDS", 172_800, 600, 345_600)
 
 # ── Open-Meteo ───────────────────────────────────────────────────────────────────────────────────
@@ -38,9 +39,15 @@ INSTANCE = instance.Instance.current(
     RUN_DIR, ENVIRONMENT.text(instance.INSTANCE_VARIABLE), ENVIRONMENT.text("REDIS_URL")
 )
 OPEN_METEO_API_KEY = ENVIRONMENT.text("OPEN_METEO_API_KEY")
-_OPEN_METEO_HOST = "customer-api.open-meteo.com" if OPEN_METEO_API_KEY else "api.open-meteo.com"
-LIVE_OPEN_METEO_URL = ENVIRONMENT.url("OPEN_METEO_URL", f"https://{_OPEN_METEO_HOST}/v1/forecast", ("https", "http"))
+_CUSTOMER = "customer-" if OPEN_METEO_API_KEY else ""
+LIVE_OPEN_METEO_URL = ENVIRONMENT.url(
+    "OPEN_METEO_URL", f"https://{_CUSTOMER}api.open-meteo.com/v1/forecast", ("https", "http")
+)
+LIVE_AIR_QUALITY_URL = ENVIRONMENT.url(
+    "AIR_QUALITY_URL", f"https://{_CUSTOMER}air-quality-api.open-meteo.com/v1/air-quality", ("https", "http")
+)
 OPEN_METEO_URL = INSTANCE.simulator_url or LIVE_OPEN_METEO_URL
+AIR_QUALITY_URL = INSTANCE.simulator_url or LIVE_AIR_QUALITY_URL
 SOURCE = "simulator" if INSTANCE.simulator_url else "open-meteo"
 # Variables besides the ten; each adds a tenth to the weight of every refresh. checks.py names those that exist.
 EXTRA_VARIABLES = tuple(ENVIRONMENT.items("EXTRA_VARIABLES"))

@@ -25,6 +25,7 @@ CLUSTER_COMMANDS = ("asking", "cluster|slots", "command")
 #: Patterns of all key names; `probe` never exists and is read to find out whether Redis is back.
 KEYS = (
     *("weather:lat:*", "forecast:lat:*", "upstream:lat:*", "rejected:cells"),
+    *("air_quality:lat:*", "upstream:air_quality:lat:*", "rejected:air_quality"),
     *("rate_limit:hash:*", "cold:client:*", "cold:address:*"),
     *("popularity:*", "active:{users}:*", "budget:open-meteo", "slot:{open-meteo}:*", "wanted:{open-meteo}:*"),
     *("prewarm:*", "cities:active", "cities:upload:*", "probe"),

@@ -1,7 +1,6 @@
 """What each value of an answer means, for the OpenAPI schema."""
 
-#: Name → description. Extra variables are in it too: one without makes an instance that shows it fail at its start.
-DESCRIPTIONS = {
+_WEATHER = {
     "temperature_2m": "Air temperature 2 m above ground",
     "relative_humidity_2m": "Relative humidity 2 m above ground",
     "apparent_temperature": "What it feels like",
@@ -45,3 +44,23 @@ DESCRIPTIONS = {
     "sunset": "Sunset, with the zone's offset; null in polar day and night",
     "is_day": "Whether the sun is up",
 }
+_AIR_QUALITY = {
+    "european_aqi": "European air quality index: up to 20 good, 40 fair, 60 moderate, 80 poor, 100 very poor, then "
+    "extremely poor",
+    "us_aqi": "US air quality index: up to 50 good, 100 moderate, 150 unhealthy for sensitive groups, 200 unhealthy, "
+    "300 very unhealthy, then hazardous",
+    "pm2_5": "Particles of up to 2.5 μm near the ground",
+    "pm10": "Particles of up to 10 μm near the ground",
+    "nitrogen_dioxide": "Nitrogen dioxide near the ground",
+    "ozone": "Ozone near the ground",
+    "alder_pollen": "Alder pollen in Europe, 0 out of season; null elsewhere",
+    "birch_pollen": "Birch pollen in Europe, 0 out of season; null elsewhere",
+    "grass_pollen": "Grass pollen in Europe, 0 out of season; null elsewhere",
+    "ragweed_pollen": "Ragweed pollen in Europe, 0 out of season; null elsewhere",
+}
+_MAXIMA = {
+    f"{name}_max": f"Highest of the day, null if an hour is not known. {text}" for name, text in _AIR_QUALITY.items()
+}
+
+#: Name → description. Extra variables are in it too: one without makes an instance that shows it fail at its start.
+DESCRIPTIONS = _WEATHER | _AIR_QUALITY | _MAXIMA

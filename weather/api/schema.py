@@ -1,11 +1,17 @@
-"""The OpenAPI schema of /weather and /forecast: their parameters, answers and errors."""
+"""The OpenAPI schema of /weather, /forecast and /air-quality: their parameters, answers and errors."""
 
 from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, PolymorphicProxySerializer
 
 from weather.api.query import MAX_DAYS, MOST_PLACES
-from weather.api.serializers import ForecastSerializer, PlaceProblemSerializer, WeatherSerializer, places_of
+from weather.api.serializers import (
+    AirQualitySerializer,
+    ForecastSerializer,
+    PlaceProblemSerializer,
+    WeatherSerializer,
+    places_of,
+)
 from weather.core.units import BY_NAME
 from weathernote.http import problems
 from weathernote.http.problems import ProblemSerializer
@@ -54,7 +60,8 @@ _DAYS = OpenApiParameter(
 _UNITS = OpenApiParameter(
     "units",
     {"type": "string", "enum": list(BY_NAME), "default": "metric"},
-    description="metric: °C, km/h, mm · imperial: °F, mp/h (miles an hour), inch, ft. Pressure is in hPa in both",
+    description="metric: °C, km/h, mm · imperial: °F, mp/h (miles an hour), inch, ft. "
+    "Pressure is in hPa and air quality in its own units in both",
 )
 
 
@@ -84,3 +91,4 @@ def _described(name: str, answer: Any, *parameters: OpenApiParameter) -> dict[st
 
 WEATHER = _described("Weather", WeatherSerializer)
 FORECAST = _described("Forecast", ForecastSerializer, _DAYS)
+AIR_QUALITY = _described("AirQuality", AirQualitySerializer)

@@ -8,7 +8,7 @@ from drf_spectacular.utils import PolymorphicProxySerializer
 from rest_framework import serializers
 
 from weather.api.descriptions import DESCRIPTIONS
-from weather.core.datasets import WEATHER, Dataset, Section
+from weather.core.datasets import AIR_QUALITY, WEATHER, Dataset, Section
 from weather.core.units import IMPERIAL, METRIC
 from weathernote.http.problems import ProblemSerializer
 
@@ -98,6 +98,7 @@ class AnswerSerializer(serializers.Serializer):
 
 
 _WEATHER = _sections(WEATHER)
+_AIR_QUALITY = _sections(AIR_QUALITY, "AirQuality")
 
 
 class WeatherSerializer(AnswerSerializer):
@@ -107,6 +108,12 @@ class WeatherSerializer(AnswerSerializer):
 class ForecastSerializer(AnswerSerializer):
     daily = _WEATHER["daily"]()
     hourly = _WEATHER["hourly"]()
+
+
+class AirQualitySerializer(AnswerSerializer):
+    current = _AIR_QUALITY["current"]()
+    hourly = _AIR_QUALITY["hourly"]()
+    daily = _AIR_QUALITY["daily"]()
 
 
 class ProblemOfAPlaceSerializer(ProblemSerializer):

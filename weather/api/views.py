@@ -1,4 +1,4 @@
-"""`/api/v1/weather` and `/api/v1/forecast`: the query in, the finished text and its HTTP caching headers out."""
+"""`/api/v1/weather`, `/forecast`, `/air-quality`: the query in, the finished text and its HTTP caching headers out."""
 
 import json
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from weather.api.misses import Outcome, Served
 from weather.api.query import MOST_PLACES, is_about_several, plain_question_in, question_in, questions_in
 from weather.api.service import Service, service_of
 from weather.core.answers import Answer, Question
-from weather.core.datasets import USUAL_DAYS, WEATHER, Dataset
+from weather.core.datasets import AIR_QUALITY, USUAL_DAYS, WEATHER, Dataset
 from weather.fetching.admission import UNIDENTIFIED, Requester
 from weathernote.http import problems
 from weathernote.http.api_view import ApiViewSet
@@ -84,7 +84,7 @@ class CellViewSet(ApiViewSet[Cached]):
         try:
             served = self.service.answer(question, self.values[0], _requester(context))
         except Exception:
-            context.answer = CellAnswer(question.cell, "none", question.dataset.record_key)
+            context.answer = CellAnswer(question.cell, "none", question.dataset.name)
             raise
         now = time()
         context.answer = _recorded(question, served, now)
@@ -131,8 +131,8 @@ def _text(request: Request, outcome: Outcome) -> bytes:
 
 def _recorded(question: Question, outcome: Outcome, now: float) -> CellAnswer:
     if isinstance(outcome, Problem):
-        return CellAnswer(question.cell, "none", question.dataset.record_key)
-    return CellAnswer(question.cell, outcome.origin, question.dataset.record_key, now - outcome.answer.fetched_at)
+        return CellAnswer(question.cell, "none", question.dataset.name)
+    return CellAnswer(question.cell, outcome.origin, question.dataset.name, now - outcome.answer.fetched_at)
 
 
 def _requester(context: RequestContext) -> Requester:
@@ -159,6 +159,17 @@ class ForecastViewSet(CellViewSet):
     @extend_schema(operation_id="forecast", summary="The forecast of a cell", **schema.FORECAST)
     def retrieve(self, request: Request) -> HttpResponse:
         """Up to ten days and the next 48 hours in the 0.1° cell of a position, or of several."""
+        return self.respond(request)
+
+
+class AirQualityViewSet(CellViewSet):
+    """/air-quality: now, the coming hours and the maxima of days."""
+
+    dataset = AIR_QUALITY
+
+    @extend_schema(operation_id="air_quality", summary="The air quality of a cell", **schema.AIR_QUALITY)
+    def retrieve(self, request: Request) -> HttpResponse:
+        """Indices, pollutants and, in Europe, pollen in the 0.1° cell of a position, or of several."""
         return self.respond(request)
 
 

@@ -113,14 +113,26 @@ def local_days(series: Series, now: float, days: int) -> LocalDays:
 
 
 def aggregated(
-    series: Series, aggregates: Iterable[Aggregate], spans: Sequence[slice], units: Units
+    series: Series,
+    aggregates: Iterable[Aggregate],
+    spans: Sequence[slice],
+    units: Units,
+    *,
+    of_whole_spans: bool = False,
 ) -> dict[str, list[Any]]:
-    """Name of the aggregate → its value for each of `spans` (slices of rows); null if no row has a value."""
+    """Name of the aggregate → its value for each of `spans` (slices of rows); null if no row has a value.
+
+    With `of_whole_spans` it is null if a single row has none.
+    """
+    least = [span.stop - span.start if of_whole_spans else 1 for span in spans]
     columns = {}
     for name, variable, aggregate in aggregates:
         column = series.column(variable)
         given = [[value for value in column[span] if value is not None] for span in spans]
-        columns[name] = [units.shown(variable, aggregate(values)) if values else None for values in given]
+        columns[name] = [
+            units.shown(variable, aggregate(values)) if values and len(values) >= rows else None
+            for values, rows in zip(given, least, strict=True)
+        ]
     return columns
 
 

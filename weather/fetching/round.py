@@ -187,9 +187,12 @@ class Round:
         result.calls += attempts
         result.cells += attempts * cells
         # Open-Meteo's weight, not our charge, which is rounded up.
-        metrics.OPEN_METEO_WEIGHT.inc(attempts * cells * self.weight_of_a_cell)
-        metrics.OPEN_METEO_CALLS.labels("retried").inc(attempts - 1)
-        metrics.OPEN_METEO_CALLS.labels(outcome).inc()
+        dataset, weight = self.store.dataset.name, attempts * cells * self.weight_of_a_cell
+        metrics.OPEN_METEO_WEIGHT.inc(weight)
+        metrics.DATASET_WEIGHT.labels(dataset).inc(weight)
+        for ended, times in (("retried", attempts - 1), (outcome, 1)):
+            metrics.OPEN_METEO_CALLS.labels(ended).inc(times)
+            metrics.DATASET_CALLS.labels(dataset, ended).inc(times)
 
     # ── hold ──────────────────────────────────────────────────────────────────────────────────────
 

@@ -10,8 +10,9 @@ from typing import NamedTuple
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from weather.api.service import service
+from weather.api.service import service_of
 from weather.core.cells import Cell
+from weather.core.datasets import DATASETS, WEATHER
 from weathernote import redis
 from weathernote.http import networks, problems
 from weathernote.redis import without_redis
@@ -22,6 +23,8 @@ LARGEST_BYTES = 4_000_000
 _REPORT_SECONDS = 86_400
 _DIGEST = re.compile(r"[A-Za-z0-9_-]{8,43}")
 #: nginx' cache statuses of an answer from the cache; any other means that the edge refused the request.
+#: Route → the dataset that it answers about; a route is named as the keys of its answers begin.
+_DATASETS = {kind.key: dataset for dataset in DATASETS for kind in dataset.kinds}
 _FROM_CACHE = frozenset({"HIT", "STALE", "UPDATING"})
 
 
@@ -98,13 +101,13 @@ def _positive(given: object, most: int) -> int:
 
 def count(answers: list[EdgeAnswers], clients: list[str]) -> None:
     """Adds a report to popularity, active users and metrics."""
-    popularity, api_requests = service().popularity, 0
+    api_requests = 0
     for given in answers:
         metrics.REQUESTS.labels(given.route, given.method, given.status).inc(given.times)
         api_requests += given.times if given.route in metrics.API_ROUTES else 0
         if given.cell and given.cache in _FROM_CACHE:
             metrics.EDGE_ANSWERS.labels(given.route, given.cache.lower()).inc(given.times)
-            popularity.record(given.cell, given.times)
+            service_of(_DATASETS.get(given.route, WEATHER)).popularity.record(given.cell, given.times)
         if given.status == 429:
             metrics.RATE_LIMIT_EXCEEDED.inc(given.times)
     active_users.record(clients, requests=api_requests)

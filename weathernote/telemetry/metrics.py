@@ -14,6 +14,7 @@ ROUTES = {
     "/": "root",
     "/api/v1/weather": "weather",
     "/api/v1/forecast": "forecast",
+    "/api/v1/air-quality": "air_quality",
     "/api/v1/cities": "cities",
     "/api/v1/places": "places",
     "/api/v1/schema": "schema",
@@ -22,7 +23,11 @@ ROUTES = {
     "/metrics": "metrics",
     "/internal/edge-counts": "edge-counts",
 }
-API_ROUTES = frozenset({"weather", "forecast", "cities", "places"})
+#: The routes of answers about cells, as the answers' keys in Redis begin.
+CELL_ROUTES = ("weather", "forecast", "air_quality")
+API_ROUTES = frozenset({*CELL_ROUTES, "cities", "places"})
+#: Dataset → the label `record` of its held records.
+HELD_RECORDS = {"weather": "upstream", "air_quality": "upstream:air_quality"}
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 
 REQUESTS = Counter(
@@ -47,7 +52,8 @@ LOG_LINES_DROPPED = Counter(
 # ── answers ───────────────────────────────────────────────────────────────────────────────────────
 CACHE_LOOKUPS = Counter(
     "weathernote_cache_lookups",
-    "Lookups in Redis by record (weather and forecast: hit, miss, down; upstream, what is held: fresh, due, missing)",
+    "Lookups in Redis by record (weather, forecast and air_quality: hit, miss, down; upstream and "
+    "upstream:air_quality, what is held: fresh, due, missing)",
     ["record", "outcome"],
 )
 RECENT_ANSWERS = Gauge(
@@ -59,7 +65,13 @@ RECENT_ANSWERS = Gauge(
 )
 AGES = (60, 300, 600, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800)
 FORECAST_AGE = Histogram(
-    "weathernote_forecast_age_seconds", "Age of the forecast behind each answer about a place", buckets=AGES
+    "weathernote_forecast_age_seconds", "Age of the forecast behind each answer of /weather and /forecast", buckets=AGES
+)
+DATASET_ANSWER_AGE = Histogram(
+    "weathernote_dataset_answer_age_seconds",
+    "Age of what is held behind each answer about a place",
+    ["dataset"],
+    buckets=AGES,
 )
 FORECAST_DRIFT = Histogram(
     "weathernote_forecast_drift",
@@ -85,6 +97,8 @@ OPEN_METEO_CALLS = Counter(
     ["outcome"],
 )
 OPEN_METEO_WEIGHT = Counter("weathernote_open_meteo_weight", "What those calls weighed in Open-Meteo's quota")
+DATASET_CALLS = Counter("weathernote_dataset_calls", "The same calls by dataset and outcome", ["dataset", "outcome"])
+DATASET_WEIGHT = Counter("weathernote_dataset_weight", "What the calls about each dataset weighed", ["dataset"])
 
 # ── Redis ─────────────────────────────────────────────────────────────────────────────────────────
 REDIS_LOST_WRITES = Counter(
@@ -117,15 +131,20 @@ MEMORY_USAGE = Gauge(
 # Series begin at 0, so that the first event shows as an increase.
 for _route in (*ROUTES.values(), "admin", "static", "other"):
     REQUEST_DURATION.labels(_route)
-for _route in ("weather", "forecast"):
+for _route in CELL_ROUTES:
     for _outcome in ("hit", "miss", "down"):
         CACHE_LOOKUPS.labels(_route, _outcome)
     for _cache in ("hit", "stale", "updating"):
         EDGE_ANSWERS.labels(_route, _cache)
-for _outcome in ("fresh", "due", "missing"):
-    CACHE_LOOKUPS.labels("upstream", _outcome)
+for _dataset, _record in HELD_RECORDS.items():
+    DATASET_ANSWER_AGE.labels(_dataset)
+    DATASET_WEIGHT.labels(_dataset)
+    for _outcome in ("fresh", "due", "missing"):
+        CACHE_LOOKUPS.labels(_record, _outcome)
 for _outcome in ("ok", "rejected", "refused", "failed", "invalid_response", "retried"):
     OPEN_METEO_CALLS.labels(_outcome)
+    for _dataset in HELD_RECORDS:
+        DATASET_CALLS.labels(_dataset, _outcome)
 for _reason in ("breaker_open", "timeout", "disconnected", "invalid_reply", "unusable", "unowned", "refused"):
     REDIS_LOST_COMMANDS.labels(_reason)
 

@@ -16,13 +16,13 @@ class HasKey(Protocol):
 class CellAnswer(NamedTuple):
     """What a request got about one cell.
 
-    `records` is what the metrics call the held records that the answer is from, or would have been. `age_seconds` is
-    the age of the forecast behind the answer, None where there is none.
+    `dataset` is the name of the dataset that the answer is about. `age_seconds` is the age of what is held behind the
+    answer, None where there is none.
     """
 
     cell: HasKey
     origin: Origin
-    records: str
+    dataset: str
     age_seconds: float | None = None
 
     @property

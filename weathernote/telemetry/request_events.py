@@ -93,16 +93,25 @@ def _count_durations(events: Iterable[RequestEvent]) -> None:
 
 def _count_answers(answers: list[tuple[str, CellAnswer]]) -> None:
     """Updates the metrics by pairs (route, answer)."""
-    counted = Counter((route, answer.origin, answer.records) for route, answer in answers)
-    for (route, origin, records), number in counted.items():
+    counted = Counter((route, answer.origin, answer.dataset) for route, answer in answers)
+    for (route, origin, dataset), number in counted.items():
         outcome, held = LOOKUPS[origin]
         metrics.CACHE_LOOKUPS.labels(route, outcome).inc(number)
         if held:
-            metrics.CACHE_LOOKUPS.labels(records, held).inc(number)
-    ages = [answer.age_seconds for _, answer in answers if answer.age_seconds is not None]
-    if ages:
-        in_buckets = Counter(bisect_left(metrics.AGES, age) for age in ages)
-        metrics.observe_many(metrics.FORECAST_AGE, sum(ages), in_buckets.items())
+            metrics.CACHE_LOOKUPS.labels(metrics.HELD_RECORDS[dataset], held).inc(number)
+    _count_ages(answer for _, answer in answers)
     recent = _recent.add(Counter(answer.origin for _, answer in answers), monotonic())
     for origin in ORIGINS:
         metrics.RECENT_ANSWERS.labels(origin).set(recent[origin])
+
+
+def _count_ages(answers: Iterable[CellAnswer]) -> None:
+    ages: defaultdict[str, list[float]] = defaultdict(list)
+    for answer in answers:
+        if answer.age_seconds is not None:
+            ages[answer.dataset].append(answer.age_seconds)
+    for dataset, of_dataset in ages.items():
+        in_buckets = Counter(bisect_left(metrics.AGES, age) for age in of_dataset).items()
+        metrics.observe_many(metrics.DATASET_ANSWER_AGE.labels(dataset), sum(of_dataset), in_buckets)
+        if dataset == "weather":
+            metrics.observe_many(metrics.FORECAST_AGE, sum(of_dataset), in_buckets)

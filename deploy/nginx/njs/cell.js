@@ -11,7 +11,7 @@ function reader() {
     const LINE_FEED = /\n/;
     const MOST_PARAMETERS = 20, MOST_PLACES = 20;
 
-    // `record` is "weather" or "forecast", `args` the query string; {cell: "lat:40.7:lon:-74.0", key, query} or null.
+    // `record` is "weather", "forecast" or "air_quality", which has no imperial units; `args` the query string; {cell: "lat:40.7:lon:-74.0", key, query} or null.
     function question(record, args) {
         const given = parameters(args, record === 'forecast' ? ['lat', 'lon', 'units', 'days'] : ['lat', 'lon', 'units']);
         return given && answerable(record, given.lat, given.lon, given.days, given.units);
@@ -34,7 +34,7 @@ function reader() {
         }
         const latitude = name(north), longitude = name(east === 1800 ? -1800 : east);
         const cell = `lat:${latitude}:lon:${longitude}`;
-        const imperial = units === 'imperial';
+        const imperial = units === 'imperial' && record !== 'air_quality';
         const span = record === 'forecast' ? days || '7' : '';
         return {
             cell: cell,

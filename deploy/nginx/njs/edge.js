@@ -17,7 +17,8 @@ function verdictOfSeveral(r) {
 // What an unusual question is about, `KEY QUERY`: the name under which its answer is kept, and what an instance is asked, so that
 // no position goes further than here. Empty for what is not one cell's answer, which no phones share.
 function asked(r) {
-    const record = r.variables.edge_record, is_read = record === 'weather' || record === 'forecast';
+    const record = r.variables.edge_record;
+    const is_read = record === 'weather' || record === 'forecast' || record === 'air_quality';
     const found = is_read && reader().question(record, r.variables.args || '');
     return found ? `${found.key} ${found.query}` : '';
 }

@@ -159,6 +159,7 @@ def daily(series: Series, now: float, days: int, units: Units, extras: Sequence[
 
 
 AIR = Dataset(
+    name="air",
     url_setting="AIR_URL",
     path="/v1/air",
     variables=(SMOKE, POLLEN),

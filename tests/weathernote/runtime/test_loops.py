@@ -8,7 +8,7 @@ import pytest
 import redis as redis_py
 
 from tests.support.servers import Instance, Valkey, eventually
-from weather.api.service import service
+from weather.api.service import service, services
 from weather.simulator.server import OpenMeteoSimulator
 from weathernote.runtime import loops
 from weathernote.telemetry import active_users, request_events, request_log, usage
@@ -22,12 +22,13 @@ def own_service(forget: Callable[[], None]) -> Any:
 
 
 def test_the_list_of_steps_and_how_often_they_are_taken(own_service: Any) -> None:
-    popularity, price, budget = own_service.popularity, own_service.price, own_service.budget
+    price, budget = own_service.price, own_service.budget
+    flushes = tuple(one.popularity.flush for one in services())
     assert [(loop.seconds, loop.steps) for loop in loops.loops()] == [
         (0.25, (request_log.write,)),
         (0.25, (request_events.count,)),
         (5, (usage.measure, active_users.flush)),
-        (5, (popularity.flush, price.agree, budget.synchronize)),
+        (5, (*flushes, price.agree, budget.synchronize)),
     ]
 
 
@@ -36,7 +37,7 @@ def test_whatever_gathers_writes_it_down_at_the_end(own_service: Any) -> None:
     assert last == [
         *(request_log.write, request_events.count),
         *(request_events.count, active_users.flush),  # in this order: what is counted last is flushed too
-        own_service.popularity.flush,
+        *(one.popularity.flush for one in services()),
     ]
 
 

@@ -1,5 +1,6 @@
 """Datasets: what Open-Meteo is asked for and what phones are shown of it, each in one declaration."""
 
+from weather.core.datasets.air_quality import AIR_QUALITY
 from weather.core.datasets.declaration import (
     UNUSUAL_LIFE_SECONDS,
     AnswerKind,
@@ -11,6 +12,7 @@ from weather.core.datasets.declaration import (
 from weather.core.datasets.weather import USUAL_DAYS, WEATHER
 
 __all__ = [
+    "AIR_QUALITY",
     "DATASETS",
     "UNUSUAL_LIFE_SECONDS",
     "USUAL_DAYS",
@@ -23,4 +25,4 @@ __all__ = [
 ]
 
 #: All datasets that the service answers questions about.
-DATASETS = (WEATHER,)
+DATASETS = (WEATHER, AIR_QUALITY)

@@ -14,7 +14,7 @@ from weather.core.cells import Cell
 from weather.core.drift import Drift
 from weather.core.freshness import WEATHERS_AGING, Aging
 from weather.core.series import Series
-from weather.core.units import METRIC, Units
+from weather.core.units import IMPERIAL, METRIC, Units
 from weather.core.variables import Variable
 
 #: An answer for a number of days that few ask for is cheap to derive again, and would fill Redis' memory.
@@ -88,6 +88,8 @@ class AnswerKind:
 class Dataset:
     """What one call asks of Open-Meteo and a record holds of a cell, and the kinds of answers derived from it."""
 
+    #: The name in metrics.
+    name: str
     #: The name of the setting with the URL upstream, and the path, if that URL has none.
     url_setting: str
     path: str
@@ -137,6 +139,11 @@ class Dataset:
     def decimals(self) -> dict[str, int]:
         """Name → decimals of every variable in a record, whatever extras the instance that wrote it has."""
         return {variable.name: variable.decimals for variable in self.variables + self.optional}
+
+    @cached_property
+    def has_imperial_units(self) -> bool:
+        """Whether a value has another unit in imperial; if none has, that answer is the metric one."""
+        return any(IMPERIAL.unit(variable) != variable.unit for variable in self.variables + self.optional)
 
     @property
     def weight_of_a_cell(self) -> float:

@@ -10,6 +10,7 @@ USUAL_DAYS = 7
 _IS_DAY = frozenset({"is_day"})
 
 WEATHER = Dataset(
+    name="weather",
     url_setting="OPEN_METEO_URL",
     path="/v1/forecast",
     variables=HOURLY,

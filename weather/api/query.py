@@ -46,15 +46,9 @@ def question_in(query: QueryDict, dataset: Dataset, default_days: int | None) ->
     Raises Problem (400), which names every parameter at fault.
     """
     errors: Errors = []
-<<<<<<< HEAD
     lat = parsed(query, "lat", latitude_tenths, errors) or 0
     lon = parsed(query, "lon", longitude_tenths, errors) or 0
-    days, units = _days_and_units(query, default_days, errors)
-=======
-    lat = _parsed(query, "lat", latitude_tenths, errors) or 0
-    lon = _parsed(query, "lon", longitude_tenths, errors) or 0
     days, units = _days_and_units(query, dataset, default_days, errors)
->>>>>>> air
     if errors:
         raise problems.invalid_parameters(errors)
     return Question(dataset, Cell(lat, lon), days, units)
@@ -73,13 +67,8 @@ def questions_in(
     Raises Problem (400) if the query is wrong as a whole, has more than `most` places, or no place in it is right.
     """
     errors: Errors = []
-<<<<<<< HEAD
     lats, lons = (parsed(query, name, _items(most), errors) or [] for name in _COORDINATES)
-    days, units = _days_and_units(query, default_days, errors)
-=======
-    lats, lons = (_parsed(query, name, _items(most), errors) or [] for name in _COORDINATES)
     days, units = _days_and_units(query, dataset, default_days, errors)
->>>>>>> air
     if lats and lons and len(lats) != len(lons):
         longer, other = ("lat", "lon") if len(lats) > len(lons) else ("lon", "lat")
         counts = sorted((len(lats), len(lons)))
@@ -114,13 +103,8 @@ def _days_and_units(
     if default_days is not None and "days" in query:
         days = parsed(query, "days", _days, errors)
     if "units" in query:
-<<<<<<< HEAD
         units = parsed(query, "units", _units, errors)
-    return days, units or "metric"
-=======
-        units = _parsed(query, "units", _units, errors)
     return days, units if units and dataset.has_imperial_units else "metric"
->>>>>>> air
 
 
 def _days(text: str) -> int:

@@ -65,6 +65,7 @@ def live(folder: Path, database: Path, **servers: str) -> None:
     with Instance(folder / "instance", **own) as instance:
         assert [instance.get(WEATHER).json()["cached"] for _ in range(2)] == [False, True]
         assert instance.get(f"{WEATHER}&days=3".replace("weather", "forecast")).ok
+        assert instance.get(WEATHER.replace("weather", "air-quality")).ok
         assert instance.get("/api/v1/cities?search=par").ok
         told = [instance.get(WEATHER, headers={"x-client-id": "often"}) for _ in range(61)]
         assert [answer.status_code for answer in told] == [200] * 60 + [429]

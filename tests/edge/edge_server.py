@@ -100,7 +100,7 @@ class EdgeServer(Process):
     def _tell_keys(self) -> None:
         """/weather tells as the edge works it out, /script/weather without the fast path."""
         rendered, asked = (self.folder / "servers.conf").read_text(), ""
-        for record in ("weather", "forecast"):
+        for record in ("weather", "forecast", "air-quality"):
             _, _, location = rendered.partition(f"location = /api/v1/{record} {{")
             given = " ".join(re.findall(r"set \$edge_[^;]+;", location.partition("}")[0]))
             for path, key in ((record, "$edge_key"), (f"script/{record}", "$edge_unusual_key")):

@@ -56,6 +56,15 @@ def test_a_forecast_of_seven_days_is_the_usual_one_and_one_of_three_another(flee
     assert ["edge; hit" in answer.headers["Cache-Status"] for answer in answers] == [False, False, True, True]
 
 
+def test_the_air_quality_of_a_cell_is_one_entry_and_another_than_its_weather(fleet, place):
+    where = place()
+    paths = [f"weather?{where}", f"air-quality?{where}", f"air-quality/?units=imperial&{where}", f"weather?{where}"]
+    answers = [fleet.get(f"/api/v1/{path}") for path in paths]
+    assert ["european_aqi" in answer.json()["current"] for answer in answers] == [False, True, True, False]
+    assert ["edge; hit" in answer.headers["Cache-Status"] for answer in answers] == [False, False, True, True]
+    assert answers[1].headers["ETag"] == answers[2].headers["ETag"]
+
+
 def test_head_is_answered_out_of_the_same_entry(fleet, place):
     path = f"/api/v1/weather?{place()}"
     whole = fleet.get(path)

@@ -11,7 +11,7 @@ from django.http import QueryDict
 
 from tests.support.cells import ROWS
 from weather.api.query import question_in
-from weather.core.datasets import WEATHER
+from weather.core.datasets import AIR_QUALITY, WEATHER
 from weathernote.http.problems import Problem
 
 BATCH = 100
@@ -41,8 +41,9 @@ def _answer(reader) -> tuple[str, str]:
 
 def expected(record: str, query: str) -> str:
     """The key, by what the service makes of the query; empty where it refuses it."""
+    dataset = AIR_QUALITY if record == "air_quality" else WEATHER
     try:
-        question = question_in(QueryDict(query), WEATHER, 7 if record == "forecast" else None)
+        question = question_in(QueryDict(query), dataset, 7 if record == "forecast" else None)
     except Problem:
         return ""
     units = "imperial" if question.units == "imperial" else ""
@@ -106,11 +107,14 @@ def test_the_edge_finds_the_cell_of_every_position_in_the_list(fleet, path):
     assert keys == [f"weather:lat:{lat}:lon:{lon}::" for _, _, lat, lon in ROWS]
 
 
-@pytest.mark.parametrize("path", ["/weather", "/script/weather", "/forecast", "/script/forecast"])
+@pytest.mark.parametrize(
+    "path",
+    ["/weather", "/script/weather", "/forecast", "/script/forecast", "/air-quality", "/script/air-quality"],
+)
 def test_the_edge_reads_a_query_as_the_service_does(fleet, path):
     dice = random.Random(7)
     queries = [question(dice) for _ in range(1500)]
-    assert differing(fleet.edge.keys_port, path, path.rpartition("/")[2], queries) == []
+    assert differing(fleet.edge.keys_port, path, path.rpartition("/")[2].replace("-", "_"), queries) == []
 
 
 def test_an_instance_is_asked_for_the_cell_and_never_for_the_position(fleet):
@@ -127,6 +131,12 @@ def test_units_are_kept_apart_and_metric_is_the_usual(fleet):
     asked = ["lat=1&lon=2", "lat=1&lon=2&units=metric", "lat=1&lon=2&units=imperial", "lat=1&lon=2&units=kelvin"]
     keys = [key for key, _ in told(fleet.edge.keys_port, [f"/weather?{query}" for query in asked])]
     assert keys == ["weather:lat:1.0:lon:2.0::"] * 2 + ["weather:lat:1.0:lon:2.0::imperial", ""]
+
+
+def test_air_quality_is_one_entry_whatever_the_units_and_days(fleet):
+    asked = ["lat=1&lon=2", "lat=1.04&lon=2&units=imperial", "lat=1&lon=2&days=3"]
+    answers = told(fleet.edge.keys_port, [f"/air-quality?{query}" for query in asked])
+    assert answers == [("air_quality:lat:1.0:lon:2.0::", "/api/v1/air-quality?lat=1.0&lon=2.0")] * 3
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from tests.edge.wire import said_to
 from tests.support.problems import code
 from tests.support.servers import eventually
 from weather.core.cells import Cell
+from weather.core.datasets import AIR_QUALITY, WEATHER
 
 API_AND_OTHER = ("weather", "forecast", "cities", "other")
 
@@ -69,6 +70,15 @@ def test_popularity_sees_every_request(fleet):
         every_seconds=0.5,
     )
     assert max(told) <= 120
+
+
+def test_what_the_edge_gave_of_air_quality_counts_for_air_quality_alone(fleet):
+    cell = Cell.parse("-31.9", "115.9")
+    for number in range(12):
+        assert fleet.get(f"/api/v1/air-quality?lat=-31.9{number % 4}&lon=115.86").ok
+    key = AIR_QUALITY.popularity_key
+    eventually(lambda: (fleet.valkey.client.zscore(key, cell.key) or 0) > 11, within_seconds=30)
+    assert fleet.valkey.client.zscore(WEATHER.popularity_key, cell.key) is None
 
 
 def test_a_client_is_one_user_though_the_edge_and_an_instance_saw_it(small_fleet, place):

@@ -18,7 +18,7 @@ from typing import Any
 from blake3 import blake3
 
 from weather.core import zones
-from weather.core.datasets import Dataset
+from weather.core.datasets import WIDEST_STEP, Dataset
 from weather.core.series import Series
 from weather.core.variables import HOUR_SECONDS, Variable
 
@@ -50,6 +50,8 @@ _OLDEST_START_SECONDS, _LATEST_START_SECONDS = 3 * 86_400, 2 * HOUR_SECONDS
 _YEAR_2100 = 4_102_444_800
 _SOURCE = re.compile(r"[a-z-]{1,20}")
 _NULL = -32768
+#: Ends the name of a column that is kept in whole numbers.
+_WHOLE = ":whole"
 #: Half the time and 4 % more bytes than level 6; a third more time and 7 % fewer bytes than level 1.
 _LEVEL = 4
 _HEADER = frozenset({"latitude", "longitude", "elevation", "timezone", "start", "fetched_at", "source", "columns"})
@@ -83,9 +85,11 @@ def _fingerprint(*texts: str) -> str:
 def pack(series: Series, dataset: Dataset) -> bytes:
     """A series of the dataset as bytes: 2 to 4 kB for weather, and 0.3 kB for each extra variable.
 
-    Values are rounded to the decimals of their variable.
+    Values are rounded to the decimals of their variable, but to whole numbers in a column whose steps may be too wide
+    for these, as those of dust in a storm.
     """
     decimals = dataset.decimals
+    columns = {_label(name, column, dataset): column for name, column in series.columns.items()}
     header = {
         "latitude": series.latitude,
         "longitude": series.longitude,
@@ -94,10 +98,10 @@ def pack(series: Series, dataset: Dataset) -> bytes:
         "start": series.start,
         "fetched_at": series.fetched_at,
         "source": series.source,
-        "columns": list(series.columns),
+        "columns": list(columns),
     }
     text = json.dumps(header, separators=(",", ":")).encode()
-    steps = [*chain.from_iterable(_steps(column, 10 ** decimals[name]) for name, column in series.columns.items())]
+    steps = [*chain.from_iterable(_steps(column, 10 ** _decimals(name, decimals)) for name, column in columns.items())]
     raw = struct.pack(f"<{len(steps)}h", *steps)
     # All low bytes, then all high bytes: the high ones are nearly all equal and compress well.
     return zlib.compress(_LENGTH.pack(len(text)) + text + raw[::2] + raw[1::2], _LEVEL)
@@ -114,8 +118,9 @@ def unpack(packed: bytes, dataset: Dataset) -> Series:
         raw = _inflated(packed, _MOST_BYTES)
         begin, header = _header(raw)
         names = header.pop("columns")
-        if not set(names) <= decimals.keys():
-            raise ValueError("a column that the dataset does not have")
+        plain_names = [name.removesuffix(_WHOLE) for name in names]
+        if not set(plain_names) <= decimals.keys() or len(set(plain_names)) < len(names):
+            raise ValueError("a column that the dataset does not have, or one twice")
         interleaved = bytearray(len(raw) - begin)
         half = len(interleaved) // 2
         interleaved[::2] = raw[begin : begin + half]
@@ -127,10 +132,24 @@ def unpack(packed: bytes, dataset: Dataset) -> Series:
         rows = len(steps) // len(names)
         if rows * len(names) != len(steps):
             raise ValueError("columns of different lengths")
-        columns = {name: _column(steps[i * rows : (i + 1) * rows], decimals[name]) for i, name in enumerate(names)}
-        return Series(columns=columns, **header)
+        columns = [_column(steps[i * rows : (i + 1) * rows], _decimals(name, decimals)) for i, name in enumerate(names)]
+        return Series(columns=dict(zip(plain_names, columns, strict=True)), **header)
     except (zlib.error, struct.error, ValueError, RecursionError) as error:
         raise Unreadable(str(error)) from error
+
+
+def _label(name: str, column: Sequence[float | None], dataset: Dataset) -> str:
+    """The name that the column has in the header."""
+    if name not in dataset.wide:
+        return name
+    # The first step is from 0.
+    values = [0.0, *(value for value in column if value is not None)]
+    widest = (max(values) - min(values)) * 10 ** dataset.decimals[name]
+    return f"{name}{_WHOLE}" if widest > WIDEST_STEP else name
+
+
+def _decimals(label: str, decimals: Mapping[str, int]) -> int:
+    return 0 if label.endswith(_WHOLE) else decimals[label]
 
 
 def fetched_at(packed: bytes) -> int:

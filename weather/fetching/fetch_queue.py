@@ -22,6 +22,9 @@ REFRESH_QUEUED_SECONDS = 60
 
 # The same hash tag as the queues', because one script uses both keys.
 _LEASE_KEY = "slot:{{open-meteo}}:{}"
+_TURN_KEY = "slot:{{open-meteo}}:{}:turn"
+#: Ten times as long as a process waits between two attempts to get a lease.
+_TURN_MILLISECONDS = 250
 
 # A queue is a sorted set of cells. A cell's score is its expiry time in unix seconds by Redis' clock; refreshes add
 # 1e12, so that they sort after all cold cells. Queuing a cell as cold overwrites its score; queuing it as a refresh
@@ -38,8 +41,20 @@ for i = 4, #ARGV do
 end
 return redis.call('EXPIRE', KEYS[1], 600)
 """)
+# The datasets' queues take turns at a slot: one whose requests wait while another dataset has the lease is next. Its
+# processes ask for the lease every few milliseconds, so that a turn which nobody takes up soon ends.
 _LEASE = redis.script("""
-if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return false end
+local turn, holder = redis.call('GET', KEYS[3]), redis.call('GET', KEYS[1])
+if turn and turn ~= KEYS[2] then return false end
+if holder then
+    local is_anothers = string.sub(holder, 1, #KEYS[2]) ~= KEYS[2]
+    if is_anothers and redis.call('ZCOUNT', KEYS[2], '-inf', '(1e12') > 0 then
+        redis.call('SET', KEYS[3], KEYS[2], 'PX', ARGV[4])
+    end
+    return false
+end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+redis.call('DEL', KEYS[3])
 local now = tonumber(redis.call('TIME')[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', '(' .. now)
 redis.call('ZREMRANGEBYSCORE', KEYS[2], 1e12, 1e12 + now)
@@ -111,9 +126,11 @@ class FetchQueue:
 
         None if another process holds the lease. Without Redis it is an empty lease: no token, no cells.
         """
-        token = secrets.token_hex(8)
+        queue = self._key_of(slot)
+        token = f"{queue}:{secrets.token_hex(8)}"  # by which others see whose lease it is
+        keys = (_LEASE_KEY.format(slot), queue, _TURN_KEY.format(slot))
         taking = Lookup(
-            _LEASE((_LEASE_KEY.format(slot), self._key_of(slot)), token, self.lease_milliseconds, self.batch),
+            _LEASE(keys, token, self.lease_milliseconds, self.batch, _TURN_MILLISECONDS),
             read=partial(self._read_lease, slot, token),
             without=lambda: Lease(slot, "", [], []),
         )

@@ -24,10 +24,12 @@ CODES = {
 KEY = re.compile(
     r"(weather:lat:-?\d+\.\d:lon:-?\d+\.\d(:units:imperial)?"
     r"|forecast:lat:-?\d+\.\d:lon:-?\d+\.\d:days:\d+(:units:imperial)?"
-    r"|upstream:lat:-?\d+\.\d:lon:-?\d+\.\d"
+    r"|air_quality:lat:-?\d+\.\d:lon:-?\d+\.\d"
+    r"|upstream:(air_quality:)?lat:-?\d+\.\d:lon:-?\d+\.\d"
     r"|rate_limit:hash:[0-9a-f]{8}"
-    r"|rejected:cells|budget:open-meteo|wanted:\{open-meteo\}:\d+|slot:\{open-meteo\}:\d+"
-    r"|popularity:(cells|now|price|turn)|cold:(client|address):[0-9a-f]{8})"
+    r"|rejected:(cells|air_quality)|budget:open-meteo|wanted:\{open-meteo\}:(air_quality:)?\d+"
+    r"|slot:\{open-meteo\}:\d+(:turn)?|popularity:(cells|air_quality|now|price|turn)"
+    r"|cold:(client|address):[0-9a-f]{8})"
 )
 
 NOT_A_POSITION = [

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from weather.budget.popularity import Popularity
 from weather.budget.price import Price
-from weather.core.datasets import WEATHER
+from weather.core import freshness
+from weather.core.cells import Cell
+from weather.core.datasets import AIR_QUALITY, WEATHER
 from weathernote.redis import RedisDown
 
 
@@ -49,6 +51,26 @@ def test_a_turn_takes_a_minute_and_a_price_outlives_an_hours_silence(popularity,
 def test_until_it_is_known_every_cell_is_as_fresh_as_can_be(popularity):
     price = Price({WEATHER: popularity}, lambda: 1.0)
     assert (price.value, price.active_cells, price.interval_seconds(0.01, WEATHER.aging)) == (0.0, 0, 600)
+
+
+def test_one_price_is_worked_out_from_what_is_asked_for_of_all_datasets(popularity, valkey):
+    of_air = Popularity(AIR_QUALITY.popularity_key)
+    for one in (popularity, of_air):
+        for number in range(200):
+            one.record(Cell(number, 0), 100)
+        one.flush()
+    alone = Price({WEATHER: popularity}, lambda: 800 / 86_400)
+    together = Price({WEATHER: popularity, AIR_QUALITY: of_air}, lambda: 800 / 86_400)
+    alone.work_out()
+    together.work_out()
+    assert together.value > alone.value > 0 and together.active_cells == 2 * alone.active_cells == 400
+    demands = together.demands()
+    spent = [
+        number * freshness.calls_per_second(rate, together.interval_seconds(rate, demand.aging))
+        for demand in demands
+        for rate, number in demand.rates
+    ]
+    assert sum(spent) == pytest.approx(800 / 86_400, rel=1e-3)
 
 
 def test_while_another_has_the_turn_a_process_goes_by_what_was_told(popularity, valkey):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.series import a_series
-from weather.core.datasets import WEATHER
+from weather.core.datasets import AIR_QUALITY, WEATHER
 from weather.core.packing import Unreadable, fetched_at
 from weather.core.packing import pack as pack_of
 from weather.core.packing import unpack as unpack_of
@@ -54,6 +54,31 @@ def test_whole_numbers_are_whole_whether_they_came_with_a_point_or_without(name)
         for column in (list[float | None]([1, 2, 3]), list[float | None]([1.0, 2.0, 3.0]))
     )
     assert unpack(pack(without)).columns[name] == unpack(pack(with_point)).columns[name] == [1, 2, 3]
+
+
+def air(**columns: list[float | None]) -> Series:
+    return Series(1.0, 2.0, None, "Etc/GMT", 0, columns, 5, "simulator")
+
+
+dust = st.integers(0, 300_000).map(lambda tenths: tenths / 10)
+
+
+@given(st.lists(dust | st.none(), min_size=1, max_size=12))
+def test_dust_comes_back_to_the_last_decimal_and_in_a_storm_in_whole_numbers(pm10):
+    kept = unpack_of(pack_of(air(ozone=[1.5] * len(pm10), pm10=pm10), AIR_QUALITY), AIR_QUALITY)
+    is_storm = any(value is not None and value > 3276.7 for value in pm10)
+    expected = [value if value is None or not is_storm else round(value) for value in pm10]
+    assert kept.columns == {"ozone": [1.5] * len(pm10), "pm10": expected}
+
+
+def test_a_column_that_comes_both_whole_and_with_decimals_is_unreadable():
+    series = air(pm10=[4000], ozone=[4000])
+    packed = pack_of(series, AIR_QUALITY)
+    assert unpack_of(packed, AIR_QUALITY) == series
+    # As long as the other, so that only the names differ.
+    twice = zlib.decompress(packed).replace(b'"ozone:whole"', b'"pm10"       ')
+    with pytest.raises(Unreadable, match="twice"):
+        unpack_of(zlib.compress(twice), AIR_QUALITY)
 
 
 def test_values_with_more_decimals_are_held_with_those_of_their_variable():

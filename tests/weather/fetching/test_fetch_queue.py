@@ -11,7 +11,7 @@ from tests.support.servers import eventually
 from weather.budget.budget import Budget
 from weather.budget.payment import Payments
 from weather.core.cells import Cell
-from weather.core.datasets import WEATHER
+from weather.core.datasets import AIR_QUALITY, WEATHER
 from weather.fetching.fetch_queue import FetchQueue, Lease
 from weather.fetching.round import Round
 from weather.fetching.store import Store
@@ -232,3 +232,50 @@ def test_the_cells_of_several_slots_are_asked_for_side_by_side(api, valkey):
     in_slot = [next(cell for cell in CELLS if workers.queue.slot_of(cell) == slot) for slot in (0, 1)]
     submitted = workers.submit(dict.fromkeys(in_slot, "cold"))
     assert all(one.future.result(60) for one in submitted.values())
+
+
+# ── two datasets, one slot ────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def of_air(queue):
+    return FetchQueue(AIR_QUALITY.queue_key, slots=1, batch=5, call_seconds=5)
+
+
+def test_a_slot_is_one_for_all_datasets_and_each_has_its_own_cells(queue, of_air):
+    queue.enqueue(0, CELLS[:1], 6)
+    of_air.enqueue(0, CELLS[1:2], 6)
+    lease = queue.lease(0)
+    assert lease.cold == CELLS[:1] and of_air.lease(0) is None
+    queue.release(lease, lease.cells)
+    assert of_air.lease(0).cold == CELLS[1:2]
+
+
+def test_the_dataset_whose_requests_waited_is_next(queue, of_air):
+    """Else a busy one, which takes the lease again as soon as it has released it, would leave the other none."""
+    lease = queue.lease(0, CELLS[:1], 6)
+    assert of_air.lease(0, CELLS[1:2], 6) is None
+    queue.release(lease, lease.cells)
+    assert queue.lease(0, CELLS[2:3], 6) is None
+    lease = of_air.lease(0)
+    assert queue.lease(0) is None
+    of_air.release(lease, lease.cells)
+    assert of_air.lease(0, CELLS[3:4], 6) is None
+    assert queue.lease(0).cold == CELLS[2:3]
+
+
+def test_another_process_of_the_same_dataset_takes_no_turn_and_neither_does_a_refresh(queue, of_air, valkey):
+    lease = queue.lease(0, CELLS[:1], 6)
+    assert queue.lease(0, CELLS[1:2], 6) is None
+    assert of_air.lease(0, (), 6, CELLS[2:3]) is None
+    assert not valkey.exists("slot:{open-meteo}:0:turn")
+    queue.release(lease, lease.cells)
+    assert queue.lease(0)
+
+
+def test_a_turn_that_nobody_takes_up_ends_soon(queue, of_air, valkey):
+    lease = queue.lease(0)
+    of_air.lease(0, CELLS[:1], 6)
+    assert 0 < valkey.pttl("slot:{open-meteo}:0:turn") <= 250
+    queue.release(lease)
+    assert eventually(lambda: queue.lease(0), every_seconds=0.05)

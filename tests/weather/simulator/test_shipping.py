@@ -11,7 +11,7 @@ import pytest
 from tests.support.servers import TOP
 from tests.support.tree import Served, copy_of_the_code, run
 
-WEATHER = "/api/v1/weather?lat=40.7128&lon=-74.0060"
+PLACE = "lat=40.7128&lon=-74.0060"
 
 # What is imported from installed packages, by the name of the package.
 IMPORTED = """
@@ -47,6 +47,7 @@ def test_a_demo_runs_where_there_is_no_folder_of_tests(tree, tmp_path):
     assert run(tree, "-c", "import tests").returncode != 0
     demo = Served(tree, "serve", "--demo", DATABASE_URL=f"sqlite:///{tmp_path / 'db.sqlite3'}")
     try:
-        assert demo.get(WEATHER).json()["source"] == "simulator"
+        for path in ("weather", "forecast", "air-quality"):
+            assert demo.get(f"/api/v1/{path}?{PLACE}").json()["source"] == "simulator"
     finally:
         demo.stop()

@@ -20,13 +20,15 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.support.limits import LIFTED
 from tests.support.load import Ask, Load
 from tests.support.servers import Instance, Valkey, eventually
-from weather.api.service import service
+from weather.api.service import service, service_of
 from weather.core.cells import Cell
+from weather.core.datasets import AIR_QUALITY, DATASETS
 from weather.simulator.server import OpenMeteoSimulator
 from weathernote.telemetry import active_users, metrics, request_events
 from weathernote.telemetry.request_events import RecentOrigins
 
 WEATHER = "/api/v1/weather?lat=40.7128&lon=-74.0060"
+AIR = "/api/v1/air-quality?lat=40.7128&lon=-74.0060"
 FORECAST = "/api/v1/forecast?lat=40.7128&lon=-74.0060"
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -95,6 +97,42 @@ def test_a_failed_call_and_its_retry_are_two(
     }
     assert calls == {"ok": 0, "failed": 1, "retried": 1}
     assert moved(before, after, "weathernote_open_meteo_weight_total") == 2
+
+
+def test_calls_weight_lookups_and_ages_are_told_by_dataset(api: Client, scraped: Callable[[], Samples]) -> None:
+    before = scraped()
+    for path in (AIR, AIR, WEATHER):
+        api.get(path)
+    after = scraped()
+    told = {
+        dataset: [
+            moved(before, after, "weathernote_dataset_calls_total", dataset=dataset, outcome="ok"),
+            moved(before, after, "weathernote_dataset_weight_total", dataset=dataset),
+            moved(before, after, "weathernote_dataset_answer_age_seconds_count", dataset=dataset),
+            moved(before, after, "weathernote_cache_lookups_total", record=held, outcome="missing"),
+        ]
+        for dataset, held in metrics.HELD_RECORDS.items()
+    }
+    assert told == {"weather": [1, 1, 1, 1], "air_quality": [1, 1, 2, 1]}
+    assert moved(before, after, "weathernote_cache_lookups_total", record="air_quality", outcome="hit") == 1
+    assert moved(before, after, "weathernote_requests_total", route="air_quality", method="GET", status="200") == 2
+    assert moved(before, after, "weathernote_open_meteo_weight_total") == 2
+
+
+def test_the_age_of_the_forecast_is_weathers_and_so_are_the_popular_places(
+    api: Client, scraped: Callable[[], Samples]
+) -> None:
+    before = scraped()
+    api.get(AIR)
+    service_of(AIR_QUALITY).popularity.flush()
+    after = scraped()
+    assert moved(before, after, "weathernote_forecast_age_seconds_count") == 0
+    assert not any(name == "weathernote_popular_locations" for name, *_ in after)
+
+
+def test_every_dataset_is_named_in_the_metrics() -> None:
+    assert {one.name: one.record_key for one in DATASETS} == metrics.HELD_RECORDS
+    assert tuple(kind.key for one in DATASETS for kind in one.kinds) == metrics.CELL_ROUTES
 
 
 def test_a_refresh_tells_how_far_the_old_one_had_drifted(api: Client, scraped: Callable[[], Samples]) -> None:

@@ -3,6 +3,7 @@
 from weather.core.datasets.air_quality import AIR_QUALITY
 from weather.core.datasets.declaration import (
     UNUSUAL_LIFE_SECONDS,
+    WIDEST_STEP,
     AnswerKind,
     Dataset,
     Section,
@@ -17,6 +18,7 @@ __all__ = [
     "UNUSUAL_LIFE_SECONDS",
     "USUAL_DAYS",
     "WEATHER",
+    "WIDEST_STEP",
     "AnswerKind",
     "Dataset",
     "Section",

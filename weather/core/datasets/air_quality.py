@@ -15,8 +15,8 @@ from weather.core.variables import HOUR_SECONDS, Variable
 
 #: With the Greek letter mu, as Open-Meteo writes it, and not the micro sign.
 _MICROGRAMS = "\N{GREEK SMALL LETTER MU}g/m³"
-#: The widest range whose steps of a tenth fit a packed column.
-_MOST = 3276.7
+#: Above what any storm of dust brings. Beyond 3,276.7 a record keeps whole numbers.
+_MOST = 30_000
 
 VARIABLES = (
     Variable("european_aqi", "EAQI", 0, "nearest", 0, 10_000),

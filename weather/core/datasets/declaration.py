@@ -20,6 +20,9 @@ from weather.core.variables import Variable
 #: An answer for a number of days that few ask for is cheap to derive again, and would fill Redis' memory.
 UNUSUAL_LIFE_SECONDS = 60
 
+#: What a step between two rows of a record may come to, in units of the last decimal.
+WIDEST_STEP = 32_767
+
 #: Open-Meteo may give some days more than it was asked for.
 MORE_DAYS = 2
 
@@ -144,6 +147,16 @@ class Dataset:
     def has_imperial_units(self) -> bool:
         """Whether a value has another unit in imperial; if none has, that answer is the metric one."""
         return any(IMPERIAL.unit(variable) != variable.unit for variable in self.variables + self.optional)
+
+    @cached_property
+    def wide(self) -> frozenset[str]:
+        """The variables whose range is too wide for a record's steps in all their decimals."""
+        variables = self.variables + self.optional
+        return frozenset(
+            variable.name
+            for variable in variables
+            if (variable.maximum - variable.minimum) * 10**variable.decimals > WIDEST_STEP
+        )
 
     @property
     def weight_of_a_cell(self) -> float:

@@ -5,7 +5,7 @@ from weathernote.http import rate_limit_headers
 from weathernote.http.problems import Problem
 
 _UNAVAILABLE: dict[Reason, str] = {
-    "rejected": "Open-Meteo has no weather for this place.",
+    "rejected": "Open-Meteo has nothing about this place.",
     "paused": "Open-Meteo cannot be asked for a while.",
     "late": "Open-Meteo did not answer in time.",
     "failed": "Open-Meteo cannot be reached, or does not answer as it should.",

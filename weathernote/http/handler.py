@@ -19,10 +19,11 @@ from weathernote.http import paths, problems, request_bodies
 from weathernote.http.middleware import STAFF_PATH, record_request
 from weathernote.http.prerendered import BodilessRequest, ServedRequest
 from weathernote.http.problems import Problem
+from weathernote.telemetry import metrics
 
 #: These use neither the database nor Django's cache, so they need none of the request signals that close those
 #: connections.
-SHORT_PATHS = frozenset({"/api/v1/weather", "/api/v1/forecast"})
+SHORT_PATHS = frozenset(path for path, route in metrics.ROUTES.items() if route in metrics.CELL_ROUTES)
 #: The only path besides staff's forms that takes a body.
 EDGE_COUNTS_PATH = "/internal/edge-counts"
 

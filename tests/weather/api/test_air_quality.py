@@ -1,11 +1,14 @@
 """/air-quality through Django, before a real Redis and a simulated Open-Meteo."""
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
+from django.test import Client
 
 from tests.support.servers import eventually
 from weather.api.service import service, service_of, services
@@ -116,6 +119,20 @@ def test_new_places_are_charged_to_the_one_allowance_of_a_client(api, settings, 
     responses = [api.get(f"/api/v1/{path}") for path in paths]
     assert [one.status_code for one in responses] == [200, 200, 200, 429]
     assert "cold-client" in responses[3]["RateLimit-Policy"]
+
+
+def test_requests_that_wait_for_either_are_bounded_together(api, simulator, settings, forget, monkeypatch):
+    settings.THREADS = 4  # of which one may wait
+    forget()
+    go = threading.Event()
+    monkeypatch.setattr(simulator, "pause", lambda _: go.wait(10))
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(Client().get, AIR)
+        eventually(lambda: simulator.state()["calls"])
+        refused = api.get(WEATHER)
+        go.set()
+        assert waiting.result().status_code == 200
+    assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
 
 
 def test_each_dataset_counts_its_own_popularity(api, valkey):

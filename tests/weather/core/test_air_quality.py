@@ -93,15 +93,6 @@ def test_null_and_zero_stay_apart_in_every_section_and_through_a_record():
         assert set(body["daily"]["alder_pollen_max"]) == {None} and set(body["daily"]["birch_pollen_max"]) == {0.0}
 
 
-def test_the_widest_values_pass_through_a_record():
-    extremes = {
-        variable.name: [variable.minimum, variable.maximum, None, variable.maximum, variable.minimum] * 35
-        for variable in VARIABLES
-    }
-    series = air(rows=175, **extremes)
-    assert unpack(pack(series, AIR_QUALITY), AIR_QUALITY) == series
-
-
 def test_a_days_maximum_is_that_of_its_local_hours():
     assert shown(air())["daily"]["pm10_max"] == [23.0, 47.0, 71.0, 95.0, 119.0]
     assert shown(air(), 30)["daily"]["european_aqi_max"] == [47, 71, 95, 119, 143]

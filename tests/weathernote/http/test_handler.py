@@ -9,7 +9,9 @@ import time_machine
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 
+from weather.core.datasets import DATASETS
 from weathernote.http.handler import SHORT_PATHS, Handler
+from weathernote.telemetry import metrics
 
 #: These differ from one request to the next.
 ITS_OWN = ("X-Request-ID", "RateLimit")
@@ -50,6 +52,10 @@ def test_the_short_way_through_django_gives_what_the_long_one_does(api, path, qu
     if short[0] == "200 OK":
         assert short == long
     assert (short[0], short[2]) == (long[0], long[2])
+
+
+def test_all_answers_about_cells_go_the_short_way():
+    assert {metrics.route_of(path) for path in SHORT_PATHS} == {kind.key for one in DATASETS for kind in one.kinds}
 
 
 def test_the_short_way_refuses_a_host_that_is_not_served(api):

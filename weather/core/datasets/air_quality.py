@@ -28,16 +28,9 @@ VARIABLES = (
     ),
 )
 _MAXIMA: tuple[Aggregate, ...] = tuple((f"{variable.name}_max", variable, max) for variable in VARIABLES)
-
-
-def hourly_units(extras: Sequence[Variable], units: Units) -> dict[str, str]:
-    """Name → unit of hourly and of current values; there are no `extras`."""
-    return {"time": "iso8601"} | {variable.name: units.unit(variable) for variable in VARIABLES}
-
-
-def daily_units(extras: Sequence[Variable], units: Units) -> dict[str, str]:
-    """Name → unit of daily values; there are no `extras`."""
-    return {"time": "iso8601"} | {name: units.unit(variable) for name, variable, _ in _MAXIMA}
+#: Name → unit, in either system: none has an imperial one.
+_HOURLY_UNITS = {"time": "iso8601"} | {variable.name: variable.unit for variable in VARIABLES}
+_DAILY_UNITS = {"time": "iso8601"} | {name: variable.unit for name, variable, _ in _MAXIMA}
 
 
 def current(series: Series, now: float, days: int, units: Units, extras: Sequence[Variable]) -> Mapping[str, Any]:
@@ -86,9 +79,9 @@ AIR_QUALITY = Dataset(
         AnswerKind(
             "air_quality",
             (
-                Section("current", current, hourly_units),
-                Section("hourly", hourly, hourly_units),
-                Section("daily", daily, daily_units),
+                Section("current", current, lambda *_: _HOURLY_UNITS),
+                Section("hourly", hourly, lambda *_: _HOURLY_UNITS),
+                Section("daily", daily, lambda *_: _DAILY_UNITS),
             ),
             life_setting="AIR_QUALITY_TTL_SECONDS",
             usual_days=5,

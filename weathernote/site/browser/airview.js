@@ -72,7 +72,7 @@ function steps(step, all) {
     const height = 6 + (16 * index) / (all - 1);
     return s("rect", { class: index < filled ? "on" : "off", x: index * BAR + 1, y: 23 - height, width: BAR - 2, height, rx: 1.5 });
   });
-  // A scale of four has the colours of every other band of six.
+  // A scale of four takes its colours from the six.
   const colour = Math.ceil((filled * air.EUROPEAN_STEPS) / all);
   return s("svg", { class: `steps band-${colour}`, viewBox: `0 0 ${all * BAR} 24`, width: all * BAR, height: 24, "aria-hidden": "true" }, ...bars);
 }

@@ -41,7 +41,7 @@ def demo(folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
         "WORKERS": "1",
         "LOG_LEVEL": "WARNING",
         # So small that what is spent can be seen on the chart.
-        "UPSTREAM_DAY_BUDGET": "400",
+        "UPSTREAM_DAY_BUDGET": "900",
         "DATABASE_URL": f"sqlite:///{folder / 'db.sqlite3'}",
         "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
         "WEATHERNOTE_INSTANCE": "",

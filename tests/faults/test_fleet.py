@@ -69,7 +69,9 @@ def test_without_redis_each_process_fetches_the_cell_once(tmp_path, own_valkey, 
 def test_400_cells_missed_at_once_by_four_processes_cost_few_calls_one_at_a_time(tmp_path, own_valkey, simulator):
     """Fault 33, and the rounds of the fleet."""
     paths = [f"/api/v1/weather?lat={n % 20}.5&lon={n // 20}.5" for n in range(400)]
-    with fleet(tmp_path, own_valkey, simulator) as instance:
+    # A process that gets no reply from Redis in time would call by itself.
+    patient = {"DJANGO_SETTINGS_MODULE": "tests.support.patient_settings"}
+    with fleet(tmp_path, own_valkey, simulator, **patient) as instance:
         simulator.settings(base_ms=300, concurrency=1, queue=4)
         got = statuses_in_the_end(instance, paths, 200)
     state = simulator.state()

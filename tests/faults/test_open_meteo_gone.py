@@ -40,10 +40,13 @@ def test_a_long_refusal_pauses_all_calls_and_no_thread_sleeps(api, simulator):
     """Fault 20: 429 with Retry-After 3600."""
     simulator.fault("status", status=429, retry_after=3600)
     first = api.get(WEATHER)
+    calls = simulator.state()["calls"]
     simulator.fault(None)
     second = api.get(ELSEWHERE)
     problem_of(second, 503, "upstream_unavailable")
-    assert (first.status_code, simulator.state()["calls"]) == (503, 1)
+    assert first.status_code == 503
+    # One call, or two if this machine was too busy to read the first answer in time; and none after the refusal.
+    assert 1 <= calls == simulator.state()["calls"] <= 2
     assert 3500 < int(second["Retry-After"]) <= 3600
     assert api.get("/health").json()["upstream"] in ("paused", "down")
 

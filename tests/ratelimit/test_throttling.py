@@ -118,9 +118,9 @@ def test_a_token_bucket_has_no_edge(bucket, valkey, settings):
 
 
 def test_a_refused_token_bucket_says_when_the_next_token_comes(bucket):
-    statuses(bucket, 60)
-    response = ask(bucket)
-    assert (response.status_code, response["Retry-After"]) == (429, "1")
+    # A token comes each second, and on a busy machine sixty requests may take some.
+    response = next(response for _ in range(1000) if (response := ask(bucket)).status_code == 429)
+    assert response["Retry-After"] == "1"
     assert response["RateLimit"] == '"client";r=0;t=60'
 
 

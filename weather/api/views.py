@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from functools import lru_cache
 from time import time
 from typing import ClassVar
 
@@ -21,6 +20,7 @@ from weather.core.datasets import AIR_QUALITY, USUAL_DAYS, WEATHER, Dataset
 from weather.fetching.admission import UNIDENTIFIED, Requester
 from weathernote.http import problems
 from weathernote.http.api_view import ApiViewSet
+from weathernote.http.cache_headers import STALE_IF_ERROR_SECONDS, CacheResult, cache_control, cache_status
 from weathernote.http.conditional import matches, weak_etag
 from weathernote.http.prerendered import PrerenderedResponse
 from weathernote.http.problems import Problem
@@ -30,12 +30,12 @@ from weathernote.telemetry import origin
 from weathernote.telemetry.origin import Origin
 from weathernote.telemetry.request_event import CellAnswer
 
-_CACHE_STATUS: dict[Origin, str] = {
-    "found": "weathernote; hit; ttl={ttl}",
-    "memory": "weathernote; hit; ttl={ttl}",
-    "derived": "weathernote; hit; ttl={ttl}",
-    "fetched": "weathernote; fwd=miss{stored}",
-    "stale": "weathernote; fwd=stale{stored}",
+_RESULTS: dict[Origin, CacheResult] = {
+    "found": "hit",
+    "memory": "hit",
+    "derived": "hit",
+    "fetched": "miss",
+    "stale": "stale",
 }
 NO_STORE = "no-store"
 _JSON = "application/json"
@@ -188,23 +188,13 @@ def _headers(life_seconds: int, left_of_day: int, origin: Origin, *, is_stored: 
     """The headers of a body that lives so long, and may be shown stale for `left_of_day` seconds more."""
     return {
         "Content-Type": _JSON,
-        "Cache-Control": _cache_control(life_seconds, left_of_day),
-        "Cache-Status": _cache_status(origin, life_seconds, is_stored),
+        "Cache-Control": cache_control(life_seconds, left_of_day),
+        "Cache-Status": cache_status(_RESULTS[origin], life_seconds, is_stored=is_stored),
     }
 
 
 def _left_of_day(answer: Answer) -> int:
     # Nobody is shown yesterday as today: a cache may not keep an expired forecast past the cell's day.
-    return 3600 if answer.midnight is None else min(3600, max(0, answer.midnight - answer.expires_at))
-
-
-@lru_cache(maxsize=4096)
-def _cache_control(life_seconds: int, left_of_day: int) -> str:
-    return (
-        f"public, max-age={life_seconds}, stale-while-revalidate={min(60, left_of_day)}, stale-if-error={left_of_day}"
-    )
-
-
-@lru_cache(maxsize=4096)
-def _cache_status(origin: Origin, life_seconds: int, is_stored: bool) -> str:
-    return _CACHE_STATUS[origin].format(ttl=life_seconds, stored="; stored" if is_stored else "")
+    if answer.midnight is None:
+        return STALE_IF_ERROR_SECONDS
+    return min(STALE_IF_ERROR_SECONDS, max(0, answer.midnight - answer.expires_at))

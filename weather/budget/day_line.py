@@ -14,7 +14,8 @@ import math
 
 #: r: the part of every window that refreshes leave for cold cells; of the day's, less and less until its end.
 COLD_RESERVE = 0.2
-#: Spender → the part of a minute's and an hour's budget that its refreshes leave for others.
+#: Spender → the part of a minute's and an hour's budget that its refreshes leave for others; late ones may use the rest
+#: of an hour only as it passes.
 RESERVES = {"refresh": COLD_RESERVE, "late_refresh": 2 * COLD_RESERVE}
 #: 1/SPARE_DIVISOR of the day's budget is free to refreshes from midnight on, so that they never stop then, and kept
 #: from them at the day's end, for the cold cells of the last minutes.

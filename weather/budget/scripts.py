@@ -59,7 +59,9 @@ for at = 7, #ARGV, 6 do
     if is_same_day then refreshed = math.max(refreshed, held.refreshed or 0) end
   end
   if reserve and name ~= 'day' then
-    narrow(math.max(1, budget * (1 - reserve)) - spent, 'pace', ends)
+    -- Late refreshes may use an hour only as it passes: taken at its start, the others would lack it later.
+    local part = spender == 'late_refresh' and name == 'hour' and (now - start) / length or 1
+    narrow(math.max(1, budget * (1 - reserve) * part) - spent, 'pace', ends)
   elseif reserve then
     local t, cold = (now - start) / length, spent - refreshed
     local limit, at_midnight, at_the_end = late_refresh_limit(budget, cold, t), 0, 2

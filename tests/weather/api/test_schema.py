@@ -83,7 +83,7 @@ def test_schemathesis_finds_nothing(instance, simulator, valkey):
         [command, "run", f"{instance.base}/api/v1/schema", "--checks", "all", "--max-examples", "200", "--no-color"],
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=280,
         check=False,
         cwd=TOP,
         env=os.environ | {"SCHEMATHESIS_HOOKS": "tests.support.schema_hooks"},

@@ -195,16 +195,27 @@ def test_refreshes_leave_a_share_of_the_minute_and_the_hour_to_cold_cells(budget
 
 
 def test_late_refreshes_leave_twice_the_share_of_the_minute_and_the_hour(budget, clock):
-    clock.seconds += DAY // 2
-    spender = budget(minute=100, hour=150)
+    """They may use what they have of an hour only as it passes."""
+    clock.seconds += DAY // 2 + 1800
+    spender = budget(minute=100, hour=10**6)
     assert drained(spender, "late_refresh") == 60
     assert drained(spender, "refresh") == 20
-    clock.seconds += 60
-    assert drained(spender, "late_refresh") == 10
-    assert drained(spender, "refresh") == 30
+    clock.seconds += 3600
+    spender = budget(minute=10**6, hour=200)
+    assert drained(spender, "late_refresh") == 60
+    assert drained(spender, "refresh") == 100
 
 
-@pytest.mark.parametrize("hour", [0.5, 7, 23])
+def test_late_refreshes_never_take_what_the_others_need_of_an_hour(budget, clock):
+    spender, late = budget(minute=10**6, hour=100), 0
+    for minute in range(24 * 60):
+        clock.seconds = MIDNIGHT + minute * 60
+        late += drained(spender, "late_refresh")
+        assert minute < 60 or spender.charge(1, "refresh") == Granted(1)
+    assert late < 24 * 60
+
+
+@pytest.mark.parametrize("hour", [0.5, 7.5, 22.5])
 def test_where_the_days_line_is_reached_late_refreshes_stop_and_the_others_go_on(budget, clock, hour):
     clock.seconds += int(hour * 3600)
     spender = budget(minute=10**6, hour=10**6)
@@ -233,7 +244,7 @@ def test_late_refreshes_take_what_the_others_leave(budget, clock):
 
 
 def test_a_late_refresh_is_told_when_the_line_will_have_reached_it(budget, clock):
-    clock.seconds += 7 * 3600
+    clock.seconds += 7 * 3600 + 900
     spender = budget(minute=10**6, hour=10**6)
     drained(spender, "refresh")
     denied = spender.charge(30, "late_refresh")

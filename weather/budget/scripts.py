@@ -90,8 +90,10 @@ for at, name in ipairs(names) do
   reply[#reply + 1], reply[#reply + 2] = starts[at], spent
 end
 redis.call('HSET', KEYS[1], 'refreshed', refreshed)
-for name in pairs(held) do
-  if not is_same_day and string.sub(name, 1, 6) == 'spent:' then redis.call('HDEL', KEYS[1], name) end
+if not is_same_day then
+  for name in pairs(held) do
+    if string.sub(name, 1, 6) == 'spent:' then redis.call('HDEL', KEYS[1], name) end
+  end
 end
 if granted > 0 and dataset ~= '' then
   redis.call('HINCRBY', KEYS[1], 'spent:' .. dataset .. ':' .. (reserve and 'refresh' or 'cold'), granted)

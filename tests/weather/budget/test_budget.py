@@ -117,6 +117,7 @@ def test_what_is_left_is_seen_by_all(budget):
 
 def test_each_dataset_has_a_count_of_the_day_by_what_for_from_all_processes(budget, shared, clock):
     one, other = budget(), budget()
+    clock.seconds += DAY / 2 + 1800  # at the day's start late refreshes get nothing
     one.charge(4, "refresh", dataset="weather")
     other.charge(2, "cold", dataset="weather")
     other.charge(3, "late_refresh", dataset="air_quality")

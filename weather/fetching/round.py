@@ -187,7 +187,7 @@ class Round:
         result.calls += attempts
         result.cells += attempts * cells
         # Open-Meteo's weight, not our charge, which is rounded up.
-        dataset, weight = self.store.dataset.name, attempts * cells * self.weight_of_a_cell
+        dataset, weight = self.store.name, attempts * cells * self.weight_of_a_cell
         metrics.OPEN_METEO_WEIGHT.inc(weight)
         metrics.DATASET_WEIGHT.labels(dataset).inc(weight)
         for ended, times in (("retried", attempts - 1), (outcome, 1)):

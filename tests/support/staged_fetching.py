@@ -95,7 +95,7 @@ class Purse:
         self.charged = []
         self.told = []
 
-    def charge(self, weight, spender, least=None):
+    def charge(self, weight, spender, least=None, dataset=""):
         if self.left < (weight if least is None else least):
             return Denied("day", 77)
         granted = min(weight, self.left)

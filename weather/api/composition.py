@@ -106,7 +106,7 @@ class Parts:
         round_ = Round(
             open_meteo(dataset),
             store,
-            Payments(budget, weight_of_a_cell),
+            Payments(budget, weight_of_a_cell, dataset.name),
             budget,
             queue,
             weight_of_a_cell=weight_of_a_cell,

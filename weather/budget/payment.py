@@ -12,12 +12,15 @@ from weather.core.datasets import rounded_up
 class Payments:
     """Charges the budget for cells that weigh `weight_of_a_cell` each.
 
+    They are counted for `dataset`, where one is named.
+
     What was charged beyond the cells' weight, for budgets count in whole numbers, is a credit towards the next cells
     of the same minute. The credit lapses at the end of that minute and is not carried over.
     """
 
-    def __init__(self, budget: Budget, weight_of_a_cell: float = 1.0) -> None:
+    def __init__(self, budget: Budget, weight_of_a_cell: float = 1.0, dataset: str = "") -> None:
         self.budget = budget
+        self.dataset = dataset
         self.weight_of_a_cell = weight_of_a_cell
         self._credit = 0.0
         self._minute = 0
@@ -33,7 +36,7 @@ class Payments:
         with self._paying:
             if self._credit:
                 self._enter(self.budget.minute())
-            granted = self.budget.charge(self._price(len(cells)), spender, least=self._price(1))
+            granted = self.budget.charge(self._price(len(cells)), spender, least=self._price(1), dataset=self.dataset)
             if isinstance(granted, Denied):
                 return dict.fromkeys(cells, granted)
             # Another minute, if it ended meanwhile or Redis' clock is not quite what was thought.
@@ -45,7 +48,7 @@ class Payments:
 
     def pay_again(self, weight: int) -> Denied | None:
         """Charges a further attempt as `cold`, whatever the call is about; Denied if the budget has no room for it."""
-        granted = self.budget.charge(weight, "cold")
+        granted = self.budget.charge(weight, "cold", dataset=self.dataset)
         return granted if isinstance(granted, Denied) else None
 
     def _enter(self, minute: int) -> None:

@@ -115,6 +115,25 @@ def test_what_is_left_is_seen_by_all(budget):
     assert one.remaining() == other.remaining() == {"minute": 560, "hour": 4_960, "day": 9_960}
 
 
+def test_each_dataset_has_a_count_of_the_day_by_what_for_from_all_processes(budget, shared, clock):
+    one, other = budget(), budget()
+    clock.seconds += DAY / 2 + 1800  # at the day's start late refreshes get nothing
+    one.charge(4, "refresh", dataset="weather")
+    other.charge(2, "cold", dataset="weather")
+    other.charge(3, "late_refresh", dataset="air_quality")
+    one.charge(9, "refresh", least=1, dataset="weather")
+    assert isinstance(one.charge(100_000, "cold", dataset="air_quality"), Denied)
+    one.charge(1, "cold")
+
+    def counts():
+        return {name: int(count) for name, count in shared.hgetall(KEY).items() if name.startswith("spent:")}
+
+    assert counts() == {"spent:weather:refresh": 13, "spent:weather:cold": 2, "spent:air_quality:refresh": 3}
+    clock.seconds += DAY
+    other.charge(1, "cold", dataset="air_quality")
+    assert counts() == {"spent:air_quality:cold": 1}
+
+
 def test_the_record_has_one_name_and_a_life(budget, shared):
     budget().charge(1, "cold")
     assert shared.keys() == [KEY] and 0 < shared.ttl(KEY) <= 2 * DAY

@@ -47,21 +47,23 @@ class Budget:
 
     # ── spending ──────────────────────────────────────────────────────────────────────────────────
 
-    def _charge_alone(self, weight: int, spender: Spender, *, least: int | None = None) -> Granted | Denied:
+    def _charge_alone(
+        self, weight: int, spender: Spender, *, least: int | None = None, dataset: str = ""
+    ) -> Granted | Denied:
         with self._lock:
             least = weight if least is None else least
             return self.quota.take_alone(weight, least, spender, self.fleet_processes, self.clock.now())
 
     @without_redis(instead=_charge_alone)
-    def charge(self, weight: int, spender: Spender, *, least: int | None = None) -> Granted | Denied:
-        """Grants `weight`, or less down to `least` (default: all or nothing)."""
+    def charge(self, weight: int, spender: Spender, *, least: int | None = None, dataset: str = "") -> Granted | Denied:
+        """Grants `weight`, or less down to `least` (default: all or nothing), and counts it for `dataset` if named."""
         with self._lock:
             # A 429 or a failure that Redis does not know of, or forgot, still holds for this process.
             if refusal := self.quota.refusal(self.clock.now()):
                 return refusal
         with self._exchanging:
             least = weight if least is None else least
-            granted, reason, seconds, minute = self._exchange(weight, least, spender)
+            granted, reason, seconds, minute = self._exchange(weight, least, spender, dataset)
         return Granted(granted, minute) if granted > 0 else Denied(reason, max(1, math.ceil(seconds)))
 
     @without_redis(returns=None)
@@ -70,7 +72,7 @@ class Budget:
         if not self._exchanging.acquire(blocking=False):
             return  # another thread is at it
         try:
-            self._exchange(0, 0, "cold")
+            self._exchange(0, 0, "cold", "")
         finally:
             self._exchanging.release()
 
@@ -85,7 +87,7 @@ class Budget:
             self.quota.paused_until = min(float(held.get(b"paused:until", 0)), latest)
             self.quota.closed_until = max(self.quota.closed_until, min(float(held.get(b"closed:until", 0)), latest))
 
-    def _exchange(self, weight: int, least: int, spender: Spender) -> tuple[int, Reason, float, int]:
+    def _exchange(self, weight: int, least: int, spender: Spender, dataset: str) -> tuple[int, Reason, float, int]:
         """Runs the script; returns (granted, reason, wait seconds, minute start)."""
         with self._lock:
             quota = self.quota
@@ -96,7 +98,7 @@ class Budget:
             ]
         arguments = [argument for window in windows for argument in window]
         (reply,) = redis.execute(
-            BUDGET(self.key, self.clock.script_argument, weight, least, spender, refreshed, *arguments)
+            BUDGET(self.key, self.clock.script_argument, weight, least, spender, refreshed, dataset, *arguments)
         )
         return self._learn(reply, reported)
 

@@ -10,15 +10,17 @@ from weather.core.datasets import rounded_up
 
 
 class Payments:
-    """Charges the budget for cells that weigh `weight_of_a_cell` each; `refresh_spender` pays for their refreshes.
+    """Charges the budget for cells that weigh `weight_of_a_cell` each.
+
+    They are counted for `dataset`, where one is named.
 
     What was charged beyond the cells' weight, for budgets count in whole numbers, is a credit towards the next cells
     of the same minute. The credit lapses at the end of that minute and is not carried over.
     """
 
-    def __init__(self, budget: Budget, weight_of_a_cell: float = 1.0, refresh_spender: Spender = "refresh") -> None:
+    def __init__(self, budget: Budget, weight_of_a_cell: float = 1.0, dataset: str = "") -> None:
         self.budget = budget
-        self.refresh_spender = refresh_spender
+        self.dataset = dataset
         self.weight_of_a_cell = weight_of_a_cell
         self._credit = 0.0
         self._minute = 0
@@ -34,8 +36,7 @@ class Payments:
         with self._paying:
             if self._credit:
                 self._enter(self.budget.minute())
-            payer = self.refresh_spender if spender == "refresh" else spender
-            granted = self.budget.charge(self._price(len(cells)), payer, least=self._price(1))
+            granted = self.budget.charge(self._price(len(cells)), spender, least=self._price(1), dataset=self.dataset)
             if isinstance(granted, Denied):
                 return dict.fromkeys(cells, granted)
             # Another minute, if it ended meanwhile or Redis' clock is not quite what was thought.
@@ -47,7 +48,7 @@ class Payments:
 
     def pay_again(self, weight: int) -> Denied | None:
         """Charges a further attempt as `cold`, whatever the call is about; Denied if the budget has no room for it."""
-        granted = self.budget.charge(weight, "cold")
+        granted = self.budget.charge(weight, "cold", dataset=self.dataset)
         return granted if isinstance(granted, Denied) else None
 
     def _enter(self, minute: int) -> None:

@@ -55,6 +55,11 @@ class Store:
         self._remembered: Memory[bytes] = Memory(most_entries=10_000, most_bytes=MEMORY_BYTES)
 
     @property
+    def name(self) -> str:
+        """The name of the dataset in metrics."""
+        return self.dataset.name
+
+    @property
     def drift(self) -> Drift | None:
         """How a refreshed record is compared with the one before it; None if it is not."""
         return self.dataset.drift

@@ -120,5 +120,5 @@ def _event(
 
 def _etag(answers: Sequence[Finished]) -> str:
     """Weak, as two instances take another `generationtime_ms` for the same answer."""
-    identity = "\n".join((__version__, *(one.identity for one in answers)))
-    return f'W/"{blake3(identity.encode()).hexdigest(length=8)}"'
+    identity = b"".join((__version__.encode(), *(one.identity for one in answers)))
+    return f'W/"{blake3(identity).hexdigest(length=8)}"'

@@ -31,7 +31,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Columns and the times of their rows, in unix seconds; `interval` is the seconds between two rows."""
+    """Columns and the times of their rows, in unix seconds; `interval` is the seconds between two rows.
+
+    A name that was asked for twice has the same column twice.
+    """
 
     name: Literal["current", "hourly", "daily"]
     times: Sequence[int]
@@ -80,15 +83,23 @@ def _decimals(variable: Variable, unit: str) -> int:
 
 def _current(names: Sequence[str], series: Series, clock: Clock, units: Units) -> Section:
     at = clock.quarter
-    variables = [ALL.hourly[name] for name in names]
-    values = values_at(series, [one for one in variables if one is not IS_DAY], at, units)
-    columns = []
-    for name, variable in zip(names, variables, strict=True):
+    variables = {name: ALL.hourly[name] for name in names}
+    values = values_at(series, {one for one in variables.values() if one is not IS_DAY}, at, units)
+
+    def column(name: str) -> Column:
+        variable = variables[name]
         unit = units.unit(variable)
         decimals = _decimals(variable, unit)
         value = _is_day(series, at) if variable is IS_DAY else _of_quarter(variable, values[variable.name], decimals)
-        columns.append(Column(name, unit, decimals, (value,)))
-    return Section("current", (at,), QUARTER_SECONDS, tuple(columns))
+        return Column(name, unit, decimals, (value,))
+
+    return Section("current", (at,), QUARTER_SECONDS, _columns(names, column))
+
+
+def _columns(names: Sequence[str], column: Callable[[str], Column]) -> tuple[Column, ...]:
+    """The column of each name, worked out once however often it was asked for."""
+    by_name = {name: column(name) for name in dict.fromkeys(names)}
+    return tuple(by_name[name] for name in names)
 
 
 def _of_quarter(variable: Variable, value: object, decimals: int) -> float | None:
@@ -99,13 +110,13 @@ def _of_quarter(variable: Variable, value: object, decimals: int) -> float | Non
 
 
 def _hourly(names: Sequence[str], series: Series, times: range, units: Units) -> Section:
-    columns = []
-    for name in names:
+    def column(name: str) -> Column:
         variable = ALL.hourly[name]
         unit = units.unit(variable)
         values = _days_and_nights(series, times) if variable is IS_DAY else _rows(series, variable, times, units)
-        columns.append(Column(name, unit, _decimals(variable, unit), values))
-    return Section("hourly", times, HOUR_SECONDS, tuple(columns))
+        return Column(name, unit, _decimals(variable, unit), values)
+
+    return Section("hourly", times, HOUR_SECONDS, _columns(names, column))
 
 
 def _rows(series: Series, variable: Variable, times: range, units: Units) -> list[float | None]:
@@ -135,13 +146,14 @@ def _daily(form: Form, series: Series, clock: Clock, units: Units) -> Section:
     in_zone = replace(series, timezone=clock.name)
     local = local_days(in_zone, clock.now, form.days)
     time_unit = time_unit_of(form)
-    columns = []
-    for name in form.daily:
+
+    def column(name: str) -> Column:
         value = ALL.daily[name]
         unit = time_unit if value.is_time else units.unit(value.variable)
         values = _DERIVATIONS[value.derivation](value, in_zone, local.midnights, local.spans, units)
-        columns.append(Column(name, unit, _decimals(value.variable, unit), values, value.is_time))
-    return Section("daily", tuple(local.midnights[:-1]), DAY_SECONDS, tuple(columns))
+        return Column(name, unit, _decimals(value.variable, unit), values, value.is_time)
+
+    return Section("daily", tuple(local.midnights[:-1]), DAY_SECONDS, _columns(form.daily, column))
 
 
 def _aggregate(

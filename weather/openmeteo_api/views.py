@@ -21,7 +21,7 @@ from weather.openmeteo_api.finished import Finished, FinishedAnswers, Key
 from weather.openmeteo_api.form import Asked
 from weather.openmeteo_api.request_query import asked_of
 from weather.openmeteo_api.writing import CONTENT_TYPES, finished_of, joined
-from weathernote import __version__
+from weathernote import __version__, threads
 from weathernote.http.api_view import ApiViewSet
 from weathernote.http.conditional import matches
 from weathernote.http.prerendered import PrerenderedResponse
@@ -81,6 +81,8 @@ class ForecastViewSet(ApiViewSet[Record]):
     def _written(self, key: Key, record: Record, source: Source | Problem, now: float) -> Finished:
         if isinstance(source, Problem):
             raise source
+        # Many places, each with many names, take a while.
+        threads.give_way()
         setting = "WEATHER_TTL_SECONDS" if key.form.current else "FORECAST_TTL_SECONDS"
         stale = source.origin == "stale"
         finished = finished_of(key, source.series, now, getattr(settings, setting), stale=stale)

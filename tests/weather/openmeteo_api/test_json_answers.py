@@ -82,6 +82,17 @@ def test_an_old_name_is_answered_under_itself():
     assert "windspeed_10m_max" in answer["daily"]
 
 
+def test_a_name_that_comes_often_is_worked_out_and_written_once():
+    names = ["temperature_2m", "is_day"] * 50
+    form = form_in({"current": names, "hourly": names, "daily": ["sunrise", "weather_code"] * 50}, ALL)
+    answer = answer_of(form, "GMT", make_series(), NOW)
+    for section in answer.sections:
+        assert len(section.columns) == 100 and len({id(column) for column in section.columns}) == 2
+    written = text_of(answer, 0, unixtime=False, generation_ms=0.25)
+    assert written.count(b'"temperature_2m":[') == written.count(b'"sunrise":[') == 1
+    assert list(json.loads(written)["hourly"]) == ["time", "temperature_2m", "is_day"]
+
+
 @pytest.mark.parametrize("place", ["Copenhagen", "Toronto", "Adelaide"])
 def test_a_recorded_answers_numbers_are_written_again(place):
     recorded = recording(place)

@@ -151,6 +151,19 @@ def test_several_places_are_an_array_with_numbers(api, simulator):
     assert simulator.state()["cells_per_call"] == [2]
 
 
+def test_other_threads_run_between_two_places(api, monkeypatch):
+    ways: list[None] = []
+    api.get(f"/v1/forecast?{TWO}")
+    monkeypatch.setattr("weather.openmeteo_api.views.threads.give_way", lambda: ways.append(None))
+    api.get(f"/v1/forecast?{TWO}&hourly=temperature_2m")
+    assert len(ways) >= 2
+
+
+def test_flatbuffers_have_a_name_as_often_as_it_was_asked_for(api):
+    content = api.get(f"/v1/forecast?{NEW_YORK}&hourly=is_day,is_day&format=flatbuffers").content
+    assert WeatherApiResponse.GetRootAs(content, 4).Hourly().VariablesLength() == 2
+
+
 def test_flatbuffers_say_what_json_says(api):
     question = f"/v1/forecast?{TWO}&current=temperature_2m&hourly=weather_code&daily=sunrise&timezone=auto"
     places = api.get(f"{question}&timeformat=unixtime").json()

@@ -6,11 +6,11 @@ from itertools import pairwise
 from typing import Literal
 
 from weather.core.forecast import dominant_direction
-from weather.core.series import Series, aggregated, local_days, values_at
+from weather.core.series import LocalDays, Series, aggregated, local_days, values_at
 from weather.core.sun import Sun
 from weather.core.units import WRITTEN_DECIMALS, Units
 from weather.core.variables import HOUR_SECONDS, Variable
-from weather.openmeteo_api.clock import DAY_SECONDS, QUARTER_SECONDS, Clock
+from weather.openmeteo_api.clock import DAY_SECONDS, QUARTER_SECONDS, Clock, next_hour
 from weather.openmeteo_api.form import AUTO, Form
 from weather.openmeteo_api.names import ALL, IS_DAY, SUMS, DailyValue
 from weather.openmeteo_api.units import units_of
@@ -145,15 +145,24 @@ def _days_and_nights(series: Series, times: Sequence[int]) -> list[float | None]
 def _daily(form: Form, series: Series, clock: Clock, units: Units) -> Section:
     in_zone = replace(series, timezone=clock.name)
     local = local_days(in_zone, clock.now, form.days)
+    spans = _whole_spans(series, local)
     time_unit = time_unit_of(form)
 
     def column(name: str) -> Column:
         value = ALL.daily[name]
         unit = time_unit if value.is_time else units.unit(value.variable)
-        values = _DERIVATIONS[value.derivation](value, in_zone, local.midnights, local.spans, units)
+        values = _DERIVATIONS[value.derivation](value, in_zone, local.midnights, spans, units)
         return Column(name, unit, _decimals(value.variable, unit), values, value.is_time)
 
     return Section("daily", tuple(local.midnights[:-1]), DAY_SECONDS, _columns(form.daily, column))
+
+
+def _whole_spans(series: Series, local: LocalDays) -> list[slice]:
+    """Each day's rows; none of a day that began before the series did, whose values would be those of its rest."""
+    return [
+        span if next_hour(midnight) >= series.start else slice(0, 0)
+        for midnight, span in zip(local.midnights, local.spans, strict=False)
+    ]
 
 
 def _aggregate(

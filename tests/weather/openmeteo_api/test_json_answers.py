@@ -254,8 +254,30 @@ def test_ten_days_are_full_in_every_zone(zone):
         )
         today = datetime.fromtimestamp(now, ZoneInfo(zone)).date()
         assert answer["daily"]["time"] == [(today + timedelta(day)).isoformat() for day in range(10)]
-        assert None not in answer["daily"]["temperature_2m_max"]
+        midnight = datetime.combine(today, datetime.min.time(), ZoneInfo(zone)).timestamp()
+        first, *others = answer["daily"]["temperature_2m_max"]
+        assert (first is None) == (midnight < series.start - 3599) and None not in others
         assert len(answer["hourly"]["time"]) in range(239, 242) and answer["hourly"]["temperature_2m"][-1] is not None
+
+
+def test_values_of_a_day_that_began_before_the_record_are_null():
+    series = make_series("America/New_York")
+    hours, sun = "temperature_2m_min,precipitation_sum,wind_direction_10m_dominant", "sunrise,daylight_duration"
+    daily = body(series, daily=f"{hours},{sun}", forecast_days="2")["daily"]
+    for name in hours.split(","):
+        assert daily[name][0] is None
+    assert daily["precipitation_sum"][1] == 24.0 and None not in daily["sunrise"] + daily["daylight_duration"]
+    own = body(series, daily="precipitation_sum", forecast_days="1", timezone="auto")["daily"]
+    assert own["precipitation_sum"] == [24.0]
+
+
+@pytest.mark.parametrize("zone", ["Asia/Kolkata", "Asia/Kathmandu", "America/St_Johns"])
+def test_a_day_whose_midnight_is_between_two_hours_is_whole(zone):
+    series = make_series(zone)
+    held = replace(series, start=-(-series.start // 3600) * 3600)
+    assert body(held, held.start + 60, daily="precipitation_sum", timezone="auto", forecast_days="1")["daily"][
+        "precipitation_sum"
+    ] == [24.0]
 
 
 @given(zone=st.sampled_from(ZONES), hour=st.integers(0, 40), days=st.integers(0, 10), unixtime=st.booleans())

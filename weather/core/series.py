@@ -71,7 +71,7 @@ def values_at(series: Series, variables: Iterable[Variable], now: float, units: 
     minute = int(now // 60)
     zone = zone_of(series.timezone)
     row, seconds = divmod(minute * 60 - series.start, HOUR_SECONDS)
-    if _is_before_first_row(series, minute * 60, zone):
+    if is_before_first_row(series, minute * 60):
         row, seconds = 0, 0
     values: dict[str, object] = {"time": iso(minute * 60, zone)}
     for variable in variables:
@@ -99,7 +99,7 @@ def hours_from(
     zone = zone_of(series.timezone)
     first = (times.start - series.start) // HOUR_SECONDS
     rows = [*range(first, first + len(times))]
-    if _is_before_first_row(series, now, zone):
+    if is_before_first_row(series, now):
         rows[0] = 0
     columns: dict[str, list[Any]] = {"time": [iso(time, zone) for time in times]}
     shown = units.shown
@@ -152,6 +152,16 @@ def aggregated(
     return columns
 
 
+def is_before_first_row(series: Series, now: float) -> bool:
+    """Whether `now` lies after the first day's local midnight and before the first row, which then is used.
+
+    Open-Meteo's answers begin at local midnight; where the zone is not a full hour off UTC, the first row is later.
+    """
+    zone = zone_of(series.timezone)
+    after_midnight = series.start - midnight(today(series.start, zone), zone)
+    return after_midnight < HOUR_SECONDS and -after_midnight <= now - series.start < 0
+
+
 def next_midnight(timezone: str, now: float) -> int:
     """When the present date ends in an IANA zone, in unix seconds; UnknownZone if there is no such zone."""
     zone = zone_of(timezone)
@@ -195,12 +205,3 @@ def _reading(variable: Variable, column: Sequence[float | None], row: int, secon
     if variable.reading == "circular":
         return round(before + ((after - before + 180) % 360 - 180) * passed) % 360
     return units.between(variable, before + (after - before) * passed)
-
-
-def _is_before_first_row(series: Series, now: float, zone: ZoneInfo) -> bool:
-    """Whether `now` lies after the first day's local midnight and before the first row, which then is used.
-
-    Open-Meteo's answers begin at local midnight; where the zone is not a full hour off UTC, the first row is later.
-    """
-    after_midnight = series.start - midnight(today(series.start, zone), zone)
-    return after_midnight < HOUR_SECONDS and -after_midnight <= now - series.start < 0

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Literal
 
 from weather.core.forecast import dominant_direction
-from weather.core.series import LocalDays, Series, aggregated, local_days, values_at
+from weather.core.series import LocalDays, Series, aggregated, is_before_first_row, local_days, values_at
 from weather.core.sun import Sun
 from weather.core.units import WRITTEN_DECIMALS, Units
 from weather.core.variables import HOUR_SECONDS, Variable
@@ -63,7 +63,7 @@ def answer_of(form: Form, zone: str, series: Series, now: float) -> Answer:
         sections.append(_current(form.current, series, clock, units))
     if form.hourly:
         times = clock.hours_of_days(form.days) if form.hours is None else clock.hours_from_now(form.hours)
-        sections.append(_hourly(form.hourly, series, times, units))
+        sections.append(_hourly(form.hourly, series, times, clock.now, units))
     if form.daily:
         sections.append(_daily(form, series, clock, units))
     return Answer(series, clock, tuple(sections))
@@ -109,25 +109,33 @@ def _of_quarter(variable: Variable, value: object, decimals: int) -> float | Non
     return round(value / _QUARTERS_OF_AN_HOUR, decimals) if variable.name in SUMS else value
 
 
-def _hourly(names: Sequence[str], series: Series, times: range, units: Units) -> Section:
+def _hourly(names: Sequence[str], series: Series, times: range, now: float, units: Units) -> Section:
+    # In the part of an hour after a local midnight the first row stands for the hour before it, as in `current`.
+    first = series.start - HOUR_SECONDS if is_before_first_row(series, now) else series.start
+
     def column(name: str) -> Column:
         variable = ALL.hourly[name]
         unit = units.unit(variable)
-        values = _days_and_nights(series, times) if variable is IS_DAY else _rows(series, variable, times, units)
+        values = _days_and_nights(series, times) if variable is IS_DAY else _rows(series, variable, times, first, units)
         return Column(name, unit, _decimals(variable, unit), values)
 
     return Section("hourly", times, HOUR_SECONDS, _columns(names, column))
 
 
-def _rows(series: Series, variable: Variable, times: range, units: Units) -> list[float | None]:
-    """The variable's values at these full hours of UTC; null before the first row and after the last."""
+def _rows(series: Series, variable: Variable, times: range, first: int, units: Units) -> list[float | None]:
+    """The variable's values at these full hours of UTC; null before the hour `first` and after the last row.
+
+    Where `first` is before the first row, that row stands.
+    """
     column = series.column(variable)
-    first = (times.start - series.start) // HOUR_SECONDS
-    held = column[max(0, first) : max(0, first + len(times))]
-    before = min(len(times), max(0, -first))
+    begin = (times.start - series.start) // HOUR_SECONDS
+    earlier = min(len(times), max(0, -begin))
+    held = list(column[max(0, begin) : max(0, begin + len(times))])
+    before = [column[0] if time >= first and column else None for time in times[:earlier]]
+    values = before + held
     if units.unit(variable) != variable.unit:
-        held = [units.shown(variable, value) for value in held]
-    return [None] * before + list(held) + [None] * (len(times) - before - len(held))
+        values = [units.shown(variable, value) for value in values]
+    return values + [None] * (len(times) - len(values))
 
 
 def _is_day(series: Series, at: int) -> int:

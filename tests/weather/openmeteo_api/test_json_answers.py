@@ -280,6 +280,30 @@ def test_a_day_whose_midnight_is_between_two_hours_is_whole(zone):
     ] == [24.0]
 
 
+@pytest.mark.parametrize("zone", ["Asia/Kolkata", "Asia/Kathmandu", "America/St_Johns"])
+@pytest.mark.parametrize("wind_speed_unit", ["kmh", "ms"])
+def test_in_the_part_of_an_hour_after_midnight_the_first_row_stands(zone, wind_speed_unit):
+    series = make_series(zone, columns={"wind_speed_10m": [float(36 + row) for row in range(336)]})
+    midnight = series.start
+    held = replace(series, start=-(-midnight // 3600) * 3600)
+    first, second = (36.0, 37.0) if wind_speed_unit == "kmh" else (10.0, 10.28)
+
+    def present(now: float) -> list[float | None]:
+        unit = {"wind_speed_unit": wind_speed_unit}
+        return body(held, now, hourly="wind_speed_10m", forecast_hours="3", timezone="auto", **unit)["hourly"][
+            "wind_speed_10m"
+        ]
+
+    assert present(midnight + 60)[:3] == present(held.start - 1)[:3] == [first, first, second]
+    assert present(held.start)[:2] == [first, second]
+    # Before that midnight nothing is held, and at any other time that hour is not the present one.
+    assert present(midnight - 60)[0] is None
+    gmt = body(held, held.start + 60, hourly="wind_speed_10m", timezone="GMT", forecast_days="1")["hourly"]
+    assert [value is None for time, value in zip(gmt["time"], gmt["wind_speed_10m"], strict=True)] == [
+        datetime.fromisoformat(time).replace(tzinfo=UTC).timestamp() < held.start for time in gmt["time"]
+    ]
+
+
 @given(zone=st.sampled_from(ZONES), hour=st.integers(0, 40), days=st.integers(0, 10), unixtime=st.booleans())
 def test_every_row_holds_the_value_of_its_label(zone, hour, days, unixtime):
     series = make_series()

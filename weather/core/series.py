@@ -17,6 +17,8 @@ from weather.core.zones import zone_of
 HOURS_SHOWN = 48
 #: By how much the date of one zone may begin before that of another.
 EARLIER_HOURS = 26
+#: How long before its fetch a record may begin.
+EARLIEST_START_SECONDS = 3 * 86_400
 
 #: A daily value: its name, the hourly variable that it is derived from, and the function of that variable's values.
 Aggregate = tuple[str, Variable, Callable[[list[float]], float]]
@@ -52,12 +54,17 @@ class Series:
 def with_earlier_rows(new: Series, held: Series) -> Series:
     """The new series with the rows of the one held before it from up to EARLIER_HOURS before its own first.
 
-    A day of another time zone may have begun before the place's own, with which an answer of Open-Meteo begins.
+    A day of another time zone may have begun before the place's own, with which an answer of Open-Meteo begins. Rows of
+    another source or of another point of the weather model are not joined, and none makes a record that begins earlier
+    than a record may.
     """
-    first = max(held.start, new.start - EARLIER_HOURS * HOUR_SECONDS)
+    oldest = new.fetched_at - EARLIEST_START_SECONDS
+    first = max(held.start, new.start - EARLIER_HOURS * HOUR_SECONDS, -(-oldest // HOUR_SECONDS) * HOUR_SECONDS)
     rows = (new.start - first) // HOUR_SECONDS
     begin = (first - held.start) // HOUR_SECONDS
-    if rows <= 0 or begin + rows > held.hours or not new.columns.keys() <= held.columns.keys():
+    if _origin(new) != _origin(held) or not new.columns.keys() <= held.columns.keys():
+        return new
+    if rows <= 0 or begin + rows > held.hours:
         return new
     columns = {name: [*held.columns[name][begin : begin + rows], *column] for name, column in new.columns.items()}
     return replace(new, start=first, columns=columns)
@@ -184,6 +191,10 @@ def midnight(day: date, zone: ZoneInfo) -> int:
     Where the clock shows midnight twice it is the first one, where it leaps over midnight the moment of the leap.
     """
     return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp())
+
+
+def _origin(series: Series) -> tuple[object, ...]:
+    return series.source, series.latitude, series.longitude, series.elevation
 
 
 def _reading(variable: Variable, column: Sequence[float | None], row: int, seconds: int, units: Units) -> float | None:

@@ -22,6 +22,7 @@ BATCH = 100
 class NoStore:
     """Keeps records in a dict, and notes what is rejected."""
 
+    dataset = WEATHER
     drift = WEATHER.drift
 
     def __init__(self):

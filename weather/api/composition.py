@@ -106,7 +106,7 @@ class Parts:
         round_ = Round(
             open_meteo(dataset),
             store,
-            Payments(budget, weight_of_a_cell, "late_refresh" if dataset.refreshes_late else "refresh"),
+            Payments(budget, weight_of_a_cell, "late_refresh" if dataset.refreshes_late else "refresh", dataset.name),
             budget,
             queue,
             weight_of_a_cell=weight_of_a_cell,
@@ -117,6 +117,7 @@ class Parts:
             workers,
             budget,
             shared.allowance,
+            dataset=dataset.name,
             weight_of_a_cell=weight_of_a_cell,
             wait_seconds=DEADLINE_SECONDS,
             waiting=shared.waiting,

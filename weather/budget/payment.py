@@ -6,18 +6,25 @@ from collections.abc import Sequence
 from weather.budget.budget import Budget
 from weather.budget.quota import Denied, Spender
 from weather.core.cells import Cell
-from weather.core.datasets import rounded_up
+from weather.core.datasets import WEATHER, rounded_up
 
 
 class Payments:
-    """Charges the budget for cells that weigh `weight_of_a_cell` each; `refresh_spender` pays for their refreshes.
+    """Charges the budget for cells of `dataset` that weigh `weight_of_a_cell` each; `refresh_spender` pays refreshes.
 
     What was charged beyond the cells' weight, for budgets count in whole numbers, is a credit towards the next cells
     of the same minute. The credit lapses at the end of that minute and is not carried over.
     """
 
-    def __init__(self, budget: Budget, weight_of_a_cell: float = 1.0, refresh_spender: Spender = "refresh") -> None:
+    def __init__(
+        self,
+        budget: Budget,
+        weight_of_a_cell: float = 1.0,
+        refresh_spender: Spender = "refresh",
+        dataset: str = WEATHER.name,
+    ) -> None:
         self.budget = budget
+        self.dataset = dataset
         self.refresh_spender = refresh_spender
         self.weight_of_a_cell = weight_of_a_cell
         self._credit = 0.0
@@ -35,7 +42,7 @@ class Payments:
             if self._credit:
                 self._enter(self.budget.minute())
             payer = self.refresh_spender if spender == "refresh" else spender
-            granted = self.budget.charge(self._price(len(cells)), payer, least=self._price(1))
+            granted = self.budget.charge(self._price(len(cells)), payer, least=self._price(1), dataset=self.dataset)
             if isinstance(granted, Denied):
                 return dict.fromkeys(cells, granted)
             # Another minute, if it ended meanwhile or Redis' clock is not quite what was thought.
@@ -47,7 +54,7 @@ class Payments:
 
     def pay_again(self, weight: int) -> Denied | None:
         """Charges a further attempt as `cold`, whatever the call is about; Denied if the budget has no room for it."""
-        granted = self.budget.charge(weight, "cold")
+        granted = self.budget.charge(weight, "cold", dataset=self.dataset)
         return granted if isinstance(granted, Denied) else None
 
     def _enter(self, minute: int) -> None:

@@ -1,6 +1,7 @@
 """The scripts behind the budget: one hash, Redis' own clock, each a single atomic step."""
 
 from weather.budget import day_line
+from weather.budget.failures import FIELDS, PAUSE_SECONDS
 from weathernote import redis
 from weathernote.redis import Command
 from weathernote.redis.clock import NOW_LUA
@@ -10,16 +11,21 @@ LIFE_SECONDS = 2 * 86_400
 #: Calls are closed for at most a day: the longest window and the longest Retry-After.
 LONGEST_CLOSED_SECONDS = 86_400
 
+_ROWS_LUA = ", ".join(f"{{'{name}', '{row.failures}', '{row.paused_until}'}}" for name, row in FIELDS.items())
+
 # Past its limit by the day's line (day_line.py) no refresh goes out.
 #
 # What others spent since this process looked is unknown when the counts are gone: a hundredth makes up for it. A clock
 # that is set back, as after a failover, ends no window a second time.
+#
+# The reply has the failures and the pause of every dataset, in the order of FIELDS, so that each process knows them.
 BUDGET = redis.script(
     NOW_LUA
     + day_line.LUA
     + f"""
 local weight, least, spender, refreshed = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
-local reserve = reserves[spender]
+local dataset, reserve = ARGV[6], reserves[spender]
+local rows = {{{_ROWS_LUA}}}
 local held = {{}}
 if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then redis.call('DEL', KEYS[1]) end
 local flat = redis.call('HGETALL', KEYS[1])
@@ -34,7 +40,7 @@ local function narrow(left, why, wait)
   if left < room then room = left end
 end
 
-for at = 6, #ARGV, 6 do
+for at = 7, #ARGV, 6 do
   local name, length, budget = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
   local seen_start, seen, unreported = tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5])
   local start = now - now % length
@@ -69,15 +75,19 @@ for at = 6, #ARGV, 6 do
 end
 -- The service writes no later times; processes would pass on a far later one for as long as they live.
 local closed = math.min(held['closed:until'] or 0, now + {LONGEST_CLOSED_SECONDS})
-local paused = math.min(held['paused:until'] or 0, now + {LONGEST_CLOSED_SECONDS})
 if closed > now then narrow(0, 'closed', closed - now) end
-if paused > now then narrow(0, 'failures', paused - now) end
+local failed = {{}}
+for _, row in ipairs(rows) do
+  local paused = math.min(held[row[3]] or 0, now + {LONGEST_CLOSED_SECONDS})
+  if paused > now and row[1] == dataset then narrow(0, 'failures', paused - now) end
+  failed[#failed + 1], failed[#failed + 2] = held[row[2]] or 0, string.format('%.3f', paused)
+end
 
 local granted = 0
 if room >= least then granted = math.max(0, room) end
 if reserve then refreshed = refreshed + granted end
 local reply = {{granted, reason, tostring(seconds), string.format('%.3f', now),
-  held.failures or 0, string.format('%.3f', paused), string.format('%.3f', closed), refreshed}}
+  string.format('%.3f', closed), refreshed, failed}}
 for at, name in ipairs(names) do
   local spent = spents[at] + granted
   redis.call('HSET', KEYS[1], name .. ':start', starts[at], name .. ':spent', spent)
@@ -100,17 +110,24 @@ return redis.call('EXPIRE', KEYS[1], {LIFE_SECONDS})
 """
 )
 
-FAIL = redis.script(
+_FAIL = redis.script(
     NOW_LUA
     + f"""
-local failures = redis.call('HINCRBY', KEYS[1], 'failures', 1)
-local pause = tonumber(ARGV[math.min(failures, #ARGV - 1) + 1])
-redis.call('HSET', KEYS[1], 'paused:until', string.format('%.3f', now + pause))
+local failures = redis.call('HINCRBY', KEYS[1], ARGV[2], 1)
+local pause = tonumber(ARGV[math.min(failures, #ARGV - 3) + 3])
+redis.call('HSET', KEYS[1], ARGV[3], string.format('%.3f', now + pause))
 return redis.call('EXPIRE', KEYS[1], {LIFE_SECONDS})
 """
 )
 
 
-def succeed(key: str) -> Command:
-    """The command that ends a row of failures and the pause that it made."""
-    return ("HDEL", key, "failures", "paused:until")
+def fail(key: str, clock: str, dataset: str) -> Command:
+    """The command that counts a failure of the dataset; `clock` is the clock's argument for scripts."""
+    row = FIELDS[dataset]
+    return _FAIL(key, clock, row.failures, row.paused_until, *PAUSE_SECONDS)
+
+
+def succeed(key: str, dataset: str) -> Command:
+    """The command that ends the dataset's row of failures and the pause that it made."""
+    row = FIELDS[dataset]
+    return ("HDEL", key, row.failures, row.paused_until)

@@ -61,6 +61,7 @@ class Round:
     ) -> None:
         self.upstream = upstream
         self.store = store
+        self.dataset = store.dataset.name
         self.payments = payments
         self.budget = budget
         self.weight_of_a_cell = weight_of_a_cell
@@ -159,11 +160,11 @@ class Round:
         try:
             got = self.upstream.fetch(cells, before_attempt)
             outcome = "ok"
-            self.budget.succeeded()
+            self.budget.succeeded(self.dataset)
             return got
         except LocationRejected as rejected:
             outcome = "rejected"
-            self.budget.succeeded()
+            self.budget.succeeded(self.dataset)
             return rejected
         except BudgetSpent as spent:
             return dict.fromkeys(cells, spent)
@@ -175,7 +176,7 @@ class Round:
         except UpstreamError as error:
             outcome = "invalid_response" if isinstance(error, InvalidResponse) else "failed"
             log.warning("Open-Meteo: %s", error)
-            self.budget.failed()
+            self.budget.failed(self.dataset)
             return dict.fromkeys(cells, error)
         finally:
             self._count(result, attempts, len(cells), outcome)
@@ -187,12 +188,12 @@ class Round:
         result.calls += attempts
         result.cells += attempts * cells
         # Open-Meteo's weight, not our charge, which is rounded up.
-        dataset, weight = self.store.dataset.name, attempts * cells * self.weight_of_a_cell
+        weight = attempts * cells * self.weight_of_a_cell
         metrics.OPEN_METEO_WEIGHT.inc(weight)
-        metrics.DATASET_WEIGHT.labels(dataset).inc(weight)
+        metrics.DATASET_WEIGHT.labels(self.dataset).inc(weight)
         for ended, times in (("retried", attempts - 1), (outcome, 1)):
             metrics.OPEN_METEO_CALLS.labels(ended).inc(times)
-            metrics.DATASET_CALLS.labels(dataset, ended).inc(times)
+            metrics.DATASET_CALLS.labels(self.dataset, ended).inc(times)
 
     # ── hold ──────────────────────────────────────────────────────────────────────────────────────
 

@@ -90,6 +90,7 @@ class Misses:
             self.parts.price.interval_seconds(state.rate, self.parts.dataset.aging),
             is_redis_up=found.is_redis_up,
             remembers_expired=expired is not None,
+            refreshes_late=self.parts.dataset.refreshes_late,
         )
         return _Miss(question, question.cell, found.is_redis_up, state, decision, expired)
 

@@ -64,6 +64,17 @@ def test_without_redis_a_due_record_is_shown_and_no_request_pays_for_its_refresh
     assert simulator.state()["calls_by_path"] == {"/v1/air-quality": 1}
 
 
+def test_a_process_remembers_both_datasets_of_a_place_within_one_bound(api, later, monkeypatch):
+    api.get(WEATHER), api.get(AIR)
+    weather, air = services()
+    assert weather.store._remembered is air.store._remembered and len(air.store._remembered) == 2
+    assert weather.cache._remembered is air.cache._remembered and len(air.cache._remembered) == 2
+    take_redis_away(monkeypatch)
+    with later(hours=0.75):
+        assert "temperature_2m" in api.get(WEATHER).json()["current"]
+        assert "pm2_5" in api.get(AIR).json()["current"]
+
+
 def test_no_client_is_shown_yesterdays_maxima_as_todays(api):
     response = api.get(AIR)
     directives = dict(part.partition("=")[::2] for part in response["Cache-Control"].split(", "))

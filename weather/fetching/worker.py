@@ -218,6 +218,10 @@ class Worker:
         finally:
             if not lease.token:
                 self._calling_alone.release()
+        if not lease.token:
+            # Without Redis no queue gives turns: until now the workers of other datasets could not call. Each of them
+            # looks within this time.
+            sleep(2 * POLL_SECONDS)
         return True
 
     def _find_outcomes(self, pending: Mapping[Cell, PendingFetch]) -> None:

@@ -100,9 +100,13 @@ def test_the_page_about_cdns_names_the_key_of_each_path_about_a_cell(path):
 
 
 def test_the_changelog_has_the_form_of_keep_a_changelog():
-    heads = re.findall(r"^## (.+)$", (TOP / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    text = (TOP / "CHANGELOG.md").read_text(encoding="utf-8")
+    heads = re.findall(r"^## (.+)$", text, re.MULTILINE)
     assert heads[0] == "[Unreleased]"
     assert all(re.fullmatch(r"\[\d+\.\d+\.\d+\] - \d{4}-\d\d-\d\d", head) for head in heads[1:])
+    for release in re.split(r"^## ", text, flags=re.MULTILINE):
+        kinds = re.findall(r"^### (.+)$", release, re.MULTILINE)
+        assert len(kinds) == len(set(kinds))
 
 
 @pytest.mark.parametrize("name", PICTURES)

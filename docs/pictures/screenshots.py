@@ -41,7 +41,7 @@ def demo(folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
         "WORKERS": "1",
         "LOG_LEVEL": "WARNING",
         # So small that what is spent can be seen on the chart.
-        "UPSTREAM_DAY_BUDGET": "400",
+        "UPSTREAM_DAY_BUDGET": "900",
         "DATABASE_URL": f"sqlite:///{folder / 'db.sqlite3'}",
         "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
         "WEATHERNOTE_INSTANCE": "",
@@ -82,7 +82,8 @@ def fill(base: str, environment: dict[str, str]) -> str:
         place = cities[client * client % len(cities)] if client % 10 else towns[client // 10 % len(towns)]
         headers = {"x-client-id": f"phone-{client}"}
         parameters = {"lat": place["latitude"], "lon": place["longitude"]}
-        for answer in ("weather", "forecast"):
+        # Every fifth phone shows the air too.
+        for answer in ("weather", "forecast", *(["air-quality"] if client % 5 == 0 else [])):
             requests.get(f"{base}/api/v1/{answer}", parameters, headers=headers, timeout=20)
     city = min(cities, key=lambda one: abs(datetime.now(ZoneInfo(one["timezone"])).hour - 13))
     return f"#lat={city['latitude']}&lon={city['longitude']}&name={quote(city['name'])}"

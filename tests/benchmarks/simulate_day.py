@@ -15,7 +15,8 @@ from pathlib import Path
 
 from tests.benchmarks import picture
 from tests.benchmarks.plain_caches import Plain
-from tests.benchmarks.simulated_days import FREE, RULES, Job, Result, Row, Scale, run
+from tests.benchmarks.simulated_days import run
+from tests.benchmarks.simulated_jobs import FREE, RULES, Job, Result, Row, Scale
 
 WORLDS = ("plan", "world")
 BUDGETS = (5_000, 10_000, 33_000, 165_000)

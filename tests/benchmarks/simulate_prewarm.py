@@ -15,8 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from tests.benchmarks.simulated_days import FLUSH_SECONDS, FREE, STEP_SECONDS, WINDOWS, Clock, Counted, windows
-from tests.benchmarks.simulated_service import HOLD_SECONDS, Seen, SimulatedService, square_root_rule
+from tests.benchmarks.simulated_counts import Clock, Counted
+from tests.benchmarks.simulated_days import FLUSH_SECONDS, STEP_SECONDS
+from tests.benchmarks.simulated_jobs import FREE, WINDOWS, windows
+from tests.benchmarks.simulated_rules import square_root_rule
+from tests.benchmarks.simulated_seen import HOLD_SECONDS, Seen
+from tests.benchmarks.simulated_service import SimulatedService
 from tests.benchmarks.simulated_users import (
     DAY,
     FORECAST,
@@ -133,6 +137,7 @@ class Kept(SimulatedService):
         midnight = now + DAY - (now + self.world.cell_offset[at]) % DAY
         self.ends[at * KINDS + kind] = now + life if kind == WEATHER else min(now + life, midnight)
         self.answer[at * KINDS + kind] = self.held[at]
+        self.is_stale[at * KINDS + kind] = stale
 
 
 def live(day: Traffic, service: Kept, price: Price, clock: Clock, *, prewarmed: bool) -> None:

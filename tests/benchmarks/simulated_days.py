@@ -3,28 +3,27 @@
 import os
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tests.benchmarks.plain_caches import Plain, no_cache, plain_cache
-from tests.benchmarks.simulated_service import Rule, Seen, SimulatedService, even_rule, square_root_rule
-from tests.benchmarks.simulated_users import DAY, Array, Traffic, Whole, World, make_day, make_world
+from tests.benchmarks.simulated_counts import Clock, Counted
+from tests.benchmarks.simulated_jobs import FREE, REFERENCES, WINDOWS, WITH_AIR, Job, Result, Row, windows
+from tests.benchmarks.simulated_rules import even_rule, square_root_rule
+from tests.benchmarks.simulated_seen import Seen
+from tests.benchmarks.simulated_service import SimulatedService
+from tests.benchmarks.simulated_users import DAY, Array, Traffic, World, make_day, make_world
 from tests.support.clocks import ClockOf
 from tests.support.servers import Valkey
 from weather.budget.budget import Budget
-from weather.budget.popularity import Popularity
 from weather.budget.price import Price
 from weather.core import datasets, freshness
 from weather.core.freshness import Demand
-
-#: The free service's windows; a larger plan's are larger in proportion.
-FREE = {"minute": 600, "hour": 5_000, "day": 10_000}
-WINDOWS = {"minute": 60, "hour": 3600, "day": DAY}
 
 STEP_SECONDS = 60
 #: Every few seconds in the service; at 14,000 requests in between, that makes no difference to rates.
@@ -32,82 +31,15 @@ FLUSH_SECONDS = 300
 #: Every minute in the service; it hardly moves in ten.
 PRICE_SECONDS = 600
 
-RULES = ("square root", "even", "edge, counts", "edge, no counts", "reference")
+BOTH = (datasets.WEATHER, datasets.AIR_QUALITY)
 
 
-@dataclass(frozen=True)
-class Scale:
-    """How large the simulation is; `part` shrinks people, requests, places and budgets alike."""
+class Counts(NamedTuple):
+    """What is counted of the days: weather's requests, those that an edge lets through, those about air quality."""
 
-    people: int = 500_000
-    requests: int = 4_000_000
-    scatter: float = 1.0
-    warm_up_days: int = 1
-    part: float = 1.0
-
-
-@dataclass(frozen=True)
-class Job:
-    """A world, and the services (budget, rule) that live in it."""
-
-    world: str
-    seed: int
-    services: Sequence[tuple[int, str]]
-    scale: Scale
-    baselines: bool = False
-
-
-@dataclass
-class Row:
-    """What one service came to on the last day; `passed` names the windows that were overspent on any."""
-
-    budget: int
-    rule: str
-    seen: Seen
-    passed: list[str]
-
-
-@dataclass
-class Result:
-    job: Job
-    cells: int
-    rows: list[Row]
-    plain: dict[str, Plain]
-    took_seconds: float
-
-
-class Clock:
-    """The virtual time that the services' budgets and popularity go by."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class Counted:
-    """Popularity, kept in a real server, and the rates that a fleet reads there."""
-
-    def __init__(self, name: str, world: World, clock: Clock) -> None:
-        self.popularity = Popularity(f"popularity:{name}", clock=ClockOf(clock))
-        self.world = world
-        self.rates = np.zeros(len(world.cells))
-        self._index = {cell: at for at, cell in enumerate(world.cells)}
-        self._seen = np.zeros(len(world.cells), dtype=np.int64)
-
-    def saw(self, cells: Whole) -> None:
-        self._seen += np.bincount(cells, minlength=len(self._seen))
-
-    def flush(self) -> None:
-        for at in np.flatnonzero(self._seen):
-            self.popularity.record(self.world.cells[at], int(self._seen[at]))
-        self._seen[:] = 0
-        self.popularity.flush()
-
-    def read(self) -> None:
-        for start in range(0, len(self.rates), 5_000):
-            for cell, rate in self.popularity.rates(self.world.cells[start : start + 5_000]).items():
-                self.rates[self._index[cell]] = rate
+    cells: Counted
+    behind_the_edge: Counted
+    air: Counted
 
 
 @dataclass
@@ -117,8 +49,22 @@ class Living:
     budget_size: int
     rule: str
     service: SimulatedService
-    counted: Counted | None
-    price: Price | None
+    air: SimulatedService | None = None
+    counted: Counted | None = None
+    price: Price | None = None
+
+    def forget_what_was_seen(self) -> None:
+        for service in filter(None, (self.service, self.air)):
+            service.seen = Seen()
+
+    @property
+    def row(self) -> Row:
+        air = self.air.seen if self.air else None
+        return Row(self.budget_size, self.rule, self.service.seen, self._passed() if self.service.budget else [], air)
+
+    def _passed(self) -> list[str]:
+        sizes = windows(self.budget_size)
+        return [name for name, seconds in WINDOWS.items() if self.service.most_spent(seconds) > sizes[name]]
 
 
 def run(job: Job) -> Result:
@@ -149,48 +95,63 @@ def lived(job: Job) -> Result:
     )
     days = [
         make_day(world, at, int(scale.requests * scale.part), np.random.default_rng((job.seed, 1 + at)))
-        for at in range(scale.warm_up_days + 1)
+        for at in range(scale.warm_up_days + scale.measured_days)
     ]
+    about_air = [day.about_air(int(world.people * scale.air_share)) for day in days]
     clock = Clock()
     clock.now = days[0].start
-    everywhere, behind = Counted("cells", world, clock), Counted("behind-the-edge", world, clock)
-    true_rates = np.bincount(days[-1].cell, minlength=len(world.cells)) / DAY
-    fleet: list[Living] = []
-    for size, rule in job.services:
-        counted = behind if rule == "edge, no counts" else everywhere
-        fleet.append(_living(world, size, rule, counted, clock, true_rates))
-    counts = [everywhere, behind] if any(living.counted is behind for living in fleet) else [everywhere]
-    for day in days:
-        for living in fleet:
-            living.service.seen = Seen()
-        _live(day, fleet, counts, clock)
-    rows = [Row(living.budget_size, living.rule, living.service.seen, _passed(living)) for living in fleet]
+    counts = Counts(*(Counted(name, world, clock) for name in ("cells", "behind-the-edge", "air-quality")))
+    true_rates = [_rates(some[scale.warm_up_days :], len(world.cells)) for some in (days, about_air)]
+    fleet = [
+        _reference(world, size, rule, true_rates) if rule in REFERENCES else _living(world, size, rule, counts, clock)
+        for size, rule in job.services
+    ]
+    for at, (day, air) in enumerate(zip(days, about_air, strict=True)):
+        for living in fleet if at <= scale.warm_up_days else ():
+            living.forget_what_was_seen()
+        _live(day, air, fleet, counts, clock)
     plain = _plain(days[-1], world, int(FREE["day"] * scale.part)) if job.baselines else {}
-    return Result(job, len(world.cells), rows, plain, time.perf_counter() - began)
+    return Result(job, len(world.cells), [living.row for living in fleet], plain, time.perf_counter() - began)
 
 
-def _living(world: World, size: int, rule: str, counted: Counted, clock: Clock, true_rates: Array) -> Living:
-    if rule == "reference":
-        best = freshness.price_of([Demand([(rate, 1) for rate in true_rates.tolist() if rate])], size / DAY)
-        return Living(size, rule, SimulatedService(world, square_root_rule(true_rates, lambda: best), None), None, None)
+def _rates(days: Sequence[Traffic], cells: int) -> Array:
+    """The requests per second for each cell."""
+    return np.bincount(np.concatenate([day.cell for day in days]), minlength=cells) / (DAY * len(days))
+
+
+def _reference(world: World, size: int, rule: str, true_rates: Sequence[Array]) -> Living:
+    demands = [
+        Demand([(rate, 1) for rate in rates.tolist() if rate], dataset.aging, is_late=dataset.refreshes_late)
+        for dataset, rates in zip(BOTH if rule in WITH_AIR else BOTH[:1], true_rates, strict=False)
+    ]
+    best = freshness.price_of(demands, size / DAY)
+    service, air = (
+        SimulatedService(world, square_root_rule(rates, lambda: best, dataset.aging), None, dataset=dataset)
+        for dataset, rates in zip(BOTH, true_rates, strict=True)
+    )
+    return Living(size, rule, service, air if rule in WITH_AIR else None)
+
+
+def _living(world: World, size: int, rule: str, counts: Counts, clock: Clock) -> Living:
     budget = Budget(**windows(size), fleet_processes=1, clock=ClockOf(clock), key=f"budget:{size}:{rule}")
-    price = Price({datasets.WEATHER: counted.popularity}, budget.refresh_weight_per_second)
-    asked: Rule
+    counted = counts.behind_the_edge if rule == "edge, no counts" else counts.cells
+    asked_for = {datasets.WEATHER: counted.popularity}
+    if rule in WITH_AIR:
+        asked_for[datasets.AIR_QUALITY] = counts.air.popularity
+    price = Price(asked_for, budget.refresh_weight_per_second)
+    by_rule = square_root_rule(counted.rates, lambda: price.value)
     if rule == "even":
-        asked = even_rule(lambda: price.active_cells, budget.refresh_weight_per_second)
-    else:
-        asked = square_root_rule(counted.rates, lambda: price.value)
-    return Living(size, rule, SimulatedService(world, asked, budget, edge=rule.startswith("edge")), counted, price)
+        by_rule = even_rule(lambda: price.active_cells, budget.refresh_weight_per_second)
+    service = SimulatedService(world, by_rule, budget, edge=rule.startswith("edge"))
+    living = Living(size, rule, service, counted=counted, price=price)
+    if rule in WITH_AIR:
+        of_air = square_root_rule(counts.air.rates, lambda: price.value, datasets.AIR_QUALITY.aging)
+        living.air = SimulatedService(world, of_air, budget, dataset=datasets.AIR_QUALITY, spent=service.spent)
+    return living
 
 
-def windows(day: int) -> dict[str, int]:
-    times = max(1.0, day / FREE["day"])
-    return {"minute": int(FREE["minute"] * times), "hour": int(FREE["hour"] * times), "day": day}
-
-
-def _live(day: Traffic, fleet: list[Living], counts: list[Counted], clock: Clock) -> None:
-    bounds = np.searchsorted(day.time, day.start + np.arange(0, DAY + 1, STEP_SECONDS))
-    for step, (first, last) in enumerate(pairwise(bounds)):
+def _live(day: Traffic, air: Traffic, fleet: list[Living], counts: Counts, clock: Clock) -> None:
+    for step, (part, air_part) in enumerate(zip(_steps(day), _steps(air), strict=True)):
         begins = day.start + step * STEP_SECONDS
         clock.now = begins
         if begins % FLUSH_SECONDS == 0:
@@ -201,24 +162,25 @@ def _live(day: Traffic, fleet: list[Living], counts: list[Counted], clock: Clock
                 if living.price:
                     living.price.work_out()
         clock.now = begins + STEP_SECONDS - 0.001
-        part = slice(first, last)
-        counts[0].saw(day.cell[part])
+        counts.cells.saw(day.cell[part])
+        counts.air.saw(air.cell[air_part])
         for living in fleet:
+            if living.air:  # first, so that weather finds the budget as air quality left it
+                living.air.step(air.time[air_part], air.cell[air_part], air.kind[air_part], begins + STEP_SECONDS)
             asked = living.service.step(day.time[part], day.cell[part], day.kind[part], begins + STEP_SECONDS)
-            if living.counted in counts[1:]:
-                counts[1].saw(asked)
+            if living.counted is counts.behind_the_edge:
+                counts.behind_the_edge.saw(asked)
 
 
-def _each(counts: list[Counted], do: Callable[[Counted], None]) -> None:
+def _steps(day: Traffic) -> Iterator[slice]:
+    """The requests of each step of the day."""
+    bounds = np.searchsorted(day.time, day.start + np.arange(0, DAY + 1, STEP_SECONDS))
+    return (slice(first, last) for first, last in pairwise(bounds))
+
+
+def _each(counts: Counts, do: Callable[[Counted], None]) -> None:
     for counted in counts:
         do(counted)
-
-
-def _passed(living: Living) -> list[str]:
-    if living.service.budget is None:
-        return []
-    sizes = windows(living.budget_size)
-    return [name for name, seconds in WINDOWS.items() if living.service.most_spent(seconds) > sizes[name]]
 
 
 def _plain(day: Traffic, world: World, limit: int) -> dict[str, Plain]:

@@ -5,77 +5,64 @@ numpy; wherever an answer has ended, the project's own code says what is due, wh
 """
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from tests import settings
+from tests.benchmarks.simulated_rules import Rule
+from tests.benchmarks.simulated_seen import HOLD_SECONDS, Seen
 from tests.benchmarks.simulated_users import DAY, FORECAST, KINDS, UNUSUAL, WEATHER, Array, Whole, World
 from weather.budget.budget import Budget, Denied
-from weather.core import freshness
+from weather.budget.quota import Spender
+from weather.core import datasets, freshness
 from weather.core.answers import STALE_LIFE_SECONDS
-from weather.core.datasets import UNUSUAL_LIFE_SECONDS
+from weather.core.datasets import UNUSUAL_LIFE_SECONDS, Dataset
 
-HOLD_SECONDS = settings.HOLD_SECONDS
 LIFE_SECONDS = {
     WEATHER: settings.WEATHER_TTL_SECONDS,
     FORECAST: settings.FORECAST_TTL_SECONDS,
     UNUSUAL: UNUSUAL_LIFE_SECONDS,
 }
-#: Ages are counted in steps of so many seconds.
-AGE_STEP = 30
-
-_interval: Any = np.frompyfunc(freshness.interval_seconds, 2, 1)
-
-#: The refresh interval of each cell.
-Rule = Callable[[Whole], Array]
-
-
-@dataclass
-class Seen:
-    """What the clients of one day saw, and what it cost."""
-
-    requests: int = 0
-    found: int = 0
-    called: int = 0  # requests that waited for a call
-    refused: int = 0  # cold cells for which there was no budget
-    stale: int = 0
-    weight: int = 0
-    ages: Array = field(default_factory=lambda: np.zeros((HOLD_SECONDS + DAY) // AGE_STEP))
-    oldest: float = 0.0
-
-    def aged(self, ages: Array) -> None:
-        if len(ages):
-            self.ages += np.bincount((ages // AGE_STEP).astype(int), minlength=len(self.ages))
-            self.oldest = max(self.oldest, float(ages.max()))
-
-    @property
-    def mean(self) -> float:
-        return float(self.ages @ ((np.arange(len(self.ages)) + 0.5) * AGE_STEP) / max(1, self.ages.sum()))
-
-    def quantile(self, part: float) -> float:
-        return float(np.searchsorted(np.cumsum(self.ages), part * self.ages.sum()) + 1) * AGE_STEP
+AIR_LIFE_SECONDS = dict.fromkeys(range(KINDS), settings.AIR_QUALITY_TTL_SECONDS)
+#: Length of a window in seconds → number of the window → the weight spent in it.
+Spent = dict[int, Counter[int]]
 
 
 class SimulatedService:
-    """One service and its edge, if it has one. Before each step `rule` says how old each cell may grow."""
+    """One service and its edge, if it has one. Before each step `rule` says how old each cell may grow.
 
-    def __init__(self, world: World, rule: Rule, budget: Budget | None, *, edge: bool = False) -> None:
+    It answers about one dataset, whose cells weigh 1 each. One that answers about another shares its budget and what is
+    `spent` of it.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        rule: Rule,
+        budget: Budget | None,
+        *,
+        dataset: Dataset = datasets.WEATHER,
+        edge: bool = False,
+        spent: Spent | None = None,
+    ) -> None:
         self.world = world
         self.rule = rule
         self.budget = budget
-        self.life = np.array([LIFE_SECONDS[kind] for kind in range(KINDS)], dtype=float)
+        self.refresh_spender: Spender = "late_refresh" if dataset.refreshes_late else "refresh"
+        life_seconds = LIFE_SECONDS if dataset is datasets.WEATHER else AIR_LIFE_SECONDS
+        self.life = np.array([life_seconds[kind] for kind in range(KINDS)], dtype=float)
         if edge:  # it goes by the answer's own end, which is no nearer for unusual days
             self.life[UNUSUAL] = settings.FORECAST_TTL_SECONDS
         cells = len(world.cells)
         self.held = np.full(cells, -np.inf)  # when the cell was fetched
         self.ends = np.full(cells * KINDS, -np.inf)  # when the finished answer ends
         self.answer = np.full(cells * KINDS, np.nan)  # when what it is made of was fetched; nan: refused
-        self.no_refresh_before = 0.0
+        self.is_stale = np.zeros(cells * KINDS, dtype=bool)  # whether what it is made of was due
+        self.is_denied = np.zeros(cells, dtype=bool)  # a refresh is wanted that had no budget
+        self.no_refresh_before: dict[Spender, float] = {"refresh": 0.0, "late_refresh": 0.0}
         self.seen = Seen()
-        self.spent: dict[int, Counter[int]] = {60: Counter(), 3600: Counter(), DAY: Counter()}
+        self.spent = spent or {60: Counter(), 3600: Counter(), DAY: Counter()}
 
     def step(self, time: Array, cell: Whole, kind: Whole, until: float) -> Whole:
         """Lives through a minute's requests; gives the cells of those for which no answer was found."""
@@ -85,7 +72,9 @@ class SimulatedService:
         asked: list[Whole] = []
         while True:
             live = time[waiting] < self.ends[key[waiting]]
-            self._found(time[waiting[live]], self.answer[key[waiting[live]]])
+            found = key[waiting[live]]
+            self.seen.stale += int(np.count_nonzero(self.is_stale[found]))
+            self._found(time[waiting[live]], self.answer[found])
             waiting = waiting[~live]
             if not len(waiting):
                 return np.concatenate(asked) if asked else np.zeros(0, dtype=np.int64)
@@ -120,7 +109,10 @@ class SimulatedService:
             if wall:
                 refused[at] = True
             else:
-                self.held[cell[at]], called[at] = time[at], True
+                self.seen.expired += int(np.isfinite(self.held[cell[at]]))
+                self.seen.starved += int(self.is_denied[cell[at]])
+                self._fetched(cell[at], time[at])
+                called[at] = True
         if due.any():
             self._refresh(time, cell, age, interval, np.flatnonzero(due), called)
             due &= ~((self.held[cell] > fetched_at) & (self.held[cell] < time))  # refreshed by another kind just before
@@ -135,47 +127,45 @@ class SimulatedService:
         ends = np.where(kind == WEATHER, time + life, np.minimum(time + life, midnight))
         key = cell * KINDS + kind
         self.answer[key] = np.where(refused, np.nan, made_of)
+        self.is_stale[key] = stale
         self.ends[key] = np.where(refused, until, ends)  # who asks again within the minute is refused again
 
     def _refresh(self, time: Array, cell: Whole, age: Array, interval: Array, due: Whole, called: Any) -> None:
-        """The due cells go out in one call, each once, as far as the pace allows."""
+        """The due cells go out in one call, each once, as far as the pace allows; records that end soon come first."""
+        self.is_denied[cell[due]] = True
         now = float(time[due[-1]])
-        if now < self.no_refresh_before:
-            return
         _, first = np.unique(cell[due], return_index=True)
         once = due[np.sort(first)]
-        for at in once[: self._charge(len(once), "refresh", now)]:
-            self.held[cell[at]] = time[at]
-            called[at] = freshness.should_wait(float(age[at]), float(interval[at]))
+        is_ending = freshness.is_ending(age[once])  # type: ignore[arg-type]  # it takes arrays as well
+        groups: list[tuple[Spender, Whole]] = [
+            ("refresh", once[is_ending]),
+            (self.refresh_spender, once[np.logical_not(is_ending)]),
+        ]
+        for spender, some in groups:
+            if not len(some) or now < self.no_refresh_before[spender]:
+                continue
+            for at in some[: self._charge(len(some), spender, now)]:
+                self._fetched(cell[at], time[at])
+                called[at] = freshness.should_wait(float(age[at]), float(interval[at]))
 
-    def _charge(self, weight: int, spender: Any, now: float) -> int:
+    def _fetched(self, cell: int, time: float) -> None:
+        self.seen.fetches[cell] += 1
+        self.held[cell], self.is_denied[cell] = time, False
+
+    def _charge(self, weight: int, spender: Spender, now: float) -> int:
         granted = weight
         if self.budget:
             said = self.budget.charge(weight, spender, least=1)
             if isinstance(said, Denied):
-                if spender == "refresh":
-                    self.no_refresh_before = now + said.retry_after_seconds
+                if spender != "cold":
+                    self.no_refresh_before[spender] = now + said.retry_after_seconds
                 return 0
             granted = said.weight
         self.seen.weight += granted
+        self.seen.cold += granted if spender == "cold" else 0
         for seconds, windows in self.spent.items():
             windows[int(now // seconds)] += granted
         return granted
 
     def most_spent(self, seconds: int) -> int:
         return max(self.spent[seconds].values(), default=0)
-
-
-def square_root_rule(rates: Array, price: Callable[[], float]) -> Rule:
-    """The project's own, for rates that change in place."""
-    return lambda cell: _interval(rates[cell], price()).astype(float)
-
-
-def even_rule(active_cells: Callable[[], int], budget_per_second: Callable[[], float]) -> Rule:
-    """One interval for all cells, at which their calls come to the budget."""
-
-    def interval_seconds() -> float:
-        even = active_cells() / budget_per_second()
-        return min(max(freshness.SHORTEST_SECONDS, even), freshness.LONGEST_SECONDS)
-
-    return lambda cell: np.full(len(cell), interval_seconds())

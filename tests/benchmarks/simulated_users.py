@@ -60,6 +60,15 @@ class Traffic:
     time: Array
     cell: Whole
     kind: Whole
+    person: Whole
+
+    def about_air(self, people: int) -> "Traffic":
+        """The requests for air quality, if the first `people` ask for it whenever they ask for weather.
+
+        Its one kind of answer begins with the local day, as a forecast does.
+        """
+        asks = np.flatnonzero(self.person < people)
+        return Traffic(self.start, self.time[asks], self.cell[asks], np.full(len(asks), FORECAST), self.person[asks])
 
 
 def make_world(
@@ -110,7 +119,7 @@ def make_day(world: World, day: int, requests: int, chance: np.random.Generator,
     cell = np.where(chance.random(requests) < 0.75, world.home[person], world.away[person])
     kind = chance.choice(KINDS, requests, p=SHARE_OF_KINDS)
     order = np.argsort(time, kind="stable")
-    return Traffic(start, start + time[order], cell[order], kind[order])
+    return Traffic(start, start + time[order], cell[order], kind[order], person[order])
 
 
 def _storm(world: World, requests: int, chance: np.random.Generator) -> tuple[Whole, Array]:

@@ -137,11 +137,11 @@ def test_forget_it_all_forgets_it_all(tokyo):
 
 
 def test_what_has_not_changed_is_not_sent_again(instance, open_page):
-    for name in ("weather", "forecast"):
+    for name in ("weather", "forecast", "air-quality"):
         eventually(partial(is_held, instance, f"/api/v1/{name}?lat=35.7&lon=139.7"))
     tokyo = open_page(f"{instance.base}/{TOKYO}")
     tokyo.get_by_role("button", name="Look again").click()
-    expect(tokyo.locator(".chip", has_text="304 Not Modified")).to_have_count(2)
+    expect(tokyo.locator(".chip", has_text="304 Not Modified")).to_have_count(3)
     expect(tokyo.locator("#fresh-words")).to_contain_text("from the cache")
 
 
@@ -402,8 +402,9 @@ def test_the_page_is_small(open_page, instance):
     page.on("response", lambda response: responses.append((response.url, len(response.body()))))
     page.goto(f"{instance.base}/{TOKYO}")
     page.wait_for_selector(READY)
-    assert len(responses) <= 15
-    assert sum(size for url, size in responses if url.endswith((".js", ".css"))) < 81_000
+    page.wait_for_selector("#air[data-state=ready]")
+    assert len(responses) <= 19
+    assert sum(size for url, size in responses if url.endswith((".js", ".css"))) < 94_000
 
 
 def test_without_javascript_it_says_what_it_is(open_page, instance):

@@ -39,7 +39,12 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests/weather/core/test_datasets.py",
         "tests/weather/core/test_answers.py",
     ),
+    "weather/core/datasets/air_quality.py": (
+        "tests/weather/core/test_air_quality.py",
+        "tests/weather/upstream/test_air_horizon.py",
+    ),
     "weather/core/series.py": (
+        "tests/weather/core/test_air_quality.py",
         "tests/weather/core/test_forecast.py",
         "tests/weather/core/test_units.py",
         "tests/weather/core/test_extra_variables.py",

@@ -22,7 +22,7 @@ BATCH = 100
 class NoStore:
     """Keeps records in a dict, and notes what is rejected."""
 
-    dataset = WEATHER
+    name = WEATHER.name
     drift = WEATHER.drift
 
     def __init__(self):
@@ -143,7 +143,7 @@ class Upstream:
 class Fetching:
     """Workers over a round, with what the tests look at."""
 
-    def __init__(self, upstream, purse=None, queue=None):
+    def __init__(self, upstream, purse=None, queue=None, refresh_spender="refresh"):
         self.store = NoStore()
         budget = cast(Any, purse or Purse())
         payments = Payments(budget)
@@ -151,7 +151,15 @@ class Fetching:
         now = a_series().fetched_at + 1
         store = cast(Any, self.store)
         self.round = Round(
-            upstream, store, payments, budget, queue, weight_of_a_cell=1.0, fresh_seconds=600, now=lambda: now
+            upstream,
+            store,
+            payments,
+            budget,
+            queue,
+            weight_of_a_cell=1.0,
+            fresh_seconds=600,
+            refresh_spender=refresh_spender,
+            now=lambda: now,
         )
         self.workers = Workers(self.round, queue, budget, wait_seconds=5, calling_alone=threading.Lock())
 

@@ -110,11 +110,12 @@ class Parts:
         round_ = Round(
             open_meteo(dataset),
             store,
-            Payments(budget, weight_of_a_cell, "late_refresh" if dataset.refreshes_late else "refresh", dataset.name),
+            Payments(budget, weight_of_a_cell, dataset.name),
             budget,
             queue,
             weight_of_a_cell=weight_of_a_cell,
             fresh_seconds=FRESH_SECONDS,
+            refresh_spender="late_refresh" if dataset.refreshes_late else "refresh",
         )
         workers = Workers(round_, queue, budget, wait_seconds=DEADLINE_SECONDS, calling_alone=shared.calling_alone)
         admission = ColdAdmission(

@@ -58,7 +58,7 @@ class Budget:
     def charge(
         self, weight: int, spender: Spender, *, least: int | None = None, dataset: str = WEATHER.name
     ) -> Granted | Denied:
-        """Grants `weight` for `dataset`, or less down to `least` (default: all or nothing)."""
+        """Grants `weight`, or less down to `least` (default: all or nothing), and counts it for `dataset`."""
         with self._lock:
             # A 429 or a failure that Redis does not know of, or forgot, still holds for this process.
             if refusal := self.quota.refusal(self.clock.now(), dataset):

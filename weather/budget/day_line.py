@@ -7,6 +7,7 @@ need it in Python and the budget's script in Lua; both are written here, from th
 Late refreshes, of datasets that lose less by an hour of age, stop at the line. The others may go a spare hundredth
 beyond it, and what they spend there counts against the line too. So once more is wanted than the line gives out, all
 that is spent lies between the two limits: there the others take what the line gives out, and late refreshes nothing.
+A record that ends within hours is not refreshed late but as the others' are (fetching/round.py says why).
 At the day's end late refreshes leave a second spare hundredth unspent, for the others' last ones.
 """
 
@@ -14,7 +15,8 @@ import math
 
 #: r: the part of every window that refreshes leave for cold cells; of the day's, less and less until its end.
 COLD_RESERVE = 0.2
-#: Spender → the part of a minute's and an hour's budget that its refreshes leave for others.
+#: Spender → the part of a minute's and an hour's budget that its refreshes leave for others; late ones may use the rest
+#: of an hour only as it passes.
 RESERVES = {"refresh": COLD_RESERVE, "late_refresh": 2 * COLD_RESERVE}
 #: 1/SPARE_DIVISOR of the day's budget is free to refreshes from midnight on, so that they never stop then, and kept
 #: from them at the day's end, for the cold cells of the last minutes.

@@ -10,22 +10,15 @@ from weather.core.datasets import WEATHER, rounded_up
 
 
 class Payments:
-    """Charges the budget for cells of `dataset` that weigh `weight_of_a_cell` each; `refresh_spender` pays refreshes.
+    """Charges the budget for cells of `dataset` that weigh `weight_of_a_cell` each.
 
     What was charged beyond the cells' weight, for budgets count in whole numbers, is a credit towards the next cells
     of the same minute. The credit lapses at the end of that minute and is not carried over.
     """
 
-    def __init__(
-        self,
-        budget: Budget,
-        weight_of_a_cell: float = 1.0,
-        refresh_spender: Spender = "refresh",
-        dataset: str = WEATHER.name,
-    ) -> None:
+    def __init__(self, budget: Budget, weight_of_a_cell: float = 1.0, dataset: str = WEATHER.name) -> None:
         self.budget = budget
         self.dataset = dataset
-        self.refresh_spender = refresh_spender
         self.weight_of_a_cell = weight_of_a_cell
         self._credit = 0.0
         self._minute = 0
@@ -41,8 +34,7 @@ class Payments:
         with self._paying:
             if self._credit:
                 self._enter(self.budget.minute())
-            payer = self.refresh_spender if spender == "refresh" else spender
-            granted = self.budget.charge(self._price(len(cells)), payer, least=self._price(1), dataset=self.dataset)
+            granted = self.budget.charge(self._price(len(cells)), spender, least=self._price(1), dataset=self.dataset)
             if isinstance(granted, Denied):
                 return dict.fromkeys(cells, granted)
             # Another minute, if it ended meanwhile or Redis' clock is not quite what was thought.

@@ -40,7 +40,7 @@ class Price:
     def demands(self) -> list[Demand]:
         """What is asked for of each dataset, by popularity's census. Raises RedisDown without Redis."""
         return [
-            Demand(popularity.census(), dataset.aging, dataset.weight_of_a_cell)
+            Demand(popularity.census(), dataset.aging, dataset.weight_of_a_cell, dataset.refreshes_late)
             for dataset, popularity in self.popularity.items()
         ]
 

@@ -18,13 +18,16 @@ _ROWS_LUA = ", ".join(f"{{'{name}', '{row.failures}', '{row.paused_until}'}}" fo
 # What others spent since this process looked is unknown when the counts are gone: a hundredth makes up for it. A clock
 # that is set back, as after a failover, ends no window a second time.
 #
+# `spent:<dataset>:refresh` and `spent:<dataset>:cold` are what each dataset spent of the day. They are for people to
+# look at, and limit nothing: what was spent without Redis is not in them.
+#
 # The reply has the failures and the pause of every dataset, in the order of FIELDS, so that each process knows them.
 BUDGET = redis.script(
     NOW_LUA
     + day_line.LUA
     + f"""
 local weight, least, spender, refreshed = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
-local dataset, reserve = ARGV[6], reserves[spender]
+local dataset, is_same_day, reserve = ARGV[6], false, reserves[spender]
 local rows = {{{_ROWS_LUA}}}
 local held = {{}}
 if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then redis.call('DEL', KEYS[1]) end
@@ -57,11 +60,14 @@ for at = 7, #ARGV, 6 do
   local ends = start + length - now
   narrow(budget - spent, name, ends)
   if name == 'day' then
+    is_same_day = known == start
     if seen_start ~= start then refreshed = 0 end
-    if known == start then refreshed = math.max(refreshed, held.refreshed or 0) end
+    if is_same_day then refreshed = math.max(refreshed, held.refreshed or 0) end
   end
   if reserve and name ~= 'day' then
-    narrow(math.max(1, budget * (1 - reserve)) - spent, 'pace', ends)
+    -- Late refreshes may use an hour only as it passes: taken at its start, the others would lack it later.
+    local part = spender == 'late_refresh' and name == 'hour' and (now - start) / length or 1
+    narrow(math.max(1, budget * (1 - reserve) * part) - spent, 'pace', ends)
   elseif reserve then
     local t, cold = (now - start) / length, spent - refreshed
     local limit, at_midnight, at_the_end = late_refresh_limit(budget, cold, t), 0, 2
@@ -94,6 +100,14 @@ for at, name in ipairs(names) do
   reply[#reply + 1], reply[#reply + 2] = starts[at], spent
 end
 redis.call('HSET', KEYS[1], 'refreshed', refreshed)
+if not is_same_day then
+  for name in pairs(held) do
+    if string.sub(name, 1, 6) == 'spent:' then redis.call('HDEL', KEYS[1], name) end
+  end
+end
+if granted > 0 then
+  redis.call('HINCRBY', KEYS[1], 'spent:' .. dataset .. ':' .. (reserve and 'refresh' or 'cold'), granted)
+end
 redis.call('EXPIRE', KEYS[1], {LIFE_SECONDS})
 return reply
 """

@@ -24,6 +24,9 @@ LONGEST_SECONDS = 44 * 3600.0
 #: A refresh is worth waiting for if the forecast is older than this and than twice its cell's interval.
 WORTH_A_WAIT_SECONDS = 3 * 3600.0
 
+#: The part of the refreshes' budget that late datasets leave to the others, however many of their cells are asked for.
+FIRST_PART = 0.9
+
 _HIGHEST_PRICE = 1e15
 _HALVINGS = 60
 
@@ -43,11 +46,15 @@ WEATHERS_AGING = Aging()
 
 
 class Demand(NamedTuple):
-    """What is asked for of one dataset: its cells' rates, how its records age, and what a cell's refresh weighs."""
+    """What is asked for of one dataset: its cells' rates, how its records age, and what a cell's refresh weighs.
+
+    A late dataset comes after the others.
+    """
 
     rates: Rates
     aging: Aging = WEATHERS_AGING
     weight: float = 1.0
+    is_late: bool = False
 
 
 def interval_seconds(rate: float, price: float, aging: Aging = WEATHERS_AGING) -> float:
@@ -69,9 +76,21 @@ def calls_per_second(rate: float, interval: float) -> float:
 def price_of(demands: Iterable[Demand], weight_per_second: float) -> float:
     """The price at which the calls of all datasets come to the budget; 0 where it is enough for the shortest intervals.
 
+    Late datasets raise it no further than to what the others would pay for FIRST_PART of the budget by themselves.
+    Beyond that their calls are more than what is left, and some are not made.
+    """
+    given = [demand._replace(rates=list(demand.rates)) for demand in demands]
+    price = _common_price(given, weight_per_second)
+    first = [demand for demand in given if demand.rates and not demand.is_late]
+    return min(price, _common_price(first, FIRST_PART * weight_per_second)) if first else price
+
+
+def _common_price(demands: Iterable[Demand], weight_per_second: float) -> float:
+    """The price at which the calls come to the budget.
+
     The calls fall as the price rises, so bisection finds it; on a logarithmic scale, because it spans ten decades.
     """
-    cells = [(rate, number * weight, aging) for rates, aging, weight in demands for rate, number in rates]
+    cells = [(rate, number * weight, aging) for rates, aging, weight, _ in demands for rate, number in rates]
 
     def fits(price: float) -> bool:
         weights = (
@@ -91,6 +110,11 @@ def price_of(demands: Iterable[Demand], weight_per_second: float) -> float:
 def is_due(age: float, interval: float) -> bool:
     """Whether a forecast of `age` seconds is to be refreshed."""
     return age >= interval
+
+
+def is_ending(age: float) -> bool:
+    """Whether a forecast is due however rarely its cell is asked for: unless it is refreshed, the cell is cold soon."""
+    return age >= LONGEST_SECONDS
 
 
 def should_wait(age: float, interval: float) -> bool:

@@ -11,7 +11,8 @@ from typing import Protocol
 
 from weather.budget.budget import Budget
 from weather.budget.payment import Payments
-from weather.core import drift
+from weather.budget.quota import Spender
+from weather.core import drift, freshness
 from weather.core.cells import Cell
 from weather.core.series import Series
 from weather.fetching.fetch_queue import FetchQueue, Lease
@@ -45,7 +46,11 @@ class Upstream(Protocol):
 
 
 class Round:
-    """Fetches the cells of leases from `upstream`, except those with a record younger than `fresh_seconds`."""
+    """Fetches the cells of leases from `upstream`, except those with a record younger than `fresh_seconds`.
+
+    `refresh_spender` pays for refreshes. Those of records that end soon are always paid as a `refresh`: denied, they
+    would be paid in a few hours as cold cells, which come before all refreshes, and while a request waits for them.
+    """
 
     def __init__(
         self,
@@ -57,16 +62,18 @@ class Round:
         *,
         weight_of_a_cell: float,
         fresh_seconds: int,
+        refresh_spender: Spender = "refresh",
         now: Callable[[], float] = time,
     ) -> None:
         self.upstream = upstream
         self.store = store
-        self.dataset = store.dataset.name
+        self.dataset = store.name
         self.payments = payments
         self.budget = budget
         self.weight_of_a_cell = weight_of_a_cell
         self.queue = queue
         self.fresh_seconds = fresh_seconds
+        self.refresh_spender = refresh_spender
         self.now = now
 
     def run(self, lease: Lease, *, fresh_seconds: int | None = None) -> RoundResult:
@@ -81,7 +88,7 @@ class Round:
             result.outcomes, held = self._known(
                 lease.cells, self.fresh_seconds if fresh_seconds is None else fresh_seconds
             )
-            if paid := self._paid(lease, result):
+            if paid := self._paid(lease, held, result):
                 self._ask(lease, paid, result)
                 fetched = {cell: got for cell in paid if isinstance(got := result.outcomes.get(cell), Series)}
                 rejected = self._rejected({cell: result.outcomes[cell] for cell in paid if cell in result.outcomes})
@@ -116,16 +123,25 @@ class Round:
 
     # ── pay and ask ───────────────────────────────────────────────────────────────────────────────
 
-    def _paid(self, lease: Lease, result: RoundResult) -> list[Cell]:
+    def _paid(self, lease: Lease, held: Mapping[Cell, Series], result: RoundResult) -> list[Cell]:
         """The unknown cells that the budget has room for; for cells without budget, the reason is put in `result`."""
         paid: list[Cell] = []
-        cold, refresh = ([cell for cell in some if cell not in result.outcomes] for some in (lease.cold, lease.refresh))
-        for cell, denied in (self.payments.pay(cold, "cold") | self.payments.pay(refresh, "refresh")).items():
-            if denied is None:
-                paid.append(cell)
-            else:
-                result.outcomes[cell] = BudgetSpent(denied)
+        by_spender: dict[Spender, list[Cell]] = {"cold": [], "refresh": [], self.refresh_spender: []}
+        for cell in lease.cells:
+            if cell not in result.outcomes:
+                spender = "cold" if cell in lease.cold else self._spender_of_refresh(held.get(cell))
+                by_spender[spender].append(cell)
+        for spender, cells in by_spender.items():
+            for cell, denied in self.payments.pay(cells, spender).items():
+                if denied is None:
+                    paid.append(cell)
+                else:
+                    result.outcomes[cell] = BudgetSpent(denied)
         return paid
+
+    def _spender_of_refresh(self, held: Series | None) -> Spender:
+        is_ending = held is None or freshness.is_ending(self.now() - held.fetched_at)
+        return "refresh" if is_ending else self.refresh_spender
 
     def _ask(self, lease: Lease, cells: list[Cell], result: RoundResult) -> None:
         """Makes one call. A rejected place fails the whole call: the cells are then split in halves and asked again."""

@@ -69,6 +69,11 @@ class Store:
         self._remembered = memory_of_records() if memory is None else memory
 
     @property
+    def name(self) -> str:
+        """The name of the dataset in metrics."""
+        return self.dataset.name
+
+    @property
     def drift(self) -> Drift | None:
         """How a refreshed record is compared with the one before it; None if it is not."""
         return self.dataset.drift

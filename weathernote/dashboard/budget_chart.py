@@ -1,5 +1,6 @@
-"""The chart of the day's budget: the line that limits refreshes, and what is spent by now; pure."""
+"""The charts of the day's budget: the line that limits refreshes, what is spent by now, and by dataset; pure."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from weathernote.dashboard.spending import Spending
@@ -8,6 +9,8 @@ WIDTH, HEIGHT = 360, 176
 LEFT, RIGHT, TOP, BOTTOM = 46, 352, 12, 150
 STEPS = 48
 BAR = 9
+#: The length of the longest bar by dataset.
+LENGTH = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,30 @@ class Chart:
     right: int = RIGHT
     top: int = TOP
     bottom: int = BOTTOM
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What a dataset spent, for people to read, and the lengths of its two bars in units of the SVG."""
+
+    name: str
+    refreshes: str
+    new_places: str
+    refreshes_length: float
+    new_places_length: float
+
+
+def rows(spending: Spending) -> Iterator[Row]:
+    """A row for each dataset, in the order of their declarations; the largest share has the longest bar."""
+    most = max([share.total for share in spending.shares.values()], default=0) or 1
+    for name, share in spending.shares.items():
+        yield Row(
+            name=name.replace("_", " ").capitalize(),
+            refreshes=f"{share.refreshes:,}",
+            new_places=f"{share.new_places:,}",
+            refreshes_length=round(LENGTH * share.refreshes / most, 1),
+            new_places_length=round(LENGTH * share.new_places / most, 1),
+        )
 
 
 def chart(spending: Spending) -> Chart:

@@ -1,12 +1,26 @@
 """Today's spending of Open-Meteo's quota, and the line that refreshes keep to; pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from weather.budget import day_line
+from weather.core.datasets import DATASETS
 from weather.core.windows import WINDOW_SECONDS, BudgetWindow
 
 DAY_SECONDS = WINDOW_SECONDS["day"]
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one dataset spent of the day, in Open-Meteo's weight."""
+
+    refreshes: int
+    new_places: int
+
+    @property
+    def total(self) -> int:
+        """The weight of both."""
+        return self.refreshes + self.new_places
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +35,13 @@ class Spending:
     closed_until: float = 0.0
     paused_until: float = 0.0
     failures: int = 0
+    #: Name of a dataset → its share of what was spent.
+    shares: Mapping[str, Share] = field(default_factory=dict)
+
+    @property
+    def of_no_dataset(self) -> int:
+        """The weight that no dataset's share contains, as that which was spent without Redis."""
+        return max(0, self.spent - sum(share.total for share in self.shares.values()))
 
     @property
     def on_new_places(self) -> int:
@@ -62,7 +83,13 @@ def read(held: Mapping[str, float], budgets: Mapping[BudgetWindow, int], now: fl
         closed_until=held.get("closed:until", 0.0),
         paused_until=held.get("paused:until", 0.0),
         failures=int(held.get("failures", 0)),
+        shares={dataset.name: _share(held if spent["day"] else {}, dataset.name) for dataset in DATASETS},
     )
+
+
+def _share(held: Mapping[str, float], dataset: str) -> Share:
+    refreshes, new_places = (int(held.get(f"spent:{dataset}:{purpose}", 0)) for purpose in ("refresh", "cold"))
+    return Share(refreshes, new_places)
 
 
 def _spent(held: Mapping[str, float], window: BudgetWindow, now: float) -> int:

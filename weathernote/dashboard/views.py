@@ -133,6 +133,8 @@ def _budget(snapshot: RedisSnapshot) -> dict[str, Any]:
     return {
         "spending": spending,
         "chart": budget_chart.chart(spending),
+        "datasets": list(budget_chart.rows(spending)),
+        "of_no_dataset": f"{spending.of_no_dataset:,}" if spending.of_no_dataset else "",
         "budget": f"{spending.budget:,}",
         "spent": f"{spending.spent:,}",
         "refreshed": f"{spending.refreshed:,}",

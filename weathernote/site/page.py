@@ -31,7 +31,10 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
 }
 #: The modules that app.js imports, preloaded so that none waits until its importer has been parsed.
-MODULES = ["api.js", "chart.js", "codes.js", "dom.js", "format.js", "rounding.js", "search.js", "view.js"]
+MODULES = [
+    *("air.js", "airquality.js", "airview.js", "api.js", "chart.js", "codes.js", "dom.js", "format.js"),
+    *("rounding.js", "search.js", "view.js"),
+]
 #: Names of usual length: placeholders that keep the layout until the cities have loaded.
 PLACES = ["Shanghai", "Istanbul", "Tokyo", "São Paulo", "Lagos", "Moscow", "London", "Sydney"]
 #: The current conditions shown besides the temperature, each with the name of its icon.
@@ -43,6 +46,8 @@ FACTS = [
     ("Sunrise", "rise"),
     ("Sunset", "set"),
 ]
+#: The pollutants whose concentrations are shown, in the order in which airview.js fills them in.
+POLLUTANTS = ["Fine particles, PM2.5", "Particles, PM10", "Nitrogen dioxide", "Ozone"]
 
 
 def page(request: HttpRequest) -> HttpResponseBase:
@@ -72,6 +77,7 @@ def _html(base: str) -> str:
             "modules": MODULES,
             "places": PLACES,
             "facts": FACTS,
+            "pollutants": POLLUTANTS,
             "days": range(7),
         },
     )

@@ -42,6 +42,11 @@ def test_the_first_request_asks_open_meteo_and_the_second_does_not(api, simulato
     assert simulator.state()["calls_by_path"] == {"/v1/air-quality": 1}
 
 
+def test_its_refreshes_come_after_weathers(api):
+    assert service_of(AIR_QUALITY).round.refresh_spender == "late_refresh"
+    assert service().round.refresh_spender == "refresh"
+
+
 def test_it_is_kept_for_half_an_hour_and_its_record_for_two_days(api, valkey, settings):
     api.get(AIR)
     text, left_of_day = valkey.get(KEY), _left_of_day()

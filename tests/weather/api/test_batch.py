@@ -49,18 +49,11 @@ def test_twenty_new_places_cost_one_call(api, simulator):
     assert simulator.state()["cells_per_call"] == [20]
 
 
-def test_twenty_known_places_cost_one_round_trip(api, monkeypatch):
+def test_twenty_known_places_cost_one_round_trip(api, round_trips):
     api.get(weather(TWENTY))
-    asked = []
-    original = redis.ask
-
-    def counted(*commands):
-        asked.append(len(commands))
-        return original(*commands)
-
-    monkeypatch.setattr(redis, "ask", counted)
+    before = len(round_trips)
     assert all(answer["cached"] for answer in places(api.get(weather(TWENTY))))
-    assert asked == [21]
+    assert [len(commands) for commands in round_trips[before:]] == [21]
 
 
 def test_places_in_one_cell_are_asked_for_once_and_answered_each(api, simulator):

@@ -115,6 +115,24 @@ def test_what_is_left_is_seen_by_all(budget):
     assert one.remaining() == other.remaining() == {"minute": 560, "hour": 4_960, "day": 9_960}
 
 
+def test_each_dataset_has_a_count_of_the_day_by_what_for_from_all_processes(budget, shared, clock):
+    one, other = budget(), budget()
+    clock.seconds += DAY / 2 + 1800  # at the day's start late refreshes get nothing
+    one.charge(4, "refresh", dataset="weather")
+    other.charge(2, "cold", dataset="weather")
+    other.charge(3, "late_refresh", dataset="air_quality")
+    one.charge(9, "refresh", least=1, dataset="weather")
+    assert isinstance(one.charge(100_000, "cold", dataset="air_quality"), Denied)
+
+    def counts():
+        return {name: int(count) for name, count in shared.hgetall(KEY).items() if name.startswith("spent:")}
+
+    assert counts() == {"spent:weather:refresh": 13, "spent:weather:cold": 2, "spent:air_quality:refresh": 3}
+    clock.seconds += DAY
+    other.charge(1, "cold", dataset="air_quality")
+    assert counts() == {"spent:air_quality:cold": 1}
+
+
 def test_the_record_has_one_name_and_a_life(budget, shared):
     budget().charge(1, "cold")
     assert shared.keys() == [KEY] and 0 < shared.ttl(KEY) <= 2 * DAY
@@ -177,16 +195,27 @@ def test_refreshes_leave_a_share_of_the_minute_and_the_hour_to_cold_cells(budget
 
 
 def test_late_refreshes_leave_twice_the_share_of_the_minute_and_the_hour(budget, clock):
-    clock.seconds += DAY // 2
-    spender = budget(minute=100, hour=150)
+    """They may use what they have of an hour only as it passes."""
+    clock.seconds += DAY // 2 + 1800
+    spender = budget(minute=100, hour=10**6)
     assert drained(spender, "late_refresh") == 60
     assert drained(spender, "refresh") == 20
-    clock.seconds += 60
-    assert drained(spender, "late_refresh") == 10
-    assert drained(spender, "refresh") == 30
+    clock.seconds += 3600
+    spender = budget(minute=10**6, hour=200)
+    assert drained(spender, "late_refresh") == 60
+    assert drained(spender, "refresh") == 100
 
 
-@pytest.mark.parametrize("hour", [0.5, 7, 23])
+def test_late_refreshes_never_take_what_the_others_need_of_an_hour(budget, clock):
+    spender, late = budget(minute=10**6, hour=100), 0
+    for minute in range(24 * 60):
+        clock.seconds = MIDNIGHT + minute * 60
+        late += drained(spender, "late_refresh")
+        assert minute < 60 or spender.charge(1, "refresh") == Granted(1)
+    assert late < 24 * 60
+
+
+@pytest.mark.parametrize("hour", [0.5, 7.5, 22.5])
 def test_where_the_days_line_is_reached_late_refreshes_stop_and_the_others_go_on(budget, clock, hour):
     clock.seconds += int(hour * 3600)
     spender = budget(minute=10**6, hour=10**6)
@@ -215,7 +244,7 @@ def test_late_refreshes_take_what_the_others_leave(budget, clock):
 
 
 def test_a_late_refresh_is_told_when_the_line_will_have_reached_it(budget, clock):
-    clock.seconds += 7 * 3600
+    clock.seconds += 7 * 3600 + 900
     spender = budget(minute=10**6, hour=10**6)
     drained(spender, "refresh")
     denied = spender.charge(30, "late_refresh")

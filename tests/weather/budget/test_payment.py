@@ -33,9 +33,9 @@ def test_late_refreshes_are_charged_as_such_and_cold_cells_as_cold(valkey, api, 
     """At the day's first moment the line has given out nothing, and the others have a spare hundredth."""
     clock = SetClock(NOW - NOW % 86_400.0)
     budget = Budget(minute=1000, hour=1000, day=1000, fleet_processes=1, clock=clock)
-    late, first = Payments(budget, refresh_spender="late_refresh"), Payments(budget)
-    assert isinstance(late.pay(CELLS[:1], "refresh")[CELLS[0]], Denied)
-    assert first.pay(CELLS[:1], "refresh") == late.pay(CELLS[:1], "cold") == {CELLS[0]: None}
+    payments = Payments(budget)
+    assert isinstance(payments.pay(CELLS[:1], "late_refresh")[CELLS[0]], Denied)
+    assert payments.pay(CELLS[:1], "refresh") == payments.pay(CELLS[:1], "cold") == {CELLS[0]: None}
 
 
 def test_what_is_paid_ahead_ends_with_its_minute(valkey, api, forget):

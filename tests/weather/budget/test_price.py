@@ -65,12 +65,8 @@ def test_one_price_is_worked_out_from_what_is_asked_for_of_all_datasets(populari
     together.work_out()
     assert together.value > alone.value > 0 and together.active_cells == 2 * alone.active_cells == 400
     demands = together.demands()
-    spent = [
-        number * freshness.calls_per_second(rate, together.interval_seconds(rate, demand.aging))
-        for demand in demands
-        for rate, number in demand.rates
-    ]
-    assert sum(spent) == pytest.approx(800 / 86_400, rel=1e-3)
+    assert [demand.is_late for demand in demands] == [False, True]
+    assert together.value == pytest.approx(freshness.price_of(demands, 800 / 86_400), rel=1e-3)
 
 
 def test_while_another_has_the_turn_a_process_goes_by_what_was_told(popularity, valkey):

@@ -150,6 +150,11 @@ def test_only_what_is_old_for_its_cell_is_worth_a_wait(age_hours, interval_hours
     assert freshness.should_wait(age_hours * 3600, interval_hours * 3600) is waits
 
 
+def test_a_record_that_is_due_at_any_rate_and_any_price_is_ending():
+    longest = interval_seconds(1e-9, 1e12)
+    assert freshness.is_ending(longest) and not freshness.is_ending(longest - 1)
+
+
 # ── two datasets, one price ───────────────────────────────────────────────────────────────────────
 
 #: A dataset whose hours of age count an eighth, and whose cells are refreshed every six hours at most.
@@ -160,7 +165,7 @@ FIFTH = [(rate / 5, number) for rate, number in TOWNS]
 def weight_of(demands, price):
     return sum(
         number * weight * calls_per_second(rate, interval_seconds(rate, price, aging))
-        for rates, aging, weight in demands
+        for rates, aging, weight, _ in demands
         for rate, number in rates
     )
 
@@ -172,6 +177,20 @@ def test_the_calls_of_both_datasets_come_to_the_budget_together(weight):
     assert weight_of(demands, price) == pytest.approx(5_000 / DAY, rel=1e-6)
     assert weight_of(demands[1:], price) > 0
     assert price > freshness.price_of(demands[:1], 5_000 / DAY)
+
+
+@pytest.mark.parametrize("budget", [5_000, 50_000])
+def test_a_late_dataset_leaves_nine_tenths_of_the_budget_to_the_others(budget):
+    first, late = Demand(TOWNS), Demand([(rate, 10 * number) for rate, number in TOWNS], SLOW, is_late=True)
+    price = freshness.price_of([first, late], budget / DAY)
+    assert price == freshness.price_of([first], 0.9 * budget / DAY)
+    assert price < freshness.price_of([first, late._replace(is_late=False)], budget / DAY)
+
+
+def test_a_late_dataset_alone_has_the_whole_budget():
+    late = Demand(FIFTH, SLOW, is_late=True)
+    price = freshness.price_of([Demand([]), late], 2_000 / DAY)
+    assert weight_of([late], price) == pytest.approx(2_000 / DAY, rel=1e-6)
 
 
 def test_an_eighth_of_the_worth_is_eight_times_the_price():

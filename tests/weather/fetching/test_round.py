@@ -52,6 +52,24 @@ def test_each_spender_pays_for_its_own_cells():
     assert purse.charged == [(3, "cold"), (2, "refresh")]
 
 
+def test_late_refreshes_of_records_that_end_soon_are_paid_before_the_others_and_like_other_refreshes():
+    purse = Purse()
+    one = Fetching(Upstream(), purse, refresh_spender="late_refresh")
+    for cell, hours in zip(CELLS[1:4], (43, 44, 47), strict=True):
+        one.store.known[cell] = replace(a_series(), fetched_at=a_series().fetched_at - hours * 3600)
+    result = one.round.run(lease(cold=CELLS[:1], refresh=CELLS[1:5]))
+    assert purse.charged == [(1, "cold"), (3, "refresh"), (1, "late_refresh")]
+    assert result.called == set(CELLS[:5])
+
+
+def test_a_late_refresh_that_is_denied_takes_nothing_from_those_that_are_not():
+    purse = Purse(left=2)
+    one = Fetching(Upstream(), purse, refresh_spender="late_refresh")
+    one.store.known[CELLS[2]] = replace(a_series(), fetched_at=a_series().fetched_at - 7 * 3600)
+    result = one.round.run(lease(refresh=CELLS[:3]))
+    assert result.called == set(CELLS[:2]) and isinstance(result.outcomes[CELLS[2]], BudgetSpent)
+
+
 def test_cells_that_the_budget_has_no_room_for_beside_others_are_left_in_the_queue():
     one = Fetching(Upstream(), Purse(left=2))
     result = one.round.run(lease(cold=CELLS[:3]))

@@ -201,6 +201,29 @@ def test_what_the_budget_counts_is_what_is_shown(editor, valkey):
     assert shown["left"]["day"] == f"{service().budget.remaining()['day']:,}"
 
 
+def test_what_each_dataset_spent_is_told_in_words_and_bars(editor, valkey):
+    service().budget.charge(5, "refresh", dataset="weather")
+    service().budget.charge(7, "cold", dataset="air_quality")
+    service().budget.charge(3, "late_refresh", dataset="air_quality")
+    page = editor.get(DASHBOARD)
+    rows = [(row.name, row.refreshes, row.new_places) for row in page.context["datasets"]]
+    assert rows == [("Weather", "5", "0"), ("Air quality", "3", "7")]
+    text = page.content.decode()
+    assert '<th scope="row">Air quality</th><td>3</td><td>7</td>' in text and "Not counted by dataset" not in text
+
+
+def test_what_was_counted_for_no_dataset_is_told(editor, valkey):
+    service().budget.charge(5, "cold")
+    assert "Not counted by dataset: 5, spent while Redis was away" in editor.get(DASHBOARD).content.decode()
+
+
+def test_a_fetch_is_counted_for_its_dataset(editor, simulator, valkey):
+    for name in ("weather", "air-quality"):
+        assert editor.get(f"/api/v1/{name}?lat=48.9&lon=2.4").status_code == 200
+    rows = {row.name: row.new_places for row in editor.get(DASHBOARD).context["datasets"]}
+    assert rows == {"Weather": "1", "Air quality": "1"}
+
+
 def test_a_pause_and_a_failure_of_open_meteo_are_told(editor, valkey):
     service().budget.close("minute")
     assert figure(editor.get(DASHBOARD), "Open-Meteo").value == "paused"

@@ -112,7 +112,8 @@ class Dataset:
     covered_days: int
     gapless: tuple[str, ...]
     first_row: FirstRow = "true"
-    #: Whether its refreshes come after those of other datasets where the budget is not enough for all.
+    #: Whether its refreshes come after those of other datasets where the budget is not enough for all; those of records
+    #: that end soon do not.
     refreshes_late: bool = False
     aging: Aging = WEATHERS_AGING
     #: The sorted set of what is asked for now, which prewarm goes by; empty for a dataset that it does not serve.

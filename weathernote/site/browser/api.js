@@ -1,7 +1,8 @@
 // Asks the API: the last answer of each address is kept for this tab and revalidated by its ETag.
 
 const TIMEOUT_MS = 15_000;
-const MOST_KEPT = 24;
+const MOST_KEPT = 36;
+const MOST_KEPT_BY_TAB = 12; // of three places all that is asked about each
 
 // ── what stays on this device ──
 
@@ -67,7 +68,7 @@ function keep(url, answer) {
   kept.set(url, answer);
   while (kept.size > MOST_KEPT) kept.delete(kept.keys().next().value);
   try {
-    sessionStorage.setItem("weathernote.answers", JSON.stringify([...kept].slice(-8)));
+    sessionStorage.setItem("weathernote.answers", JSON.stringify([...kept].slice(-MOST_KEPT_BY_TAB)));
   } catch {
     // Too much, or not allowed: this tab's memory has them still.
   }
@@ -166,4 +167,6 @@ function refused(response, problem, exchange) {
 const query = (cell, units) => `lat=${cell.lat}&lon=${cell.lon}${units === "imperial" ? "&units=imperial" : ""}`;
 export const weatherUrl = (cell, units) => `/api/v1/weather?${query(cell, units)}`;
 export const forecastUrl = (cell, units) => `/api/v1/forecast?${query(cell, units)}`;
+export const airQualityUrl = (cell) => `/api/v1/air-quality?${query(cell)}`; // its units are the same for all
+export const placeAtUrl = (cell) => `/api/v1/places?${query(cell)}`;
 export const curl = (url) => `curl -i '${location.origin}${url}'`;

@@ -1,6 +1,7 @@
 // The page's course: which place is shown, what is asked for it, when it is asked again.
 
-import { Trouble, ask, forecastUrl, isFresh, keptAnswer, store, weatherUrl } from "./api.js";
+import { airExchange, isAirFresh, loadAir, refreshAir, stopAir } from "./airquality.js";
+import { Trouble, ask, forecastUrl, isFresh, keptAnswer, placeAtUrl, store, weatherUrl } from "./api.js";
 import { $, say } from "./dom.js";
 import { where } from "./format.js";
 import { cellOf } from "./rounding.js";
@@ -10,13 +11,15 @@ import * as view from "./view.js";
 const LONGEST_NAME = 80;
 const BACKOFF_SECONDS = [5, 10, 20, 40, 60];
 const MOST_CITIES = 8;
+const LAST_POSITION = "Your last position";
 // They turn the direction of all text after them.
 const DIRECTION_MARKS = /[\u202a-\u202e\u2066-\u2069]/g;
 
-let place = null; // {name, about, cell, here}
+let place = null; // {name, about, cell, here}, and `near` where a position has been named
 let units = ["metric", "imperial"].find((known) => known === store.get("units")) ?? (/^en-(US|LR)\b/.test(navigator.language) || navigator.language === "my" ? "imperial" : "metric");
 let shown = null; // {key, answers} that the page shows
 let asking = null; // the AbortController of what is under way
+let exchanges = []; // how the weather was answered last
 let failures = 0;
 let locating = 0; // counts up with each position that is asked for, and with whatever makes one come too late
 const timers = { again: 0, count: 0 };
@@ -32,9 +35,24 @@ function go(next, { focus = true, remember = true } = {}) {
   history[isNew ? "pushState" : "replaceState"](place, "", `#${hash}`);
   view.showPositionNotice("");
   view.showPlace(place);
+  nameIt();
   load();
   if (focus) $("place-name").focus({ preventScroll: true });
   if (focus) scrollTo({ top: 0 });
+}
+
+// A position gets the name of the place that its cell's middle lies in or near.
+async function nameIt() {
+  const unnamed = place;
+  if (unnamed.name && unnamed.name !== LAST_POSITION) return;
+  try {
+    const url = placeAtUrl(unnamed.cell);
+    const { body } = isFresh(keptAnswer(url)) ? keptAnswer(url) : await ask(url);
+    unnamed.near = body.places[0] ?? null;
+  } catch {
+    return; // its degrees are there still
+  }
+  if (place === unnamed && unnamed.near) view.showName(place);
 }
 
 // A position as numbers or text becomes its cell here, and nothing finer goes any further.
@@ -68,13 +86,14 @@ function follow() {
   // A link holds less than what was known when it was made.
   if (asked) return go([sane(history.state), last].find((known) => isSame(known, asked)) ?? asked, { focus: false, remember: false });
   // A position may have changed since.
-  const once = last?.here ? { ...last, here: false, name: "Your last position" } : last;
+  const once = last?.here ? { ...last, here: false, name: LAST_POSITION } : last;
   if (last?.cell && !location.hash) return go(once, { focus: false, remember: false });
   welcome();
 }
 
 function refuse() {
   stop();
+  stopAir();
   forgetPosition();
   place = shown = null;
   document.title = "WeatherNote";
@@ -84,6 +103,7 @@ function refuse() {
 
 async function welcome() {
   stop();
+  stopAir();
   forgetPosition();
   place = shown = null;
   document.title = "WeatherNote";
@@ -140,6 +160,7 @@ function stop() {
 
 async function load({ force = false } = {}) {
   stop();
+  loadAir(place.cell, () => shown && showExchanges(), { force });
   const [urls, key] = [[weatherUrl(place.cell, units), forecastUrl(place.cell, units)], `${place.cell.lat},${place.cell.lon},${units}`];
   const before = urls.map(keptAnswer);
   if (!force && before.every((answer) => isFresh(answer))) return arrived(key, before);
@@ -193,7 +214,18 @@ function show(key, answers) {
   view.setState("ready");
   if (changed && forecast) view.showHours(forecast); // the chart is as wide as the place that it has now
   view.showFresh(answers);
-  view.showExchanges(answers.filter(Boolean).map((answer) => answer.exchange));
+  showExchanges(answers.filter(Boolean).map((answer) => answer.exchange));
+}
+
+// How the weather was answered, and beside it the air quality, which comes by itself.
+function showExchanges(latest = exchanges) {
+  exchanges = latest;
+  view.showExchanges([...exchanges, airExchange()].filter(Boolean));
+}
+
+function showFresh(when) {
+  view.showFresh(shown.answers, when);
+  refreshAir(when);
 }
 
 function again(ms) {
@@ -205,13 +237,13 @@ function again(ms) {
 
 // ── what goes wrong ──
 
-function trouble(reason, exchanges = []) {
+function trouble(reason, latest = []) {
   const hasMore = shown !== null;
   if (!hasMore) view.setState("failed");
-  $("answer").hidden = !hasMore && exchanges.length === 0;
+  $("answer").hidden = !hasMore && latest.length === 0;
   const title = view.showTrouble(reason, hasMore, place, hasMore && shown.answers.includes(null));
-  if (exchanges.length) view.showExchanges(exchanges);
-  if (hasMore) view.showFresh(shown.answers, { offline: reason.kind === "offline" });
+  if (latest.length) showExchanges(latest);
+  if (hasMore) showFresh({ offline: reason.kind === "offline" });
   const seconds = waitFor(reason);
   say(seconds ? `${title}. Looking again in ${seconds} seconds.` : `${title}.`);
   if (seconds) countDown(seconds);
@@ -269,10 +301,10 @@ function watchWorld() {
   addEventListener("offline", () => shown && trouble(new Trouble("offline")));
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState !== "visible" || !shown || timers.count) return;
-    if (shown.answers.every((answer) => isFresh(answer))) view.showFresh(shown.answers);
+    if (shown.answers.every((answer) => isFresh(answer)) && isAirFresh()) showFresh();
     else load();
   });
-  setInterval(() => shown && navigator.onLine && view.showFresh(shown.answers), 15_000);
+  setInterval(() => shown && navigator.onLine && showFresh(), 15_000);
 }
 
 function watchButtons() {

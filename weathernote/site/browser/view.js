@@ -9,7 +9,9 @@ import * as format from "./format.js";
 const root = document.documentElement;
 export const locale = format.localeFor(navigator.language);
 
-const fill = (id, ...content) => $(id).replaceChildren(...content);
+export const fill = (id, ...content) => $(id).replaceChildren(...content);
+
+const CELL_KM = 10;
 
 // What holds bones while it loads: nothing in there is to be read or reached.
 const BONES = ["values", "facts", "fresh", "hours", "week", "answer"];
@@ -29,17 +31,35 @@ export function showParts(now, forecast) {
 }
 
 let aboutPlace = [];
+let timeThere = null;
 let feels = "";
 
 const positionOf = ({ cell }) => format.position(cell.lat, cell.lon);
-const titleOf = (place) => (place.here ? "Where you are" : place.name || positionOf(place));
+// A place lies in a cell if it is no farther from its middle than a cell is wide.
+const isInCell = (near) => near && near.distance_km <= CELL_KM;
+const titleOf = (place) => (place.here ? "Where you are" : place.name || (isInCell(place.near) ? place.near.name : positionOf(place)));
 
 export function showPlace(place) {
+  timeThere = null;
+  showName(place);
+}
+
+export function showName(place) {
   const [at, title] = [positionOf(place), titleOf(place)];
   fill("place-name", title);
-  aboutPlace = [place.about, title === at ? "" : at].filter(Boolean);
-  fill("place-about", aboutPlace.join(" · ") || "\u00a0");
+  aboutPlace = [aboutOf(place, title), title === at ? "" : at].filter(Boolean);
+  fillAbout();
   document.title = `${title} · WeatherNote`;
+}
+
+function aboutOf({ about, near }, title) {
+  if (!near) return about;
+  return title === near.name ? format.where(near) : `Near ${[near.name, format.where(near)].filter(Boolean).join(", ")}`;
+}
+
+function fillAbout() {
+  const parts = [...aboutPlace, timeThere].filter(Boolean);
+  fill("place-about", ...(parts.length ? parts.flatMap((part, index) => (index ? [" · ", part] : [part])) : ["\u00a0"]));
 }
 
 // ── now ──
@@ -51,8 +71,8 @@ export function showNow({ body: { current, units, timezone } }) {
   $("now").dataset.night = String(current.is_day === false);
   fill("now-picture", icon(known ? picture : "unknown"));
   fill("now-temperature", format.degrees(current.temperature_2m), h("span", { class: "unseen" }, ` ${units.temperature_2m}`));
-  const time = h("time", { datetime: current.time, title: timezone }, `${format.clock(current.time, locale)} there`);
-  fill("place-about", aboutPlace.map((words) => `${words} · `).join(""), time);
+  timeThere = h("time", { datetime: current.time, title: timezone }, `${format.clock(current.time, locale)} there`);
+  fillAbout();
   fill("now-words", known ? words : "No word of the sky");
   const wind = format.quantity(current.wind_speed_10m, units.wind_speed_10m);
   const from = current.wind_direction_10m;
@@ -187,7 +207,8 @@ function bar(index, low, high, least, span, unit) {
 
 // ── how fresh, and how it came ──
 
-export function showFresh(answers, { offline = false, now = Date.now() } = {}) {
+// {mark, words} of answers of which the first tells the age.
+export function freshness(answers, { offline = false, now = Date.now() } = {}) {
   const known = answers.filter(Boolean);
   const [{ body, clockSkewMs }] = known;
   const age = format.ago((now + clockSkewMs - Date.parse(body.fetched_at)) / 1000);
@@ -197,11 +218,19 @@ export function showFresh(answers, { offline = false, now = Date.now() } = {}) {
   const source = body.source === "simulator" ? "The simulator" : "Open-Meteo";
   const came = known.every(cameFromCache) ? "Answered from the cache." : `${source} was asked for this answer.`;
   const more = { Offline: "This is what was known then.", Stale: "It is due for a refresh, which has been asked for.", Old: "A newer answer is on its way." };
-  fill("fresh-mark", mark);
-  $("fresh-mark").dataset.mark = mark.toLowerCase();
-  const words = `${source} said this ${age}. ${more[mark] ?? came}`;
+  return { mark, words: `${source} said this ${age}. ${more[mark] ?? came}` };
+}
+
+export function showFresh(answers, when) {
+  const { mark, words } = freshness(answers, when);
+  showMark("fresh-mark", mark);
   if ($("fresh-words").textContent !== words) fill("fresh-words", words);
-  $("simulated").hidden = body.source !== "simulator";
+  $("simulated").hidden = answers.find(Boolean).body.source !== "simulator";
+}
+
+export function showMark(id, mark) {
+  fill(id, mark);
+  $(id).dataset.mark = mark.toLowerCase();
 }
 
 // What a 304 confirms is the answer that was kept here; where it came from this time, its headers say.

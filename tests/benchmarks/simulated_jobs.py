@@ -1,0 +1,69 @@
+"""What a simulation is asked for and what comes of it: budgets and rules, and what clients saw on the last day."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tests.benchmarks.plain_caches import Plain
+from tests.benchmarks.simulated_seen import Seen
+from tests.benchmarks.simulated_users import DAY
+
+#: The free service's windows; a larger plan's are larger in proportion.
+FREE = {"minute": 600, "hour": 5_000, "day": 10_000}
+WINDOWS = {"minute": 60, "hour": 3600, "day": DAY}
+
+RULES = ("square root", "even", "edge, counts", "edge, no counts", "reference")
+#: Services that answer about air quality as well, from the same budget.
+WITH_AIR = ("with air", "reference with air")
+REFERENCES = ("reference", "reference with air")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How large the simulation is; `part` shrinks people, requests, places and budgets alike.
+
+    `air_share` of the people ask for air quality whenever they ask for weather.
+    """
+
+    people: int = 500_000
+    requests: int = 4_000_000
+    scatter: float = 1.0
+    warm_up_days: int = 1
+    measured_days: int = 1
+    part: float = 1.0
+    air_share: float = 0.0
+
+
+@dataclass(frozen=True)
+class Job:
+    """A world, and the services (budget, rule) that live in it."""
+
+    world: str
+    seed: int
+    services: Sequence[tuple[int, str]]
+    scale: Scale
+    baselines: bool = False
+
+
+@dataclass
+class Row:
+    """What one service came to on the measured days; `passed` names the windows that were overspent on any."""
+
+    budget: int
+    rule: str
+    seen: Seen
+    passed: list[str]
+    air: Seen | None = None
+
+
+@dataclass
+class Result:
+    job: Job
+    cells: int
+    rows: list[Row]
+    plain: dict[str, Plain]
+    took_seconds: float
+
+
+def windows(day: int) -> dict[str, int]:
+    times = max(1.0, day / FREE["day"])
+    return {"minute": int(FREE["minute"] * times), "hour": int(FREE["hour"] * times), "day": day}

@@ -68,6 +68,7 @@ class Round:
         self.upstream = upstream
         self.store = store
         self.dataset = store.name
+        self.topic = self.dataset.replace("_", " ")
         self.payments = payments
         self.budget = budget
         self.weight_of_a_cell = weight_of_a_cell
@@ -99,7 +100,7 @@ class Round:
         return result
 
     def known(self, cells: Collection[Cell]) -> CellOutcomes:
-        """The outcomes of those `cells` that were fetched lately or have no weather, without asking Open-Meteo."""
+        """The outcomes of those `cells` that were fetched lately or have no data, without asking Open-Meteo."""
         return self._known(cells, self.fresh_seconds)[0]
 
     def _known(self, cells: Collection[Cell], fresh_seconds: int) -> tuple[CellOutcomes, dict[Cell, Series]]:
@@ -118,7 +119,7 @@ class Round:
                 if series is not None and series.fetched_at > fresh_since:
                     known[cell] = series
                 elif rejected_seconds > 0:
-                    known[cell] = NoWeatherHere("it had no weather for the place a while ago")
+                    known[cell] = NoWeatherHere(f"it had no {self.topic} for the place a while ago")
         return known, held
 
     # ── pay and ask ───────────────────────────────────────────────────────────────────────────────
@@ -186,12 +187,12 @@ class Round:
             return dict.fromkeys(cells, spent)
         except UpstreamRefused as refused:
             outcome = "refused"
-            log.warning("Open-Meteo: %s", refused)
+            log.warning("Open-Meteo about %s: %s", self.topic, refused)
             self.budget.close(refused.window, refused.retry_after_seconds)
             return dict.fromkeys(cells, refused)
         except UpstreamError as error:
             outcome = "invalid_response" if isinstance(error, InvalidResponse) else "failed"
-            log.warning("Open-Meteo: %s", error)
+            log.warning("Open-Meteo about %s: %s", self.topic, error)
             self.budget.failed(self.dataset)
             return dict.fromkeys(cells, error)
         finally:
@@ -225,13 +226,13 @@ class Round:
             self.queue.release(lease, done)
 
     def _rejected(self, outcomes: CellOutcomes) -> list[Cell]:
-        """The cells that have no weather; those that only this machine cannot read are remembered here instead."""
+        """The cells that have no data; those that only this machine cannot read are remembered here instead."""
         without = {cell: got for cell, got in outcomes.items() if isinstance(got, NoWeatherHere)}
         unreadable = [cell for cell, why in without.items() if isinstance(why, UnreadableHere)]
         if unreadable:
             self.store.reject_here(unreadable)
         for why in dict.fromkeys(map(str, without.values())):
-            log.warning("Open-Meteo has no weather for a place: %s", why)
+            log.warning("Open-Meteo has no %s for a place: %s", self.topic, why)
         return [cell for cell in without if cell not in unreadable]
 
     def _note_drift(self, held: Mapping[Cell, Series], fetched: Mapping[Cell, Series]) -> None:

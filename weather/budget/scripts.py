@@ -135,7 +135,7 @@ return redis.call('EXPIRE', KEYS[1], {LIFE_SECONDS})
 )
 
 
-def fail(key: str, clock: str, dataset: str) -> Command:
+def fail(key: str, clock: float | str, dataset: str) -> Command:
     """The command that counts a failure of the dataset; `clock` is the clock's argument for scripts."""
     row = FIELDS[dataset]
     return _FAIL(key, clock, row.failures, row.paused_until, *PAUSE_SECONDS)

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 FOLDER = Path(__file__).parent / "dashboards"
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
-API = 'route=~"weather|forecast|openmeteo|cities"'
+API = 'route=~"weather|forecast|air_quality|openmeteo|cities"'
 #: Widths of panels in Grafana's 24 columns.
 FULL, HALF, THIRD, SIXTH = 24, 12, 8, 4
 
@@ -290,9 +290,9 @@ FRESHNESS = dashboard(
     ),
     stat(
         "Calls that brought nothing",
-        "Of the last ten minutes.",
+        "Of the last ten minutes, of the dataset that lacks most.",
         "percentunit",
-        "weathernote:open_meteo_failed:share10m",
+        "max(weathernote:open_meteo_failed:share10m)",
         good_below(0.1, 0.5),
     ),
     Panel(
@@ -327,10 +327,31 @@ FRESHNESS = dashboard(
         stacked=True,
     ),
     Panel(
-        "Weight spent in an hour",
+        "Calls that brought nothing, by dataset",
+        "Of the last ten minutes. Each dataset has a host of its own, and backs off by itself.",
+        "percentunit",
+        (("weathernote:open_meteo_failed:share10m", "{{dataset}}"),),
+        thresholds=good_below(0.1, 0.5),
+        highest=1,
+    ),
+    Panel(
+        "Weight spent in an hour, by dataset",
         "In Open-Meteo's own accounting: a cell weighs 1.",
         "short",
-        (("sum(increase(weathernote_open_meteo_weight_total[1h]))", "weight"),),
+        (("sum by (dataset) (increase(weathernote_dataset_weight_total[1h]))", "{{dataset}}"),),
+        stacked=True,
+    ),
+    Panel(
+        "Age behind the average answer, by dataset",
+        "Air quality is refreshed a few times a day at most.",
+        "s",
+        (
+            (
+                "sum by (dataset) (rate(weathernote_dataset_answer_age_seconds_sum[$__rate_interval])) "
+                "/ sum by (dataset) (rate(weathernote_dataset_answer_age_seconds_count[$__rate_interval])) >= 0",
+                "{{dataset}}",
+            ),
+        ),
     ),
     Panel(
         "Left of this minute and hour",
@@ -437,7 +458,7 @@ REDIS = dashboard(
         (
             (
                 "sum by (outcome) (rate(weathernote_cache_lookups_total"
-                '{record=~"weather|forecast"}[$__rate_interval]))',
+                '{record=~"weather|forecast|air_quality"}[$__rate_interval]))',
                 "{{outcome}}",
             ),
         ),

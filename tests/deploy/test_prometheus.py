@@ -8,6 +8,7 @@ import yaml
 from prewarm.runs.plan import PERIOD_SECONDS
 from tests.support.promql import PROMETHEUS, RULE_FILES, names_in, needs_promtool, promtool, rules
 from weather.budget.day_line import COLD_RESERVE, line
+from weathernote.telemetry.metrics import CELL_ROUTES
 
 STORIES = sorted((PROMETHEUS / "tests").glob("*.yml"))
 ALERTS = {rule["alert"]: rule for rule in rules(RULE_FILES[1])}
@@ -69,6 +70,14 @@ def test_what_is_recorded_is_read_by_an_alert_a_rule_or_a_dashboard():
     read = {name for file in RULE_FILES for rule in rules(file) for name in names_in(rule["expr"])}
     boards = "".join(file.read_text() for file in (PROMETHEUS.parent / "grafana" / "dashboards").glob("*.json"))
     assert {name for name in recorded - read if name not in boards} == set()
+
+
+def test_rules_and_dashboards_are_about_every_route_that_answers_about_a_cell():
+    boards = "".join(file.read_text() for file in (PROMETHEUS.parent / "grafana" / "dashboards").glob("*.json"))
+    rules_text = RULE_FILES[0].read_text()
+    for label in ("route", "record"):
+        lists = re.findall(rf'{label}=~\\?"(weather[^"\\]*)', boards + rules_text)
+        assert lists and all(set(CELL_ROUTES) <= set(names.split("|")) for names in lists)
 
 
 def test_a_late_prewarm_is_told_after_the_time_that_cron_s_file_names():

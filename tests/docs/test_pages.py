@@ -13,6 +13,7 @@ from tests.support.servers import TOP
 from tests.support.settings_names import SETTINGS_READ
 from weather.core.variables import EXTRA_NAMES
 from weathernote.http.problems import CODES
+from weathernote.telemetry.metrics import CELL_ROUTES, ROUTES
 
 README = TOP / "README.md"
 PAGES = [README, *sorted((TOP / "docs").glob("*.md"))]
@@ -90,10 +91,22 @@ def test_the_panels_that_the_runbook_names_are_on_a_dashboard():
     assert [name for name in named if not any(title.startswith(name) for title in titles)] == []
 
 
+@pytest.mark.parametrize("path", [path for path, route in ROUTES.items() if route in CELL_ROUTES])
+def test_the_page_about_cdns_names_the_key_of_each_path_about_a_cell(path):
+    (key,) = re.findall(
+        r"^1\. \*\*The key\.\*\*(.+?)^2\.", (TOP / "docs" / "cdn.md").read_text(), re.DOTALL | re.MULTILINE
+    )
+    assert f"`{path}`" in key
+
+
 def test_the_changelog_has_the_form_of_keep_a_changelog():
-    heads = re.findall(r"^## (.+)$", (TOP / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    text = (TOP / "CHANGELOG.md").read_text(encoding="utf-8")
+    heads = re.findall(r"^## (.+)$", text, re.MULTILINE)
     assert heads[0] == "[Unreleased]"
     assert all(re.fullmatch(r"\[\d+\.\d+\.\d+\] - \d{4}-\d\d-\d\d", head) for head in heads[1:])
+    for release in re.split(r"^## ", text, flags=re.MULTILINE):
+        kinds = re.findall(r"^### (.+)$", release, re.MULTILINE)
+        assert len(kinds) == len(set(kinds))
 
 
 @pytest.mark.parametrize("name", PICTURES)

@@ -10,8 +10,10 @@ import pytest
 from django.core.management import call_command
 
 from tests.edge.edge_server import edge_before
-from tests.support.servers import free_port
+from tests.support.servers import TOP, free_port
+from weather.core.datasets import DATASETS
 from weathernote.runtime import edge_configuration, nginx
+from weathernote.telemetry.metrics import ROUTES
 
 pytestmark = pytest.mark.pure
 
@@ -98,3 +100,19 @@ def test_nginx_s_own_variables_are_left_alone():
 def test_every_host_that_django_may_allow_is_a_name_to_nginx(edge, names):
     said = checked(edge_configuration.render(replace(edge, names=names)))
     assert said.returncode == 0, said.stderr
+
+
+@pytest.mark.parametrize("kind", [kind for dataset in DATASETS for kind in dataset.kinds], ids=lambda kind: kind.key)
+def test_the_edge_knows_each_route_of_a_dataset_everywhere(kind):
+    """In its location, the two lists of paths, and the two scripts."""
+    folder = TOP / "deploy" / "nginx"
+    nginx, servers = ((folder / f"{name}.conf.template").read_text() for name in ("nginx", "servers"))
+    edge, cell = ((folder / "njs" / f"{name}.js").read_text() for name in ("edge", "cell"))
+    (path,) = (path for path, route in ROUTES.items() if route == kind.key)
+    (dataset,) = (dataset for dataset in DATASETS if kind in dataset.kinds)
+    assert f"location = {path} {{\n        set $edge_record {kind.key};" in servers
+    for text in (nginx, servers):
+        (names,) = re.findall(r"\(\?:(weather\|[a-z|-]+)\)", text)
+        assert path.removeprefix("/api/v1/") in names.split("|")
+    assert f"record === '{kind.key}'" in edge
+    assert (f"record !== '{kind.key}'" in cell) is not dataset.has_imperial_units

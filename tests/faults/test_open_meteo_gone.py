@@ -81,6 +81,23 @@ def test_a_row_of_failures_pauses_and_it_recovers(api, simulator):
     eventually(lambda: api.get(WEATHER).status_code == 200, every_seconds=0.1)
 
 
+@pytest.mark.parametrize(("failing", "answering"), [("air-quality", "weather"), ("weather", "air-quality")])
+def test_the_host_of_one_dataset_fails_and_the_other_is_asked_on(api, simulator, failing, answering):
+    paths = {"weather": "/v1/forecast", "air-quality": "/v1/air-quality"}
+    simulator.fault("status", status=503, path=paths[failing])
+    for n in range(6):
+        assert api.get(f"/api/v1/{failing}?lat={n}&lon=3").status_code == 503
+        assert api.get(f"/api/v1/{answering}?lat={n}&lon=3").status_code == 200
+    asked = simulator.state()["calls_by_path"]
+    problem_of(api.get(f"/api/v1/{failing}?lat=8&lon=3"), 503, "upstream_unavailable")
+    assert api.get(f"/api/v1/{answering}?lat=8&lon=3").status_code == 200
+    path = paths[answering]
+    assert simulator.state()["calls_by_path"] == asked | {path: asked[path] + 1}  # the failing one is paused
+    assert api.get("/health").json()["upstream"] == ("down" if failing == "weather" else "ok")
+    simulator.fault(None)
+    eventually(lambda: api.get(f"/api/v1/{failing}?lat=9&lon=3").status_code == 200, every_seconds=0.1)
+
+
 def test_health_tells_what_another_process_met(api, monkeypatch):
     monkeypatch.setattr("weathernote.site.health.CACHE_SECONDS", 0)
     other = Budget(minute=600, hour=5000, day=10_000, fleet_processes=2)

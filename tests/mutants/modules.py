@@ -4,6 +4,7 @@
 BUDGET = ("tests/weather/budget/test_budget.py", "-k", "not processes and not simulated_day and not planned_so")
 
 TESTS: dict[str, tuple[str, ...]] = {
+    "weather/budget/failures.py": ("tests/weather/budget/test_quota.py", *BUDGET),
     "weather/budget/quota.py": ("tests/weather/budget/test_quota.py", *BUDGET),
     "weather/budget/day_line.py": ("tests/weather/budget/test_day_line.py",),
     "weather/budget/payment.py": ("tests/weather/budget/test_payment.py",),
@@ -94,11 +95,14 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "self._exchange(0, [0 →": "no weight is granted to who asks for none, whatever the least is",
         "length = [0 → -1] if window": "a window of less than nothing has ended",
         "if length else [0 →": "a second about the beginning of 1970 is over",
-        "self.quota.paused_until = 0, [0.0 →": "a second about the beginning of 1970 is over",
+    },
+    "weather/budget/failures.py": {
+        "self.paused_until = 0, [0.0 →": "a second about the beginning of 1970 is over",
+        "paused_until: float = [0.0 →": "a second about the beginning of 1970 is over",
     },
     "weather/budget/scripts.py": {
         "held['closed:until'] or [0 →": "a second about the beginning of 1970 is over",
-        "held['paused:until'] or [0 →": "a second about the beginning of 1970 is over",
+        "held[row[3]] or [0 →": "a second about the beginning of 1970 is over",
         "held.refreshed or [0 → -1]": "the larger of it and of what is not less than nothing",
         "if left [< → <=] room then": "what is equal is set to what it is",
         "then granted = math.max([0 → -1], room)": "what is room enough for the least is never less than nothing",

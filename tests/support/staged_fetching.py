@@ -96,7 +96,7 @@ class Purse:
         self.charged = []
         self.told = []
 
-    def charge(self, weight, spender, least=None, dataset=""):
+    def charge(self, weight, spender, least=None, dataset="weather"):
         if self.left < (weight if least is None else least):
             return Denied("day", 77)
         granted = min(weight, self.left)
@@ -107,17 +107,16 @@ class Purse:
     def close(self, window, retry_after_seconds):
         self.told.append((window, retry_after_seconds))
 
-    def failed(self):
+    def failed(self, dataset):
         self.told.append("failed")
 
-    def succeeded(self):
+    def succeeded(self, dataset):
         self.told.append("succeeded")
 
-    def pause_seconds(self):
+    def pause_seconds(self, dataset):
         return 0.0
 
-    @property
-    def is_failing(self):
+    def is_failing(self, dataset):
         return self.told[-1:] == ["failed"]
 
 

@@ -13,8 +13,13 @@ from weathernote.redis import Command, Lookup, Reply
 from weathernote.redis.memory import Memory
 from weathernote.telemetry import metrics
 
-#: What a process remembers of answers; about 3,000 cells.
+#: What a process remembers of answers about all datasets; about 3,000 cells.
 MEMORY_BYTES = 16_000_000
+
+
+def memory_of_answers() -> Memory[Answer]:
+    """A memory for the answers of one process, by key."""
+    return Memory(most_entries=10_000, most_bytes=MEMORY_BYTES)
 
 
 class Cached(NamedTuple):
@@ -25,12 +30,12 @@ class Cached(NamedTuple):
 
 
 class AnswerCache:
-    """Finished answers about one dataset by question."""
+    """Finished answers about one dataset by question; `memory` may be shared with other datasets."""
 
-    def __init__(self, dataset: Dataset, now: Callable[[], float] = time) -> None:
+    def __init__(self, dataset: Dataset, memory: Memory[Answer] | None = None, now: Callable[[], float] = time) -> None:
         self.dataset = dataset
         self.now = now
-        self._remembered: Memory[Answer] = Memory(most_entries=10_000, most_bytes=MEMORY_BYTES)
+        self._remembered = memory_of_answers() if memory is None else memory
 
     def answer(self, question: Question) -> Lookup[Cached]:
         """The finished answer in Redis; without Redis the one that this process saw last, if it still lives.

@@ -2,27 +2,28 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import time
 from typing import Self
 
 from django.conf import settings
 
-from weather.api.answer_cache import AnswerCache
+from weather.api.answer_cache import AnswerCache, memory_of_answers
 from weather.budget.allowance import Allowance
 from weather.budget.budget import Budget
 from weather.budget.payment import Payments
 from weather.budget.popularity import Popularity
 from weather.budget.price import Price
-from weather.core.answers import Question
+from weather.core.answers import Answer, Question
 from weather.core.datasets import Dataset
 from weather.fetching.admission import ColdAdmission
 from weather.fetching.fetch_queue import FetchQueue
 from weather.fetching.round import Round
-from weather.fetching.store import Store
+from weather.fetching.store import Store, memory_of_records
 from weather.fetching.worker import Workers
 from weather.upstream.client import OpenMeteo
 from weathernote.redis import RedisClock
+from weathernote.redis.memory import Memory
 
 #: All that a request may take, from its arrival to the last moment at which Open-Meteo may still answer.
 DEADLINE_SECONDS = 6.0
@@ -46,6 +47,9 @@ class Shared:
     waiting: threading.BoundedSemaphore
     #: Held during a call without Redis, when no lease keeps the calls of this process apart.
     calling_alone: threading.Lock
+    #: What the process remembers for the time without Redis: bounded for all datasets together.
+    answers: Memory[Answer] = field(default_factory=memory_of_answers)
+    records: Memory[bytes] = field(default_factory=memory_of_records)
 
     @classmethod
     def from_settings(cls, datasets: Sequence[Dataset]) -> Self:
@@ -99,7 +103,7 @@ class Parts:
     def of(cls, dataset: Dataset, shared: Shared) -> Self:
         """The parts for a dataset with its extra variables."""
         budget, weight_of_a_cell = shared.budget, dataset.weight_of_a_cell
-        store = Store(dataset, settings.HOLD_SECONDS)
+        store = Store(dataset, settings.HOLD_SECONDS, shared.records)
         queue = FetchQueue(
             dataset.queue_key, settings.UPSTREAM_CONCURRENCY, BATCH_CELLS, settings.UPSTREAM_TIMEOUT_SECONDS
         )
@@ -118,11 +122,12 @@ class Parts:
             workers,
             budget,
             shared.allowance,
+            dataset=dataset.name,
             weight_of_a_cell=weight_of_a_cell,
             wait_seconds=DEADLINE_SECONDS,
             waiting=shared.waiting,
         )
-        popularity, cache = shared.popularity[dataset], AnswerCache(dataset)
+        popularity, cache = shared.popularity[dataset], AnswerCache(dataset, shared.answers)
         return cls(dataset, budget, shared.price, popularity, cache, store, queue, round_, workers, admission)
 
     def life_seconds(self, question: Question) -> int:

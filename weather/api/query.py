@@ -1,4 +1,4 @@
-"""Reads the queries of /weather and /forecast: one place or several, for how many days, in which units."""
+"""Reads the queries about cells, of all datasets: one place or several, for how many days, in which units."""
 
 import re
 from collections.abc import Callable

@@ -72,7 +72,7 @@ def _errors() -> dict[Any, OpenApiResponse]:
     }
 
 
-def _described(name: str, answer: Any, *parameters: OpenApiParameter) -> dict[str, Any]:
+def _described(name: str, answer: Any, *parameters: OpenApiParameter, tag: str = "weather") -> dict[str, Any]:
     either = PolymorphicProxySerializer(
         component_name=f"{name}OrPlaces",
         serializers=[answer, places_of(name, answer, PlaceProblemSerializer)],
@@ -83,7 +83,7 @@ def _described(name: str, answer: Any, *parameters: OpenApiParameter) -> dict[st
         "or a problem. Such a call counts as that many requests."
     )
     return {
-        "tags": ["weather"],
+        "tags": [tag],
         "parameters": [_LAT, _LON, *parameters, _UNITS],
         "responses": {200: OpenApiResponse(either, description=said), 304: None, **_errors()},
     }
@@ -91,4 +91,4 @@ def _described(name: str, answer: Any, *parameters: OpenApiParameter) -> dict[st
 
 WEATHER = _described("Weather", WeatherSerializer)
 FORECAST = _described("Forecast", ForecastSerializer, _DAYS)
-AIR_QUALITY = _described("AirQuality", AirQualitySerializer)
+AIR_QUALITY = _described("AirQuality", AirQualitySerializer, tag="air quality")

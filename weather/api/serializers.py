@@ -88,13 +88,13 @@ class AnswerSerializer(serializers.Serializer):
     timezone = serializers.CharField(help_text="The cell's IANA time zone")
     units = serializers.DictField(child=serializers.CharField(), help_text="The unit of every value by its name")
     cached = serializers.BooleanField(help_text="No upstream call was made for this answer")
-    stale = serializers.BooleanField(help_text="The forecast behind it was due for a refresh that has not come yet")
+    stale = serializers.BooleanField(help_text="The record behind it was due for a refresh that has not come yet")
     source = serializers.ChoiceField(  # type: ignore[assignment] # a field of that name, as in the answer
-        choices=["open-meteo", "simulator"], help_text="Where the forecast comes from"
+        choices=["open-meteo", "simulator"], help_text="Where the values come from"
     )
     fetched_at = serializers.DateTimeField(help_text="When Open-Meteo said it, UTC")
     expires_at = serializers.DateTimeField(help_text="When this answer ends, UTC")
-    attribution = serializers.CharField(help_text="To be shown beside the weather, as a link")
+    attribution = serializers.CharField(help_text="To be shown beside the values, as a link")
 
 
 _WEATHER = _sections(WEATHER)

@@ -110,11 +110,12 @@ def _made_once() -> dict[Dataset, Service]:
 def upstream_state(*, ask_redis: bool) -> Literal["ok", "paused", "down"]:
     """Whether Open-Meteo answers the fleet, for /health: `down` after failures, `paused` while no call may be made.
 
-    With `ask_redis=False` it is what this process last knew.
+    It is about weather alone; what fails of other datasets is in the metrics. With `ask_redis=False` it is what this
+    process last knew.
     """
     budget = service().budget
     if ask_redis:
         budget.read_pause()
-    if budget.is_failing:
+    if budget.is_failing():
         return "down"
     return "paused" if budget.pause_seconds() > 0 else "ok"

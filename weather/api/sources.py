@@ -40,6 +40,7 @@ class DecidedCell:
             parts.price.interval_seconds(state.rate, parts.dataset.aging),
             is_redis_up=is_redis_up,
             remembers_expired=remembers_expired,
+            refreshes_late=parts.dataset.refreshes_late,
         )
         return cls(cell, is_redis_up, state, decision)
 

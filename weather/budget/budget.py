@@ -10,8 +10,10 @@ import threading
 from collections.abc import Mapping
 from contextlib import suppress
 
+from weather.budget.failures import FIELDS
 from weather.budget.quota import Denied, Granted, Quota, Reason, Spender
-from weather.budget.scripts import BUDGET, CLOSE, FAIL, LONGEST_CLOSED_SECONDS, succeed
+from weather.budget.scripts import BUDGET, CLOSE, LONGEST_CLOSED_SECONDS, fail, succeed
+from weather.core.datasets import WEATHER
 from weather.core.windows import WINDOW_SECONDS, BudgetWindow, Window
 from weathernote import redis
 from weathernote.redis import Command, RedisClock, Reply, without_redis
@@ -21,8 +23,6 @@ __all__ = ["Budget", "Denied", "Granted"]
 KEY = "budget:open-meteo"
 #: After a 429 for concurrent calls, or one that names no window: it is over when those calls are.
 BRIEFLY_SECONDS = 3
-#: The pause after the first, second, … failure in a row; one or two may be chance.
-PAUSE_SECONDS = (0, 0, 1, 2, 4, 8, 16, 30)
 
 
 class Budget:
@@ -48,18 +48,20 @@ class Budget:
     # ── spending ──────────────────────────────────────────────────────────────────────────────────
 
     def _charge_alone(
-        self, weight: int, spender: Spender, *, least: int | None = None, dataset: str = ""
+        self, weight: int, spender: Spender, *, least: int | None = None, dataset: str = WEATHER.name
     ) -> Granted | Denied:
         with self._lock:
             least = weight if least is None else least
-            return self.quota.take_alone(weight, least, spender, self.fleet_processes, self.clock.now())
+            return self.quota.take_alone(weight, least, spender, self.fleet_processes, self.clock.now(), dataset)
 
     @without_redis(instead=_charge_alone)
-    def charge(self, weight: int, spender: Spender, *, least: int | None = None, dataset: str = "") -> Granted | Denied:
-        """Grants `weight`, or less down to `least` (default: all or nothing), and counts it for `dataset` if named."""
+    def charge(
+        self, weight: int, spender: Spender, *, least: int | None = None, dataset: str = WEATHER.name
+    ) -> Granted | Denied:
+        """Grants `weight`, or less down to `least` (default: all or nothing), and counts it for `dataset`."""
         with self._lock:
             # A 429 or a failure that Redis does not know of, or forgot, still holds for this process.
-            if refusal := self.quota.refusal(self.clock.now()):
+            if refusal := self.quota.refusal(self.clock.now(), dataset):
                 return refusal
         with self._exchanging:
             least = weight if least is None else least
@@ -72,7 +74,7 @@ class Budget:
         if not self._exchanging.acquire(blocking=False):
             return  # another thread is at it
         try:
-            self._exchange(0, 0, "cold", "")
+            self._exchange(0, 0, "cold", WEATHER.name)
         finally:
             self._exchanging.release()
 
@@ -83,8 +85,10 @@ class Budget:
         held = dict(zip(flat[::2], flat[1::2], strict=True))
         with self._lock, suppress(ValueError):  # written by hand
             latest = self.clock.now() + LONGEST_CLOSED_SECONDS
-            self.quota.failures = int(held.get(b"failures", 0))
-            self.quota.paused_until = min(float(held.get(b"paused:until", 0)), latest)
+            for dataset, fields in FIELDS.items():
+                row = self.quota.rows[dataset]
+                row.failures = int(held.get(fields.failures.encode(), 0))
+                row.paused_until = min(float(held.get(fields.paused_until.encode(), 0)), latest)
             self.quota.closed_until = max(self.quota.closed_until, min(float(held.get(b"closed:until", 0)), latest))
 
     def _exchange(self, weight: int, least: int, spender: Spender, dataset: str) -> tuple[int, Reason, float, int]:
@@ -103,11 +107,12 @@ class Budget:
         return self._learn(reply, reported)
 
     def _learn(self, reply: Reply, reported: dict[BudgetWindow, int]) -> tuple[int, Reason, float, int]:
-        granted, reason, seconds, now, failures, paused_until, closed_until, refreshed, *windows = reply
+        granted, reason, seconds, now, closed_until, refreshed, failed, *windows = reply
         with self._lock:
             self.clock.synchronize(float(now))
-            self.quota.failures = int(failures)
-            self.quota.paused_until = float(paused_until)
+            for dataset, failures, paused_until in zip(FIELDS, failed[::2], failed[1::2], strict=True):
+                row = self.quota.rows[dataset]
+                row.failures, row.paused_until = int(failures), float(paused_until)
             self.quota.closed_until = max(self.quota.closed_until, float(closed_until))
             for window, start, spent in zip(WINDOW_SECONDS, windows[::2], windows[1::2], strict=True):
                 self.quota.learn(window, int(start), int(spent), reported[window])
@@ -126,21 +131,19 @@ class Budget:
             self.quota.closed_until = max(self.quota.closed_until, ends, now + seconds)
         self._send(CLOSE(self.key, self.clock.script_argument, length, seconds))
 
-    def failed(self) -> None:
-        """After a failed call: several in a row pause all calls, for 30 seconds at most."""
+    def failed(self, dataset: str = WEATHER.name) -> None:
+        """After a failed call: several in a row pause all calls for `dataset`, for 30 seconds at most."""
         with self._lock:
-            self.quota.failures += 1
-            pause = PAUSE_SECONDS[min(self.quota.failures, len(PAUSE_SECONDS)) - 1]
-            self.quota.paused_until = self.clock.now() + pause
-        self._send(FAIL(self.key, self.clock.script_argument, *PAUSE_SECONDS))
+            self.quota.rows[dataset].add(self.clock.now())
+        self._send(fail(self.key, self.clock.script_argument, dataset))
 
-    def succeeded(self) -> None:
-        """After a successful call: ends a row of failures and its pause."""
+    def succeeded(self, dataset: str = WEATHER.name) -> None:
+        """After a successful call: ends the dataset's row of failures and its pause."""
         with self._lock:
-            if not self.quota.failures:
+            if not self.quota.rows[dataset].failures:
                 return
-            self.quota.failures, self.quota.paused_until = 0, 0.0
-        self._send(succeed(self.key))
+            self.quota.rows[dataset].end()
+        self._send(succeed(self.key, dataset))
 
     @without_redis(returns=None)
     def _send(self, command: Command) -> None:
@@ -149,20 +152,20 @@ class Budget:
 
     # ── as this process knows it, without asking Redis ────────────────────────────────────────────
 
-    @property
-    def is_failing(self) -> bool:
-        """Whether the last call of the fleet failed."""
-        return self.quota.failures > 0
+    def is_failing(self, dataset: str = WEATHER.name) -> bool:
+        """Whether the fleet's last call for `dataset` failed."""
+        return self.quota.rows[dataset].failures > 0
 
     @property
     def budgets(self) -> Mapping[BudgetWindow, int]:
         """Window → the weight that may be spent in it."""
         return self.quota.budgets
 
-    def pause_seconds(self) -> float:
-        """For how many seconds there must be no calls, after a 429 or several failures."""
+    def pause_seconds(self, dataset: str = WEATHER.name) -> float:
+        """For how many seconds there must be no calls for `dataset`, after a 429 or several failures."""
         with self._lock:
-            return max(0.0, max(self.quota.closed_until, self.quota.paused_until) - self.clock.now())
+            until = max(self.quota.closed_until, self.quota.rows[dataset].paused_until)
+            return max(0.0, until - self.clock.now())
 
     def minute(self) -> int:
         """When the present minute began, in unix seconds of Redis' clock."""

@@ -6,19 +6,17 @@ from collections.abc import Sequence
 from weather.budget.budget import Budget
 from weather.budget.quota import Denied, Spender
 from weather.core.cells import Cell
-from weather.core.datasets import rounded_up
+from weather.core.datasets import WEATHER, rounded_up
 
 
 class Payments:
-    """Charges the budget for cells that weigh `weight_of_a_cell` each.
-
-    They are counted for `dataset`, where one is named.
+    """Charges the budget for cells of `dataset` that weigh `weight_of_a_cell` each.
 
     What was charged beyond the cells' weight, for budgets count in whole numbers, is a credit towards the next cells
     of the same minute. The credit lapses at the end of that minute and is not carried over.
     """
 
-    def __init__(self, budget: Budget, weight_of_a_cell: float = 1.0, dataset: str = "") -> None:
+    def __init__(self, budget: Budget, weight_of_a_cell: float = 1.0, dataset: str = WEATHER.name) -> None:
         self.budget = budget
         self.dataset = dataset
         self.weight_of_a_cell = weight_of_a_cell

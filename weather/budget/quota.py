@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from weather.budget.day_line import COLD_RESERVE, RESERVES, SPARE_DIVISOR, line
+from weather.budget.failures import FailureRow, no_failures
+from weather.core.datasets import WEATHER
 from weather.core.windows import WINDOW_SECONDS, BudgetWindow
 
 #: A `refresh` keeps to the day's pace and leaves a share for cold cells; a `late_refresh` comes after those: it stops
@@ -51,9 +53,10 @@ class Quota:
     unreported: dict[BudgetWindow, int] = field(default_factory=_nothing)
     #: What refreshes have spent of the day.
     refreshed: int = 0
+    #: A 429 is about the address, from which all datasets are asked; failures are about the host of one of them.
     closed_until: float = 0.0
-    paused_until: float = 0.0
-    failures: int = 0
+    #: Name of a dataset → its calls that failed.
+    rows: dict[str, FailureRow] = field(default_factory=no_failures)
 
     def roll(self, now: float) -> None:
         """Ends the windows that are over."""
@@ -100,10 +103,12 @@ class Quota:
         of_the_day = min(max(to_come / AHEAD, LEAST_PART * day), MOST_PART * day) / WINDOW_SECONDS["day"]
         return min(of_the_day, *(self.budgets[w] * (1 - COLD_RESERVE) / WINDOW_SECONDS[w] for w in ("minute", "hour")))
 
-    def take_alone(self, weight: int, least: int, spender: Spender, processes: int, now: float) -> Granted | Denied:
-        """Spends from this process's share of what was left when Redis last answered."""
+    def take_alone(
+        self, weight: int, least: int, spender: Spender, processes: int, now: float, dataset: str = WEATHER.name
+    ) -> Granted | Denied:
+        """Spends for `dataset` from this process's share of what was left when Redis last answered."""
         self.roll(now)
-        if refusal := self.refusal(now):
+        if refusal := self.refusal(now, dataset):
             return refusal
         part = (1 - RESERVES.get(spender, 0.0)) / processes
         room = {
@@ -123,10 +128,11 @@ class Quota:
         last = max(ends, key=ends.__getitem__)
         return Denied(last, math.ceil(ends[last] - now))
 
-    def refusal(self, now: float) -> Denied | None:
-        """Denied while a 429 or a pause after failures forbids all calls; else None."""
+    def refusal(self, now: float, dataset: str = WEATHER.name) -> Denied | None:
+        """Denied while a 429, or a pause after failures of its own, forbids all calls for `dataset`; else None."""
         if self.closed_until > now:
             return Denied("closed", math.ceil(self.closed_until - now))
-        if self.paused_until > now:
-            return Denied("failures", math.ceil(self.paused_until - now))
+        paused_until = self.rows[dataset].paused_until
+        if paused_until > now:
+            return Denied("failures", math.ceil(paused_until - now))
         return None

@@ -1,6 +1,7 @@
 """The scripts behind the budget: one hash, Redis' own clock, each a single atomic step."""
 
 from weather.budget import day_line
+from weather.budget.failures import FIELDS, PAUSE_SECONDS
 from weathernote import redis
 from weathernote.redis import Command
 from weathernote.redis.clock import NOW_LUA
@@ -10,19 +11,24 @@ LIFE_SECONDS = 2 * 86_400
 #: Calls are closed for at most a day: the longest window and the longest Retry-After.
 LONGEST_CLOSED_SECONDS = 86_400
 
+_ROWS_LUA = ", ".join(f"{{'{name}', '{row.failures}', '{row.paused_until}'}}" for name, row in FIELDS.items())
+
 # Past its limit by the day's line (day_line.py) no refresh goes out.
 #
 # What others spent since this process looked is unknown when the counts are gone: a hundredth makes up for it. A clock
-# is set back, as after a failover, ends no window a second time.
+# that is set back, as after a failover, ends no window a second time.
 #
 # `spent:<dataset>:refresh` and `spent:<dataset>:cold` are what each dataset spent of the day. They are for people to
 # look at, and limit nothing: what was spent without Redis is not in them.
+#
+# The reply has the failures and the pause of every dataset, in the order of FIELDS, so that each process knows them.
 BUDGET = redis.script(
     NOW_LUA
     + day_line.LUA
     + f"""
 local weight, least, spender, refreshed = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
 local dataset, is_same_day, reserve = ARGV[6], false, reserves[spender]
+local rows = {{{_ROWS_LUA}}}
 local held = {{}}
 if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then redis.call('DEL', KEYS[1]) end
 local flat = redis.call('HGETALL', KEYS[1])
@@ -75,15 +81,19 @@ for at = 7, #ARGV, 6 do
 end
 -- The service writes no later times; processes would pass on a far later one for as long as they live.
 local closed = math.min(held['closed:until'] or 0, now + {LONGEST_CLOSED_SECONDS})
-local paused = math.min(held['paused:until'] or 0, now + {LONGEST_CLOSED_SECONDS})
 if closed > now then narrow(0, 'closed', closed - now) end
-if paused > now then narrow(0, 'failures', paused - now) end
+local failed = {{}}
+for _, row in ipairs(rows) do
+  local paused = math.min(held[row[3]] or 0, now + {LONGEST_CLOSED_SECONDS})
+  if paused > now and row[1] == dataset then narrow(0, 'failures', paused - now) end
+  failed[#failed + 1], failed[#failed + 2] = held[row[2]] or 0, string.format('%.3f', paused)
+end
 
 local granted = 0
 if room >= least then granted = math.max(0, room) end
 if reserve then refreshed = refreshed + granted end
 local reply = {{granted, reason, tostring(seconds), string.format('%.3f', now),
-  held.failures or 0, string.format('%.3f', paused), string.format('%.3f', closed), refreshed}}
+  string.format('%.3f', closed), refreshed, failed}}
 for at, name in ipairs(names) do
   local spent = spents[at] + granted
   redis.call('HSET', KEYS[1], name .. ':start', starts[at], name .. ':spent', spent)
@@ -95,7 +105,7 @@ if not is_same_day then
     if string.sub(name, 1, 6) == 'spent:' then redis.call('HDEL', KEYS[1], name) end
   end
 end
-if granted > 0 and dataset ~= '' then
+if granted > 0 then
   redis.call('HINCRBY', KEYS[1], 'spent:' .. dataset .. ':' .. (reserve and 'refresh' or 'cold'), granted)
 end
 redis.call('EXPIRE', KEYS[1], {LIFE_SECONDS})
@@ -114,17 +124,24 @@ return redis.call('EXPIRE', KEYS[1], {LIFE_SECONDS})
 """
 )
 
-FAIL = redis.script(
+_FAIL = redis.script(
     NOW_LUA
     + f"""
-local failures = redis.call('HINCRBY', KEYS[1], 'failures', 1)
-local pause = tonumber(ARGV[math.min(failures, #ARGV - 1) + 1])
-redis.call('HSET', KEYS[1], 'paused:until', string.format('%.3f', now + pause))
+local failures = redis.call('HINCRBY', KEYS[1], ARGV[2], 1)
+local pause = tonumber(ARGV[math.min(failures, #ARGV - 3) + 3])
+redis.call('HSET', KEYS[1], ARGV[3], string.format('%.3f', now + pause))
 return redis.call('EXPIRE', KEYS[1], {LIFE_SECONDS})
 """
 )
 
 
-def succeed(key: str) -> Command:
-    """The command that ends a row of failures and the pause that it made."""
-    return ("HDEL", key, "failures", "paused:until")
+def fail(key: str, clock: float | str, dataset: str) -> Command:
+    """The command that counts a failure of the dataset; `clock` is the clock's argument for scripts."""
+    row = FIELDS[dataset]
+    return _FAIL(key, clock, row.failures, row.paused_until, *PAUSE_SECONDS)
+
+
+def succeed(key: str, dataset: str) -> Command:
+    """The command that ends the dataset's row of failures and the pause that it made."""
+    row = FIELDS[dataset]
+    return ("HDEL", key, row.failures, row.paused_until)

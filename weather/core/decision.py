@@ -25,12 +25,14 @@ class Decision(Enum):
     WAIT = auto()
 
 
-def decide(age: float | None, interval: float, *, is_redis_up: bool, remembers_expired: bool) -> Decision:
+def decide(
+    age: float | None, interval: float, *, is_redis_up: bool, remembers_expired: bool, refreshes_late: bool = False
+) -> Decision:
     """What to do for an answer that is not in the cache.
 
     `age` is the held record's in seconds, None if there is none; it is due from `interval` seconds on.
     `remembers_expired` is whether this process has an expired answer that may still be shown; it matters only while
-    Redis is down.
+    Redis is down. `refreshes_late` is the dataset's.
     """
     if age is None:
         return Decision.SERVE_EXPIRED if remembers_expired and not is_redis_up else Decision.WAIT
@@ -38,5 +40,7 @@ def decide(age: float | None, interval: float, *, is_redis_up: bool, remembers_e
         return Decision.DERIVE
     if not is_redis_up:
         # Every process would fetch by itself without the shared queue, so a record up to an hour old is not refreshed.
-        return Decision.WAIT_THEN_STALE if age > LONGEST_WITHOUT_REDIS_SECONDS else Decision.SERVE_STALE
+        # Late refreshes wait for Redis: they would be paid as cold cells, from a process's small share of the budget.
+        needs_refresh = age > LONGEST_WITHOUT_REDIS_SECONDS and not refreshes_late
+        return Decision.WAIT_THEN_STALE if needs_refresh else Decision.SERVE_STALE
     return Decision.WAIT_THEN_STALE if freshness.should_wait(age, interval) else Decision.SERVE_STALE_AND_REFRESH

@@ -89,7 +89,10 @@ def pack(series: Series, dataset: Dataset) -> bytes:
     for these, as those of dust in a storm.
     """
     decimals = dataset.decimals
-    columns = {_label(name, column, dataset): column for name, column in series.columns.items()}
+    columns = {
+        f"{name}{_WHOLE}" if is_kept_whole(name, column, dataset) else name: column
+        for name, column in series.columns.items()
+    }
     header = {
         "latitude": series.latitude,
         "longitude": series.longitude,
@@ -138,14 +141,12 @@ def unpack(packed: bytes, dataset: Dataset) -> Series:
         raise Unreadable(str(error)) from error
 
 
-def _label(name: str, column: Sequence[float | None], dataset: Dataset) -> str:
-    """The name that the column has in the header."""
+def is_kept_whole(name: str, column: Sequence[float | None], dataset: Dataset) -> bool:
+    """Whether `pack` rounds the column to whole numbers, because its steps may be too wide for its decimals."""
     if name not in dataset.wide:
-        return name
-    # The first step is from 0.
-    values = [0.0, *(value for value in column if value is not None)]
-    widest = (max(values) - min(values)) * 10 ** dataset.decimals[name]
-    return f"{name}{_WHOLE}" if widest > WIDEST_STEP else name
+        return False
+    values = [0.0, *(value for value in column if value is not None)]  # the first step is from 0
+    return (max(values) - min(values)) * 10 ** dataset.decimals[name] > WIDEST_STEP
 
 
 def _decimals(label: str, decimals: Mapping[str, int]) -> int:

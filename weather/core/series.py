@@ -1,6 +1,6 @@
 """The hourly series of a cell, and how it is read: at a moment, hour by hour, and by local days.
 
-Which variables a series has, and what else an answer shows, is declared in datasets.py.
+Which variables a series has, and what else an answer shows, is declared in weather/core/datasets/.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -64,6 +64,7 @@ class ColdAdmission:
         budget: Budget,
         allowance: Allowance,
         *,
+        dataset: str,
         weight_of_a_cell: float,
         wait_seconds: float,
         waiting: threading.BoundedSemaphore,
@@ -71,6 +72,7 @@ class ColdAdmission:
         self.workers = workers
         self.budget = budget
         self.allowance = allowance
+        self.dataset = dataset
         self.weight_of_a_cell = weight_of_a_cell
         self.wait_seconds = wait_seconds
         self._waiting = waiting
@@ -89,7 +91,7 @@ class ColdAdmission:
             if state.rejected_seconds > 0
         }
         admitted = [cell for cell in cold if cell not in got]
-        if self.budget.pause_seconds() > 0:
+        if self._pause_seconds() > 0:
             return got | {cell: self._paused() for cell in admitted}
         new = [cell for cell in admitted if not (cold[cell].is_queued or self.workers.has_pending(cell))]
         if new and (empty := self.budget.denied_by_room(self.weight_of_a_cell)):
@@ -144,12 +146,15 @@ class ColdAdmission:
         except NoWeatherHere:
             return NotFetched("rejected", REJECTED_SECONDS)
         except UpstreamError:
-            if self.budget.pause_seconds() > 0:
+            if self._pause_seconds() > 0:
                 return self._paused()
             return NotFetched("failed", RETRY_SECONDS)
 
     def _paused(self) -> NotFetched:
-        return NotFetched("paused", max(1, math.ceil(self.budget.pause_seconds())))
+        return NotFetched("paused", max(1, math.ceil(self._pause_seconds())))
+
+    def _pause_seconds(self) -> float:
+        return self.budget.pause_seconds(self.dataset)
 
     # ── who pays ──────────────────────────────────────────────────────────────────────────────────
 

@@ -45,17 +45,17 @@ return redis.call('EXPIRE', KEYS[1], 600)
 # processes ask for the lease every few milliseconds, so that a turn which nobody takes up soon ends.
 _LEASE = redis.script("""
 local turn, holder = redis.call('GET', KEYS[3]), redis.call('GET', KEYS[1])
+local now = tonumber(redis.call('TIME')[1])
 if turn and turn ~= KEYS[2] then return false end
 if holder then
     local is_anothers = string.sub(holder, 1, #KEYS[2]) ~= KEYS[2]
-    if is_anothers and redis.call('ZCOUNT', KEYS[2], '-inf', '(1e12') > 0 then
+    if is_anothers and redis.call('ZCOUNT', KEYS[2], now, '(1e12') > 0 then
         redis.call('SET', KEYS[3], KEYS[2], 'PX', ARGV[4])
     end
     return false
 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 redis.call('DEL', KEYS[3])
-local now = tonumber(redis.call('TIME')[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', '(' .. now)
 redis.call('ZREMRANGEBYSCORE', KEYS[2], 1e12, 1e12 + now)
 return {redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', '(1e12', 'LIMIT', 0, ARGV[3]),

@@ -67,6 +67,8 @@ class Round:
     ) -> None:
         self.upstream = upstream
         self.store = store
+        self.dataset = store.name
+        self.topic = self.dataset.replace("_", " ")
         self.payments = payments
         self.budget = budget
         self.weight_of_a_cell = weight_of_a_cell
@@ -102,7 +104,7 @@ class Round:
         return result
 
     def known(self, cells: Collection[Cell]) -> CellOutcomes:
-        """The outcomes of those `cells` that were fetched lately or have no weather, without asking Open-Meteo."""
+        """The outcomes of those `cells` that were fetched lately or have no data, without asking Open-Meteo."""
         return self._known(cells, self.fresh_seconds)[0]
 
     def _known(self, cells: Collection[Cell], fresh_seconds: int) -> tuple[CellOutcomes, dict[Cell, Series]]:
@@ -121,7 +123,7 @@ class Round:
                 if series is not None and series.fetched_at > fresh_since:
                     known[cell] = series
                 elif rejected_seconds > 0:
-                    known[cell] = NoWeatherHere("it had no weather for the place a while ago")
+                    known[cell] = NoWeatherHere(f"it had no {self.topic} for the place a while ago")
         return known, held
 
     # ── pay and ask ───────────────────────────────────────────────────────────────────────────────
@@ -179,23 +181,23 @@ class Round:
         try:
             got = self.upstream.fetch(cells, before_attempt)
             outcome = "ok"
-            self.budget.succeeded()
+            self.budget.succeeded(self.dataset)
             return got
         except LocationRejected as rejected:
             outcome = "rejected"
-            self.budget.succeeded()
+            self.budget.succeeded(self.dataset)
             return rejected
         except BudgetSpent as spent:
             return dict.fromkeys(cells, spent)
         except UpstreamRefused as refused:
             outcome = "refused"
-            log.warning("Open-Meteo: %s", refused)
+            log.warning("Open-Meteo about %s: %s", self.topic, refused)
             self.budget.close(refused.window, refused.retry_after_seconds)
             return dict.fromkeys(cells, refused)
         except UpstreamError as error:
             outcome = "invalid_response" if isinstance(error, InvalidResponse) else "failed"
-            log.warning("Open-Meteo: %s", error)
-            self.budget.failed()
+            log.warning("Open-Meteo about %s: %s", self.topic, error)
+            self.budget.failed(self.dataset)
             return dict.fromkeys(cells, error)
         finally:
             self._count(result, attempts, len(cells), outcome)
@@ -207,12 +209,12 @@ class Round:
         result.calls += attempts
         result.cells += attempts * cells
         # Open-Meteo's weight, not our charge, which is rounded up.
-        dataset, weight = self.store.name, attempts * cells * self.weight_of_a_cell
+        weight = attempts * cells * self.weight_of_a_cell
         metrics.OPEN_METEO_WEIGHT.inc(weight)
-        metrics.DATASET_WEIGHT.labels(dataset).inc(weight)
+        metrics.DATASET_WEIGHT.labels(self.dataset).inc(weight)
         for ended, times in (("retried", attempts - 1), (outcome, 1)):
             metrics.OPEN_METEO_CALLS.labels(ended).inc(times)
-            metrics.DATASET_CALLS.labels(dataset, ended).inc(times)
+            metrics.DATASET_CALLS.labels(self.dataset, ended).inc(times)
 
     # ── hold ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -228,13 +230,13 @@ class Round:
             self.queue.release(lease, done)
 
     def _rejected(self, outcomes: CellOutcomes) -> list[Cell]:
-        """The cells that have no weather; those that only this machine cannot read are remembered here instead."""
+        """The cells that have no data; those that only this machine cannot read are remembered here instead."""
         without = {cell: got for cell, got in outcomes.items() if isinstance(got, NoWeatherHere)}
         unreadable = [cell for cell, why in without.items() if isinstance(why, UnreadableHere)]
         if unreadable:
             self.store.reject_here(unreadable)
         for why in dict.fromkeys(map(str, without.values())):
-            log.warning("Open-Meteo has no weather for a place: %s", why)
+            log.warning("Open-Meteo has no %s for a place: %s", self.topic, why)
         return [cell for cell in without if cell not in unreadable]
 
     def _note_drift(self, held: Mapping[Cell, Series], fetched: Mapping[Cell, Series]) -> None:

@@ -18,7 +18,7 @@ from weathernote.redis.memory import Memory
 from weathernote.telemetry import metrics
 from weathernote.threads import give_way
 
-#: What a process remembers of records; about 5,000 cells.
+#: What a process remembers of records of all datasets; about 5,000 cells.
 MEMORY_BYTES = 16_000_000
 
 #: One timeout covers a round trip, and a record is 3 kB.
@@ -42,17 +42,31 @@ return redis.call('EXPIRE', KEYS[1], ARGV[1])
 """)
 
 
-class Store:
-    """The held records of one dataset by cell, in Redis and, while it is gone, in the memory of this process."""
+def memory_of_records() -> Memory[bytes]:
+    """A memory for the packed records of one process, by key."""
+    return Memory(most_entries=10_000, most_bytes=MEMORY_BYTES)
 
-    def __init__(self, dataset: Dataset, hold_seconds: int, now: Callable[[], float] = time) -> None:
+
+class Store:
+    """The held records of one dataset by cell, in Redis and, while it is gone, in the memory of this process.
+
+    `memory` may be shared with other datasets.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        hold_seconds: int,
+        memory: Memory[bytes] | None = None,
+        now: Callable[[], float] = time,
+    ) -> None:
         self.dataset = dataset
         self.hold_seconds = hold_seconds
         self.version = version_of(dataset)
         self.names = frozenset(variable.name for variable in dataset.asked)
         self.now = now
         self._unreadable: dict[Cell, float] = {}
-        self._remembered: Memory[bytes] = Memory(most_entries=10_000, most_bytes=MEMORY_BYTES)
+        self._remembered = memory_of_records() if memory is None else memory
 
     @property
     def name(self) -> str:
@@ -124,8 +138,9 @@ class Store:
         commands: list[Command] = []
         for cell, series in fetched.items():
             record = pack(series, self.dataset)
-            self._remembered.put(cell.key, record, record)
-            commands.append(_HOLD(self.dataset.record_key_of(cell), self.version, record, self.hold_seconds))
+            key = self.dataset.record_key_of(cell)
+            self._remembered.put(key, record, record)
+            commands.append(_HOLD(key, self.version, record, self.hold_seconds))
             give_way()
         return Lookup(*commands, read=lambda *_: True, without=metrics.count_lost_write)
 
@@ -141,11 +156,11 @@ class Store:
     def _read(self, cell: Cell, packed: bytes | None) -> Series | None:
         if packed is None:
             return None
-        self._remembered.put(cell.key, packed, packed)
+        self._remembered.put(self.dataset.record_key_of(cell), packed, packed)
         return self.unpacked(cell, packed)
 
     def _recall(self, cell: Cell) -> Series | None:
-        packed = self._remembered.get(cell.key)
+        packed = self._remembered.get(self.dataset.record_key_of(cell))
         return None if packed is None else self.unpacked(cell, packed)
 
     def unpacked(self, cell: Cell, packed: bytes) -> Series | None:

@@ -206,7 +206,7 @@ class Worker:
         """Runs a round for the lease and answers those who wait; False if no call can be made now."""
         if not lease.token and not self._calling_alone.acquire(blocking=False):
             return False
-        if self.budget.is_failing:
+        if self.budget.is_failing(self.round.dataset):
             # Try one cell only, so that a call that fails again costs least.
             lease = lease.first_cell_only()
         try:
@@ -218,6 +218,10 @@ class Worker:
         finally:
             if not lease.token:
                 self._calling_alone.release()
+        if not lease.token:
+            # Without Redis no queue gives turns: until now the workers of other datasets could not call. Each of them
+            # looks within this time.
+            sleep(2 * POLL_SECONDS)
         return True
 
     def _find_outcomes(self, pending: Mapping[Cell, PendingFetch]) -> None:

@@ -4,7 +4,7 @@ from weather.core.windows import Window
 
 
 class UpstreamError(Exception):
-    """A call to Open-Meteo that gave no weather, or no weather for one cell."""
+    """A call to Open-Meteo that gave no data, or none for one cell."""
 
 
 class UpstreamUnavailable(UpstreamError):
@@ -31,11 +31,11 @@ class UpstreamRefused(UpstreamError):
 
 
 class InvalidResponse(UpstreamError):
-    """An answer of Open-Meteo that is no forecast of the expected form, or has a status that is not expected."""
+    """An answer of Open-Meteo that has not the expected form, or has a status that is not expected."""
 
 
 class NoWeatherHere(InvalidResponse):
-    """The part of an answer about one cell is invalid, and will be for a while; other cells are not affected."""
+    """The part of an answer about one cell is invalid, whatever the dataset, and will be for a while."""
 
 
 class UnreadableHere(NoWeatherHere):

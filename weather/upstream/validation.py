@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from weather.core import zones
+from weather.core import packing, zones
 from weather.core.cells import Cell
 from weather.core.datasets import Dataset
 from weather.core.series import Series
@@ -127,8 +127,11 @@ def read_location(location: Any, cell: Cell, now: float, source: str, dataset: D
     first_label, rows = _hours(hourly.get("time"), now, dataset)
     start = _true_start(first_label, location.get("utc_offset_seconds"))
     columns = {variable.name: _column(variable, hourly, units, rows) for variable in dataset.asked}
-    # The ten come with as many decimals as a record keeps; extra ones may come with more.
+    # Others come with as many decimals as a record keeps; extra ones may come with more.
     columns |= {variable.name: _as_held(columns[variable.name], variable.decimals) for variable in dataset.extras}
+    columns |= {
+        name: _as_held(column, 0) for name, column in columns.items() if packing.is_kept_whole(name, column, dataset)
+    }
     _check_no_gap(columns, start, now, dataset)
     return Series(
         latitude=latitude,

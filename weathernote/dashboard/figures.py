@@ -37,7 +37,7 @@ def figures(snapshot: RedisSnapshot, markers: Sequence[MapMarker]) -> Iterator[F
         "Forecast age in answers",
         f"{ONE}, since its start",
         format_duration(counts.mean_age_seconds),
-        f"mean of {format_count(counts.answers, 'answer')}" if counts.answers else NOBODY_ASKED,
+        f"mean of {format_count(counts.forecasts, 'answer')} about weather" if counts.forecasts else NOBODY_ASKED,
     )
     yield _open_meteo(snapshot.spending)
     yield _memory(snapshot.memory)

@@ -8,11 +8,15 @@ from weathernote.telemetry.instance_metrics import AnswerRates, answer_rates, to
 
 @dataclass(frozen=True, slots=True)
 class InstanceCounts:
-    """`rates` covers the last five minutes, None without a request; all else counts from the instance's start."""
+    """`rates` covers the last five minutes, None without a request; all else counts from the instance's start.
+
+    `forecasts` are the answers of /weather and /forecast, and `mean_age_seconds` is theirs: records of air quality are
+    refreshed a few times a day, and would hide how old forecasts are.
+    """
 
     rates: AnswerRates | None
     refused: int
-    answers: int
+    forecasts: int
     mean_age_seconds: float | None
 
 
@@ -20,11 +24,11 @@ def read() -> InstanceCounts:
     """The counts of all workers of this instance together."""
     request_events.count()
     collected = instance_metrics.collect()
-    answers = total(collected, "weathernote_forecast_age_seconds_count")
+    forecasts = total(collected, "weathernote_forecast_age_seconds_count")
     ages = total(collected, "weathernote_forecast_age_seconds_sum")
     return InstanceCounts(
         rates=answer_rates(collected),
         refused=int(total(collected, "weathernote_rate_limit_exceeded_total")),
-        answers=int(answers),
-        mean_age_seconds=ages / answers if answers else None,
+        forecasts=int(forecasts),
+        mean_age_seconds=ages / forecasts if forecasts else None,
     )

@@ -22,9 +22,9 @@ LARGEST_BYTES = 4_000_000
 #: An edge repeats a report that was not acknowledged for less than this.
 _REPORT_SECONDS = 86_400
 _DIGEST = re.compile(r"[A-Za-z0-9_-]{8,43}")
-#: nginx' cache statuses of an answer from the cache; any other means that the edge refused the request.
 #: Route → the dataset that it answers about; a route is named as the keys of its answers begin.
 _DATASETS = {kind.key: dataset for dataset in DATASETS for kind in dataset.kinds}
+#: nginx' cache statuses of an answer from the cache; any other means that the edge refused the request.
 _FROM_CACHE = frozenset({"HIT", "STALE", "UPDATING"})
 
 

@@ -10,6 +10,7 @@ import pytest
 import time_machine
 from django.test import Client
 
+from tests.support.outage import take_redis_away
 from tests.support.servers import eventually
 from weather.api.service import service, service_of, services
 from weather.core.cells import Cell
@@ -57,6 +58,26 @@ def test_it_is_kept_for_half_an_hour_and_its_record_for_two_days(api, valkey, se
 def _left_of_day():
     tomorrow = datetime.fromtimestamp(service().now(), tz=_BERLIN).replace(hour=0, minute=0, second=0) + timedelta(1)
     return tomorrow.timestamp() - service().now()
+
+
+def test_without_redis_a_due_record_is_shown_and_no_request_pays_for_its_refresh(api, simulator, later, monkeypatch):
+    api.get(AIR)
+    take_redis_away(monkeypatch)
+    with later(hours=9):
+        response = api.get(AIR)
+    assert response.status_code == 200 and response.json()["stale"]
+    assert simulator.state()["calls_by_path"] == {"/v1/air-quality": 1}
+
+
+def test_a_process_remembers_both_datasets_of_a_place_within_one_bound(api, later, monkeypatch):
+    api.get(WEATHER), api.get(AIR)
+    weather, air = services()
+    assert weather.store._remembered is air.store._remembered and len(air.store._remembered) == 2
+    assert weather.cache._remembered is air.cache._remembered and len(air.cache._remembered) == 2
+    take_redis_away(monkeypatch)
+    with later(hours=0.75):
+        assert "temperature_2m" in api.get(WEATHER).json()["current"]
+        assert "pm2_5" in api.get(AIR).json()["current"]
 
 
 def test_no_client_is_shown_yesterdays_maxima_as_todays(api):

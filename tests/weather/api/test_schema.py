@@ -27,6 +27,13 @@ def test_every_value_says_its_unit(schema):
         assert all(column["description"] for column in columns.values()), section
 
 
+def test_what_all_answers_say_of_themselves_is_said_of_no_dataset_in_particular(schema):
+    assert schema["paths"]["/api/v1/air-quality"]["get"]["tags"] == ["air quality"]
+    fields = schema["components"]["schemas"]["AirQuality"]["properties"]
+    said = " ".join(one["description"] for one in fields.values() if "description" in one)
+    assert not re.search("forecast|weather", said)
+
+
 @pytest.mark.parametrize("path", ["/api/v1/weather", "/api/v1/forecast"])
 def test_several_places_are_described_as_comma_lists_and_an_envelope(schema, path):
     described, schemas = schema["paths"][path]["get"], schema["components"]["schemas"]

@@ -123,7 +123,6 @@ def test_each_dataset_has_a_count_of_the_day_by_what_for_from_all_processes(budg
     other.charge(3, "late_refresh", dataset="air_quality")
     one.charge(9, "refresh", least=1, dataset="weather")
     assert isinstance(one.charge(100_000, "cold", dataset="air_quality"), Denied)
-    one.charge(1, "cold")
 
     def counts():
         return {name: int(count) for name, count in shared.hgetall(KEY).items() if name.startswith("spent:")}
@@ -627,6 +626,49 @@ def test_one_success_ends_the_row(budget):
     assert one.pause_seconds() == 0 and one.charge(1, "cold") == Granted(1)
 
 
+@pytest.mark.parametrize(("failing", "answering"), [("air_quality", "weather"), ("weather", "air_quality")])
+def test_a_dataset_that_fails_stops_itself_and_no_other(budget, failing, answering):
+    one, other = budget(), budget()
+    for _ in range(5):
+        one.failed(failing)
+        one.succeeded(answering)
+    for spender in (one, other):
+        assert spender.charge(1, "cold", dataset=answering) == Granted(1)
+        assert spender.charge(1, "cold", dataset=failing) == Denied("failures", 4)
+        assert (spender.pause_seconds(answering), spender.pause_seconds(failing)) == (0, 4)
+        assert spender.is_failing(failing) and not spender.is_failing(answering)
+    other.succeeded(failing)
+    one.read_pause()
+    assert one.charge(1, "cold", dataset=failing) == Granted(1)
+
+
+def test_without_redis_a_dataset_that_fails_stops_itself_and_no_other(budget, gone):
+    gone(True)
+    spender = budget()
+    for _ in range(5):
+        spender.failed("air_quality")
+    assert spender.charge(1, "cold", dataset="air_quality") == Denied("failures", 4)
+    assert isinstance(spender.charge(1, "cold", dataset="weather"), Granted)
+
+
+def test_a_429_closes_all_datasets_because_it_is_about_the_address(budget):
+    spender = budget()
+    spender.close("minute")
+    assert spender.pause_seconds("weather") == spender.pause_seconds("air_quality") == 60
+
+
+def test_an_older_instance_reads_and_ends_weathers_row_under_its_names(budget, shared):
+    """During a rolling deploy, instances that know of no second dataset share the hash."""
+    spender = budget()
+    for _ in range(5):
+        spender.failed("weather")
+        spender.failed("air_quality")
+    assert shared.hget(KEY, "failures") == "5" and shared.hexists(KEY, "paused:until")
+    shared.hdel(KEY, "failures", "paused:until")
+    spender.synchronize()
+    assert (spender.is_failing("weather"), spender.is_failing("air_quality")) == (False, True)
+
+
 @refusals
 def test_without_redis_a_429_closes_its_window_for_its_process(
     budget, clock, gone, window, retry_after_seconds, closed_for
@@ -655,12 +697,12 @@ def test_without_redis_a_row_of_failures_pauses_its_process_for_a_growing_while(
 def test_a_success_ends_the_row_and_the_next_one_begins_anew(budget, gone):
     gone(True)
     spender = budget()
-    assert not spender.is_failing
+    assert not spender.is_failing()
     for _ in range(4):
         spender.failed()
-        assert spender.is_failing
+        assert spender.is_failing()
     spender.succeeded()
-    assert not spender.is_failing
+    assert not spender.is_failing()
     for seconds in (0, 0, 1):
         spender.failed()
         assert spender.pause_seconds() == seconds

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.support.clocks import MIDNIGHT
 from weather.budget import day_line
+from weather.budget.failures import no_failures
 from weather.budget.quota import Denied, Granted, Quota
 from weather.core.windows import BudgetWindow
 
@@ -36,7 +37,7 @@ def quota_at(now: float, budgets, spent=None, unreported=None, refreshed=0) -> Q
 def test_a_new_quota_has_spent_nothing_and_nothing_stops_it():
     fresh = Quota({"minute": 5, "hour": 6, "day": 7})
     assert [fresh.left(window) for window in LENGTHS] == [5, 6, 7]
-    assert (fresh.start, fresh.refreshed, fresh.failures) == ({"minute": 0, "hour": 0, "day": 0}, 0, 0)
+    assert (fresh.start, fresh.refreshed, fresh.rows) == ({"minute": 0, "hour": 0, "day": 0}, 0, no_failures())
     assert fresh.refusal(0.5) is None
     assert not any(fresh.unreported.values())
 
@@ -218,12 +219,13 @@ def test_a_share_begins_anew_with_its_window():
 
 
 @given(moments, st.integers(-80, 80), st.integers(-80, 80))
-def test_a_refusal_or_a_row_of_failures_stops_everyone_until_it_ends(now, closed_eighths, paused_eighths):
+def test_a_refusal_or_a_row_of_failures_stops_its_dataset_until_it_ends(now, closed_eighths, paused_eighths):
     closed, paused = closed_eighths / 8, paused_eighths / 8
     stopped = quota_at(now, {"minute": 9, "hour": 9, "day": 9})
-    stopped.closed_until, stopped.paused_until = now + closed, now + paused
+    stopped.closed_until, stopped.rows["weather"].paused_until = now + closed, now + paused
     expected = (
         Denied("closed", ceil(closed)) if closed > 0 else Denied("failures", ceil(paused)) if paused > 0 else None
     )
     assert stopped.refusal(now) == expected
+    assert stopped.refusal(now, "air_quality") == (Denied("closed", ceil(closed)) if closed > 0 else None)
     assert stopped.take_alone(1, 1, "cold", 1, now) == (expected or Granted(1))

@@ -46,3 +46,18 @@ HOUR = 3600
 )
 def test_what_is_done(age, interval, is_redis_up, remembers_expired, decision):
     assert decide(age, interval, is_redis_up=is_redis_up, remembers_expired=remembers_expired) is decision
+
+
+@pytest.mark.parametrize(
+    ("age", "is_redis_up", "decision"),
+    [
+        (None, DOWN, Decision.WAIT),
+        (5 * HOUR, DOWN, Decision.DERIVE),
+        (6 * HOUR, DOWN, Decision.SERVE_STALE),
+        (40 * HOUR, DOWN, Decision.SERVE_STALE),
+        (40 * HOUR, UP, Decision.WAIT_THEN_STALE),
+    ],
+)
+def test_refreshes_that_come_late_wait_for_redis(age, is_redis_up, decision):
+    got = decide(age, 6 * HOUR, is_redis_up=is_redis_up, remembers_expired=False, refreshes_late=True)
+    assert got is decision

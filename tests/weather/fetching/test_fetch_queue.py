@@ -273,6 +273,15 @@ def test_another_process_of_the_same_dataset_takes_no_turn_and_neither_does_a_re
     assert queue.lease(0)
 
 
+def test_a_request_that_waits_no_more_takes_no_turn(queue, of_air, valkey):
+    lease = queue.lease(0, CELLS[:1], 6)
+    of_air.enqueue(0, CELLS[1:2], 6)
+    valkey.zincrby(f"{AIR_QUALITY.queue_key}:0", -100, CELLS[1].key)  # as if the time had passed
+    assert of_air.lease(0) is None
+    queue.release(lease, lease.cells)
+    assert queue.lease(0)
+
+
 def test_a_turn_that_nobody_takes_up_ends_soon(queue, of_air, valkey):
     lease = queue.lease(0)
     of_air.lease(0, CELLS[:1], 6)

@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from tests.support.series import a_series
-from tests.support.staged_fetching import CELLS, Alone, Fetching, Purse, Upstream
+from tests.support.staged_fetching import CELLS, Alone, Fetching, NoStore, Purse, Upstream
 from weather.budget.quota import Denied
 from weather.core.datasets import AIR_QUALITY, WEATHER
 from weather.fetching.fetch_queue import Lease
 from weather.fetching.round_result import BudgetSpent
-from weather.upstream.errors import NoWeatherHere, UpstreamRefused
+from weather.upstream.errors import NoWeatherHere, UpstreamRefused, UpstreamUnavailable
 from weathernote.redis import Lookup
 
 pytestmark = pytest.mark.pure
@@ -146,3 +146,10 @@ def test_a_dataset_that_declares_no_drift_has_none_observed():
     one.store.drift = None
     one.store.known[CELLS[0]] = replace(a_series(), fetched_at=1)
     assert one.round.run(lease(cold=CELLS[:1])).called == {CELLS[0]}
+
+
+@pytest.mark.parametrize("upstream", [Upstream(bad=CELLS[:1]), Upstream(failing=UpstreamUnavailable("503"))])
+def test_the_log_names_the_dataset_that_open_meteo_refused(upstream, caplog, monkeypatch):
+    monkeypatch.setattr(NoStore, "name", "air_quality")
+    Fetching(upstream).round.run(lease(cold=CELLS[:1]))
+    assert "air quality" in caplog.text and "weather" not in caplog.text.replace("weather.fetching", "")

@@ -8,6 +8,7 @@ import pytest
 from tests.support.series import a_series
 from tests.support.servers import eventually
 from tests.support.staged_fetching import BATCH, CELLS, Alone, Fetching, Purse, Upstream
+from weather.fetching.fetch_queue import Lease
 from weather.fetching.round import CALLS_TO_FIND_A_BAD_PLACE
 from weather.fetching.round_result import BudgetSpent
 from weather.upstream.errors import UpstreamError, UpstreamRefused, UpstreamUnavailable
@@ -233,3 +234,28 @@ def test_without_a_thread_to_be_had_those_who_wait_are_told_and_the_next_tries_a
         one.want(CELLS[0]).result(60)
     assert refused and one.workers.is_idle
     assert one.want(CELLS[0]).result(60) == a_series()
+
+
+class WithoutRedis(Alone):
+    """A queue that no other process knows of, for calls of one cell."""
+
+    batch = 1
+
+    def lease(self, slot, cold=(), wait_seconds=0.0, refresh=()):
+        return Lease(slot, "", [], [])
+
+
+def test_without_redis_a_worker_with_more_to_ask_lets_others_call_first(monkeypatch):
+    upstream, events = Upstream(), []
+    one = Fetching(upstream, queue=WithoutRedis())
+    (worker,) = one.workers._of_slots
+
+    def pause(seconds):
+        if not one.workers.is_idle:
+            events.append((len(upstream.calls), worker._calling_alone.locked()))
+
+    monkeypatch.setattr("weather.fetching.worker.sleep", pause)
+    submitted = one.workers.submit(dict.fromkeys(CELLS[:3], "cold"))
+    assert not wait([future for future, _ in submitted.values()], 60).not_done
+    assert [len(call) for call in upstream.calls] == [1, 1, 1]
+    assert events[:2] == [(1, False), (2, False)]  # between two calls

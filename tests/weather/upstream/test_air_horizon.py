@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from tests.support.staged_upstream import CELL, MIDNIGHT, NOW
+from weather.core.answers import Question, derive
 from weather.core.datasets import AIR_QUALITY
+from weather.core.packing import pack, unpack
 from weather.core.series import Series
 from weather.upstream.errors import InvalidResponse
 from weather.upstream.validation import read_location
@@ -66,3 +68,16 @@ def test_any_other_value_may_be_missing(name):
 def test_a_value_that_no_air_has_makes_the_answer_invalid(name, value):
     with pytest.raises(InvalidResponse, match=name):
         read(place(**{name: [value] + [3] * (ROWS - 1)}))
+
+
+@pytest.mark.parametrize("variable", AIR_QUALITY.variables, ids=lambda variable: variable.name)
+@pytest.mark.parametrize("highest", [3000, 3276.7, 3276.8, 3500.4])
+def test_the_first_answer_is_as_those_from_the_record(variable, highest):
+    """A record keeps the column of a storm in whole numbers."""
+    calm = 12.6 if variable.decimals else 12
+    column = [calm] * THIS_HOUR + [round(highest, variable.decimals)] + [calm] * (ROWS - THIS_HOUR - 1)
+    raw = read(place(**{variable.name: column}))
+    held = unpack(pack(raw, AIR_QUALITY), AIR_QUALITY)
+    question = Question(AIR_QUALITY, CELL)
+    for now in (NOW, NOW + 1234):
+        assert derive(question, raw, now, 600, stale=False) == derive(question, held, now, 600, stale=False)

@@ -36,7 +36,7 @@ class Command(BaseCommand):
         """Charges the shared budget first; raises CommandError where the budget or Open-Meteo refuses."""
         plan = PLANS[options["dataset"]]
         upstream = _upstream(plan)
-        refused = service().budget.charge(plan.most_weight, "cold")
+        refused = service().budget.charge(plan.most_weight, "cold", dataset=plan.dataset.name)
         if isinstance(refused, Denied):
             raise CommandError(f"Open-Meteo must not be asked for {refused.retry_after_seconds} s ({refused.reason}).")
         spending = Spending(plan.most_weight)

@@ -72,8 +72,7 @@ class ForecastViewSet(ApiViewSet[Record]):
             context.answer = events[0] if len(events) == 1 else events[0]._replace(origin=worst, age_seconds=None)
             context.batch = tuple(events) if len(events) > 1 else ()
         if problems := [source for source in sources.values() if isinstance(source, Problem)]:
-            # One array answers for all places, so the call may come again when the last of them may.
-            raise max(problems, key=lambda problem: problem.retry_after_seconds or 0)
+            raise errors.worst_of(problems)
         answers = [known[key] or self._written(key, records[key.cell], sources[key.cell], now) for key in keys]
         is_stored = all(record.is_redis_up for record in records.values())
         return self._respond(request, answers, worst, now, is_stored=is_stored)

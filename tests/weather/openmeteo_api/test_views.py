@@ -254,6 +254,18 @@ def test_a_new_place_while_open_meteo_is_down_gets_503_and_a_held_one_its_answer
     assert reason_of(mixed, 503)
 
 
+@pytest.mark.parametrize("others_fail", [False, True])
+def test_a_place_that_open_meteo_has_nothing_for_is_400_in_its_words(api, simulator, others_fail):
+    simulator.fault("status", status=400, reason="No data is available for this location", place="1.0,1.0")
+    alone = [api.get("/v1/forecast?latitude=1&longitude=1") for _ in range(2)]
+    if others_fail:
+        simulator.fault("status", status=500)
+    among = api.get("/v1/forecast?latitude=40.7,1&longitude=-74,1")
+    for response in (*alone, among):
+        assert reason_of(response, 400) == "No data is available for this location"
+        assert "Retry-After" not in response
+
+
 def test_a_fault_of_ours_is_500_in_its_shape(api, monkeypatch):
     def broken(*args, **kwargs):
         raise RuntimeError("a bug")

@@ -74,7 +74,7 @@ class ForecastViewSet(ApiViewSet[Record]):
         if problems := [source for source in sources.values() if isinstance(source, Problem)]:
             raise errors.worst_of(problems)
         answers = [known[key] or self._written(key, records[key.cell], sources[key.cell], now) for key in keys]
-        is_stored = all(record.is_redis_up for record in records.values())
+        is_stored = all(_is_kept(records[cell], source) for cell, source in sources.items())
         return self._respond(request, answers, worst, now, is_stored=is_stored)
 
     def _written(self, key: Key, record: Record, source: Source | Problem, now: float) -> Finished:
@@ -85,7 +85,7 @@ class ForecastViewSet(ApiViewSet[Record]):
         setting = "WEATHER_TTL_SECONDS" if key.form.current else "FORECAST_TTL_SECONDS"
         stale = source.origin == "stale"
         finished = finished_of(key, source.series, now, getattr(settings, setting), stale=stale)
-        if record.packed is not None and source.origin != "fetched":
+        if record.packed is not None and _is_kept(record, source):
             self.finished.put(key, record.packed, finished)
         return finished
 
@@ -105,6 +105,11 @@ class ForecastViewSet(ApiViewSet[Record]):
         if matches(request.META.get("HTTP_IF_NONE_MATCH"), headers["ETag"]):
             return HttpResponseNotModified(headers=headers)
         return PrerenderedResponse(joined([one.text for one in answers], form), headers)
+
+
+def _is_kept(record: Record, source: Source | Problem) -> bool:
+    """Whether what is answered from the source is remembered: what it held of the cell is the record that was found."""
+    return record.packed is not None and isinstance(source, Source) and source.origin != "fetched"
 
 
 def _event(

@@ -38,7 +38,7 @@ def reason_of(response, status: int) -> str:
 def test_the_first_request_asks_open_meteo_and_the_next_do_not(api, simulator):
     first, second, third = (api.get(QUESTION) for _ in range(3))
     assert [one.status_code for one in (first, second, third)] == [200] * 3
-    assert first["Cache-Status"] == "weathernote; fwd=miss; stored"
+    assert first["Cache-Status"] == "weathernote; fwd=miss"
     assert second["Cache-Status"].startswith("weathernote; hit; ttl=")
     assert first.json()["hourly"] == second.json()["hourly"] == third.json()["hourly"]
     assert second.content == third.content
@@ -77,7 +77,7 @@ def test_a_remembered_answer_ends_with_its_record(api, simulator, valkey):
         before = api.get(QUESTION).content
         assert api.get(QUESTION).content == before
         valkey.delete("upstream:lat:40.7:lon:-74.0")
-        assert api.get(QUESTION)["Cache-Status"] == "weathernote; fwd=miss; stored"
+        assert api.get(QUESTION)["Cache-Status"] == "weathernote; fwd=miss"
     assert simulator.state()["calls"] == 2
 
 
@@ -293,6 +293,16 @@ def test_requests_are_counted_like_those_of_the_api(api):
     request_events.count()
     after = {origin: metrics.CACHE_LOOKUPS.labels("openmeteo", origin)._value.get() for origin in ("hit", "miss")}
     assert (after["miss"] - before["miss"], after["hit"] - before["hit"]) == (2, 1)
+
+
+def test_they_are_no_part_of_the_hit_rate_which_is_about_keys_in_redis(api, monkeypatch):
+    request_events.count()
+    monkeypatch.setattr(request_events, "_recent", request_events.RecentOrigins())
+    for path in (QUESTION, QUESTION, "/api/v1/weather?lat=40.7&lon=-74"):
+        api.get(path)
+    request_events.count()
+    recent = {origin: metrics.RECENT_ANSWERS.labels(origin)._value.get() for origin in ("found", "fetched", "derived")}
+    assert recent == {"found": 0, "fetched": 0, "derived": 1}
 
 
 def test_a_cell_asked_for_in_open_meteos_words_is_popular_too(api):

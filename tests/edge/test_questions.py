@@ -117,6 +117,21 @@ def test_several_places_are_not_kept_and_count_as_that_many(fleet):
     assert [60 - one for one in left] == [2, 4, 6]
 
 
+@pytest.mark.parametrize(
+    "latitudes",
+    [
+        "%6Catitude=1.1,2.2,3.3",
+        "%6catitude=1.1&latitude=2.2,3.3",
+        "latitude=1.1&l%61titude=2.2&%6Catitude=3.3",
+        "lat%69tude=1.1%2c2.2%2C3.3",
+    ],
+)
+def test_places_are_counted_however_their_name_is_spelled(fleet, latitudes):
+    answer = fleet.get(f"/v1/forecast?{latitudes}&longitude=3.3,4.4,5.5", client=f"spelled-{latitudes}"[:100])
+    assert answer.status_code == 200 and len(answer.json()) == 3
+    assert "r=57;" in answer.headers["RateLimit"]
+
+
 def test_a_client_over_its_limit_is_told_in_open_meteos_shape(fleet, place):
     lat, lon = (part.partition("=")[2] for part in place().split("&"))
     path = f"/v1/forecast?latitude={lat}&longitude={lon}&current=weather_code"

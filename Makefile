@@ -19,7 +19,7 @@ help:
 	@echo "make lint   ruff, format, types, import arrows, docstrings, migrations, check --deploy"
 	@echo "make audit  a bill of materials in .run/sbom.json, and known vulnerabilities where their database can be reached"
 	@echo "make docs   the manual as a site in .run/manual; a dead link or a missing page fails"
-	@echo "make lock   resolve requirements.txt and requirements-dev.txt anew from pyproject.toml"
+	@echo "make lock   resolve requirements.txt and requirements-dev.txt anew from pyproject.toml, and those of the clients in tests"
 	@echo "run, demo and edge take ENVIRONMENT_FILE=/etc/weathernote/environment; it wins over variables of the command line"
 
 run:
@@ -79,3 +79,5 @@ lock:
 		pyproject.toml -o requirements.txt
 	.venv/bin/uv pip compile --quiet --upgrade --no-strip-extras --universal --python-version 3.11 --generate-hashes --no-header \
 		--extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+	.venv/bin/uv pip compile --quiet --upgrade --no-strip-extras --universal --python-version 3.11 --generate-hashes --no-header \
+		tests/support/openmeteo_clients/requirements.in -o tests/support/openmeteo_clients/requirements.txt

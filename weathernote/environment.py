@@ -7,7 +7,7 @@ them (weathernote.E001) instead of stopping at the first with a traceback.
 import re
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -18,6 +18,9 @@ _DJANGO_OPTIONS = frozenset(
 )
 _WORDS = {"true": True, "false": False, "none": None}
 REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+cluster")
+
+
+Word = TypeVar("Word", bound=str)
 
 
 class Environment:
@@ -61,6 +64,15 @@ class Environment:
                 f"{name} must be networks such as 10.0.0.0/8, separated by commas, not {self.text(name)!r}."
             )
             return [ip_network(item) for item in default]
+
+    def choice(self, name: str, *allowed: Word) -> Word:
+        """One of the words `allowed`, the first by default."""
+        value = self.text(name, allowed[0])
+        for word in allowed:
+            if value == word:
+                return word
+        self.problems.append(f"{name} must be {' or '.join(allowed)}, not {value!r}.")
+        return allowed[0]
 
     def log_level(self, name: str, default: str) -> str:
         """A level of `logging` in upper case; the variable may be in either case."""

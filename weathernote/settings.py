@@ -8,6 +8,7 @@ import os
 import sys
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 from weathernote import __version__, assets, instance
 from weathernote.environment import REDIS_SCHEMES, Environment, database_config
@@ -49,6 +50,8 @@ LIVE_AIR_QUALITY_URL = ENVIRONMENT.url(
 OPEN_METEO_URL = INSTANCE.simulator_url or LIVE_OPEN_METEO_URL
 AIR_QUALITY_URL = INSTANCE.simulator_url or LIVE_AIR_QUALITY_URL
 SOURCE = "simulator" if INSTANCE.simulator_url else "open-meteo"
+# What answers are asked for in; `verify_upstream` compares both.
+OPEN_METEO_FORMAT: Literal["json", "flatbuffers"] = ENVIRONMENT.choice("OPEN_METEO_FORMAT", "json", "flatbuffers")
 # Variables besides the ten; each adds a tenth to the weight of every refresh. checks.py names those that exist.
 EXTRA_VARIABLES = tuple(ENVIRONMENT.items("EXTRA_VARIABLES"))
 UPSTREAM_TIMEOUT_SECONDS = ENVIRONMENT.real("UPSTREAM_TIMEOUT_SECONDS", 5, 0.1, 60)

@@ -13,6 +13,7 @@ urlpatterns = [
     path("api/v1/", include("weather.api.urls")),
     path("api/v1/", include("prewarm.cities.urls")),
     path("api/v1/", include("weather.places.urls")),
+    path("v1/", include("weather.openmeteo_api.urls")),
     # A trailing slash makes no difference.
     re_path(r"^api/v1/schema/?$", read_only(docs.schema), name="schema"),
     re_path(r"^api/v1/docs/?$", read_only(docs.DocsView.as_view(url="/api/v1/schema")), name="docs"),

@@ -14,6 +14,7 @@ ROLES = {
     "prewarm.admin": ("cities and runs", "for staff"),
     "prewarm.runs": ("what cron does", "every ten minutes"),
     "prewarm.cities": ("the cities that", "staff keep"),
+    "weather.openmeteo_api": ("Open-Meteo's own question and answer: parser, JSON, FlatBuffers",),
     "weather.api": ("query, decision,", "answer"),
     "weather.places": ("search by", "name"),
     "weather.simulator": ("the Open-Meteo of", "make demo and tests"),

@@ -26,6 +26,7 @@ from tests.benchmarks import (
     fresh,
     latency,
     layers,
+    openmeteo_api,
     records,
     redis_share,
     things,
@@ -100,6 +101,12 @@ def edge_part(at: Setting, plan: Plan) -> Iterator[Section]:
     yield edge.section(at, rounds=plan.rounds, seconds=plan.cached_seconds)
 
 
+def openmeteo_part(at: Setting, plan: Plan) -> Iterator[Section]:
+    """Open-Meteo's own question beside /api/v1/forecast, at an instance and at the edge."""
+    yield openmeteo_api.instance_section(at, rounds=plan.rounds, seconds=plan.cached_seconds)
+    yield openmeteo_api.edge_section(at, rounds=plan.rounds, seconds=plan.cached_seconds)
+
+
 def fresh_part(at: Setting, plan: Plan) -> Iterator[Section]:
     records.keep(traffic.cells())
     with fresh.instance(at) as thing:
@@ -131,6 +138,7 @@ def bytes_part(at: Setting, plan: Plan) -> Iterator[Section]:
 PARTS: dict[str, Part] = {
     "cached": cached_part,
     "edge": edge_part,
+    "openmeteo": openmeteo_part,
     "fresh": fresh_part,
     "connections": connections_part,
     "footprint": footprint_part,

@@ -100,11 +100,18 @@ class EdgeServer(Process):
     def _tell_keys(self) -> None:
         """/weather tells as the edge works it out, /script/weather without the fast path."""
         rendered, asked = (self.folder / "servers.conf").read_text(), ""
-        for record in ("weather", "forecast", "air-quality"):
-            _, _, location = rendered.partition(f"location = /api/v1/{record} {{")
+        for record, path, key, args in (
+            ("weather", "/api/v1/weather", "$edge_key", "$edge_args"),
+            ("forecast", "/api/v1/forecast", "$edge_key", "$edge_args"),
+            ("air-quality", "/api/v1/air-quality", "$edge_key", "$edge_args"),
+            ("openmeteo", "/v1/forecast", "$edge_question_key", "$edge_question_args"),
+        ):
+            _, _, location = rendered.partition(f"location = {path} {{")
             given = " ".join(re.findall(r"set \$edge_[^;]+;", location.partition("}")[0]))
-            for path, key in ((record, "$edge_key"), (f"script/{record}", "$edge_unusual_key")):
-                asked += f'location = /{path} {{ {given} return 200 "{key} /api/v1/{record}?$edge_args"; }}\n'
+            asked += f'location = /{record} {{ {given} return 200 "{key} {path}?{args}"; }}\n'
+            # Of Open-Meteo's question the script tells what is asked too, for it is more than a cell.
+            args = "$edge_unusual_args" if record == "openmeteo" else args
+            asked += f'location = /script/{record} {{ {given} return 200 "$edge_unusual_key {path}?{args}"; }}\n'
         server = f"server {{ listen 127.0.0.1:{self.keys_port}; access_log off;\n{asked}}}\n"
         before, _, _ = self.configuration.read_text().rpartition("}")
         self.configuration.write_text(f"{before}{server}}}\n")

@@ -77,7 +77,7 @@ def test_the_service_s_own_numbers_are_filled_in(edge, settings):
     edge_configuration.render(edge)
     text = files(edge.folder)
     assert "'\"client\";q=7;w=11'" in text["nginx.conf"]
-    assert 'Access-Control-Allow-Origin "*"' in text["problem_headers.conf"]
+    assert 'Access-Control-Allow-Origin "*"' in text["error_headers.conf"]
     assert "rate=1000r/s" in text["nginx.conf"]
     assert json.loads(text["limits.json"])["requests"] == 7
 

@@ -17,6 +17,7 @@ Read = Callable[[Environment], Any]
 SWITCH: Read = methodcaller("switch", "X")
 WHOLE: Read = methodcaller("integer", "X", 5, 1, 60)
 REAL: Read = methodcaller("real", "X", 5, 0.1, 60)
+FORMAT: Read = methodcaller("choice", "X", "json", "flatbuffers")
 LEVEL: Read = methodcaller("log_level", "X", "INFO")
 REDIS: Read = methodcaller("url", "X", "", REDIS_SCHEMES)
 DATABASE: Read = methodcaller("url", "X", "", ("sqlite", "postgres", "postgresql"))
@@ -74,6 +75,7 @@ def test_the_promised_addresses_are_taken_as_they_are(read: Read, url: str) -> N
             (REAL, v, f"X must be a number from 0.1 to 60, not {v!r}.")
             for v in ("nan", "inf", "1e1", "-1", "0.01", "5s")
         ),
+        (FORMAT, "xml", "X must be json or flatbuffers, not 'xml'."),
         (LEVEL, "loud", "X must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL, not 'LOUD'."),
         (HTTP, "ftp://elsewhere/", "X must begin with https:// or http:// (it has ftp)."),
         (HTTP, "localhost:8100", "X must begin with https:// or http:// (it has no scheme)."),

@@ -144,4 +144,5 @@ def open_meteo(dataset: Dataset) -> OpenMeteo:
         api_key=settings.OPEN_METEO_API_KEY,
         timeout_seconds=settings.UPSTREAM_TIMEOUT_SECONDS,
         source=settings.SOURCE,
+        answer_format=settings.OPEN_METEO_FORMAT,
     )

@@ -1,7 +1,7 @@
 """The service: answers questions from the cache, from held records, or from what is fetched."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from django.conf import settings
@@ -9,9 +9,14 @@ from django.conf import settings
 from weather.api.answer_cache import Cached
 from weather.api.composition import Parts, Shared
 from weather.api.misses import Misses, Outcome, Served
+from weather.api.records import Record, RecordLookup, sources
+from weather.api.sources import Source
 from weather.core.answers import Answer, Question
+from weather.core.cells import Cell
 from weather.core.datasets import DATASETS, WEATHER, Dataset
-from weather.fetching.admission import Requester
+from weather.fetching.admission import UNIDENTIFIED, Requester
+from weathernote.http.problems import Problem
+from weathernote.http.request_context import RequestContext
 from weathernote.redis import Lookup
 
 
@@ -39,6 +44,27 @@ class Service(Parts):
         outcomes = Misses(self).outcomes(missed, requester) if missed else {}
         hits = {question: _hit(one.answer, one) for question, one in found.items() if one.answer is not None}
         return {question: hits.get(question) or outcomes[question] for question in found}
+
+    def record(self, cell: Cell) -> Lookup[Record]:
+        """What is held of a cell, for `sources`; sent together with the throttle's count."""
+        return RecordLookup(self, cell)
+
+    def count(self, cells: Iterable[Cell]) -> None:
+        """Counts a request for each cell in its popularity; `answer` and `answers` do that by themselves."""
+        for cell in cells:
+            self.popularity.record(cell)
+
+    def sources(self, found: Mapping[Cell, Record], requester: Requester) -> dict[Cell, Source | Problem]:
+        """What to derive the answer about each cell from, given what `record` found, or why there is none.
+
+        Decided, refreshed, fetched and charged for as `answers` does.
+        """
+        return sources(self, found, requester)
+
+
+def requester_of(context: RequestContext) -> Requester:
+    """Who is charged for new places that a request asks about."""
+    return Requester(context.client_hash, context.address_hash) if context.client_hash else UNIDENTIFIED
 
 
 def _hit(answer: Answer, found: Cached) -> Served:

@@ -12,33 +12,21 @@ from rest_framework.request import Request
 
 from weather.api import batch, schema
 from weather.api.answer_cache import Cached
+from weather.api.answer_headers import NO_STORE, answer_headers, left_of_day
 from weather.api.misses import Outcome, Served
 from weather.api.query import MOST_PLACES, is_about_several, plain_question_in, question_in, questions_in
-from weather.api.service import Service, service_of
-from weather.core.answers import Answer, Question
+from weather.api.service import Service, requester_of, service_of
+from weather.core.answers import Question
 from weather.core.datasets import AIR_QUALITY, USUAL_DAYS, WEATHER, Dataset
-from weather.fetching.admission import UNIDENTIFIED, Requester
 from weathernote.http import problems
 from weathernote.http.api_view import ApiViewSet
-from weathernote.http.cache_headers import STALE_IF_ERROR_SECONDS, CacheResult, cache_control, cache_status
 from weathernote.http.conditional import matches, weak_etag
 from weathernote.http.prerendered import PrerenderedResponse
 from weathernote.http.problems import Problem
-from weathernote.http.request_context import RequestContext, context_of
+from weathernote.http.request_context import context_of
 from weathernote.redis import Lookup
 from weathernote.telemetry import origin
-from weathernote.telemetry.origin import Origin
 from weathernote.telemetry.request_event import CellAnswer
-
-_RESULTS: dict[Origin, CacheResult] = {
-    "found": "hit",
-    "memory": "hit",
-    "derived": "hit",
-    "fetched": "miss",
-    "stale": "stale",
-}
-NO_STORE = "no-store"
-_JSON = "application/json"
 
 
 class CellViewSet(ApiViewSet[Cached]):
@@ -82,7 +70,7 @@ class CellViewSet(ApiViewSet[Cached]):
         wrapped = request._request  # whose attributes a hit gets at once
         question, context = self.question, context_of(wrapped)
         try:
-            served = self.service.answer(question, self.values[0], _requester(context))
+            served = self.service.answer(question, self.values[0], requester_of(context))
         except Exception:
             context.answer = CellAnswer(question.cell, "none", question.dataset.name)
             raise
@@ -92,7 +80,9 @@ class CellViewSet(ApiViewSet[Cached]):
             raise served
         answer = served.answer
         life_seconds = max(0, answer.expires_at - int(now))
-        headers = _headers(life_seconds, _left_of_day(answer), served.origin, is_stored=served.is_stored)
+        headers = answer_headers(
+            life_seconds, left_of_day(answer.midnight, answer.expires_at), served.origin, is_stored=served.is_stored
+        )
         headers["ETag"] = answer.etag
         if matches(wrapped.META.get("HTTP_IF_NONE_MATCH"), headers["ETag"]):
             return HttpResponseNotModified(headers=headers)
@@ -101,7 +91,7 @@ class CellViewSet(ApiViewSet[Cached]):
     def _respond_to_several(self, request: Request) -> HttpResponse:
         found = dict(zip(self.questions, self.values, strict=True))
         context = context_of(request)
-        outcomes = self.service.answers(found, _requester(context))
+        outcomes = self.service.answers(found, requester_of(context))
         now = time()
         context.batch = tuple(_recorded(question, outcome, now) for question, outcome in outcomes.items())
         worst = origin.worst([answer.origin for answer in context.batch])
@@ -133,10 +123,6 @@ def _recorded(question: Question, outcome: Outcome, now: float) -> CellAnswer:
     if isinstance(outcome, Problem):
         return CellAnswer(question.cell, "none", question.dataset.name)
     return CellAnswer(question.cell, outcome.origin, question.dataset.name, now - outcome.answer.fetched_at)
-
-
-def _requester(context: RequestContext) -> Requester:
-    return Requester(context.client_hash, context.address_hash) if context.client_hash else UNIDENTIFIED
 
 
 class WeatherViewSet(CellViewSet):
@@ -178,23 +164,7 @@ def _headers_of_several(outcomes: Sequence[Outcome], now: int) -> dict[str, str]
     served = [one for one in outcomes if isinstance(one, Served)]
     life_seconds = max(0, min(one.answer.expires_at for one in served) - now)
     if len(served) < len(outcomes):
-        return _headers(life_seconds, 0, "fetched", is_stored=False) | {"Cache-Control": NO_STORE}
-    left_of_day = min(_left_of_day(one.answer) for one in served)
+        return answer_headers(life_seconds, 0, "fetched", is_stored=False) | {"Cache-Control": NO_STORE}
+    shown_seconds = min(left_of_day(one.answer.midnight, one.answer.expires_at) for one in served)
     worst, are_stored = origin.worst([one.origin for one in served]), all(one.is_stored for one in served)
-    return _headers(life_seconds, left_of_day, worst, is_stored=are_stored)
-
-
-def _headers(life_seconds: int, left_of_day: int, origin: Origin, *, is_stored: bool) -> dict[str, str]:
-    """The headers of a body that lives so long, and may be shown stale for `left_of_day` seconds more."""
-    return {
-        "Content-Type": _JSON,
-        "Cache-Control": cache_control(life_seconds, left_of_day),
-        "Cache-Status": cache_status(_RESULTS[origin], life_seconds, is_stored=is_stored),
-    }
-
-
-def _left_of_day(answer: Answer) -> int:
-    # Nobody is shown yesterday as today: a cache may not keep an expired forecast past the cell's day.
-    if answer.midnight is None:
-        return STALE_IF_ERROR_SECONDS
-    return min(STALE_IF_ERROR_SECONDS, max(0, answer.midnight - answer.expires_at))
+    return answer_headers(life_seconds, shown_seconds, worst, is_stored=are_stored)

@@ -17,7 +17,8 @@ def _sum(amounts: list[float]) -> float:
     return round(sum(amounts), 2)
 
 
-_AGGREGATES: tuple[Aggregate, ...] = (
+#: The daily values that are derived from one of the ten variables.
+AGGREGATES: tuple[Aggregate, ...] = (
     ("weather_code", KNOWN["weather_code"], max),
     ("temperature_2m_max", KNOWN["temperature_2m"], max),
     ("temperature_2m_min", KNOWN["temperature_2m"], min),
@@ -29,7 +30,7 @@ _AGGREGATES: tuple[Aggregate, ...] = (
     ("wind_gusts_10m_max", KNOWN["wind_gusts_10m"], max),
 )
 #: The extra variables that Open-Meteo has a daily value of, under Open-Meteo's name for it.
-_EXTRA_AGGREGATES: tuple[Aggregate, ...] = (
+EXTRA_AGGREGATES: tuple[Aggregate, ...] = (
     ("uv_index_max", KNOWN["uv_index"], max),
     ("cloud_cover_mean", KNOWN["cloud_cover"], fmean),
     ("visibility_min", KNOWN["visibility"], min),
@@ -50,9 +51,9 @@ def daily_units(extras: Sequence[Variable] = (), units: Units = METRIC) -> dict[
     """Name → unit of daily values, with those derived from the `extras`."""
     return (
         {"time": "iso8601"}
-        | {name: units.unit(variable) for name, variable, _ in _AGGREGATES}
+        | {name: units.unit(variable) for name, variable, _ in AGGREGATES}
         | {"wind_direction_10m_dominant": "°", "sunrise": "iso8601", "sunset": "iso8601"}
-        | {name: units.unit(variable) for name, variable, _ in _EXTRA_AGGREGATES if variable in extras}
+        | {name: units.unit(variable) for name, variable, _ in EXTRA_AGGREGATES if variable in extras}
     )
 
 
@@ -93,20 +94,20 @@ def daily(
     zone = zone_of(series.timezone)
     local = local_days(series, now, days)
     columns: dict[str, list[Any]] = {"time": [day.isoformat() for day in local.dates]}
-    columns |= aggregated(series, _AGGREGATES, local.spans, units)
+    columns |= aggregated(series, AGGREGATES, local.spans, units)
     speeds, directions = (series.columns.get(name, ()) for name in ("wind_speed_10m", "wind_direction_10m"))
     columns["wind_direction_10m_dominant"] = [
-        _dominant_direction(speeds[span], directions[span]) for span in local.spans
+        dominant_direction(speeds[span], directions[span]) for span in local.spans
     ]
     sun = Sun(series.latitude, series.longitude)
     suns = [sun.rise_and_set(start // 60, end // 60) for start, end in pairwise(local.midnights)]
     columns["sunrise"] = [None if rise is None else iso(rise * 60, zone) for rise, _ in suns]
     columns["sunset"] = [None if set_ is None else iso(set_ * 60, zone) for _, set_ in suns]
-    further = (aggregate for aggregate in _EXTRA_AGGREGATES if aggregate[1] in extras)
+    further = (aggregate for aggregate in EXTRA_AGGREGATES if aggregate[1] in extras)
     return columns | aggregated(series, further, local.spans, units)
 
 
-def _dominant_direction(speeds: Sequence[float | None], directions: Sequence[float | None]) -> int | None:
+def dominant_direction(speeds: Sequence[float | None], directions: Sequence[float | None]) -> int | None:
     """The direction in degrees of the sum of the hours' wind vectors; null where they cancel out or there are none.
 
     This is Open-Meteo's own rule (GenericDailyCalculator.swift in its public source). Tests compare it with the rule

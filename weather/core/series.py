@@ -4,7 +4,7 @@ Which variables a series has, and what else an answer shows, is declared in weat
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -15,6 +15,8 @@ from weather.core.variables import HOUR_SECONDS, Variable
 from weather.core.zones import zone_of
 
 HOURS_SHOWN = 48
+#: By how much the date of one zone may begin before that of another.
+EARLIER_HOURS = 26
 
 #: A daily value: its name, the hourly variable that it is derived from, and the function of that variable's values.
 Aggregate = tuple[str, Variable, Callable[[list[float]], float]]
@@ -45,6 +47,20 @@ class Series:
     def available(self, variables: Iterable[Variable]) -> tuple[Variable, ...]:
         """The subset of `variables` that the series has a column for, in their order."""
         return tuple(variable for variable in variables if variable.name in self.columns)
+
+
+def with_earlier_rows(new: Series, held: Series) -> Series:
+    """The new series with the rows of the one held before it from up to EARLIER_HOURS before its own first.
+
+    A day of another time zone may have begun before the place's own, with which an answer of Open-Meteo begins.
+    """
+    first = max(held.start, new.start - EARLIER_HOURS * HOUR_SECONDS)
+    rows = (new.start - first) // HOUR_SECONDS
+    begin = (first - held.start) // HOUR_SECONDS
+    if rows <= 0 or begin + rows > held.hours or not new.columns.keys() <= held.columns.keys():
+        return new
+    columns = {name: [*held.columns[name][begin : begin + rows], *column] for name, column in new.columns.items()}
+    return replace(new, start=first, columns=columns)
 
 
 def values_at(series: Series, variables: Iterable[Variable], now: float, units: Units) -> dict[str, object]:

@@ -8,7 +8,7 @@ astral, which follows NOAA's solar calculator.
 
 from bisect import bisect_left
 from functools import lru_cache
-from math import asin, ceil, cos, floor, pi, radians, sin, sqrt
+from math import acos, asin, ceil, cos, floor, pi, radians, sin, sqrt
 
 from astral.julian import julianday_to_juliancentury
 from astral.sun import eq_of_time, sun_declination
@@ -62,6 +62,29 @@ class Sun:
                 last_set = self._first(before + 1, minute, is_up)
             before, was_up = minute, is_up
         return first_rise, last_set
+
+    def around_noon(self, start: int) -> tuple[int | None, int | None, float]:
+        """The unix minutes of sunrise and sunset around the first noon from `start` on, and the seconds between them.
+
+        A day counted from noon to noon has one of each, whatever the clock shows then. In polar day and night there is
+        neither; the seconds are those of a day or 0. They are worked out for the sun's declination at noon, which is
+        how Open-Meteo does it (calculateDaylightDuration in its public source).
+        """
+        noon = self._noon(start)
+        rise, set_ = self.rise_and_set(noon - _HALF_TURN_MINUTES, noon + _HALF_TURN_MINUTES)
+        day, minute_of_day = divmod(noon, _DAY_MINUTES)
+        sin_declination, step, _, _ = _almanac(day)
+        sin_declination += minute_of_day / _DAY_MINUTES * step
+        height = _SIN_HORIZON - self._sin_latitude * sin_declination
+        shade = self._cos_latitude * sqrt(1 - sin_declination * sin_declination)
+        half_turn = acos(max(-1.0, min(1.0, height / shade))) if shade else (pi if height < 0 else 0.0)
+        return rise, set_, half_turn / pi * _DAY_MINUTES * 60
+
+    def _noon(self, start: int) -> int:
+        """The first unix minute from `start` on at which the sun is highest."""
+        _, _, equation, _ = _almanac(start // _DAY_MINUTES)
+        ahead = (self._longitude + equation) / _RADIANS_PER_MINUTE
+        return start + floor((_HALF_TURN_MINUTES - ahead - start) % _DAY_MINUTES)
 
     def _turns(self, start: int, end: int) -> list[int]:
         """The unix minutes from `start` to before `end` at which the sun begins to rise or sink: noons and midnights.

@@ -1,4 +1,4 @@
-"""The units that values are shown in: metric as Open-Meteo gives them, or what it calls imperial.
+"""The units that values are shown in: metric as Open-Meteo gives them, what it calls imperial, or a mixture.
 
 Values are converted from the record, or from an interpolation of it, and rounded once, at the end.
 """
@@ -48,32 +48,38 @@ class _Metric:
 
 
 @dataclass(frozen=True, slots=True)
-class _Scale:
-    """The imperial unit for a metric one: its name in Open-Meteo, how many decimals more, and the conversion."""
+class Scale:
+    """Another unit for a metric one: its name in Open-Meteo, how many decimals more, and the conversion."""
 
     unit: str
     more_decimals: int
     converted: Callable[[float], float]
 
 
-_IMPERIAL: Mapping[str, _Scale] = {
-    "°C": _Scale("°F", 0, lambda celsius: celsius * 9 / 5 + 32),
-    "km/h": _Scale("mp/h", 0, lambda km: km / KM_PER_MILE),
-    "mm": _Scale("inch", 1, lambda mm: mm / MM_PER_INCH),
-    "cm": _Scale("inch", 1, lambda cm: cm / CM_PER_INCH),
-    "m": _Scale("ft", 0, lambda metres: metres / METRES_PER_FOOT),
+#: Metric unit → the one that Open-Meteo calls imperial.
+IMPERIAL_SCALES: Mapping[str, Scale] = {
+    "°C": Scale("°F", 0, lambda celsius: celsius * 9 / 5 + 32),
+    "km/h": Scale("mp/h", 0, lambda km: km / KM_PER_MILE),
+    "mm": Scale("inch", 1, lambda mm: mm / MM_PER_INCH),
+    "cm": Scale("inch", 1, lambda cm: cm / CM_PER_INCH),
+    "m": Scale("ft", 0, lambda metres: metres / METRES_PER_FOOT),
 }
 
 
-class _Imperial:
-    """Values that Open-Meteo has no imperial unit for, such as pressure, stay metric."""
+class Converted:
+    """Units by the scales given for metric ones; values in other units, such as pressure, stay metric."""
+
+    def __init__(self, scales: Mapping[str, Scale]) -> None:
+        self.scales = scales
 
     def unit(self, variable: Variable) -> str:
-        scale = _IMPERIAL.get(variable.unit)
+        """The variable's unit as Open-Meteo writes it."""
+        scale = self.scales.get(variable.unit)
         return scale.unit if scale else variable.unit
 
     def shown(self, variable: Variable, value: float | None) -> float | None:
-        scale = _IMPERIAL.get(variable.unit)
+        """A value of a record in this unit, rounded to its decimals."""
+        scale = self.scales.get(variable.unit)
         if value is None or scale is None:
             return METRIC.shown(variable, value)
         decimals = variable.decimals + scale.more_decimals
@@ -81,11 +87,38 @@ class _Imperial:
         return converted + 0.0 if decimals > 0 else int(converted)
 
     def between(self, variable: Variable, value: float) -> float | None:
-        if variable.unit in _IMPERIAL:
+        """An interpolated value in this unit, rounded to its decimals."""
+        if variable.unit in self.scales:
             return self.shown(variable, value)
         return METRIC.between(variable, value)
 
 
 METRIC: Units = _Metric()
-IMPERIAL: Units = _Imperial()
+IMPERIAL: Units = Converted(IMPERIAL_SCALES)
 BY_NAME: Mapping[Name, Units] = {"metric": METRIC, "imperial": IMPERIAL}
+
+#: Unit → the decimals that Open-Meteo writes its values with (`significantDigits` in its public source).
+WRITTEN_DECIMALS: Mapping[str, int] = {
+    "°C": 1,
+    "°F": 1,
+    "km/h": 1,
+    "mp/h": 1,
+    "kn": 1,
+    "m/s": 2,
+    "mm": 2,
+    "cm": 2,
+    "inch": 3,
+    "ft": 3,
+    "m": 2,
+    "%": 0,
+    "hPa": 1,
+    "°": 0,
+    "wmo code": 0,
+    "W/m²": 1,
+    "J/kg": 1,
+    "s": 2,
+    "EAQI": 0,
+    "USAQI": 0,
+    "μg/m³": 1,
+    "grains/m³": 1,
+}

@@ -14,7 +14,7 @@ from weather.budget.payment import Payments
 from weather.budget.quota import Spender
 from weather.core import drift, freshness
 from weather.core.cells import Cell
-from weather.core.series import Series
+from weather.core.series import Series, with_earlier_rows
 from weather.fetching.fetch_queue import FetchQueue, Lease
 from weather.fetching.round_result import BudgetSpent, CellOutcomes, RoundResult
 from weather.fetching.store import RECORDS_AT_ONCE, Store
@@ -92,6 +92,8 @@ class Round:
             if paid := self._paid(lease, held, result):
                 self._ask(lease, paid, result)
                 fetched = {cell: got for cell in paid if isinstance(got := result.outcomes.get(cell), Series)}
+                fetched |= {cell: with_earlier_rows(fetched[cell], held[cell]) for cell in held.keys() & fetched.keys()}
+                result.outcomes |= fetched
                 rejected = self._rejected({cell: result.outcomes[cell] for cell in paid if cell in result.outcomes})
                 self._note_drift(held, fetched)
         finally:

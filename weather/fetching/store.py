@@ -13,7 +13,7 @@ from weather.core.packing import Unreadable, fetched_at, pack, unpack, version_o
 from weather.core.series import Series
 from weather.core.windows import CLOCK_SLACK_SECONDS
 from weathernote import redis
-from weathernote.redis import Command, Lookup, RedisDown
+from weathernote.redis import Command, Lookup, RedisDown, Sourced
 from weathernote.redis.memory import Memory
 from weathernote.telemetry import metrics
 from weathernote.threads import give_way
@@ -91,6 +91,15 @@ class Store:
         """
         return Lookup(self.record(cell), read=partial(self._read, cell), without=partial(self._recall, cell))
 
+    def packed(self, cell: Cell) -> Lookup[Sourced[bytes | None]]:
+        """What is held of the cell, packed, for `unpacked`; without Redis what this process saw last.
+
+        The bytes are the same object as long as they do not change.
+        """
+        return Lookup(
+            self.record(cell), read=partial(self._read_packed, cell), without=partial(self._recall_packed, cell)
+        )
+
     def held_of(self, cells: Iterable[Cell]) -> dict[Cell, Series]:
         """Cell → what Open-Meteo last said about it, in few round trips; cells without a record are left out."""
         cells = list(cells)
@@ -130,17 +139,27 @@ class Store:
             give_way()
         return Lookup(*commands, read=lambda *_: True, without=metrics.count_lost_write)
 
+    def _read_packed(self, cell: Cell, packed: bytes | None) -> Sourced[bytes | None]:
+        if packed is None:
+            return Sourced(None, "redis")
+        self._remembered.put(self.dataset.record_key_of(cell), packed, packed)
+        return Sourced(self._remembered.same(self.dataset.record_key_of(cell), packed) or packed, "redis")
+
+    def _recall_packed(self, cell: Cell) -> Sourced[bytes | None]:
+        return Sourced(self._remembered.get(self.dataset.record_key_of(cell)), "memory")
+
     def _read(self, cell: Cell, packed: bytes | None) -> Series | None:
         if packed is None:
             return None
         self._remembered.put(self.dataset.record_key_of(cell), packed, packed)
-        return self._unpacked(cell, packed)
+        return self.unpacked(cell, packed)
 
     def _recall(self, cell: Cell) -> Series | None:
         packed = self._remembered.get(self.dataset.record_key_of(cell))
-        return None if packed is None else self._unpacked(cell, packed)
+        return None if packed is None else self.unpacked(cell, packed)
 
-    def _unpacked(self, cell: Cell, packed: bytes) -> Series | None:
+    def unpacked(self, cell: Cell, packed: bytes) -> Series | None:
+        """The series of a cell in a packed record; None for what is of no use."""
         try:
             series = unpack(packed, self.dataset)
         except Unreadable:

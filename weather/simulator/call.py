@@ -13,7 +13,7 @@ MOST_PLACES = 1000
 
 #: Asking for one of these changes an answer in ways that are not simulated, so it is refused rather than ignored.
 _NOT_SIMULATED = {
-    "temperature_unit", "wind_speed_unit", "precipitation_unit", "format", "elevation", "tilt", "azimuth",
+    "temperature_unit", "wind_speed_unit", "precipitation_unit", "elevation", "tilt", "azimuth",
     "current_weather", "minutely_15", "past_minutely_15", "forecast_minutely_15", "past_days", "past_hours",
     "forecast_hours", "start_date", "end_date", "start_hour", "end_hour", "domains",
 }  # fmt: skip
@@ -66,6 +66,7 @@ class Asked:
     unixtime: bool
     models: int
     api_key: str | None
+    in_flatbuffers: bool
 
     @classmethod
     def parse(cls, query: str, product: Product) -> "Asked":
@@ -85,6 +86,7 @@ class Asked:
             unixtime=_one_of(given, "timeformat", "Timeformat", ("iso8601", "unixtime")) == "unixtime",
             models=len(given.get("models", "best_match").split(",")),
             api_key=given.get("apikey"),
+            in_flatbuffers=_one_of(given, "format", "ForecastResultFormat", ("json", "flatbuffers")) == "flatbuffers",
         )
 
     @property

@@ -11,6 +11,7 @@ from weather.simulator.answer import joined, place_texts
 from weather.simulator.call import Asked, Product, Refused, bad_request
 from weather.simulator.faults import FailedCall
 from weather.simulator.limits import HEAVIEST_CALL, TOO_HEAVY, TOO_MANY_AT_ONCE, TooManyAtOnce
+from weather.simulator.messages import CONTENT_TYPE, messages_of
 from weather.simulator.steering import SteeredService
 from weather.simulator.wire import Answer, Line
 
@@ -80,7 +81,7 @@ class SimulatedService(SteeredService):
         texts = place_texts(asked, self.now(), answer_ms)
         if fault:
             texts = fault.on_texts(texts, asked.places)
-        answer = Answer(HTTPStatus.OK, joined(texts).encode(), chunked=True)
+        answer = _written(asked, texts)
         if fault:
             answer = fault.on_answer(answer, f"{product.path}?{query}")
         self.pause(answer_ms / 1000 - (time.monotonic() - began))
@@ -116,3 +117,9 @@ class SimulatedService(SteeredService):
             self.counts.errors += weight is None
             self.counts.add_weight(product.path, 1 if weight is None else weight)
             self.quota.spend(1 if weight is None else weight, self.now())
+
+
+def _written(asked: Asked, texts: list[str]) -> Answer:
+    if asked.in_flatbuffers:
+        return Answer(HTTPStatus.OK, messages_of(texts), content_type=CONTENT_TYPE, chunked=True)
+    return Answer(HTTPStatus.OK, joined(texts).encode(), chunked=True)

@@ -24,7 +24,7 @@ from weather.upstream.errors import (
     UpstreamUnavailable,
 )
 from weather.upstream.transport import Reply, Transport
-from weather.upstream.validation import read_answer, read_documents, read_reason
+from weather.upstream.validation import AnswerFormat, read_answer, read_documents, read_reason
 from weathernote import __version__
 
 __all__ = [
@@ -81,6 +81,7 @@ class OpenMeteo:
         api_key: str = "",
         timeout_seconds: float = 5.0,
         source: str = "open-meteo",
+        answer_format: AnswerFormat = "json",
         now: Callable[[], float] = time.time,
     ) -> None:
         parts = urlsplit(url)
@@ -89,6 +90,7 @@ class OpenMeteo:
         self.api_key = api_key
         self.timeout_seconds = timeout_seconds
         self.source = source
+        self.answer_format = answer_format
         self.now = now
         self._transport = Transport()
         self._reading = threading.Lock()
@@ -106,10 +108,10 @@ class OpenMeteo:
         asked = list(dict.fromkeys(cells))
         if not asked:
             return {}
-        body = self._body(asked, self.dataset.sections, before_attempt)
+        body = self._body(asked, self.dataset.sections, before_attempt, answer_format=self.answer_format)
         # One at a time: parsed in parallel, answers would be ready no sooner and delay the threads that serve hits.
         with self._reading:
-            return read_answer(body, asked, self.now(), self.source, self.dataset)
+            return read_answer(body, asked, self.now(), self.source, self.dataset, self.answer_format)
 
     def fetch_documents(
         self,
@@ -134,34 +136,38 @@ class OpenMeteo:
         sections: Sections,
         before_attempt: Callable[[int], None],
         timezone: str = "auto",
+        answer_format: AnswerFormat = "json",
     ) -> bytearray:
         if len(cells) > MAX_CELLS:
             raise ValueError(f"{len(cells)} cells in one call, {MAX_CELLS} at most")
         deadline = time.monotonic() + self.timeout_seconds
         weight = rounded_up(exact_weight(len(cells), sections, self.dataset.forecast_days))
+        query = self._query(cells, sections, timezone, answer_format)
         before_attempt(weight)
         try:
-            return self._attempt(cells, sections, timezone, deadline)
+            return self._attempt(query, len(cells), deadline)
         except UpstreamUnavailable as error:
             left = deadline - time.monotonic()
             if not error.worth_a_retry or left < RETRY_WORTHWHILE * self.timeout_seconds:
                 raise
         before_attempt(weight)
-        return self._attempt(cells, sections, timezone, deadline)
+        return self._attempt(query, len(cells), deadline)
 
-    def _attempt(self, cells: Sequence[Cell], sections: Sections, timezone: str, deadline: float) -> bytearray:
+    def _attempt(self, query: str, cells: int, deadline: float) -> bytearray:
         reply = self._transport.get(
-            f"{self.url}?{self._query(cells, sections, timezone)}",
+            f"{self.url}?{query}",
             # Only gzip: which other encodings can be decoded depends on the libraries of the machine.
             headers={"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": USER_AGENT},
             deadline=deadline,
-            max_bytes=MAX_BYTES_PER_CELL * (len(cells) + 1) * max(1, len(self.dataset.asked) // VARIABLES_IN_THEM),
+            max_bytes=MAX_BYTES_PER_CELL * (cells + 1) * max(1, len(self.dataset.asked) // VARIABLES_IN_THEM),
         )
         if reply.status != 200:
             raise self._error(reply)
         return reply.body
 
-    def _query(self, cells: Sequence[Cell], sections: Sections, timezone: str = "auto") -> str:
+    def _query(
+        self, cells: Sequence[Cell], sections: Sections, timezone: str = "auto", answer_format: AnswerFormat = "json"
+    ) -> str:
         parameters = {
             "latitude": ",".join(f"{cell.latitude:g}" for cell in cells),
             "longitude": ",".join(f"{cell.longitude:g}" for cell in cells),
@@ -170,6 +176,8 @@ class OpenMeteo:
             "timezone": timezone,
             "timeformat": "unixtime",
         }
+        if answer_format != "json":
+            parameters["format"] = answer_format
         if self.api_key:
             parameters["apikey"] = self.api_key
         return urlencode(parameters, safe=",")  # %2C for a comma would make the URL of a hundred cells a third longer

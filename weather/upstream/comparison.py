@@ -93,6 +93,24 @@ def current(series: Series, document: Mapping[str, Any]) -> str:
     return f"{ours['time']} equals Open-Meteo's own within the tolerances"
 
 
+def formats(series: Series, in_messages: Series) -> str:
+    """Compares the hourly columns that came as JSON with those that came as FlatBuffers.
+
+    The line counts the values that are equal. Raises Differs.
+    """
+    differences: list[str] = []
+    compared = 0
+    if series.start != in_messages.start or series.hours != in_messages.hours:
+        raise Differs("FlatBuffers have other hours than JSON")
+    for name in series.columns.keys() & in_messages.columns.keys():
+        for row, (value, other) in enumerate(zip(series.columns[name], in_messages.columns[name], strict=True)):
+            compared += 1
+            if value != other:
+                differences.append(f"{name} of hour {row} {value!r}, FlatBuffers say {other!r}")
+    _report(differences)
+    return f"{compared} values are equal in JSON and in FlatBuffers"
+
+
 def hours(series: Series, unlabelled: Series) -> str:
     """Compares the hourly columns with those from a call with `timezone=GMT`, whose labels are right.
 

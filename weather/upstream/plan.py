@@ -11,6 +11,7 @@ from weather.core.zones import label_error_seconds
 from weather.upstream import comparison
 from weather.upstream.client import Sections, exact_weight
 from weather.upstream.errors import UpstreamError
+from weather.upstream.validation import AnswerFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class Sample:
     fetched: Series | UpstreamError | None
     document: dict[str, Any]
     now: float
+    #: What the service's own call was answered in.
+    fetched_format: AnswerFormat = "json"
     in_gmt: Any = None
     series: Series | None = None
 

@@ -5,7 +5,7 @@ A location is the part of an answer about one of the cells that were asked for.
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from weather.core import packing, zones
 from weather.core.cells import Cell
@@ -13,23 +13,35 @@ from weather.core.datasets import Dataset
 from weather.core.series import Series
 from weather.core.variables import HOUR_SECONDS, Variable
 from weather.core.windows import CLOCK_SLACK_SECONDS
-from weather.upstream import answer_json
+from weather.upstream import answer_flatbuffers, answer_json
 from weather.upstream.errors import InvalidResponse, NoWeatherHere, UnreadableHere, UpstreamError
 from weathernote import threads
+
+#: What Open-Meteo is asked to answer in; errors are JSON in any case.
+AnswerFormat = Literal["json", "flatbuffers"]
 
 DAY_SECONDS = 24 * HOUR_SECONDS
 OLDEST_START_SECONDS = 2 * DAY_SECONDS
 
 
 def read_answer(
-    body: bytes | bytearray, cells: Sequence[Cell], now: float, source: str, dataset: Dataset
+    body: bytes | bytearray,
+    cells: Sequence[Cell],
+    now: float,
+    source: str,
+    dataset: Dataset,
+    answer_format: AnswerFormat = "json",
 ) -> dict[Cell, Series | UpstreamError]:
     """Cell → its series of the dataset's variables, for the distinct `cells` in the order of the query.
 
-    A cell whose location is invalid has a NoWeatherHere instead. `now`, in unix seconds, is when the answer came.
-    Raises InvalidResponse if the body is not an answer about these cells.
+    The body is in the `answer_format`. A cell whose location is invalid has a NoWeatherHere instead. `now`, in unix
+    seconds, is when the answer came. Raises InvalidResponse if the body is not an answer about these cells.
     """
-    answered = zip(cells, read_documents(body, len(cells)), strict=True)
+    if answer_format == "json":
+        locations = read_documents(body, len(cells))
+    else:
+        locations = _read_messages(body, len(cells), dataset)
+    answered = zip(cells, locations, strict=True)
     return {cell: _series_or_error(location, cell, now, source, dataset) for cell, location in answered}
 
 
@@ -39,6 +51,16 @@ def read_documents(body: bytes | bytearray, count: int) -> list[Any]:
     Raises InvalidResponse for what is not JSON, an error document, or another number of locations.
     """
     return _locations(_parsed(body), count)
+
+
+def _read_messages(body: bytes | bytearray, count: int, dataset: Dataset) -> list[Any]:
+    try:
+        messages = answer_flatbuffers.locations(body, dataset.asked)
+    except answer_flatbuffers.NoMessage:
+        raise InvalidResponse("the answer is not FlatBuffers") from None
+    if len(messages) != count:
+        raise InvalidResponse(f"{len(messages)} locations instead of {count}")
+    return messages
 
 
 def read_reason(body: bytes | bytearray) -> str | None:
@@ -92,7 +114,7 @@ def read_location(location: Any, cell: Cell, now: float, source: str, dataset: D
     Raises InvalidResponse, whose text names the first fault.
     """
     if not isinstance(location, dict):
-        raise InvalidResponse("a location is not a JSON object")
+        raise InvalidResponse("a location cannot be read")
     # A grid that goes around the globe has points such as 180.1 and -180.02.
     latitude, longitude = _number(location, "latitude", 90), _in_range(_number(location, "longitude", 360))
     if not cell.is_near(latitude, longitude):

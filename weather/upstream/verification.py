@@ -72,13 +72,28 @@ def _samples(upstream: OpenMeteo, plan: Plan, spending: Spending) -> list[Sample
     cells = [location.cell for location in plan.locations]
     fetched: Mapping[Cell, Series | UpstreamError] = {}
     if plan.sections != upstream.dataset.sections:
-        fetched = upstream.fetch(cells, lambda _: spending.charge(len(cells) * upstream.dataset.weight_of_a_cell))
+        fetched = _fetched(upstream, cells, spending)
     weight = len(cells) * plan.weight_of_a_location
     documents = upstream.fetch_documents(cells, plan.sections, lambda _: spending.charge(weight))
     return [
-        Sample(location, fetched.get(location.cell), document if isinstance(document, dict) else {}, upstream.now())
+        Sample(
+            location,
+            fetched.get(location.cell),
+            document if isinstance(document, dict) else {},
+            upstream.now(),
+            upstream.answer_format,
+        )
         for location, document in zip(plan.locations, documents, strict=True)
     ]
+
+
+def _fetched(upstream: OpenMeteo, cells: list[Cell], spending: Spending) -> Mapping[Cell, Series | UpstreamError]:
+    try:
+        return upstream.fetch(cells, lambda _: spending.charge(len(cells) * upstream.dataset.weight_of_a_cell))
+    except InvalidResponse as error:
+        if upstream.answer_format == "json":
+            raise
+        return dict.fromkeys(cells, error)  # the other calls are made in JSON
 
 
 def _results(plan: Plan, sample: Sample) -> Iterator[CheckResult]:
@@ -90,6 +105,8 @@ def _results(plan: Plan, sample: Sample) -> Iterator[CheckResult]:
     comparisons = dict(plan.comparisons)
     if sample.is_mislabelled:
         comparisons["half an hour"] = lambda sample, series: comparison.hours(series, _series_in_gmt(plan, sample))
+    if sample.fetched is not None and sample.fetched_format != "json":
+        comparisons["formats"] = _formats
     for what, compare in comparisons.items():
         if sample.series is None or shape.verdict != "ok":
             yield CheckResult("skipped", name, f"{what}: no valid answer to compare")
@@ -105,10 +122,16 @@ def _checked(location: str, what: str, check: Callable[[], str]) -> CheckResult:
 
 
 def _shape(plan: Plan, sample: Sample) -> str:
-    if isinstance(sample.fetched, UpstreamError):
+    if isinstance(sample.fetched, UpstreamError) and sample.fetched_format == "json":
         raise Differs(str(sample.fetched))
     sample.series = _read(plan, sample, sample.document)
     return plan.shape(sample, sample.series)
+
+
+def _formats(sample: Sample, series: Series) -> str:
+    if not isinstance(sample.fetched, Series):
+        raise Differs(str(sample.fetched))
+    return comparison.formats(series, sample.fetched)
 
 
 def _series_in_gmt(plan: Plan, sample: Sample) -> Series:

@@ -7,7 +7,7 @@ from django.http.response import HttpResponseBase
 
 from weathernote.http.read_only import METHODS
 
-API_PATH = "/api/"
+API_PATHS = ("/api/", "/v1/")
 HEADERS = {
     "Access-Control-Allow-Origin": "*",
     # What a page may read besides the CORS-safelisted headers.
@@ -26,11 +26,11 @@ Handler = Callable[[HttpRequest], HttpResponseBase]
 
 
 def any_origin(get_response: Handler) -> Handler:
-    """Middleware that adds CORS headers to every answer under /api/, errors too, and the preflight's to OPTIONS."""
+    """Middleware that adds CORS headers to all answers of the API, errors too, and the preflight's to OPTIONS."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
-        if request.path_info.startswith(API_PATH):
+        if request.path_info.startswith(API_PATHS):
             headers = HEADERS | PREFLIGHT_HEADERS if request.method == "OPTIONS" else HEADERS
             for name, value in headers.items():
                 response.headers[name] = value

@@ -23,7 +23,7 @@ from weathernote.telemetry import metrics
 
 #: These use neither the database nor Django's cache, so they need none of the request signals that close those
 #: connections.
-SHORT_PATHS = frozenset(path for path, route in metrics.ROUTES.items() if route in metrics.CELL_ROUTES)
+SHORT_PATHS = frozenset(path for path, route in metrics.ROUTES.items() if route in metrics.ANSWER_ROUTES)
 #: The only path besides staff's forms that takes a body.
 EDGE_COUNTS_PATH = "/internal/edge-counts"
 

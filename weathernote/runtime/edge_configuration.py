@@ -105,10 +105,18 @@ def _values(edge: Edge) -> dict[str, str]:
         "REQUESTS": str(settings.RATE_LIMIT_REQUESTS),
         "WINDOW_SECONDS": str(settings.RATE_LIMIT_WINDOW_SECONDS),
         "READ_TIMEOUT": str(math.ceil(settings.UPSTREAM_TIMEOUT_SECONDS) + 3),
+        "LIMITED": _limited(),
         "CACHE_SIZE": edge.cache_size,
         "CORS_ORIGIN": "*" if settings.API_CORS else "",
         "HAND_SECONDS": str(edge.hand_seconds),
     }
+
+
+def _limited() -> str:
+    """What Open-Meteo's clients are told who are over their limit, as by weather.openmeteo_api.errors."""
+    if settings.RATE_LIMIT_WINDOW_SECONDS == 60:
+        return "Minutely API request limit exceeded. Please try again in one minute."
+    return "Too many requests; come again in $edge_retry_after s."
 
 
 def _listen_on_ipv6(edge: Edge) -> dict[str, str]:

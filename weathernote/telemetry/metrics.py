@@ -17,6 +17,7 @@ ROUTES = {
     "/api/v1/air-quality": "air_quality",
     "/api/v1/cities": "cities",
     "/api/v1/places": "places",
+    "/v1/forecast": "openmeteo",
     "/api/v1/schema": "schema",
     "/api/v1/docs": "docs",
     "/health": "health",
@@ -25,7 +26,9 @@ ROUTES = {
 }
 #: The routes of answers about cells, as the answers' keys in Redis begin.
 CELL_ROUTES = ("weather", "forecast", "air_quality")
-API_ROUTES = frozenset({*CELL_ROUTES, "cities", "places"})
+#: With the one whose answers are about cells too, and have no key.
+ANSWER_ROUTES = (*CELL_ROUTES, "openmeteo")
+API_ROUTES = frozenset({*ANSWER_ROUTES, "cities", "places"})
 #: Dataset → the label `record` of its held records.
 HELD_RECORDS = {"weather": "upstream", "air_quality": "upstream:air_quality"}
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
@@ -52,7 +55,7 @@ LOG_LINES_DROPPED = Counter(
 # ── answers ───────────────────────────────────────────────────────────────────────────────────────
 CACHE_LOOKUPS = Counter(
     "weathernote_cache_lookups",
-    "Lookups in Redis by record (weather, forecast and air_quality: hit, miss, down; upstream and "
+    "Lookups in Redis by record (weather, forecast, air_quality and openmeteo: hit, miss, down; upstream and "
     "upstream:air_quality, what is held: fresh, due, missing)",
     ["record", "outcome"],
 )
@@ -131,7 +134,7 @@ MEMORY_USAGE = Gauge(
 # Series begin at 0, so that the first event shows as an increase.
 for _route in (*ROUTES.values(), "admin", "static", "other"):
     REQUEST_DURATION.labels(_route)
-for _route in CELL_ROUTES:
+for _route in ANSWER_ROUTES:
     for _outcome in ("hit", "miss", "down"):
         CACHE_LOOKUPS.labels(_route, _outcome)
     for _cache in ("hit", "stale", "updating"):

@@ -10,6 +10,8 @@ function reader() {
     // `$` may stand before a last line feed.
     const LINE_FEED = /\n/;
     const MOST_PARAMETERS = 20, MOST_PLACES = 20;
+    // As in questions.conf.
+    const ASKED = /^(?:current|hourly|daily|forecast_days|forecast_hours|timezone|timeformat|temperature_unit|wind_?speed_unit|precipitation_unit|cell_selection|models|format|past_days)=[A-Za-z0-9_.,\/%+-]{0,500}$/;
 
     // `record` is "weather", "forecast" or "air_quality", which has no imperial units; `args` the query string; {cell: "lat:40.7:lon:-74.0", key, query} or null.
     function question(record, args) {
@@ -17,11 +19,61 @@ function reader() {
         return given && answerable(record, given.lat, given.lon, given.days, given.units);
     }
 
+    // What a question in Open-Meteo's words is about, as `question` gives it. The words beside the position stay as they are, and are
+    // part of the key; null where one is unknown, for it might be a secret or a position.
+    function openMeteo(args) {
+        const pieces = args.split('&');
+        if (pieces.length > MOST_PARAMETERS) {
+            return null;
+        }
+        const place = {};
+        let before = '', after = '';
+        for (let i = 0; i < pieces.length; i++) {
+            const at = pieces[i].indexOf('='), name = at < 0 ? pieces[i] : pieces[i].slice(0, at);
+            if (name === 'latitude' || name === 'longitude') {
+                const value = at < 0 ? null : decoded(pieces[i].slice(at + 1));
+                if (place[name] !== undefined || value === null || LINE_FEED.test(value)) {
+                    return null;
+                }
+                place[name] = value;
+            } else if (!ASKED.test(pieces[i])) {
+                return null;
+            } else if (place.latitude === undefined && place.longitude === undefined) {
+                before += `${pieces[i]}&`;
+            } else {
+                after += `&${pieces[i]}`;
+            }
+        }
+        const north = tenths(place.latitude, 90), east = tenths(place.longitude, 180);
+        if (north === null || east === null) {
+            return null;
+        }
+        const latitude = name(north), longitude = name(east === 1800 ? -1800 : east);
+        const cell = `lat:${latitude}:lon:${longitude}`;
+        return {
+            cell: cell,
+            key: `openmeteo:${cell}:?${before}latitude=${after}`,
+            query: `${before}latitude=${latitude}&longitude=${longitude}${after}`,
+        };
+    }
+
     // How many places a query is about; one where that makes no sense.
     function places(args) {
         const given = parameters(args, ['lat']);
         const latitudes = given && given.lat ? given.lat.split(',').length : 1;
         return latitudes <= MOST_PLACES ? latitudes : 1;
+    }
+
+    // The same of a question in Open-Meteo's words, whose list may come as a repeated parameter.
+    function placesOfQuestion(args) {
+        const pieces = args.split('&');
+        let count = 0;
+        for (let i = 0; i < pieces.length; i++) {
+            if (pieces[i].startsWith('latitude=')) {
+                count += pieces[i].split(/,|%2c/i).length;
+            }
+        }
+        return count > 0 && count <= MOST_PLACES ? count : 1;
     }
 
     function answerable(record, lat, lon, days, units) {
@@ -102,7 +154,7 @@ function reader() {
         return `${tenths < 0 ? '-' : ''}${Math.floor(size / 10)}.${size % 10}`;
     }
 
-    return {question, places};
+    return {question, openMeteo, places, placesOfQuestion};
 }
 
 export default reader;

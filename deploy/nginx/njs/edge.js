@@ -11,15 +11,16 @@ function verdict(r) {
 
 // A call about several places counts as that many.
 function verdictOfSeveral(r) {
-    return counted(r, reader().places(r.variables.args));
+    const args = r.variables.args;
+    return counted(r, r.variables.edge_record === 'openmeteo' ? reader().placesOfQuestion(args) : reader().places(args));
 }
 
 // What an unusual question is about, `KEY QUERY`: the name under which its answer is kept, and what an instance is asked, so that
 // no position goes further than here. Empty for what is not one cell's answer, which no phones share.
 function asked(r) {
-    const record = r.variables.edge_record;
+    const record = r.variables.edge_record, args = r.variables.args || '';
     const is_read = record === 'weather' || record === 'forecast' || record === 'air_quality';
-    const found = is_read && reader().question(record, r.variables.args || '');
+    const found = record === 'openmeteo' ? reader().openMeteo(args) : is_read && reader().question(record, args);
     return found ? `${found.key} ${found.query}` : '';
 }
 

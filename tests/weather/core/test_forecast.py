@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.support.recordings import recording
 from tests.support.series import make_series
+from weather.core import forecast
 from weather.core.forecast import (
     DAILY_UNITS,
     HOURLY_UNITS,
@@ -16,7 +17,7 @@ from weather.core.forecast import (
     daily,
     hourly,
 )
-from weather.core.series import Series, next_midnight
+from weather.core.series import Series, next_midnight, with_earlier_rows
 from weather.core.variables import HOURLY, HOURLY_NAMES, HOURS
 from weather.core.zones import label_error_seconds
 
@@ -513,3 +514,20 @@ def test_hours_beyond_the_series_are_null():
 )
 def test_a_place_has_midnight_when_its_own_clock_does(timezone, now, midnight):
     assert next_midnight(timezone, at(timezone, now)) == at(timezone, midnight)
+
+
+def test_a_new_series_keeps_the_rows_of_the_day_before_from_the_one_held():
+    held, new = make_series(day="2026-11-23"), make_series(day="2026-11-24")
+    joined = with_earlier_rows(new, held)
+    assert (joined.start, joined.hours) == (held.start, 24 + new.hours)
+    assert joined.columns["temperature_2m"][22:26] == [22.0, 23.0, 0.0, 1.0]
+    assert forecast.daily(joined, new.start, 10) == forecast.daily(new, new.start, 10)
+    assert with_earlier_rows(make_series(day="2026-11-25"), joined).start == new.start - 2 * 3600
+
+
+def test_rows_are_joined_only_where_none_is_missing_between_them():
+    new = make_series(day="2026-11-24")
+    assert with_earlier_rows(new, make_series(day="2026-11-24")) is new
+    assert with_earlier_rows(new, make_series(day="2026-11-25")) is new
+    assert with_earlier_rows(new, make_series(day="2026-11-01", rows=48)) is new
+    assert with_earlier_rows(new, replace(new, start=new.start - 86_400, columns={"temperature_2m": [0.0] * 48})) is new

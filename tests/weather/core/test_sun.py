@@ -140,3 +140,20 @@ def test_at_the_poles_the_sun_rises_once_a_year_and_sets_once(latitude, rises_in
     suns = [of_date((latitude, 0.0, "UTC"), date(2026, 1, 1) + timedelta(days)) for days in range(365)]
     assert [rise.month for rise, _ in suns if rise] == [rises_in]
     assert [set_.month for _, set_ in suns if set_] == [sets_in]
+
+
+@pytest.mark.parametrize("longitude", [-179.9, -74, 0, 15, 151, 179.9])
+@pytest.mark.parametrize("latitude", [-60, -33, 0, 41, 65])
+def test_a_day_counted_around_its_noon_has_one_sunrise_before_one_sunset(latitude, longitude):
+    for start in range(29_700_000, 29_700_000 + 366 * 1440, 37 * 1440 + 101):
+        rise, set_, seconds = Sun(latitude, longitude).around_noon(start)
+        assert rise is not None and set_ is not None
+        assert start <= (rise + set_) / 2 <= start + 1441
+        assert abs((set_ - rise) * 60 - seconds) < 300
+
+
+def test_polar_day_lasts_a_day_and_polar_night_is_dark():
+    summer, winter = (int(datetime(2026, month, 21, tzinfo=UTC).timestamp() // 60) for month in (6, 12))
+    for latitude, (light, dark) in ((78.2, (summer, winter)), (-78.2, (winter, summer)), (90, (summer, winter))):
+        assert Sun(latitude, 15.6).around_noon(light) == (None, None, 86_400)
+        assert Sun(latitude, 15.6).around_noon(dark) == (None, None, 0)

@@ -18,6 +18,7 @@ from tests.support.staged_upstream import StagedUpstream, http
 from weather.api.service import service
 from weather.core.datasets import WEATHER
 from weather.core.variables import EXTRA_NAMES, HOURLY_NAMES
+from weather.simulator.messages import messages_of
 from weather.simulator.server import OpenMeteoSimulator
 from weather.upstream.client import OpenMeteo, UpstreamError, UpstreamUnavailable
 from weather.upstream.verification import CheckResult, Spending, verify
@@ -353,10 +354,25 @@ def test_the_command_tells_what_was_found_and_spent(
     code, lines = command()
 
     assert code == 0
-    assert [line[:2] for line in lines[:-1]] == ["ok"] * 11
+    assert [line[:2] for line in lines[:-1]] == ["ok"] * 13
     host = simulator.url.removeprefix("http://")
     spent = f"spent: 9.4 of Open-Meteo's weight in 3 calls to {host}; 10 are charged to the shared budget"
     assert lines[-1] == spent
+
+
+def test_json_and_flatbuffers_are_compared(
+    command: Callable[[], tuple[int, list[str]]], simulator: OpenMeteoSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, lines = command()
+    assert sum("3360 values are equal in JSON and in FlatBuffers" in line for line in lines) == 2
+    simulator.reset()
+    monkeypatch.setattr(
+        "weather.simulator.service.messages_of",
+        lambda texts: messages_of([text.replace('"temperature_2m":[', '"temperature_2m":[99.9,') for text in texts]),
+    )
+    code, lines = command()
+    differing = [line.split()[2] for line in lines if "DIFFERS" in line]
+    assert code == 1 and differing == ["formats:", "formats:"]
 
 
 def test_the_command_asks_nothing_that_would_pass_the_budget(
@@ -433,7 +449,7 @@ def test_its_exit_code_and_its_lines_reach_the_shell(
     )
 
     if reachable:
-        assert (ended.returncode, len(ended.stdout.splitlines()), ended.stderr) == (0, 12, "")
+        assert (ended.returncode, len(ended.stdout.splitlines()), ended.stderr) == (0, 14, "")
     else:
         line = "CommandError: Open-Meteo gave nothing to compare: no connection to it.\n"
         assert (ended.returncode, ended.stdout, ended.stderr) == (1, "", line)

@@ -23,7 +23,14 @@ def open_api(api, settings):
 
 @pytest.mark.parametrize(
     ("path", "status"),
-    [(WEATHER, 200), ("/api/v1/weather?lat=x", 400), ("/api/v1/nothing", 404), ("/api/v1/schema", 200)],
+    [
+        (WEATHER, 200),
+        ("/api/v1/weather?lat=x", 400),
+        ("/api/v1/nothing", 404),
+        ("/api/v1/schema", 200),
+        ("/v1/forecast?latitude=1&longitude=1", 200),
+        ("/v1/forecast", 400),
+    ],
 )
 def test_any_page_may_read_every_answer_of_the_api(open_api, path, status):
     response = open_api.get(path, headers=PAGE)

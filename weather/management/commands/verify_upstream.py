@@ -61,5 +61,7 @@ def _upstream(plan: Plan) -> OpenMeteo:
         getattr(settings, f"LIVE_{plan.dataset.url_setting}"),
         plan.dataset.with_extras([variable.name for variable in extras]),
         api_key=settings.OPEN_METEO_API_KEY,
+        # Its own call in FlatBuffers, the others in JSON, so that both are compared.
+        answer_format="flatbuffers",
         timeout_seconds=settings.UPSTREAM_TIMEOUT_SECONDS,
     )

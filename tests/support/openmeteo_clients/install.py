@@ -1,0 +1,40 @@
+"""Open-Meteo's official Python client and Home Assistant's, each as published, in a folder of their own.
+
+They cannot share the environment of the tests: one of their packages, urllib3-future, replaces urllib3 there.
+"""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.servers import TOP
+
+HERE = Path(__file__).resolve().parent
+REQUIREMENTS = HERE / "requirements.txt"
+
+
+def folder() -> Path:
+    """The folder to put on PYTHONPATH; made at the first call, and again when the requirements change."""
+    digest = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:16]
+    made = TOP / ".run" / f"openmeteo-clients-{digest}"
+    stamp = made / "installed"
+    if not stamp.exists():
+        command = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--require-hashes", "--target", str(made)]
+        subprocess.run([*command, "-r", str(REQUIREMENTS)], check=True)
+        stamp.touch()
+    return made
+
+
+def npm_folder() -> Path:
+    """The folder in which node finds the official npm client; needs npm. Made as `folder` is."""
+    digest = hashlib.sha256((HERE / "npm" / "package-lock.json").read_bytes()).hexdigest()[:16]
+    made = TOP / ".run" / f"openmeteo-npm-{digest}"
+    stamp = made / "installed"
+    if not stamp.exists():
+        shutil.copytree(HERE / "npm", made, dirs_exist_ok=True)
+        subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--silent"], cwd=made, check=True)
+        stamp.touch()
+    shutil.copyfile(HERE / "npm" / "official.js", made / "official.js")
+    return made

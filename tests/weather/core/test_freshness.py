@@ -183,7 +183,7 @@ def test_the_calls_of_both_datasets_come_to_the_budget_together(weight):
 def test_a_late_dataset_leaves_most_of_the_budget_to_the_others(budget):
     first, late = Demand(TOWNS), Demand([(rate, 100 * number) for rate, number in TOWNS], SLOW, is_late=True)
     price = freshness.price_of([first, late], budget / DAY)
-    assert price == freshness.price_of([first], freshness.FIRST_PART * budget / DAY)
+    assert price == pytest.approx(freshness.price_of([first], freshness.FIRST_PART * budget / DAY))
     assert price < freshness.price_of([first, late._replace(is_late=False)], budget / DAY)
 
 

@@ -105,7 +105,11 @@ class Parts:
         budget, weight_of_a_cell = shared.budget, dataset.weight_of_a_cell
         store = Store(dataset, settings.HOLD_SECONDS, shared.records)
         queue = FetchQueue(
-            dataset.queue_key, settings.UPSTREAM_CONCURRENCY, BATCH_CELLS, settings.UPSTREAM_TIMEOUT_SECONDS
+            dataset.queue_key,
+            settings.UPSTREAM_CONCURRENCY,
+            BATCH_CELLS,
+            settings.UPSTREAM_TIMEOUT_SECONDS,
+            refreshes_late=dataset.refreshes_late,
         )
         round_ = Round(
             open_meteo(dataset),

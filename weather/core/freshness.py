@@ -25,7 +25,7 @@ LONGEST_SECONDS = 44 * 3600.0
 WORTH_A_WAIT_SECONDS = 3 * 3600.0
 
 #: The part of the refreshes' budget that late datasets leave to the others, however many of their cells are asked for.
-FIRST_PART = 0.8
+FIRST_PART = 0.75
 
 _HIGHEST_PRICE = 1e15
 _HALVINGS = 60

@@ -30,6 +30,8 @@ _TURN_MILLISECONDS = 250
 # 1e12, so that they sort after all cold cells. Queuing a cell as cold overwrites its score; queuing it as a refresh
 # never does.
 _ENQUEUE = redis.script("""
+local kind = redis.call('TYPE', KEYS[1]).ok
+if kind ~= 'zset' and kind ~= 'none' then redis.call('DEL', KEYS[1]) end
 local now = tonumber(redis.call('TIME')[1])
 local cold_until, refresh_until = now + ARGV[1], now + ARGV[2] + 1e12
 for i = 4, #ARGV do
@@ -42,14 +44,19 @@ end
 return redis.call('EXPIRE', KEYS[1], 600)
 """)
 # The datasets' queues take turns at a slot: one whose requests wait while another dataset has the lease is next. Its
-# processes ask for the lease every few milliseconds, so that a turn which nobody takes up soon ends.
+# processes ask for the lease every few milliseconds, so that a turn which nobody takes up soon ends. Refreshes have no
+# turn if they are late ones.
 _LEASE = redis.script("""
+local kind = redis.call('TYPE', KEYS[2]).ok
+if kind ~= 'zset' and kind ~= 'none' then redis.call('DEL', KEYS[2]) end
 local turn, holder = redis.call('GET', KEYS[3]), redis.call('GET', KEYS[1])
 local now = tonumber(redis.call('TIME')[1])
 if turn and turn ~= KEYS[2] then return false end
 if holder then
     local is_anothers = string.sub(holder, 1, #KEYS[2]) ~= KEYS[2]
-    if is_anothers and redis.call('ZCOUNT', KEYS[2], now, '(1e12') > 0 then
+    local waiting = is_anothers and redis.call('ZCOUNT', KEYS[2], now, '(1e12') or 0
+    if is_anothers and ARGV[5] == '0' then waiting = waiting + redis.call('ZCOUNT', KEYS[2], 1e12 + now, '+inf') end
+    if waiting > 0 then
         redis.call('SET', KEYS[3], KEYS[2], 'PX', ARGV[4])
     end
     return false
@@ -98,11 +105,13 @@ class Lease:
 class FetchQueue:
     """`slots` calls at once in the whole fleet, of at most `batch` cells, each lasting at most `call_seconds`.
 
-    `key` begins the keys of this dataset's queues; slots and leases are shared by all datasets.
+    `key` begins the keys of this dataset's queues; slots and leases are shared by all datasets. With `refreshes_late`
+    its refreshes take no turn before another dataset's calls.
     """
 
-    def __init__(self, key: str, slots: int, batch: int, call_seconds: float) -> None:
+    def __init__(self, key: str, slots: int, batch: int, call_seconds: float, *, refreshes_late: bool = False) -> None:
         self.key = key
+        self.refreshes_late = refreshes_late
         self.slots = slots
         self.batch = batch
         # The lease of a process that dies expires a little after its call would have ended.
@@ -130,7 +139,7 @@ class FetchQueue:
         token = f"{queue}:{secrets.token_hex(8)}"  # by which others see whose lease it is
         keys = (_LEASE_KEY.format(slot), queue, _TURN_KEY.format(slot))
         taking = Lookup(
-            _LEASE(keys, token, self.lease_milliseconds, self.batch, _TURN_MILLISECONDS),
+            _LEASE(keys, token, self.lease_milliseconds, self.batch, _TURN_MILLISECONDS, int(self.refreshes_late)),
             read=partial(self._read_lease, slot, token),
             without=lambda: Lease(slot, "", [], []),
         )

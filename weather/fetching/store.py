@@ -147,11 +147,11 @@ class Store:
     def _read_packed(self, cell: Cell, packed: bytes | None) -> Sourced[bytes | None]:
         if packed is None:
             return Sourced(None, "redis")
-        self._remembered.put(cell.key, packed, packed)
-        return Sourced(self._remembered.same(cell.key, packed) or packed, "redis")
+        self._remembered.put(self.dataset.record_key_of(cell), packed, packed)
+        return Sourced(self._remembered.same(self.dataset.record_key_of(cell), packed) or packed, "redis")
 
     def _recall_packed(self, cell: Cell) -> Sourced[bytes | None]:
-        return Sourced(self._remembered.get(cell.key), "memory")
+        return Sourced(self._remembered.get(self.dataset.record_key_of(cell)), "memory")
 
     def _read(self, cell: Cell, packed: bytes | None) -> Series | None:
         if packed is None:

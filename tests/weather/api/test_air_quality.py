@@ -15,6 +15,7 @@ from tests.support.servers import eventually
 from weather.api.service import service, service_of, services
 from weather.core.cells import Cell
 from weather.core.datasets import AIR_QUALITY
+from weathernote import redis
 
 _BERLIN = ZoneInfo("Europe/Berlin")
 PLACE = "lat=52.52&lon=13.41"
@@ -78,6 +79,15 @@ def test_a_process_remembers_both_datasets_of_a_place_within_one_bound(api, late
     with later(hours=0.75):
         assert "temperature_2m" in api.get(WEATHER).json()["current"]
         assert "pm2_5" in api.get(AIR).json()["current"]
+
+
+def test_without_redis_a_packed_record_is_the_one_that_was_held_of_its_dataset(api, monkeypatch):
+    api.get(WEATHER), api.get(AIR)
+    take_redis_away(monkeypatch)
+    cell = Cell.parse("52.52", "13.41")
+    for one in services():
+        packed, _ = redis.fetch_one(one.store.packed(cell))
+        assert packed and one.store.unpacked(cell, packed)
 
 
 def test_no_client_is_shown_yesterdays_maxima_as_todays(api):

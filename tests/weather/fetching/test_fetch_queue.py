@@ -239,7 +239,7 @@ def test_the_cells_of_several_slots_are_asked_for_side_by_side(api, valkey):
 
 @pytest.fixture
 def of_air(queue):
-    return FetchQueue(AIR_QUALITY.queue_key, slots=1, batch=5, call_seconds=5)
+    return FetchQueue(AIR_QUALITY.queue_key, slots=1, batch=5, call_seconds=5, refreshes_late=True)
 
 
 def test_a_slot_is_one_for_all_datasets_and_each_has_its_own_cells(queue, of_air):
@@ -264,13 +264,34 @@ def test_the_dataset_whose_requests_waited_is_next(queue, of_air):
     assert queue.lease(0).cold == CELLS[2:3]
 
 
-def test_another_process_of_the_same_dataset_takes_no_turn_and_neither_does_a_refresh(queue, of_air, valkey):
+def test_another_process_of_the_same_dataset_takes_no_turn_and_neither_does_a_late_refresh(queue, of_air, valkey):
     lease = queue.lease(0, CELLS[:1], 6)
     assert queue.lease(0, CELLS[1:2], 6) is None
     assert of_air.lease(0, (), 6, CELLS[2:3]) is None
     assert not valkey.exists("slot:{open-meteo}:0:turn")
     queue.release(lease, lease.cells)
     assert queue.lease(0)
+
+
+def test_a_refresh_of_weather_has_a_turn_before_new_places_of_air(queue, of_air):
+    lease = of_air.lease(0, CELLS[:1], 6)
+    assert queue.lease(0, (), 6, CELLS[1:2]) is None
+    of_air.release(lease, lease.cells)
+    assert of_air.lease(0, CELLS[2:3], 6) is None
+    assert queue.lease(0).refresh == CELLS[1:2]
+
+
+@pytest.mark.parametrize("held", ["text", ["a", "list"]])
+def test_a_queue_of_another_type_is_begun_anew(queue, valkey, held):
+    """Whatever an operator wrote under its name."""
+    key = f"{WEATHER.queue_key}:0"
+    for write in (lambda: queue.enqueue(0, CELLS[:1], 6), lambda: None):
+        valkey.delete(key)
+        valkey.set(key, held) if isinstance(held, str) else valkey.rpush(key, *held)
+        write()
+        lease = queue.lease(0, CELLS[1:2], 6)
+        assert CELLS[1] in lease.cold
+        queue.release(lease, lease.cells)
 
 
 def test_a_request_that_waits_no_more_takes_no_turn(queue, of_air, valkey):

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from prewarm.cities.models import City
 from prewarm.runs.models import PrewarmRun
+from tests.support.outage import take_redis_away
 from tests.support.redis_cluster import RedisCluster
 from tests.weathernote.dashboard.test_redis_snapshot import ask_for, fetch
 from weather.api.service import service
@@ -213,7 +214,12 @@ def test_what_each_dataset_spent_is_told_in_words_and_bars(editor, valkey):
 
 
 def test_what_was_counted_for_no_dataset_is_told(editor, valkey):
-    service().budget.charge(5, "cold")
+    budget = service().budget
+    budget.synchronize()
+    with pytest.MonkeyPatch.context() as without_redis:
+        take_redis_away(without_redis)
+        budget.charge(5, "cold", dataset="weather")
+    budget.synchronize()
     assert "Not counted by dataset: 5, spent while Redis was away" in editor.get(DASHBOARD).content.decode()
 
 

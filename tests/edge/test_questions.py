@@ -92,6 +92,21 @@ def test_two_phones_of_a_cell_share_an_answer_and_another_question_has_its_own(f
     assert (again.status_code, again.content) == (304, b"")
 
 
+def test_questions_are_kept_apart_from_what_phones_share(fleet, place):
+    def kept(name):
+        return {file for file in (fleet.edge.folder / name).rglob("*") if file.is_file()}
+
+    lat, lon = (part.partition("=")[2] for part in place().split("&"))
+    before = kept("cache")
+    questions = kept("questions")
+    for number in range(1, 6):
+        answer = fleet.get(f"/v1/forecast?latitude={lat}&longitude={lon}&daily=weather_code&forecast_days={number}")
+        assert answer.status_code == 200
+    assert len(kept("questions") - questions) == 5 and kept("cache") <= before
+    fleet.get(f"/api/v1/weather?lat={lat}&lon={lon}")
+    assert len(kept("cache") - before) == 1
+
+
 def test_several_places_are_not_kept_and_count_as_that_many(fleet):
     path = "/v1/forecast?latitude=1.1,2.2&longitude=3.3,4.4&current=weather_code"
     repeated = "/v1/forecast?latitude=1.1&latitude=2.2&longitude=3.3&longitude=4.4"
@@ -100,6 +115,21 @@ def test_several_places_are_not_kept_and_count_as_that_many(fleet):
         for one in (path, path, repeated)
     ]
     assert [60 - one for one in left] == [2, 4, 6]
+
+
+@pytest.mark.parametrize(
+    "latitudes",
+    [
+        "%6Catitude=1.1,2.2,3.3",
+        "%6catitude=1.1&latitude=2.2,3.3",
+        "latitude=1.1&l%61titude=2.2&%6Catitude=3.3",
+        "lat%69tude=1.1%2c2.2%2C3.3",
+    ],
+)
+def test_places_are_counted_however_their_name_is_spelled(fleet, latitudes):
+    answer = fleet.get(f"/v1/forecast?{latitudes}&longitude=3.3,4.4,5.5", client=f"spelled-{latitudes}"[:100])
+    assert answer.status_code == 200 and len(answer.json()) == 3
+    assert "r=57;" in answer.headers["RateLimit"]
 
 
 def test_a_client_over_its_limit_is_told_in_open_meteos_shape(fleet, place):

@@ -24,6 +24,7 @@ class NoStore:
 
     name = WEATHER.name
     drift = WEATHER.drift
+    keeps_earlier_rows = WEATHER.keeps_earlier_rows
 
     def __init__(self):
         self.rejected = []

@@ -12,6 +12,13 @@ _UNAVAILABLE: dict[Reason, str] = {
 }
 
 
+class NothingHere(Problem):
+    """Open-Meteo has nothing about a place, so that to come again soon is of little use."""
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__("upstream_unavailable", _UNAVAILABLE["rejected"], retry_after_seconds=retry_after_seconds)
+
+
 def problem_of(refused: NotFetched) -> Problem:
     """The problem (429 or 503) that says why there is no answer about a cell, with when to come again."""
     seconds = refused.retry_after_seconds
@@ -25,4 +32,6 @@ def problem_of(refused: NotFetched) -> Problem:
         return Problem("budget_exhausted", detail, retry_after_seconds=seconds)
     if refused.reason == "overloaded":
         return Problem("overloaded", "Too many requests wait for new places.", retry_after_seconds=seconds)
+    if refused.reason == "rejected":
+        return NothingHere(seconds)
     return Problem("upstream_unavailable", _UNAVAILABLE[refused.reason], retry_after_seconds=seconds)

@@ -19,7 +19,7 @@ from blake3 import blake3
 
 from weather.core import zones
 from weather.core.datasets import WIDEST_STEP, Dataset
-from weather.core.series import Series
+from weather.core.series import EARLIEST_START_SECONDS, Series
 from weather.core.variables import HOUR_SECONDS, Variable
 
 #: To be raised when `pack` writes the same series in another layout; a test of the bytes fails until then.
@@ -45,8 +45,8 @@ _LENGTH = struct.Struct("<H")
 _LONGEST_HEADER = 4096
 #: A record of the ten and all extra variables is 18 kB; data that inflates to more than this is not ours.
 _MOST_BYTES = 100_000
-#: How long before and after its fetch a record may begin, and the time that no record is fetched after.
-_OLDEST_START_SECONDS, _LATEST_START_SECONDS = 3 * 86_400, 2 * HOUR_SECONDS
+#: How long after its fetch a record may begin, and the time that no record is fetched after.
+_LATEST_START_SECONDS = 2 * HOUR_SECONDS
 _YEAR_2100 = 4_102_444_800
 _SOURCE = re.compile(r"[a-z-]{1,20}")
 _NULL = -32768
@@ -193,7 +193,7 @@ def _is_possible(header: Mapping[str, Any]) -> bool:
         and type(start) is type(fetched) is int
         and 0 <= fetched < _YEAR_2100
         and start % HOUR_SECONDS == 0
-        and -_OLDEST_START_SECONDS <= start - fetched <= _LATEST_START_SECONDS
+        and -EARLIEST_START_SECONDS <= start - fetched <= _LATEST_START_SECONDS
         and type(source) is str
         and _SOURCE.fullmatch(source) is not None
         and type(names) is list

@@ -17,6 +17,8 @@ from weather.core.zones import zone_of
 HOURS_SHOWN = 48
 #: By how much the date of one zone may begin before that of another.
 EARLIER_HOURS = 26
+#: How long before its fetch a record may begin.
+EARLIEST_START_SECONDS = 3 * 86_400
 
 #: A daily value: its name, the hourly variable that it is derived from, and the function of that variable's values.
 Aggregate = tuple[str, Variable, Callable[[list[float]], float]]
@@ -52,12 +54,17 @@ class Series:
 def with_earlier_rows(new: Series, held: Series) -> Series:
     """The new series with the rows of the one held before it from up to EARLIER_HOURS before its own first.
 
-    A day of another time zone may have begun before the place's own, with which an answer of Open-Meteo begins.
+    A day of another time zone may have begun before the place's own, with which an answer of Open-Meteo begins. Rows of
+    another source or of another point of the weather model are not joined, and none makes a record that begins earlier
+    than a record may.
     """
-    first = max(held.start, new.start - EARLIER_HOURS * HOUR_SECONDS)
+    oldest = new.fetched_at - EARLIEST_START_SECONDS
+    first = max(held.start, new.start - EARLIER_HOURS * HOUR_SECONDS, -(-oldest // HOUR_SECONDS) * HOUR_SECONDS)
     rows = (new.start - first) // HOUR_SECONDS
     begin = (first - held.start) // HOUR_SECONDS
-    if rows <= 0 or begin + rows > held.hours or not new.columns.keys() <= held.columns.keys():
+    if _origin(new) != _origin(held) or not new.columns.keys() <= held.columns.keys():
+        return new
+    if rows <= 0 or begin + rows > held.hours:
         return new
     columns = {name: [*held.columns[name][begin : begin + rows], *column] for name, column in new.columns.items()}
     return replace(new, start=first, columns=columns)
@@ -71,7 +78,7 @@ def values_at(series: Series, variables: Iterable[Variable], now: float, units: 
     minute = int(now // 60)
     zone = zone_of(series.timezone)
     row, seconds = divmod(minute * 60 - series.start, HOUR_SECONDS)
-    if _is_before_first_row(series, minute * 60, zone):
+    if is_before_first_row(series, minute * 60):
         row, seconds = 0, 0
     values: dict[str, object] = {"time": iso(minute * 60, zone)}
     for variable in variables:
@@ -99,7 +106,7 @@ def hours_from(
     zone = zone_of(series.timezone)
     first = (times.start - series.start) // HOUR_SECONDS
     rows = [*range(first, first + len(times))]
-    if _is_before_first_row(series, now, zone):
+    if is_before_first_row(series, now):
         rows[0] = 0
     columns: dict[str, list[Any]] = {"time": [iso(time, zone) for time in times]}
     shown = units.shown
@@ -152,6 +159,16 @@ def aggregated(
     return columns
 
 
+def is_before_first_row(series: Series, now: float) -> bool:
+    """Whether `now` lies after the first day's local midnight and before the first row, which then is used.
+
+    Open-Meteo's answers begin at local midnight; where the zone is not a full hour off UTC, the first row is later.
+    """
+    zone = zone_of(series.timezone)
+    after_midnight = series.start - midnight(today(series.start, zone), zone)
+    return after_midnight < HOUR_SECONDS and -after_midnight <= now - series.start < 0
+
+
 def next_midnight(timezone: str, now: float) -> int:
     """When the present date ends in an IANA zone, in unix seconds; UnknownZone if there is no such zone."""
     zone = zone_of(timezone)
@@ -176,6 +193,10 @@ def midnight(day: date, zone: ZoneInfo) -> int:
     return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp())
 
 
+def _origin(series: Series) -> tuple[object, ...]:
+    return series.source, series.latitude, series.longitude, series.elevation
+
+
 def _reading(variable: Variable, column: Sequence[float | None], row: int, seconds: int, units: Units) -> float | None:
     """The variable `seconds` after `row`, by its `variables.Reading`.
 
@@ -195,12 +216,3 @@ def _reading(variable: Variable, column: Sequence[float | None], row: int, secon
     if variable.reading == "circular":
         return round(before + ((after - before + 180) % 360 - 180) * passed) % 360
     return units.between(variable, before + (after - before) * passed)
-
-
-def _is_before_first_row(series: Series, now: float, zone: ZoneInfo) -> bool:
-    """Whether `now` lies after the first day's local midnight and before the first row, which then is used.
-
-    Open-Meteo's answers begin at local midnight; where the zone is not a full hour off UTC, the first row is later.
-    """
-    after_midnight = series.start - midnight(today(series.start, zone), zone)
-    return after_midnight < HOUR_SECONDS and -after_midnight <= now - series.start < 0

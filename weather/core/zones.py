@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 _HOUR_SECONDS = 3600
 #: Files of zone data whose names are not time zones.
 _NOT_ZONES = frozenset({"Factory", "localtime", "posixrules"})
+#: Folders with all zones once more, as they are and with leap seconds.
+_COPIES = ("posix/", "right/")
 _NAME = re.compile(r"[A-Za-z0-9_+-]{1,32}(/[A-Za-z0-9_+-]{1,32}){0,2}")
 
 
@@ -22,7 +24,7 @@ class UnknownZone(ValueError):
 @lru_cache(maxsize=1024)
 def zone_of(name: str) -> ZoneInfo:
     """The time zone of an IANA name; raises UnknownZone for any other text."""
-    if not _NAME.fullmatch(name) or name in _NOT_ZONES:
+    if not _NAME.fullmatch(name) or name in _NOT_ZONES or name.startswith(_COPIES):
         raise UnknownZone("the text is no name of a time zone")
     try:
         return ZoneInfo(name)

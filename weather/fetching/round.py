@@ -92,7 +92,9 @@ class Round:
             if paid := self._paid(lease, held, result):
                 self._ask(lease, paid, result)
                 fetched = {cell: got for cell in paid if isinstance(got := result.outcomes.get(cell), Series)}
-                fetched |= {cell: with_earlier_rows(fetched[cell], held[cell]) for cell in held.keys() & fetched.keys()}
+                if self.store.keeps_earlier_rows:
+                    again = held.keys() & fetched.keys()
+                    fetched |= {cell: with_earlier_rows(fetched[cell], held[cell]) for cell in again}
                 result.outcomes |= fetched
                 rejected = self._rejected({cell: result.outcomes[cell] for cell in paid if cell in result.outcomes})
                 self._note_drift(held, fetched)

@@ -74,6 +74,11 @@ class Store:
         return self.dataset.name
 
     @property
+    def keeps_earlier_rows(self) -> bool:
+        """Whether a record keeps hours of the one before it."""
+        return self.dataset.keeps_earlier_rows
+
+    @property
     def drift(self) -> Drift | None:
         """How a refreshed record is compared with the one before it; None if it is not."""
         return self.dataset.drift

@@ -6,11 +6,11 @@ from itertools import pairwise
 from typing import Literal
 
 from weather.core.forecast import dominant_direction
-from weather.core.series import Series, aggregated, local_days, values_at
+from weather.core.series import LocalDays, Series, aggregated, is_before_first_row, local_days, values_at
 from weather.core.sun import Sun
 from weather.core.units import WRITTEN_DECIMALS, Units
 from weather.core.variables import HOUR_SECONDS, Variable
-from weather.openmeteo_api.clock import DAY_SECONDS, QUARTER_SECONDS, Clock
+from weather.openmeteo_api.clock import DAY_SECONDS, QUARTER_SECONDS, Clock, next_hour
 from weather.openmeteo_api.form import AUTO, Form
 from weather.openmeteo_api.names import ALL, IS_DAY, SUMS, DailyValue
 from weather.openmeteo_api.units import units_of
@@ -31,7 +31,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Columns and the times of their rows, in unix seconds; `interval` is the seconds between two rows."""
+    """Columns and the times of their rows, in unix seconds; `interval` is the seconds between two rows.
+
+    A name that was asked for twice has the same column twice.
+    """
 
     name: Literal["current", "hourly", "daily"]
     times: Sequence[int]
@@ -60,7 +63,7 @@ def answer_of(form: Form, zone: str, series: Series, now: float) -> Answer:
         sections.append(_current(form.current, series, clock, units))
     if form.hourly:
         times = clock.hours_of_days(form.days) if form.hours is None else clock.hours_from_now(form.hours)
-        sections.append(_hourly(form.hourly, series, times, units))
+        sections.append(_hourly(form.hourly, series, times, clock.now, units))
     if form.daily:
         sections.append(_daily(form, series, clock, units))
     return Answer(series, clock, tuple(sections))
@@ -80,15 +83,23 @@ def _decimals(variable: Variable, unit: str) -> int:
 
 def _current(names: Sequence[str], series: Series, clock: Clock, units: Units) -> Section:
     at = clock.quarter
-    variables = [ALL.hourly[name] for name in names]
-    values = values_at(series, [one for one in variables if one is not IS_DAY], at, units)
-    columns = []
-    for name, variable in zip(names, variables, strict=True):
+    variables = {name: ALL.hourly[name] for name in names}
+    values = values_at(series, {one for one in variables.values() if one is not IS_DAY}, at, units)
+
+    def column(name: str) -> Column:
+        variable = variables[name]
         unit = units.unit(variable)
         decimals = _decimals(variable, unit)
         value = _is_day(series, at) if variable is IS_DAY else _of_quarter(variable, values[variable.name], decimals)
-        columns.append(Column(name, unit, decimals, (value,)))
-    return Section("current", (at,), QUARTER_SECONDS, tuple(columns))
+        return Column(name, unit, decimals, (value,))
+
+    return Section("current", (at,), QUARTER_SECONDS, _columns(names, column))
+
+
+def _columns(names: Sequence[str], column: Callable[[str], Column]) -> tuple[Column, ...]:
+    """The column of each name, worked out once however often it was asked for."""
+    by_name = {name: column(name) for name in dict.fromkeys(names)}
+    return tuple(by_name[name] for name in names)
 
 
 def _of_quarter(variable: Variable, value: object, decimals: int) -> float | None:
@@ -98,25 +109,33 @@ def _of_quarter(variable: Variable, value: object, decimals: int) -> float | Non
     return round(value / _QUARTERS_OF_AN_HOUR, decimals) if variable.name in SUMS else value
 
 
-def _hourly(names: Sequence[str], series: Series, times: range, units: Units) -> Section:
-    columns = []
-    for name in names:
+def _hourly(names: Sequence[str], series: Series, times: range, now: float, units: Units) -> Section:
+    # In the part of an hour after a local midnight the first row stands for the hour before it, as in `current`.
+    first = series.start - HOUR_SECONDS if is_before_first_row(series, now) else series.start
+
+    def column(name: str) -> Column:
         variable = ALL.hourly[name]
         unit = units.unit(variable)
-        values = _days_and_nights(series, times) if variable is IS_DAY else _rows(series, variable, times, units)
-        columns.append(Column(name, unit, _decimals(variable, unit), values))
-    return Section("hourly", times, HOUR_SECONDS, tuple(columns))
+        values = _days_and_nights(series, times) if variable is IS_DAY else _rows(series, variable, times, first, units)
+        return Column(name, unit, _decimals(variable, unit), values)
+
+    return Section("hourly", times, HOUR_SECONDS, _columns(names, column))
 
 
-def _rows(series: Series, variable: Variable, times: range, units: Units) -> list[float | None]:
-    """The variable's values at these full hours of UTC; null before the first row and after the last."""
+def _rows(series: Series, variable: Variable, times: range, first: int, units: Units) -> list[float | None]:
+    """The variable's values at these full hours of UTC; null before the hour `first` and after the last row.
+
+    Where `first` is before the first row, that row stands.
+    """
     column = series.column(variable)
-    first = (times.start - series.start) // HOUR_SECONDS
-    held = column[max(0, first) : max(0, first + len(times))]
-    before = min(len(times), max(0, -first))
+    begin = (times.start - series.start) // HOUR_SECONDS
+    earlier = min(len(times), max(0, -begin))
+    held = list(column[max(0, begin) : max(0, begin + len(times))])
+    before = [column[0] if time >= first and column else None for time in times[:earlier]]
+    values = before + held
     if units.unit(variable) != variable.unit:
-        held = [units.shown(variable, value) for value in held]
-    return [None] * before + list(held) + [None] * (len(times) - before - len(held))
+        values = [units.shown(variable, value) for value in values]
+    return values + [None] * (len(times) - len(values))
 
 
 def _is_day(series: Series, at: int) -> int:
@@ -134,14 +153,24 @@ def _days_and_nights(series: Series, times: Sequence[int]) -> list[float | None]
 def _daily(form: Form, series: Series, clock: Clock, units: Units) -> Section:
     in_zone = replace(series, timezone=clock.name)
     local = local_days(in_zone, clock.now, form.days)
+    spans = _whole_spans(series, local)
     time_unit = time_unit_of(form)
-    columns = []
-    for name in form.daily:
+
+    def column(name: str) -> Column:
         value = ALL.daily[name]
         unit = time_unit if value.is_time else units.unit(value.variable)
-        values = _DERIVATIONS[value.derivation](value, in_zone, local.midnights, local.spans, units)
-        columns.append(Column(name, unit, _decimals(value.variable, unit), values, value.is_time))
-    return Section("daily", tuple(local.midnights[:-1]), DAY_SECONDS, tuple(columns))
+        values = _DERIVATIONS[value.derivation](value, in_zone, local.midnights, spans, units)
+        return Column(name, unit, _decimals(value.variable, unit), values, value.is_time)
+
+    return Section("daily", tuple(local.midnights[:-1]), DAY_SECONDS, _columns(form.daily, column))
+
+
+def _whole_spans(series: Series, local: LocalDays) -> list[slice]:
+    """Each day's rows; none of a day that began before the series did, whose values would be those of its rest."""
+    return [
+        span if next_hour(midnight) >= series.start else slice(0, 0)
+        for midnight, span in zip(local.midnights, local.spans, strict=False)
+    ]
 
 
 def _aggregate(

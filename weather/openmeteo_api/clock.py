@@ -47,7 +47,7 @@ class Clock:
         """The full hours of UTC in `days` dates from today on: 23 or 25 a day where summer time begins or ends."""
         midnights = self.midnights(days)
         # In a zone that is not a full hour off UTC, midnight falls between two hours, and the later is the first.
-        return range(_next_hour(midnights[0]), _next_hour(midnights[-1]), HOUR_SECONDS)
+        return range(next_hour(midnights[0]), next_hour(midnights[-1]), HOUR_SECONDS)
 
     def hours_from_now(self, hours: int) -> range:
         """So many full hours of UTC from the one that the present lies in."""
@@ -55,7 +55,8 @@ class Clock:
         return range(start, start + hours * HOUR_SECONDS, HOUR_SECONDS)
 
 
-def _next_hour(seconds: int) -> int:
+def next_hour(seconds: int) -> int:
+    """Unix seconds rounded up to a full hour of UTC."""
     return -(-seconds // HOUR_SECONDS) * HOUR_SECONDS
 
 

@@ -35,7 +35,8 @@ def _section(section: Section, clock: Clock, unixtime: bool) -> str:
     if section.name == "current":
         units.append('"interval":"seconds"')
         values.append(f'"interval":{section.interval}')
-    for column in section.columns:
+    # An object has a key once, whatever was asked for twice; messages are read by number and keep both.
+    for column in {column.name: column for column in section.columns}.values():
         units.append(f'"{column.name}":"{column.unit}"')
         texts = _moments(column, clock, unixtime) if column.is_time else numbers(column.values, column.decimals)
         values.append(f'"{column.name}":{texts}' if section.name == "current" else f'"{column.name}":[{texts}]')

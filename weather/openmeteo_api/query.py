@@ -13,7 +13,7 @@ Given = Mapping[str, Sequence[str]]
 
 MOST_DAYS = 10
 MOST_HOURS = MOST_DAYS * 24
-#: Of a section: a name may come twice, and then is answered twice.
+#: Of a section: a name may come twice, as at Open-Meteo.
 MOST_NAMES = 100
 
 _INTEGER = re.compile(r"-?[0-9]{1,9}")

@@ -20,7 +20,6 @@ from weathernote.http.problems import Problem
 _USUAL = re.compile(
     r"latitude=(-?[0-9]{1,3}(?:\.[0-9]{1,25})?)&longitude=(-?[0-9]{1,3}(?:\.[0-9]{1,25})?)(|&.{1,1000})"
 )
-_PLACE = re.compile(r"latitude|longitude|%|\+")
 
 
 def asked_of(request: Request) -> Asked:

@@ -21,7 +21,7 @@ from weather.openmeteo_api.finished import Finished, FinishedAnswers, Key
 from weather.openmeteo_api.form import Asked
 from weather.openmeteo_api.request_query import asked_of
 from weather.openmeteo_api.writing import CONTENT_TYPES, finished_of, joined
-from weathernote import __version__
+from weathernote import __version__, threads
 from weathernote.http.api_view import ApiViewSet
 from weathernote.http.conditional import matches
 from weathernote.http.prerendered import PrerenderedResponse
@@ -72,19 +72,20 @@ class ForecastViewSet(ApiViewSet[Record]):
             context.answer = events[0] if len(events) == 1 else events[0]._replace(origin=worst, age_seconds=None)
             context.batch = tuple(events) if len(events) > 1 else ()
         if problems := [source for source in sources.values() if isinstance(source, Problem)]:
-            # One array answers for all places, so the call may come again when the last of them may.
-            raise max(problems, key=lambda problem: problem.retry_after_seconds or 0)
+            raise errors.worst_of(problems)
         answers = [known[key] or self._written(key, records[key.cell], sources[key.cell], now) for key in keys]
-        is_stored = all(record.is_redis_up for record in records.values())
+        is_stored = all(_is_kept(records[cell], source) for cell, source in sources.items())
         return self._respond(request, answers, worst, now, is_stored=is_stored)
 
     def _written(self, key: Key, record: Record, source: Source | Problem, now: float) -> Finished:
         if isinstance(source, Problem):
             raise source
+        # Many places, each with many names, take a while.
+        threads.give_way()
         setting = "WEATHER_TTL_SECONDS" if key.form.current else "FORECAST_TTL_SECONDS"
         stale = source.origin == "stale"
         finished = finished_of(key, source.series, now, getattr(settings, setting), stale=stale)
-        if record.packed is not None and source.origin != "fetched":
+        if record.packed is not None and _is_kept(record, source):
             self.finished.put(key, record.packed, finished)
         return finished
 
@@ -106,6 +107,11 @@ class ForecastViewSet(ApiViewSet[Record]):
         return PrerenderedResponse(joined([one.text for one in answers], form), headers)
 
 
+def _is_kept(record: Record, source: Source | Problem) -> bool:
+    """Whether what is answered from the source is remembered: what it held of the cell is the record that was found."""
+    return record.packed is not None and isinstance(source, Source) and source.origin != "fetched"
+
+
 def _event(
     cell: Cell, record: Record, finished: Finished | None, source: Source | Problem | None, now: float
 ) -> CellAnswer:
@@ -120,5 +126,5 @@ def _event(
 
 def _etag(answers: Sequence[Finished]) -> str:
     """Weak, as two instances take another `generationtime_ms` for the same answer."""
-    identity = "\n".join((__version__, *(one.identity for one in answers)))
-    return f'W/"{blake3(identity.encode()).hexdigest(length=8)}"'
+    identity = b"".join((__version__.encode(), *(one.identity for one in answers)))
+    return f'W/"{blake3(identity).hexdigest(length=8)}"'

@@ -9,7 +9,7 @@ from weather.core.variables import HOUR_SECONDS
 from weather.openmeteo_api import flatbuffers_writer, json_writer
 from weather.openmeteo_api.answer import Answer, answer_of
 from weather.openmeteo_api.clock import QUARTER_SECONDS
-from weather.openmeteo_api.finished import Finished, Key
+from weather.openmeteo_api.finished import Finished, Key, digest
 from weather.openmeteo_api.form import Form, Format
 
 CONTENT_TYPES: dict[Format, str] = {
@@ -51,6 +51,7 @@ def _text(answer: Answer, key: Key, began: float) -> bytes:
     return json_writer.text_of(answer, key.number, unixtime=key.form.unixtime, generation_ms=generation_ms)
 
 
-def _identity(answer: Answer, key: Key) -> str:
+def _identity(answer: Answer, key: Key) -> bytes:
     times = [(section.times[0] if section.times else 0) for section in answer.sections]
-    return f"{key} {answer.series.fetched_at} {answer.clock.name} {answer.clock.utc_offset_seconds} {times}"
+    series, clock = answer.series, answer.clock
+    return digest(f"{key} {series.fetched_at} {clock.name} {clock.utc_offset_seconds} {times}".encode())

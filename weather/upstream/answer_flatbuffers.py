@@ -32,13 +32,20 @@ class NoMessage(ValueError):
     """The bytes are not a row of messages with their lengths."""
 
 
-def locations(body: bytes | bytearray, variables: Sequence[Variable]) -> list[Any]:
+class TooMany(ValueError):
+    """The body has more messages than places were asked for."""
+
+
+def locations(body: bytes | bytearray, variables: Sequence[Variable], count: int) -> list[Any]:
     """Each message as a location of JSON's form, None for an unreadable one; `variables` are those asked for, in order.
 
-    Raises NoMessage if the body is not divided into messages: text in its stead or in its midst, or a part cut off.
+    Raises NoMessage if the body is not divided into messages: text in its stead or in its midst, or a part cut off; and
+    TooMany before it reads a message beyond `count`.
     """
     found: list[Any] = []
     for message in _messages(bytes(body)):
+        if len(found) == count:
+            raise TooMany(f"more locations than {count}")
         threads.give_way()
         try:
             found.append(_location(WeatherApiResponse.GetRootAs(message, 0), variables))

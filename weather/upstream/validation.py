@@ -55,7 +55,9 @@ def read_documents(body: bytes | bytearray, count: int) -> list[Any]:
 
 def _read_messages(body: bytes | bytearray, count: int, dataset: Dataset) -> list[Any]:
     try:
-        messages = answer_flatbuffers.locations(body, dataset.asked)
+        messages = answer_flatbuffers.locations(body, dataset.asked, count)
+    except answer_flatbuffers.TooMany as error:
+        raise InvalidResponse(str(error)) from None
     except answer_flatbuffers.NoMessage:
         raise InvalidResponse("the answer is not FlatBuffers") from None
     if len(messages) != count:

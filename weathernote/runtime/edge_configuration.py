@@ -50,11 +50,12 @@ class Edge:
     error_log_level: str = "alert"
     hand_seconds: int = 5
     cache_size: str = "1g"
+    questions_size: str = "256m"
 
 
 def render(edge: Edge) -> Path:
     """Writes all files of the configuration into the edge's folder; returns the one to start nginx with."""
-    for name in ("cache", "temp"):
+    for name in ("cache", "questions", "temp"):
         (edge.folder / name).mkdir(parents=True, exist_ok=True)
     values = _values(edge)
     for template in TEMPLATES.glob("*.conf.template"):
@@ -107,6 +108,7 @@ def _values(edge: Edge) -> dict[str, str]:
         "READ_TIMEOUT": str(math.ceil(settings.UPSTREAM_TIMEOUT_SECONDS) + 3),
         "LIMITED": _limited(),
         "CACHE_SIZE": edge.cache_size,
+        "QUESTIONS_SIZE": edge.questions_size,
         "CORS_ORIGIN": "*" if settings.API_CORS else "",
         "HAND_SECONDS": str(edge.hand_seconds),
     }

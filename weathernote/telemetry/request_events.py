@@ -100,7 +100,10 @@ def _count_answers(answers: list[tuple[str, CellAnswer]]) -> None:
         if held:
             metrics.CACHE_LOOKUPS.labels(metrics.HELD_RECORDS[dataset], held).inc(number)
     _count_ages(answer for _, answer in answers)
-    recent = _recent.add(Counter(answer.origin for _, answer in answers), monotonic())
+    # The hit rate is of keys in Redis, and answers to Open-Meteo's own question have none there.
+    recent = _recent.add(
+        Counter(answer.origin for route, answer in answers if route in metrics.CELL_ROUTES), monotonic()
+    )
     for origin in ORIGINS:
         metrics.RECENT_ANSWERS.labels(origin).set(recent[origin])
 

@@ -64,12 +64,13 @@ function reader() {
         return latitudes <= MOST_PLACES ? latitudes : 1;
     }
 
-    // The same of a question in Open-Meteo's words, whose list may come as a repeated parameter.
+    // The same of a question in Open-Meteo's words, whose list may come as a repeated parameter, each spelled in its own way.
     function placesOfQuestion(args) {
         const pieces = args.split('&');
         let count = 0;
         for (let i = 0; i < pieces.length; i++) {
-            if (pieces[i].startsWith('latitude=')) {
+            const at = pieces[i].indexOf('=');
+            if (at > 0 && decoded(pieces[i].slice(0, at)) === 'latitude') {
                 count += pieces[i].split(/,|%2c/i).length;
             }
         }

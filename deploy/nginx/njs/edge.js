@@ -39,7 +39,8 @@ function logged(r) {
     const variables = r.variables, status = Number(variables.status) || 499, record = variables.edge_record;
     const here = !variables.upstream_addr || variables.edge_gave_up;
     if (here) {
-        count(ngx.shared.answers, `${record || 'other'} ${r.method} ${status} NONE ${record ? variables.edge_cell : ''}`);
+        const cell = record === 'openmeteo' ? variables.edge_question_cell : record ? variables.edge_cell : '';
+        count(ngx.shared.answers, `${record || 'other'} ${r.method} ${status} NONE ${cell}`);
     }
     return here && status < 400 ? '' : '1';
 }

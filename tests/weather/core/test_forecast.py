@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.support.recordings import recording
 from tests.support.series import make_series
 from weather.core import forecast
+from weather.core.datasets import WEATHER
 from weather.core.forecast import (
     DAILY_UNITS,
     HOURLY_UNITS,
@@ -17,6 +18,7 @@ from weather.core.forecast import (
     daily,
     hourly,
 )
+from weather.core.packing import pack, unpack
 from weather.core.series import Series, next_midnight, with_earlier_rows
 from weather.core.variables import HOURLY, HOURLY_NAMES, HOURS
 from weather.core.zones import label_error_seconds
@@ -531,3 +533,20 @@ def test_rows_are_joined_only_where_none_is_missing_between_them():
     assert with_earlier_rows(new, make_series(day="2026-11-25")) is new
     assert with_earlier_rows(new, make_series(day="2026-11-01", rows=48)) is new
     assert with_earlier_rows(new, replace(new, start=new.start - 86_400, columns={"temperature_2m": [0.0] * 48})) is new
+
+
+@pytest.mark.parametrize(
+    "other", [{"source": "simulator"}, {"latitude": 52.6}, {"longitude": 13.5}, {"elevation": None}]
+)
+def test_rows_of_another_source_or_another_point_are_not_joined(other):
+    held, new = make_series(day="2026-11-23"), make_series(day="2026-11-24")
+    assert with_earlier_rows(new, replace(held, **other)) is new
+
+
+def test_a_joined_record_begins_no_earlier_than_a_record_may():
+    held, day = make_series(day="2026-11-23"), make_series(day="2026-11-24")
+    new = replace(day, fetched_at=day.start + 48 * 3600 + 100)
+    joined = with_earlier_rows(new, held)
+    assert joined.start == new.start - 23 * 3600 and joined.columns["temperature_2m"][:2] == [1.0, 2.0]
+    assert unpack(pack(joined, WEATHER), WEATHER).start == joined.start
+    assert with_earlier_rows(replace(day, fetched_at=day.start + 72 * 3600), held).start == day.start

@@ -13,12 +13,31 @@ def test_a_name_of_the_iana_database_is_known(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "Europe", "Europe/Nowhere", "../Europe/Paris", "/Europe/Paris", "Factory", "localtime", "posixrules"]
+    "name",
+    [
+        "",
+        "Europe",
+        "Europe/Nowhere",
+        "../Europe/Paris",
+        "/Europe/Paris",
+        "Factory",
+        "localtime",
+        "posixrules",
+        "right/Europe/Paris",
+        "posix/Europe/Paris",
+        "right/UTC",
+    ],
 )
 def test_a_path_a_folder_and_another_text_are_not(name: str) -> None:
     assert not is_known(name)
     with pytest.raises(UnknownZone):
         zone_of(name)
+
+
+def test_copies_of_all_zones_are_not_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    zone_of.cache_clear()
+    monkeypatch.setattr("weather.core.zones.ZoneInfo", lambda name: pytest.fail(f"{name} was looked for"))
+    assert not is_known("right/Europe/Berlin") and not is_known("posix/Europe/Berlin")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 from tests.support.series import a_series
 from tests.support.staged_fetching import CELLS, Alone, Fetching, NoStore, Purse, Upstream
 from weather.budget.quota import Denied
+from weather.core.datasets import AIR_QUALITY, WEATHER
 from weather.fetching.fetch_queue import Lease
 from weather.fetching.round_result import BudgetSpent
 from weather.upstream.errors import NoWeatherHere, UpstreamRefused, UpstreamUnavailable
@@ -36,6 +37,16 @@ def test_how_old_a_record_may_be_is_the_callers_to_say():
     one.store.known[CELLS[0]] = replace(a_series(), fetched_at=a_series().fetched_at - 100)
     assert not one.round.run(lease(cold=CELLS[:1])).called
     assert one.round.run(lease(cold=CELLS[:1]), fresh_seconds=50).called == set(CELLS[:1])
+
+
+@pytest.mark.parametrize(("dataset", "hours"), [(WEATHER, 12), (AIR_QUALITY, 0)], ids=["weather", "air quality"])
+def test_a_record_keeps_hours_of_the_one_before_it_where_its_dataset_says_so(dataset, hours):
+    one = Fetching(Upstream())
+    one.store.keeps_earlier_rows = dataset.keeps_earlier_rows
+    new = a_series()
+    one.store.known[CELLS[0]] = replace(new, start=new.start - 12 * 3600, fetched_at=new.fetched_at - 12 * 3600)
+    one.round.run(lease(refresh=CELLS[:1]))
+    assert one.store.known[CELLS[0]].start == new.start - hours * 3600
 
 
 def test_a_place_that_is_known_to_have_no_weather_is_not_asked_for():

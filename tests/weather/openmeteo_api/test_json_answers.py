@@ -82,6 +82,17 @@ def test_an_old_name_is_answered_under_itself():
     assert "windspeed_10m_max" in answer["daily"]
 
 
+def test_a_name_that_comes_often_is_worked_out_and_written_once():
+    names = ["temperature_2m", "is_day"] * 50
+    form = form_in({"current": names, "hourly": names, "daily": ["sunrise", "weather_code"] * 50}, ALL)
+    answer = answer_of(form, "GMT", make_series(), NOW)
+    for section in answer.sections:
+        assert len(section.columns) == 100 and len({id(column) for column in section.columns}) == 2
+    written = text_of(answer, 0, unixtime=False, generation_ms=0.25)
+    assert written.count(b'"temperature_2m":[') == written.count(b'"sunrise":[') == 1
+    assert list(json.loads(written)["hourly"]) == ["time", "temperature_2m", "is_day"]
+
+
 @pytest.mark.parametrize("place", ["Copenhagen", "Toronto", "Adelaide"])
 def test_a_recorded_answers_numbers_are_written_again(place):
     recorded = recording(place)
@@ -243,8 +254,54 @@ def test_ten_days_are_full_in_every_zone(zone):
         )
         today = datetime.fromtimestamp(now, ZoneInfo(zone)).date()
         assert answer["daily"]["time"] == [(today + timedelta(day)).isoformat() for day in range(10)]
-        assert None not in answer["daily"]["temperature_2m_max"]
+        midnight = datetime.combine(today, datetime.min.time(), ZoneInfo(zone)).timestamp()
+        first, *others = answer["daily"]["temperature_2m_max"]
+        assert (first is None) == (midnight < series.start - 3599) and None not in others
         assert len(answer["hourly"]["time"]) in range(239, 242) and answer["hourly"]["temperature_2m"][-1] is not None
+
+
+def test_values_of_a_day_that_began_before_the_record_are_null():
+    series = make_series("America/New_York")
+    hours, sun = "temperature_2m_min,precipitation_sum,wind_direction_10m_dominant", "sunrise,daylight_duration"
+    daily = body(series, daily=f"{hours},{sun}", forecast_days="2")["daily"]
+    for name in hours.split(","):
+        assert daily[name][0] is None
+    assert daily["precipitation_sum"][1] == 24.0 and None not in daily["sunrise"] + daily["daylight_duration"]
+    own = body(series, daily="precipitation_sum", forecast_days="1", timezone="auto")["daily"]
+    assert own["precipitation_sum"] == [24.0]
+
+
+@pytest.mark.parametrize("zone", ["Asia/Kolkata", "Asia/Kathmandu", "America/St_Johns"])
+def test_a_day_whose_midnight_is_between_two_hours_is_whole(zone):
+    series = make_series(zone)
+    held = replace(series, start=-(-series.start // 3600) * 3600)
+    assert body(held, held.start + 60, daily="precipitation_sum", timezone="auto", forecast_days="1")["daily"][
+        "precipitation_sum"
+    ] == [24.0]
+
+
+@pytest.mark.parametrize("zone", ["Asia/Kolkata", "Asia/Kathmandu", "America/St_Johns"])
+@pytest.mark.parametrize("wind_speed_unit", ["kmh", "ms"])
+def test_in_the_part_of_an_hour_after_midnight_the_first_row_stands(zone, wind_speed_unit):
+    series = make_series(zone, columns={"wind_speed_10m": [float(36 + row) for row in range(336)]})
+    midnight = series.start
+    held = replace(series, start=-(-midnight // 3600) * 3600)
+    first, second = (36.0, 37.0) if wind_speed_unit == "kmh" else (10.0, 10.28)
+
+    def present(now: float) -> list[float | None]:
+        unit = {"wind_speed_unit": wind_speed_unit}
+        return body(held, now, hourly="wind_speed_10m", forecast_hours="3", timezone="auto", **unit)["hourly"][
+            "wind_speed_10m"
+        ]
+
+    assert present(midnight + 60)[:3] == present(held.start - 1)[:3] == [first, first, second]
+    assert present(held.start)[:2] == [first, second]
+    # Before that midnight nothing is held, and at any other time that hour is not the present one.
+    assert present(midnight - 60)[0] is None
+    gmt = body(held, held.start + 60, hourly="wind_speed_10m", timezone="GMT", forecast_days="1")["hourly"]
+    assert [value is None for time, value in zip(gmt["time"], gmt["wind_speed_10m"], strict=True)] == [
+        datetime.fromisoformat(time).replace(tzinfo=UTC).timestamp() < held.start for time in gmt["time"]
+    ]
 
 
 @given(zone=st.sampled_from(ZONES), hour=st.integers(0, 40), days=st.integers(0, 10), unixtime=st.booleans())

@@ -38,7 +38,7 @@ def reason_of(response, status: int) -> str:
 def test_the_first_request_asks_open_meteo_and_the_next_do_not(api, simulator):
     first, second, third = (api.get(QUESTION) for _ in range(3))
     assert [one.status_code for one in (first, second, third)] == [200] * 3
-    assert first["Cache-Status"] == "weathernote; fwd=miss; stored"
+    assert first["Cache-Status"] == "weathernote; fwd=miss"
     assert second["Cache-Status"].startswith("weathernote; hit; ttl=")
     assert first.json()["hourly"] == second.json()["hourly"] == third.json()["hourly"]
     assert second.content == third.content
@@ -77,7 +77,7 @@ def test_a_remembered_answer_ends_with_its_record(api, simulator, valkey):
         before = api.get(QUESTION).content
         assert api.get(QUESTION).content == before
         valkey.delete("upstream:lat:40.7:lon:-74.0")
-        assert api.get(QUESTION)["Cache-Status"] == "weathernote; fwd=miss; stored"
+        assert api.get(QUESTION)["Cache-Status"] == "weathernote; fwd=miss"
     assert simulator.state()["calls"] == 2
 
 
@@ -149,6 +149,19 @@ def test_several_places_are_an_array_with_numbers(api, simulator):
     assert [place.get("location_id") for place in body] == [None, 1, 2]
     assert body[0]["latitude"] == body[2]["latitude"] != body[1]["latitude"]
     assert simulator.state()["cells_per_call"] == [2]
+
+
+def test_other_threads_run_between_two_places(api, monkeypatch):
+    ways: list[None] = []
+    api.get(f"/v1/forecast?{TWO}")
+    monkeypatch.setattr("weather.openmeteo_api.views.threads.give_way", lambda: ways.append(None))
+    api.get(f"/v1/forecast?{TWO}&hourly=temperature_2m")
+    assert len(ways) >= 2
+
+
+def test_flatbuffers_have_a_name_as_often_as_it_was_asked_for(api):
+    content = api.get(f"/v1/forecast?{NEW_YORK}&hourly=is_day,is_day&format=flatbuffers").content
+    assert WeatherApiResponse.GetRootAs(content, 4).Hourly().VariablesLength() == 2
 
 
 def test_flatbuffers_say_what_json_says(api):
@@ -241,6 +254,18 @@ def test_a_new_place_while_open_meteo_is_down_gets_503_and_a_held_one_its_answer
     assert reason_of(mixed, 503)
 
 
+@pytest.mark.parametrize("others_fail", [False, True])
+def test_a_place_that_open_meteo_has_nothing_for_is_400_in_its_words(api, simulator, others_fail):
+    simulator.fault("status", status=400, reason="No data is available for this location", place="1.0,1.0")
+    alone = [api.get("/v1/forecast?latitude=1&longitude=1") for _ in range(2)]
+    if others_fail:
+        simulator.fault("status", status=500)
+    among = api.get("/v1/forecast?latitude=40.7,1&longitude=-74,1")
+    for response in (*alone, among):
+        assert reason_of(response, 400) == "No data is available for this location"
+        assert "Retry-After" not in response
+
+
 def test_a_fault_of_ours_is_500_in_its_shape(api, monkeypatch):
     def broken(*args, **kwargs):
         raise RuntimeError("a bug")
@@ -268,6 +293,16 @@ def test_requests_are_counted_like_those_of_the_api(api):
     request_events.count()
     after = {origin: metrics.CACHE_LOOKUPS.labels("openmeteo", origin)._value.get() for origin in ("hit", "miss")}
     assert (after["miss"] - before["miss"], after["hit"] - before["hit"]) == (2, 1)
+
+
+def test_they_are_no_part_of_the_hit_rate_which_is_about_keys_in_redis(api, monkeypatch):
+    request_events.count()
+    monkeypatch.setattr(request_events, "_recent", request_events.RecentOrigins())
+    for path in (QUESTION, QUESTION, "/api/v1/weather?lat=40.7&lon=-74"):
+        api.get(path)
+    request_events.count()
+    recent = {origin: metrics.RECENT_ANSWERS.labels(origin)._value.get() for origin in ("found", "fetched", "derived")}
+    assert recent == {"found": 0, "fetched": 0, "derived": 1}
 
 
 def test_a_cell_asked_for_in_open_meteos_words_is_popular_too(api):

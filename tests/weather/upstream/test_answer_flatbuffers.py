@@ -107,15 +107,25 @@ def test_an_error_is_json_with_its_status(upstream):
 def test_other_variables_than_were_asked_for_are_not_taken_for_them():
     body = messages_of(texts_of(WEATHER, CELLS[:1]))
     mixed = WEATHER.asked[1:] + WEATHER.asked[:1]
-    assert answer_flatbuffers.locations(body, mixed) == [None]
-    assert answer_flatbuffers.locations(body, WEATHER.asked) != [None]
+    assert answer_flatbuffers.locations(body, mixed, 1) == [None]
+    assert answer_flatbuffers.locations(body, WEATHER.asked, 1) != [None]
+
+
+def test_no_message_beyond_those_asked_for_is_read(monkeypatch):
+    body = messages_of(texts_of(WEATHER, CELLS[:1])) * 50
+    read: list[None] = []
+    location = answer_flatbuffers._location
+    monkeypatch.setattr(answer_flatbuffers, "_location", lambda *args: read.append(None) or location(*args))
+    with pytest.raises(InvalidResponse, match="more locations than 2"):
+        read_answer(body, CELLS[:2], NOW, "simulator", WEATHER, "flatbuffers")
+    assert len(read) == 2
 
 
 @given(st.binary(max_size=400))
 def test_any_bytes_are_read_or_refused(body):
     try:
-        found = answer_flatbuffers.locations(body, WEATHER.asked)
-    except answer_flatbuffers.NoMessage:
+        found = answer_flatbuffers.locations(body, WEATHER.asked, 1)
+    except (answer_flatbuffers.NoMessage, answer_flatbuffers.TooMany):
         return
     assert all(location is None or isinstance(location, dict) for location in found)
 

@@ -112,6 +112,8 @@ class Dataset:
     covered_days: int
     gapless: tuple[str, ...]
     first_row: FirstRow = "true"
+    #: Whether a record keeps hours of the one before it that its answers can show: those of a day of another time zone.
+    keeps_earlier_rows: bool = False
     #: Whether its refreshes come after those of other datasets where the budget is not enough for all; those of records
     #: that end soon do not.
     refreshes_late: bool = False

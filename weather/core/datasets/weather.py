@@ -18,6 +18,8 @@ WEATHER = Dataset(
     forecast_days=FORECAST_DAYS,
     covered_days=7,
     gapless=("temperature_2m", "weather_code"),
+    # Of all datasets this alone is asked for in other zones than the place's own.
+    keeps_earlier_rows=True,
     record_key="upstream",
     rejected_key="rejected:cells",
     popularity_key="popularity:cells",

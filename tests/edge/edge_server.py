@@ -140,7 +140,8 @@ class EdgeServer(Process):
         """All that nginx wrote so far, but for its configuration."""
         time.sleep(1.2)  # the log is written every second
         files = [self.folder / name for name in ("access.log", "error.log", "nginx.log")]
-        files += [file for name in ("cache", "questions", "temp") for file in (self.folder / name).rglob("*") if file.is_file()]
+        folders = [self.folder / name for name in ("cache", "questions", "temp")]
+        files += [file for folder in folders for file in folder.rglob("*") if file.is_file()]
         return "".join(file.read_text("latin-1") for file in files if file.exists())
 
     def __enter__(self) -> Self:

@@ -87,7 +87,8 @@ _PLACE: dict[str, Any] = {
 }  # fmt: skip
 _ANSWER = {"oneOf": [_PLACE, {"type": "array", "items": _PLACE}]}
 _ERRORS = {
-    400: "A parameter is missing, repeated, makes no sense or asks for what is not held; the reason names what is",
+    400: "A parameter is missing, repeated, makes no sense or asks for what is not held, and the reason names what is;"
+    " or Open-Meteo has no data for a place",
     405: "GET, HEAD and OPTIONS only",
     429: "Too many requests; Retry-After says when to come again",
     500: "A fault of the service",

@@ -113,9 +113,13 @@ def test_other_variables_than_were_asked_for_are_not_taken_for_them():
 
 def test_no_message_beyond_those_asked_for_is_read(monkeypatch):
     body = messages_of(texts_of(WEATHER, CELLS[:1])) * 50
-    read: list[None] = []
-    location = answer_flatbuffers._location
-    monkeypatch.setattr(answer_flatbuffers, "_location", lambda *args: read.append(None) or location(*args))
+    read: list[object] = []
+
+    def location(message, variables):
+        read.append(message)
+        return {}
+
+    monkeypatch.setattr(answer_flatbuffers, "_location", location)
     with pytest.raises(InvalidResponse, match="more locations than 2"):
         read_answer(body, CELLS[:2], NOW, "simulator", WEATHER, "flatbuffers")
     assert len(read) == 2

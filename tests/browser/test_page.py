@@ -99,7 +99,12 @@ def test_a_position_is_rounded_before_it_is_sent(open_page, instance):
     page.wait_for_selector(READY)
     assert any("/weather?lat=40.7&lon=-74.0 " in request for request in everything)
     assert not any(finer in request for request in everything for finer in ("40.73", "73.95"))
-    kept = page.evaluate("JSON.stringify([localStorage, sessionStorage, location.href, document.body.outerHTML])")
+    # Of the drawings no more than their words: by chance a curve may go through 73.95.
+    kept = page.evaluate("""() => {
+        const body = document.body.cloneNode(true);
+        for (const drawn of body.querySelectorAll("svg")) drawn.replaceWith(drawn.textContent);
+        return JSON.stringify([localStorage, sessionStorage, location.href, body.outerHTML]);
+    }""")
     assert "40.73" not in kept and "73.95" not in kept
     expect(page.get_by_role("heading", level=1)).to_have_text("Where you are")
 

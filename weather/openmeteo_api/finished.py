@@ -8,8 +8,8 @@ from blake3 import blake3
 from weather.core.cells import Cell
 from weather.openmeteo_api.form import Form
 
-#: What a process remembers of answers; about 3,000 of a week's hours.
-MEMORY_BYTES = 32_000_000
+#: What a process remembers of answers; about 2,800 of a week's hours.
+MEMORY_BYTES = 48_000_000
 #: Bounds what short answers cost beside their text, of which there may be one for each of countless questions.
 MOST_ENTRIES = 8_192
 #: What an entry weighs beside its text: the key with its form, the digests and the dictionary's own.

@@ -106,7 +106,8 @@ if not is_same_day then
   end
 end
 if granted > 0 then
-  redis.call('HINCRBY', KEYS[1], 'spent:' .. dataset .. ':' .. (reserve and 'refresh' or 'cold'), granted)
+  local of_dataset = 'spent:' .. dataset .. ':' .. (reserve and 'refresh' or 'cold')
+  redis.call('HSET', KEYS[1], of_dataset, (is_same_day and held[of_dataset] or 0) + granted)
 end
 redis.call('EXPIRE', KEYS[1], {LIFE_SECONDS})
 return reply

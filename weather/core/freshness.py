@@ -9,7 +9,8 @@ calls of all cells come to the budget.
 
 A dataset whose models run less often loses less by an hour of age: the ages that are summed are each multiplied by
 their dataset's worth, so that a cell's interval follows from the price divided by that worth. The price is one for all
-datasets. So a refresh goes wherever it takes most off that sum, and no share of the budget is reserved for a dataset.
+datasets, so that a refresh goes wherever it takes most off that sum. Late datasets may raise it only so far: FIRST_PART
+of the refreshes' budget is for the others, if they can use it.
 """
 
 from collections.abc import Iterable

@@ -97,10 +97,7 @@ class Store:
         return Lookup(self.record(cell), read=partial(self._read, cell), without=partial(self._recall, cell))
 
     def packed(self, cell: Cell) -> Lookup[Sourced[bytes | None]]:
-        """What is held of the cell, packed, for `unpacked`; without Redis what this process saw last.
-
-        The bytes are the same object as long as they do not change.
-        """
+        """What is held of the cell, packed, for `unpacked`; without Redis what this process saw last."""
         return Lookup(
             self.record(cell), read=partial(self._read_packed, cell), without=partial(self._recall_packed, cell)
         )
@@ -145,10 +142,9 @@ class Store:
         return Lookup(*commands, read=lambda *_: True, without=metrics.count_lost_write)
 
     def _read_packed(self, cell: Cell, packed: bytes | None) -> Sourced[bytes | None]:
-        if packed is None:
-            return Sourced(None, "redis")
-        self._remembered.put(self.dataset.record_key_of(cell), packed, packed)
-        return Sourced(self._remembered.same(self.dataset.record_key_of(cell), packed) or packed, "redis")
+        if packed is not None:
+            self._remembered.put(self.dataset.record_key_of(cell), packed, packed)
+        return Sourced(packed, "redis")
 
     def _recall_packed(self, cell: Cell) -> Sourced[bytes | None]:
         return Sourced(self._remembered.get(self.dataset.record_key_of(cell)), "memory")

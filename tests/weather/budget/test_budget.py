@@ -133,6 +133,15 @@ def test_each_dataset_has_a_count_of_the_day_by_what_for_from_all_processes(budg
     assert counts() == {"spent:air_quality:cold": 1}
 
 
+def test_a_datasets_count_that_is_no_number_costs_no_charge(budget, shared):
+    """Whatever a hand wrote there: it begins anew, and the windows are charged as ever."""
+    one = budget()
+    one.charge(4, "cold")
+    shared.hset(KEY, "spent:weather:cold", "many")
+    assert one.charge(3, "cold") == Granted(3)
+    assert (shared.hget(KEY, "spent:weather:cold"), shared.hget(KEY, "day:spent")) == ("3", "7")
+
+
 def test_the_record_has_one_name_and_a_life(budget, shared):
     budget().charge(1, "cold")
     assert shared.keys() == [KEY] and 0 < shared.ttl(KEY) <= 2 * DAY

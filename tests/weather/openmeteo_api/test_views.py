@@ -103,7 +103,9 @@ def test_days_end_at_midnight_of_the_asked_zone(api, simulator):
 
 
 def test_a_record_that_is_due_is_served_at_once_and_refreshed_behind(api, simulator):
-    with time_machine.travel(datetime.now(UTC), tick=False) as clock:
+    with time_machine.travel(datetime(2026, 11, 24, 12, 50, tzinfo=UTC), tick=False) as clock:
+        # Minutes from the next quarter of an hour, with which `current` ends.
+        simulator.settings(clock_offset_seconds=datetime.now(UTC).timestamp() - simulator.now())
         api.get(QUESTION)
         clock.shift(timedelta(seconds=900))
         stale = api.get(QUESTION)

@@ -12,12 +12,14 @@ from typing import Protocol
 from weather.budget.budget import Budget
 from weather.budget.payment import Payments
 from weather.budget.quota import Spender
-from weather.core import drift, freshness
+from weather.core import freshness
 from weather.core.cells import Cell
 from weather.core.series import Series, with_earlier_rows
+from weather.fetching import observation
 from weather.fetching.fetch_queue import FetchQueue, Lease
 from weather.fetching.round_result import BudgetSpent, CellOutcomes, RoundResult
 from weather.fetching.store import RECORDS_AT_ONCE, Store
+from weather.runs.evidence import Evidence
 from weather.upstream.errors import (
     CallRejected,
     InvalidResponse,
@@ -50,6 +52,7 @@ class Round:
 
     `refresh_spender` pays for refreshes. Those of records that end soon are always paid as a `refresh`: denied, they
     would be paid in a few hours as cold cells, which come before all refreshes, and while a request waits for them.
+    `evidence` is of the dataset's models; None for a dataset whose model runs are not followed.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class Round:
         weight_of_a_cell: float,
         fresh_seconds: int,
         refresh_spender: Spender = "refresh",
+        evidence: Evidence | None = None,
         now: Callable[[], float] = time,
     ) -> None:
         self.upstream = upstream
@@ -75,6 +79,7 @@ class Round:
         self.queue = queue
         self.fresh_seconds = fresh_seconds
         self.refresh_spender = refresh_spender
+        self.evidence = evidence
         self.now = now
 
     def run(self, lease: Lease, *, fresh_seconds: int | None = None) -> RoundResult:
@@ -97,7 +102,7 @@ class Round:
                     fetched |= {cell: with_earlier_rows(fetched[cell], held[cell]) for cell in again}
                 result.outcomes |= fetched
                 rejected = self._rejected({cell: result.outcomes[cell] for cell in paid if cell in result.outcomes})
-                self._note_drift(held, fetched)
+                observation.note(held, fetched, self.now(), self.store.drift, self.evidence)
         finally:
             # Release after storing: a process that then sees the lease free can read the records.
             self._hold_and_release(lease, result.outcomes, fetched, rejected)
@@ -238,13 +243,3 @@ class Round:
         for why in dict.fromkeys(map(str, without.values())):
             log.warning("Open-Meteo has no %s for a place: %s", self.topic, why)
         return [cell for cell in without if cell not in unreadable]
-
-    def _note_drift(self, held: Mapping[Cell, Series], fetched: Mapping[Cell, Series]) -> None:
-        compared = self.store.drift
-        if compared is None:
-            return
-        now = self.now()
-        for cell in held.keys() & fetched.keys():
-            age = drift.age_of(held[cell], now)
-            for variable, difference in compared.between(held[cell], fetched[cell], now).items():
-                metrics.FORECAST_DRIFT.labels(variable, age).observe(difference)

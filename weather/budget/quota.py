@@ -3,17 +3,19 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from weather.budget.day_line import COLD_RESERVE, RESERVES, SPARE_DIVISOR, line
 from weather.budget.failures import FailureRow, no_failures
 from weather.core.datasets import WEATHER
 from weather.core.windows import WINDOW_SECONDS, BudgetWindow
 
-#: A `refresh` keeps to the day's pace and leaves a share for cold cells; a `late_refresh` comes after those: it stops
-#: at the day's line itself and leaves twice the share of minute and hour; a `run_refresh`, for a new run, leaves the same
-#: shares as a `refresh` and keeps to no line; a `cold` cell may use all there is.
-Spender = Literal["refresh", "late_refresh", "run_refresh", "cold"]
+#: A `cold` cell may use all there is; a `refresh` keeps to the day's pace and leaves a share for cold cells; a
+#: `run_refresh`, for a new run, leaves them the same shares and keeps to no pace of the day; a `late_refresh` comes
+#: after the others: it stops at the day's line itself and leaves twice the share of minute and hour.
+Spender = Literal["cold", "refresh", "run_refresh", "late_refresh"]
+#: In the order in which a call's cells are paid for.
+SPENDERS: tuple[Spender, ...] = get_args(Spender)
 #: Refreshes aim to meet the day's line AHEAD of a day from now, at no less than LEAST_PART and no more than MOST_PART
 #: times the even pace.
 AHEAD = 3 / 24

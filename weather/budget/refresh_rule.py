@@ -22,18 +22,18 @@ class RefreshRule:
         self.price = price
         self.runs = runs
 
-    def standing(
-        self, cell: Cell, fetched_at: float, rate: float, now: float, price: float | None = None
-    ) -> Standing:
-        """How the record of a cell stands that was fetched then, given the requests per second for the cell.
+    def standing(self, cell: Cell, fetched_at: float, rate: float, now: float) -> Standing:
+        """How the record of a cell stands that was fetched then, given the requests per second for the cell."""
+        by_runs = self.by_runs(cell, fetched_at, rate, now)
+        if by_runs is not None:
+            return by_runs.standing(self.price.value)
+        return freshness.standing(now - fetched_at, self.price.interval_seconds(rate, self.aging))
 
-        `price` is the fleet's where none is given.
-        """
-        price = self.price.value if price is None else price
+    def by_runs(self, cell: Cell, fetched_at: float, rate: float, now: float) -> RunState | None:
+        """The record beside the runs of the cell's model; None where it is refreshed at intervals."""
         if self.runs is None or (times := self.runs.times_for(cell, now)) is None:
-            return freshness.standing(now - fetched_at, freshness.interval_seconds(rate, price, self.aging))
-        expected = self.runs.expected_requests(cell, rate, times, now)
-        return RunState.of(times, fetched_at, now).standing(expected, times.interval_seconds, price)
+            return None
+        return RunState.of(times, fetched_at, now, self.runs.expected_requests(cell, rate, times, now))
 
     def spender(self, cell: Cell, fetched_at: float | None, now: float) -> Spender:
         """Who pays for a refresh of the cell's record.

@@ -49,7 +49,7 @@ WEATHERS_AGING = Aging()
 
 
 class Standing(NamedTuple):
-    """How a held record stands: its age in seconds, how late its refresh is, due from 1 on, and whether to wait for it."""
+    """How a held record stands: its age in seconds, how late its refresh is (due from 1 on), whether to wait for it."""
 
     age_seconds: float
     lateness: float

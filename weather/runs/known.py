@@ -1,4 +1,4 @@
-"""What a process knows of runs, of the shape of requests and of what refreshes brought: which cells follow their runs."""
+"""What a process knows of runs, of the shape of requests and of what refreshes brought; which cells follow runs."""
 
 from dataclasses import dataclass
 

@@ -31,34 +31,42 @@ def index(expected_requests: float, interval_seconds: float, missing: float) -> 
 
 @dataclass(frozen=True, slots=True)
 class RunState:
-    """A held record beside the runs of its model: how many it lacks, for how long, and how old it is in seconds."""
+    """A held record beside the runs of its model, and the requests expected for its cell until the next run."""
 
     missing: int
+    #: For how many seconds the first of the missing runs has been there.
     missed_seconds: float
     age_seconds: float
+    interval_seconds: int
+    expected_requests: float
 
     @classmethod
-    def of(cls, times: RunTimes, fetched_at: float, now: float) -> "RunState":
+    def of(cls, times: RunTimes, fetched_at: float, now: float, expected_requests: float) -> "RunState":
         """The state at `now` of a record that was fetched then (unix seconds)."""
-        return cls(times.missing(fetched_at, now), times.missed_seconds(fetched_at, now), now - fetched_at)
+        missing, missed_seconds = times.missing(fetched_at, now), times.missed_seconds(fetched_at, now)
+        return cls(missing, missed_seconds, now - fetched_at, times.interval_seconds, expected_requests)
 
-    def worth(self, expected_requests: float, interval_seconds: float) -> float:
-        """What a refresh is worth that no request waits for, in request-seconds."""
-        return index(expected_requests, interval_seconds, self.missing)
+    @property
+    def worth(self) -> float:
+        """What a refresh is worth that no request is there for, in request-seconds."""
+        return index(self.expected_requests, self.interval_seconds, self.missing)
 
-    def standing(self, expected_requests: float, interval_seconds: float, price: float) -> Standing:
-        """Whether a request has the record refreshed, given the requests expected until the next run.
+    def lateness(self, price: float) -> float:
+        """How late a refresh is that no request is there for: due from 1 on.
 
         A record that lacks no run is new enough, however old it is, until it is about to end.
         """
-        if self.age_seconds >= LONGEST_SECONDS:
-            return Standing(self.age_seconds, math.inf, self._should_wait(expected_requests))
-        if not self.missing:
-            return Standing(self.age_seconds, 0.0, should_wait=False)
-        worth = self.worth(expected_requests, interval_seconds) + self.missed_seconds
-        lateness = worth / price if price > 0 else math.inf
-        return Standing(self.age_seconds, lateness, lateness >= 1 and self._should_wait(expected_requests))
+        return self._lateness(self.worth, price)
 
-    def _should_wait(self, expected_requests: float) -> bool:
+    def standing(self, price: float) -> Standing:
+        """How the record stands for a request that is there now."""
+        lateness = self._lateness(self.worth + self.missed_seconds, price)
         is_old = self.age_seconds > WORTH_A_WAIT_SECONDS and self.missing >= RUNS_WORTH_A_WAIT
-        return is_old and expected_requests < RARE_REQUESTS
+        return Standing(self.age_seconds, lateness, is_old and self.expected_requests < RARE_REQUESTS)
+
+    def _lateness(self, worth: float, price: float) -> float:
+        if self.age_seconds >= LONGEST_SECONDS:
+            return math.inf
+        if not self.missing:
+            return 0.0
+        return worth / price if price > 0 else math.inf

@@ -175,8 +175,8 @@ def _planned(options: Options, cities: list[City], suspects: frozenset[str]) -> 
     one = service()
     budget = one.budget
     budget.synchronize()
-    if one.rule.runs:
-        one.rule.runs.read()
+    if one.runs:
+        one.runs.known.read()
     left, weight_of_a_cell = budget.remaining(), one.round.weight_of_a_cell
     return plan.plan(
         survey(one, cities, recently_requested(one), suspects),
@@ -189,7 +189,7 @@ def _planned(options: Options, cities: list[City], suspects: frozenset[str]) -> 
 
 
 def _price(one: Service, cities: int) -> float:
-    """The price of freshness: with model runs the fleet's, else one with each of so many cities counted as asked for."""
+    """The price of freshness: the fleet's where runs are known, else one with so many cities counted as asked for."""
     if one.price.follows_runs():
         return redis.fetch_one(one.price.shared())
     demands = with_retries(one.price.demands)

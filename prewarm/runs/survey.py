@@ -69,9 +69,7 @@ def survey(
     ]
 
 
-def by_runs(
-    service: Service, cell: Cell, fetched_at: float | None, rate: float, *, is_city: bool
-) -> RunState | None:
+def by_runs(service: Service, cell: Cell, fetched_at: float | None, rate: float, *, is_city: bool) -> RunState | None:
     """The record of a cell, fetched then (unix seconds), beside the runs of its model; None where it has intervals.
 
     A city counts as asked for at CITY_RATE at least.

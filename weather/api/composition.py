@@ -9,26 +9,21 @@ from typing import Self
 from django.conf import settings
 
 from weather.api.answer_cache import AnswerCache, memory_of_answers
+from weather.api.run_parts import RunParts
 from weather.budget.allowance import Allowance
 from weather.budget.budget import Budget
 from weather.budget.payment import Payments
 from weather.budget.popularity import Popularity
 from weather.budget.price import Price
 from weather.budget.refresh_rule import RefreshRule
-from weather.budget.run_census import RunCensus
 from weather.core.answers import Answer, Question
 from weather.core.datasets import Dataset
-from weather.core.runs.areas import Areas
 from weather.fetching.admission import ColdAdmission
 from weather.fetching.fetch_queue import FetchQueue
 from weather.fetching.round import Round
 from weather.fetching.store import Store, memory_of_records
 from weather.fetching.worker import Workers
-from weather.runs.evidence import Evidence
-from weather.runs.held_times import HeldTimes
-from weather.runs.known import KnownRuns
 from weather.runs.local_hours import LocalHours
-from weather.runs.table import RunTable
 from weather.upstream.client import OpenMeteo
 from weathernote.redis import RedisClock
 from weathernote.redis.memory import Memory
@@ -55,8 +50,8 @@ class Shared:
     waiting: threading.BoundedSemaphore
     #: Held during a call without Redis, when no lease keeps the calls of this process apart.
     calling_alone: threading.Lock
-    #: What is known of the runs of each dataset that has models.
-    runs: Mapping[Dataset, KnownRuns] = field(default_factory=dict)
+    #: Of the datasets whose models are known.
+    runs: Mapping[Dataset, RunParts] = field(default_factory=dict)
     #: What the process remembers for the time without Redis: bounded for all datasets together.
     answers: Memory[Answer] = field(default_factory=memory_of_answers)
     records: Memory[bytes] = field(default_factory=memory_of_records)
@@ -72,8 +67,9 @@ class Shared:
             fleet_processes=settings.FLEET_PROCESSES,
             clock=clock,
         )
-        runs = {dataset: _known_runs(dataset.areas, clock) for dataset in datasets if dataset.areas}
-        popularity = {dataset: _popularity(dataset, clock, runs.get(dataset)) for dataset in datasets}
+        hours = {dataset: LocalHours(clock=clock) for dataset in datasets if dataset.areas}
+        popularity = {dataset: _popularity(dataset, clock, hours.get(dataset)) for dataset in datasets}
+        runs = {dataset: RunParts.of(dataset, popularity[dataset], counted) for dataset, counted in hours.items()}
         allowance = Allowance(
             budget,
             cells_per_client=settings.COLD_CELLS_PER_CLIENT_PER_HOUR,
@@ -86,26 +82,17 @@ class Shared:
         price = Price(
             popularity,
             budget.refresh_weight_per_second,
-            {dataset: _census(dataset, known, popularity[dataset]) for dataset, known in runs.items()},
+            {dataset: one.census for dataset, one in runs.items()},
             budget.refresh_weight_of_the_day,
         )
         return cls(budget, allowance, popularity, price, waiting, threading.Lock(), runs)
 
 
-def _known_runs(areas: Areas, clock: RedisClock) -> KnownRuns:
-    table = RunTable(areas.models)
-    return KnownRuns(areas, table, LocalHours(clock=clock), Evidence(areas, table))
-
-
-def _census(dataset: Dataset, known: KnownRuns, popularity: Popularity) -> RunCensus:
-    return RunCensus(known, popularity, HeldTimes(dataset.name, settings.HOLD_SECONDS))
-
-
-def _popularity(dataset: Dataset, clock: RedisClock, runs: KnownRuns | None) -> Popularity:
+def _popularity(dataset: Dataset, clock: RedisClock, hours: LocalHours | None) -> Popularity:
     recent = None
     if dataset.recent_popularity_key:
         recent = Popularity(dataset.recent_popularity_key, half_life_seconds=RECENT_HALF_LIFE_SECONDS, clock=clock)
-    return Popularity(dataset.popularity_key, recent=recent, hours=runs.hours if runs else None, clock=clock)
+    return Popularity(dataset.popularity_key, recent=recent, hours=hours, clock=clock)
 
 
 @dataclass(slots=True)
@@ -123,6 +110,7 @@ class Parts:
     round: Round
     workers: Workers
     admission: ColdAdmission
+    runs: RunParts | None = None
     now: Callable[[], float] = time
 
     @classmethod
@@ -131,7 +119,7 @@ class Parts:
         budget, weight_of_a_cell = shared.budget, dataset.weight_of_a_cell
         store = Store(dataset, settings.HOLD_SECONDS, shared.records)
         runs = shared.runs.get(dataset)
-        rule = RefreshRule(dataset, shared.price, runs)
+        rule = RefreshRule(dataset, shared.price, runs.known if runs else None)
         queue = FetchQueue(
             dataset.queue_key,
             settings.UPSTREAM_CONCURRENCY,
@@ -148,7 +136,7 @@ class Parts:
             weight_of_a_cell=weight_of_a_cell,
             fresh_seconds=FRESH_SECONDS,
             spender_of=rule.spender,
-            evidence=runs.evidence if runs else None,
+            evidence=runs.known.evidence if runs else None,
         )
         workers = Workers(round_, queue, budget, wait_seconds=DEADLINE_SECONDS, calling_alone=shared.calling_alone)
         admission = ColdAdmission(
@@ -161,7 +149,9 @@ class Parts:
             waiting=shared.waiting,
         )
         popularity, cache = shared.popularity[dataset], AnswerCache(dataset, shared.answers)
-        return cls(dataset, budget, shared.price, rule, popularity, cache, store, queue, round_, workers, admission)
+        return cls(
+            dataset, budget, shared.price, rule, popularity, cache, store, queue, round_, workers, admission, runs
+        )
 
     def life_seconds(self, question: Question) -> int:
         """How long the finished answer to a question lives."""

@@ -51,7 +51,7 @@ class LocalHours:
 
     @without_redis(returns=None)
     def learn(self) -> None:
-        """Reads the days that are over and not known yet, and learns the shape from them: once a day and at the start."""
+        """Reads the days that are over and not known yet, once a day, and learns the shape from them."""
         today = int(self.clock.now()) // DAY_SECONDS
         if today == self._learned_on:
             return

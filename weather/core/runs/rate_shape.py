@@ -59,7 +59,9 @@ class RateShape:
     @classmethod
     def learned(cls, days: DayCounts, today: int) -> "RateShape":
         """The shape that the counts of whole UTC days before `today` tell; flat without any."""
-        known: dict[int, Sequence[int]] = {today - day: counts for day, counts in days.items() if 1 <= today - day <= MOST_DAYS and any(counts)}
+        known: dict[int, Sequence[int]] = {
+            today - day: counts for day, counts in days.items() if 1 <= today - day <= MOST_DAYS and any(counts)
+        }
         hours = _shrunk(_hours_of_day(known), [1.0] * DAY_HOURS)
         week = [hours[hour % DAY_HOURS] for hour in range(WEEK_HOURS)]
         whole_weeks = [w for w in range(MOST_DAYS // 7) if all(7 * w + ago in known for ago in range(1, 8))]

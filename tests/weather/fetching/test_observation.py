@@ -35,8 +35,10 @@ def noted() -> Noted:
     return Noted()
 
 
-def held(**columns: list[float | None]) -> Series:
-    return replace(a_series(**columns), fetched_at=HELD_AT)
+def held(temperature: float | None = None) -> Series:
+    """A record of two hours before, with this temperature throughout or with the same values as the new one."""
+    series = a_series() if temperature is None else a_series(temperature_2m=[temperature] * 336)
+    return replace(series, fetched_at=HELD_AT)
 
 
 def run_round(noted: Noted | None, known: Mapping[Cell, Series], upstream: Any = None) -> None:
@@ -47,7 +49,7 @@ def run_round(noted: Noted | None, known: Mapping[Cell, Series], upstream: Any =
 
 
 def test_each_refreshed_cell_is_noted_with_both_fetches_and_whether_it_changed(noted: Noted) -> None:
-    run_round(noted, {CELLS[0]: held(), CELLS[1]: held(temperature_2m=[-40.0] * 336)})
+    run_round(noted, {CELLS[0]: held(), CELLS[1]: held(temperature=-40.0)})
     assert sorted(noted.notes, key=lambda note: CELLS.index(note[0])) == [
         (CELLS[0], HELD_AT, NEW.fetched_at, False),
         (CELLS[1], HELD_AT, NEW.fetched_at, True),

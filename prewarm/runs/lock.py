@@ -17,14 +17,6 @@ LIFE_SECONDS = 30
 #: the life of the lock.
 MOST_SECONDS = 900
 
-# Acquires and renews: both may be repeated, and renewing takes back a lock that Redis has lost if nobody else has it.
-_ACQUIRE = redis.script("""
-local owner = redis.call('GET', KEYS[1])
-if owner and owner ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return 1
-""")
-
 
 class Lock:
     """A lock of `life_seconds` that a thread renews once `take` succeeded.
@@ -49,7 +41,7 @@ class Lock:
         return True
 
     def _acquire(self) -> bool:
-        (is_ours,) = redis.execute(_ACQUIRE(KEY, self.token, int(self.life_seconds * 1000)))
+        (is_ours,) = redis.execute(owned_key.taking(KEY, self.token, int(self.life_seconds * 1000)))
         return bool(is_ours)
 
     @without_redis(returns=None)

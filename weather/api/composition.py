@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from time import time
 from typing import Self
 
@@ -19,9 +20,12 @@ from weather.core.datasets import Dataset
 from weather.fetching.admission import ColdAdmission
 from weather.fetching.fetch_queue import FetchQueue
 from weather.fetching.round import Round
+from weather.fetching.run_poller import RunPoller
 from weather.fetching.store import Store, memory_of_records
 from weather.fetching.worker import Workers
+from weather.runs.table import RunTable
 from weather.upstream.client import OpenMeteo
+from weather.upstream.run_times_client import RunTimesClient
 from weathernote.redis import RedisClock
 from weathernote.redis.memory import Memory
 
@@ -33,6 +37,8 @@ BATCH_CELLS = 100
 FRESH_SECONDS = 600
 #: What people ask for now: with it 1,000 of 8,000 cells had three requests of four, where the day's had two.
 RECENT_HALF_LIFE_SECONDS = 1800
+#: The models of so many of the most popular cells are followed.
+MOST_CELLS_FOR_MODELS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,9 @@ class Shared:
     waiting: threading.BoundedSemaphore
     #: Held during a call without Redis, when no lease keeps the calls of this process apart.
     calling_alone: threading.Lock
+    #: What is known of weather models' runs, and what keeps it current.
+    run_table: RunTable
+    run_poller: RunPoller
     #: What the process remembers for the time without Redis: bounded for all datasets together.
     answers: Memory[Answer] = field(default_factory=memory_of_answers)
     records: Memory[bytes] = field(default_factory=memory_of_records)
@@ -73,7 +82,13 @@ class Shared:
         )
         waiting = threading.BoundedSemaphore(max(1, settings.THREADS - max(4, settings.THREADS // 8)))
         price = Price(popularity, budget.refresh_weight_per_second)
-        return cls(budget, allowance, popularity, price, waiting, threading.Lock())
+        run_table = RunTable([name for dataset in datasets if dataset.areas for name in dataset.areas.models])
+        run_poller = RunPoller(
+            RunTimesClient(settings.OPEN_METEO_RUNS_URL, timeout_seconds=settings.UPSTREAM_TIMEOUT_SECONDS),
+            run_table,
+            partial(_popular_models, popularity),
+        )
+        return cls(budget, allowance, popularity, price, waiting, threading.Lock(), run_table, run_poller)
 
 
 def _popularity(dataset: Dataset, clock: RedisClock) -> Popularity:
@@ -81,6 +96,16 @@ def _popularity(dataset: Dataset, clock: RedisClock) -> Popularity:
     if dataset.recent_popularity_key:
         recent = Popularity(dataset.recent_popularity_key, half_life_seconds=RECENT_HALF_LIFE_SECONDS, clock=clock)
     return Popularity(dataset.popularity_key, recent=recent, clock=clock)
+
+
+def _popular_models(popularity: Mapping[Dataset, Popularity]) -> set[str]:
+    """The models of the most popular cells of each dataset; none without Redis."""
+    return {
+        dataset.areas.model_of(cell).name
+        for dataset, counted in popularity.items()
+        if dataset.areas
+        for cell in counted.most_popular(MOST_CELLS_FOR_MODELS)
+    }
 
 
 @dataclass(slots=True)
@@ -97,6 +122,8 @@ class Parts:
     round: Round
     workers: Workers
     admission: ColdAdmission
+    run_table: RunTable
+    run_poller: RunPoller
     now: Callable[[], float] = time
 
     @classmethod
@@ -132,7 +159,20 @@ class Parts:
             waiting=shared.waiting,
         )
         popularity, cache = shared.popularity[dataset], AnswerCache(dataset, shared.answers)
-        return cls(dataset, budget, shared.price, popularity, cache, store, queue, round_, workers, admission)
+        return cls(
+            dataset,
+            budget,
+            shared.price,
+            popularity,
+            cache,
+            store,
+            queue,
+            round_,
+            workers,
+            admission,
+            shared.run_table,
+            shared.run_poller,
+        )
 
     def life_seconds(self, question: Question) -> int:
         """How long the finished answer to a question lives."""

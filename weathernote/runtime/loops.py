@@ -6,6 +6,8 @@ from weathernote.telemetry.background import Loop, every
 
 #: Short for rates by the minute; a process that is killed loses as much.
 FLUSH_SECONDS = 5
+#: How soon each process hears of a new run, and how often one of them looks whether it is time to ask for one.
+RUNS_SECONDS = 10
 
 
 def start() -> None:
@@ -20,6 +22,7 @@ def loops() -> list[Loop]:
     So none waits for another's commands to Redis, nor for the reader of the request log.
     """
     price, budget = service().price, service().budget
+    run_table, run_poller = service().run_table, service().run_poller
     flushes = [one.popularity.flush for one in services()]
     return [
         every(request_log.WRITE_SECONDS, request_log.write, at_the_end=[request_log.write]),
@@ -27,4 +30,6 @@ def loops() -> list[Loop]:
         # What the last requests counted is flushed too.
         every(FLUSH_SECONDS, usage.measure, active_users.flush, at_the_end=[request_events.count, active_users.flush]),
         every(FLUSH_SECONDS, *flushes, price.agree, budget.synchronize, at_the_end=flushes),
+        # A thread of its own, since it waits for Open-Meteo.
+        every(RUNS_SECONDS, run_table.read, run_poller.step, at_the_end=[run_poller.release]),
     ]

@@ -23,6 +23,8 @@ from weather.fetching.round import Round
 from weather.fetching.run_poller import RunPoller
 from weather.fetching.store import Store, memory_of_records
 from weather.fetching.worker import Workers
+from weather.runs.evidence import Evidence
+from weather.runs.probes import Probes
 from weather.runs.table import RunTable
 from weather.upstream.client import OpenMeteo
 from weather.upstream.run_times_client import RunTimesClient
@@ -124,6 +126,9 @@ class Parts:
     admission: ColdAdmission
     run_table: RunTable
     run_poller: RunPoller
+    #: What refreshes bring, against the table of areas; None for a dataset whose model runs are not followed.
+    evidence: Evidence | None
+    probes: Probes | None
     now: Callable[[], float] = time
 
     @classmethod
@@ -138,6 +143,7 @@ class Parts:
             settings.UPSTREAM_TIMEOUT_SECONDS,
             refreshes_late=dataset.refreshes_late,
         )
+        evidence = Evidence(dataset.areas, shared.run_table) if dataset.areas else None
         round_ = Round(
             open_meteo(dataset),
             store,
@@ -147,6 +153,7 @@ class Parts:
             weight_of_a_cell=weight_of_a_cell,
             fresh_seconds=FRESH_SECONDS,
             refresh_spender="late_refresh" if dataset.refreshes_late else "refresh",
+            evidence=evidence,
         )
         workers = Workers(round_, queue, budget, wait_seconds=DEADLINE_SECONDS, calling_alone=shared.calling_alone)
         admission = ColdAdmission(
@@ -172,6 +179,8 @@ class Parts:
             admission,
             shared.run_table,
             shared.run_poller,
+            evidence,
+            Probes(evidence, settings.UPSTREAM_DAY_BUDGET, weight_of_a_cell) if evidence else None,
         )
 
     def life_seconds(self, question: Question) -> int:

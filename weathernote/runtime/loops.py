@@ -8,6 +8,8 @@ from weathernote.telemetry.background import Loop, every
 FLUSH_SECONDS = 5
 #: How soon each process hears of a new run, and how often one of them looks whether it is time to ask for one.
 RUNS_SECONDS = 10
+#: How soon all processes act on what the refreshes of one have shown.
+EVIDENCE_SECONDS = 30
 
 
 def start() -> None:
@@ -24,6 +26,7 @@ def loops() -> list[Loop]:
     price, budget = service().price, service().budget
     run_table, run_poller = service().run_table, service().run_poller
     flushes = [one.popularity.flush for one in services()]
+    evidence = [one.evidence for one in services() if one.evidence]
     return [
         every(request_log.WRITE_SECONDS, request_log.write, at_the_end=[request_log.write]),
         every(request_events.COUNT_SECONDS, request_events.count, at_the_end=[request_events.count]),
@@ -32,4 +35,5 @@ def loops() -> list[Loop]:
         every(FLUSH_SECONDS, *flushes, price.agree, budget.synchronize, at_the_end=flushes),
         # A thread of its own, since it waits for Open-Meteo.
         every(RUNS_SECONDS, run_table.read, run_poller.step, at_the_end=[run_poller.release]),
+        *(every(EVIDENCE_SECONDS, one.flush, one.read, at_the_end=[one.flush]) for one in evidence),
     ]

@@ -107,6 +107,7 @@ RUN_TIMES_POLLS = Counter(
     "Questions for the newest run of a weather model, free of quota, by outcome: new_run, same_run, refused (429), "
     "failed, invalid_response",
     ["outcome"],
+)
 RUN_EVIDENCE = Counter(
     "weathernote_run_evidence",
     "Refreshes by the model that the cell's answer comes from, and by what they brought: run_changed and run_unchanged "

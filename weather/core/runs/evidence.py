@@ -7,7 +7,7 @@ shared out among the outcomes, apart for those that lacked a run and those that 
 HALF_LIFE_SECONDS, and together at most MOST_RUNS.
 
 A tile is contradicted once LEAST_AGAINST speaks against it, and AGAINST_SHARE of all: that needs three runs or more, so
-no odd one suffices. How often that errs, by chance over 30 days (4,000 rows of runs), in tiles where the table is right:
+no odd one suffices. How often that errs by chance in 30 days (4,000 rows of runs), in tiles where the table is right:
 
     runs every       1 h       3 h       6 h    a probe a day
     2 % are odd      0.2 %     0.05 %    0.05 %    0 %

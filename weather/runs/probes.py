@@ -27,7 +27,7 @@ class Probes:
         """At most `most` of the active `cells` to ask for now, one in each tile that is due, the doubtful tiles first.
 
         `fetched_at_of` has the unix seconds at which the held records were fetched. A tile that was chosen is not
-        chosen again within a run interval, whatever comes of it.
+        chosen again before the next run, whatever comes of it.
         """
         most = min(most, self.allowance.whole(now))
         if most < 1 or now - self._looked_at < LOOK_SECONDS:
@@ -62,7 +62,7 @@ class Probes:
             if times is None or not times.is_trusted(now):
                 continue
             evidence = self.evidence.tiles.get(tile, TileEvidence())
-            overdue = probes.seconds_overdue(evidence, now, period, times.interval_seconds)
-            if overdue >= 0 and now - self._probed_at.get(tile, 0.0) >= times.interval_seconds:
+            overdue = probes.seconds_overdue(evidence, times, now, period)
+            if overdue >= 0 and self._probed_at.get(tile, 0.0) < times.runs[0].settled:
                 due.append((not evidence.is_suspect, -overdue, tile))
         return [tile for *_, tile in sorted(due)]

@@ -4,7 +4,14 @@ import pytest
 
 from weather.core.cells import Cell
 from weather.core.runs.evidence import Counts, TileEvidence
-from weather.core.runs.probes import DAY_SECONDS, Allowance, cell_to_probe, period_seconds, seconds_overdue
+from weather.core.runs.probes import (
+    DAY_SECONDS,
+    PERIOD_SECONDS,
+    Allowance,
+    cell_to_probe,
+    period_seconds,
+    seconds_overdue,
+)
 from weather.core.runs.run_times import Run, RunTimes
 
 pytestmark = pytest.mark.pure
@@ -15,24 +22,31 @@ INTERVAL = 6 * HOUR
 #: The newest run came at noon.
 TIMES = RunTimes(INTERVAL, (Run(NOON - INTERVAL, NOON), Run(NOON - 2 * INTERVAL, NOON - INTERVAL)), NOON + 5 * HOUR)
 OLDER, NEWER = Cell(525, 134), Cell(524, 131)
-WITHOUT_CHANGES = TileEvidence(run=NOON, recent=Counts(unchanged=1), probed_at=NOON)
-SUSPECT = TileEvidence(run=NOON, recent=Counts(changed_without_run=1), probed_at=NOON)
-CONTRADICTED = TileEvidence(run=NOON, past=Counts(changed_without_run=8), probed_at=NOON, is_contradicted=True)
+WITHOUT_CHANGES, SUSPECT = Counts(unchanged=1), Counts(changed_without_run=1)
+CONTRADICTED = Counts(changed_without_run=8)
+
+
+def probed(past: Counts, hours: float) -> TileEvidence:
+    """Evidence whose last probe was so many hours after noon."""
+    at = round(NOON + hours * HOUR)
+    return TileEvidence(run=at, past=past, probed_at=at, is_contradicted=past is CONTRADICTED)
 
 
 @pytest.mark.parametrize(("evidence", "hours", "is_due"), [
-    (TileEvidence(), 0, True), (WITHOUT_CHANGES, 23, False), (WITHOUT_CHANGES, 24, True),
-    (SUSPECT, 5, False), (SUSPECT, 6, True), (CONTRADICTED, 24, False),
+    # hours after noon, when the newest run came
+    (TileEvidence(), 0, True), (probed(WITHOUT_CHANGES, 0), 24, False), (probed(WITHOUT_CHANGES, 0), 25, True),
+    (probed(SUSPECT, -1), 0.1, False), (probed(SUSPECT, -1), 1, True), (probed(SUSPECT, 3), 5, False),
+    (probed(CONTRADICTED, -30), 5, False),
 ])  # fmt: skip
-def test_a_tile_is_probed_once_a_day_or_in_each_run_interval_while_it_is_suspect(
-    evidence: TileEvidence, hours: int, is_due: bool
+def test_a_tile_is_probed_once_a_day_or_after_each_run_while_it_is_suspect(
+    evidence: TileEvidence, hours: float, is_due: bool
 ) -> None:
-    assert (seconds_overdue(evidence, NOON + hours * HOUR, DAY_SECONDS, INTERVAL) >= 0) is is_due
+    assert (seconds_overdue(evidence, TIMES, NOON + hours * HOUR, PERIOD_SECONDS) >= 0) is is_due
 
 
-@pytest.mark.parametrize(("tiles", "per_day", "days"), [(1, 100, 1), (100, 100, 1), (250, 100, 2.5), (8, 4, 2)])
-def test_more_tiles_than_the_budget_is_for_are_probed_less_often(tiles: int, per_day: float, days: float) -> None:
-    assert period_seconds(tiles, per_day) == days * DAY_SECONDS
+@pytest.mark.parametrize(("tiles", "per_day", "hours"), [(1, 100, 25), (100, 100, 25), (250, 100, 60), (8, 4, 48)])
+def test_more_tiles_than_the_budget_is_for_are_probed_less_often(tiles: int, per_day: float, hours: float) -> None:
+    assert period_seconds(tiles, per_day) == hours * HOUR
 
 
 @pytest.mark.parametrize(("fetched", "at", "cell"), [
@@ -47,6 +61,15 @@ def test_the_oldest_record_that_lacks_nothing_is_probed_half_an_interval_after_i
 ) -> None:
     fetched_at = {place: round(NOON + hours * HOUR) for place, hours in fetched.items()}
     assert cell_to_probe(fetched_at, TIMES, NOON + at * HOUR) == cell
+
+
+@pytest.mark.parametrize(("fetched", "at", "is_certain"), [
+    # hours after the newest run came; the next one comes after six
+    (-5, 0.1, False), (0.2, 4, True), (0.2, 5.8, True), (0.2, 5.9, False), (0.2, 6.5, False),
+])  # fmt: skip
+def test_nothing_is_probed_while_a_run_comes_or_may(fetched: float, at: float, is_certain: bool) -> None:
+    fetched_at = {OLDER: round(NOON + fetched * HOUR)}
+    assert (cell_to_probe(fetched_at, TIMES, NOON + at * HOUR) == OLDER) is is_certain
 
 
 def test_probes_are_allowed_by_the_day_and_never_more_than_an_hours_at_once() -> None:

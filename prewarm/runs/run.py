@@ -174,6 +174,8 @@ def _planned(options: Options, cities: list[City], suspects: frozenset[str]) -> 
     one = service()
     budget = one.budget
     budget.synchronize()
+    if areas := one.dataset.areas:  # so that the runs of the cities' models are followed
+        one.run_table.note_used({areas.model_of(city.as_cell).name for city in cities}, one.now())
     left, weight_of_a_cell = budget.remaining(), one.round.weight_of_a_cell
     demands = with_retries(one.price.demands)
     return plan.plan(

@@ -29,6 +29,7 @@ def test_the_list_of_steps_and_how_often_they_are_taken(own_service: Any) -> Non
         (0.25, (request_events.count,)),
         (5, (usage.measure, active_users.flush)),
         (5, (*flushes, price.agree, budget.synchronize)),
+        (10, (own_service.run_table.read, own_service.run_poller.step)),
     ]
 
 
@@ -38,6 +39,7 @@ def test_whatever_gathers_writes_it_down_at_the_end(own_service: Any) -> None:
         *(request_log.write, request_events.count),
         *(request_events.count, active_users.flush),  # in this order: what is counted last is flushed too
         *(one.popularity.flush for one in services()),
+        own_service.run_poller.release,
     ]
 
 

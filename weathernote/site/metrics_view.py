@@ -99,7 +99,10 @@ def _open_meteo() -> Iterator[Metric]:
 
 
 def _model_runs() -> Iterator[Metric]:
-    table, now = service().run_table, time()
+    runs, now = service().runs, time()
+    if runs is None:
+        return
+    table = runs.known.table
     table.read()
     followed = [(model, table.times_of(model)) for model in table.used(now)]
     ages = [(model, now - times.runs[0].available) for model, times in followed if times and times.runs]

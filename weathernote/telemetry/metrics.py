@@ -102,6 +102,18 @@ OPEN_METEO_CALLS = Counter(
 OPEN_METEO_WEIGHT = Counter("weathernote_open_meteo_weight", "What those calls weighed in Open-Meteo's quota")
 DATASET_CALLS = Counter("weathernote_dataset_calls", "The same calls by dataset and outcome", ["dataset", "outcome"])
 DATASET_WEIGHT = Counter("weathernote_dataset_weight", "What the calls about each dataset weighed", ["dataset"])
+RUN_EVIDENCE = Counter(
+    "weathernote_run_evidence",
+    "Refreshes by the model that the cell's answer comes from, and by what they brought: run_changed and run_unchanged "
+    "where the old record lacked a run of it; changed_without_run and unchanged where it lacked none",
+    ["model", "evidence"],
+)
+TILES_BY_INTERVAL = Gauge(
+    "weathernote_tiles_by_interval",
+    "5° tiles in which what refreshes bring contradicts the model's run times: they go by refresh intervals",
+    ["model"],
+    multiprocess_mode="livemax",
+)
 RUN_TIMES_POLLS = Counter(
     "weathernote_run_times_polls",
     "Questions for the newest run of a weather model, free of quota, by outcome: new_run, same_run, refused (429), "

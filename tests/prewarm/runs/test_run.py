@@ -129,7 +129,7 @@ def test_a_cell_that_is_asked_for_is_refreshed_after_the_cities(five, simulator,
 
 def test_the_models_of_the_cities_are_followed(five):
     prewarm()
-    table = service().run_table
+    table = service().runs.known.table
     table.read()
     assert table.used(time.time()) == ["dwd_icon_d2", "dwd_icon_eu", "ecmwf_ifs"]
 

@@ -325,7 +325,8 @@ def test_a_slow_database_is_told(editor, monkeypatch):
 
 def test_the_models_in_use_are_shown_with_their_newest_runs(editor):
     now = int(time.time())
-    table = service().run_table
+    runs: Any = service().runs
+    table = runs.known.table
     table.note_used(["ecmwf_ifs", "dwd_icon_d2"], now)
     table.write("ecmwf_ifs", RunTimes(21_600, (Run(now - 7200, now - 3600),), now))
     page = editor.get(DASHBOARD)

@@ -104,7 +104,9 @@ def test_the_newest_runs_of_models_in_use_have_an_age_and_those_not_believed_are
     api: Client, scraped: Callable[[], Samples]
 ) -> None:
     now = int(time.time())
-    table = service().run_table
+    runs = service().runs
+    assert runs is not None
+    table = runs.known.table
     table.note_used(["ecmwf_ifs", "dwd_icon_d2", "jma_msm"], now)
     table.write("ecmwf_ifs", RunTimes(21_600, (Run(now - 7200, now - 3600),), now))
     table.write("dwd_icon_d2", RunTimes(10_800, (Run(now - 90_000, now - 86_400),), now))

@@ -354,6 +354,19 @@ FRESHNESS = dashboard(
         ),
     ),
     Panel(
+        "Age of the newest run, by model",
+        "Since Open-Meteo had it. It grows to the model's interval and falls, where runs come in time.",
+        "s",
+        (("weathernote:model_run_age_seconds", "{{model}}"),),
+    ),
+    Panel(
+        "Questions for run times in an hour, by outcome",
+        "Free of quota. failed: no answer or 5xx. invalid_response: 404, or no run of the past.",
+        "short",
+        (("sum by (outcome) (increase(weathernote_run_times_polls_total[1h]))", "{{outcome}}"),),
+        stacked=True,
+    ),
+    Panel(
         "Left of this minute and hour",
         "Parts of the budgets.",
         "percentunit",

@@ -3,31 +3,28 @@
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from time import time
 from typing import Self
 
 from django.conf import settings
 
 from weather.api.answer_cache import AnswerCache, memory_of_answers
+from weather.api.run_parts import RunParts
 from weather.budget.allowance import Allowance
 from weather.budget.budget import Budget
 from weather.budget.payment import Payments
 from weather.budget.popularity import Popularity
 from weather.budget.price import Price
+from weather.budget.refresh_rule import RefreshRule
 from weather.core.answers import Answer, Question
 from weather.core.datasets import Dataset
 from weather.fetching.admission import ColdAdmission
 from weather.fetching.fetch_queue import FetchQueue
 from weather.fetching.round import Round
-from weather.fetching.run_poller import RunPoller
 from weather.fetching.store import Store, memory_of_records
 from weather.fetching.worker import Workers
-from weather.runs.evidence import Evidence
-from weather.runs.probes import Probes
-from weather.runs.table import RunTable
+from weather.runs.local_hours import LocalHours
 from weather.upstream.client import OpenMeteo
-from weather.upstream.run_times_client import RunTimesClient
 from weathernote.redis import RedisClock
 from weathernote.redis.memory import Memory
 
@@ -39,8 +36,6 @@ BATCH_CELLS = 100
 FRESH_SECONDS = 600
 #: What people ask for now: with it 1,000 of 8,000 cells had three requests of four, where the day's had two.
 RECENT_HALF_LIFE_SECONDS = 1800
-#: The models of so many of the most popular cells are followed.
-MOST_CELLS_FOR_MODELS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +50,8 @@ class Shared:
     waiting: threading.BoundedSemaphore
     #: Held during a call without Redis, when no lease keeps the calls of this process apart.
     calling_alone: threading.Lock
-    #: What is known of weather models' runs, and what keeps it current.
-    run_table: RunTable
-    run_poller: RunPoller
+    #: Of the datasets whose models are known.
+    runs: Mapping[Dataset, RunParts] = field(default_factory=dict)
     #: What the process remembers for the time without Redis: bounded for all datasets together.
     answers: Memory[Answer] = field(default_factory=memory_of_answers)
     records: Memory[bytes] = field(default_factory=memory_of_records)
@@ -73,7 +67,9 @@ class Shared:
             fleet_processes=settings.FLEET_PROCESSES,
             clock=clock,
         )
-        popularity = {dataset: _popularity(dataset, clock) for dataset in datasets}
+        hours = {dataset: LocalHours(clock=clock) for dataset in datasets if dataset.areas}
+        popularity = {dataset: _popularity(dataset, clock, hours.get(dataset)) for dataset in datasets}
+        runs = {dataset: RunParts.of(dataset, popularity[dataset], counted) for dataset, counted in hours.items()}
         allowance = Allowance(
             budget,
             cells_per_client=settings.COLD_CELLS_PER_CLIENT_PER_HOUR,
@@ -83,31 +79,20 @@ class Shared:
             clock=clock,
         )
         waiting = threading.BoundedSemaphore(max(1, settings.THREADS - max(4, settings.THREADS // 8)))
-        price = Price(popularity, budget.refresh_weight_per_second)
-        run_table = RunTable([name for dataset in datasets if dataset.areas for name in dataset.areas.models])
-        run_poller = RunPoller(
-            RunTimesClient(settings.OPEN_METEO_RUNS_URL, timeout_seconds=settings.UPSTREAM_TIMEOUT_SECONDS),
-            run_table,
-            partial(_popular_models, popularity),
+        price = Price(
+            popularity,
+            budget.refresh_weight_per_second,
+            {dataset: one.census for dataset, one in runs.items()},
+            budget.refresh_weight_of_the_day,
         )
-        return cls(budget, allowance, popularity, price, waiting, threading.Lock(), run_table, run_poller)
+        return cls(budget, allowance, popularity, price, waiting, threading.Lock(), runs)
 
 
-def _popularity(dataset: Dataset, clock: RedisClock) -> Popularity:
+def _popularity(dataset: Dataset, clock: RedisClock, hours: LocalHours | None) -> Popularity:
     recent = None
     if dataset.recent_popularity_key:
         recent = Popularity(dataset.recent_popularity_key, half_life_seconds=RECENT_HALF_LIFE_SECONDS, clock=clock)
-    return Popularity(dataset.popularity_key, recent=recent, clock=clock)
-
-
-def _popular_models(popularity: Mapping[Dataset, Popularity]) -> set[str]:
-    """The models of the most popular cells of each dataset; none without Redis."""
-    return {
-        dataset.areas.model_of(cell).name
-        for dataset, counted in popularity.items()
-        if dataset.areas
-        for cell in counted.most_popular(MOST_CELLS_FOR_MODELS)
-    }
+    return Popularity(dataset.popularity_key, recent=recent, hours=hours, clock=clock)
 
 
 @dataclass(slots=True)
@@ -117,6 +102,7 @@ class Parts:
     dataset: Dataset
     budget: Budget
     price: Price
+    rule: RefreshRule
     popularity: Popularity
     cache: AnswerCache
     store: Store
@@ -124,11 +110,7 @@ class Parts:
     round: Round
     workers: Workers
     admission: ColdAdmission
-    run_table: RunTable
-    run_poller: RunPoller
-    #: What refreshes bring, against the table of areas; None for a dataset whose model runs are not followed.
-    evidence: Evidence | None
-    probes: Probes | None
+    runs: RunParts | None = None
     now: Callable[[], float] = time
 
     @classmethod
@@ -136,6 +118,8 @@ class Parts:
         """The parts for a dataset with its extra variables."""
         budget, weight_of_a_cell = shared.budget, dataset.weight_of_a_cell
         store = Store(dataset, settings.HOLD_SECONDS, shared.records)
+        runs = shared.runs.get(dataset)
+        rule = RefreshRule(dataset, shared.price, runs.known if runs else None)
         queue = FetchQueue(
             dataset.queue_key,
             settings.UPSTREAM_CONCURRENCY,
@@ -143,7 +127,6 @@ class Parts:
             settings.UPSTREAM_TIMEOUT_SECONDS,
             refreshes_late=dataset.refreshes_late,
         )
-        evidence = Evidence(dataset.areas, shared.run_table) if dataset.areas else None
         round_ = Round(
             open_meteo(dataset),
             store,
@@ -152,8 +135,8 @@ class Parts:
             queue,
             weight_of_a_cell=weight_of_a_cell,
             fresh_seconds=FRESH_SECONDS,
-            refresh_spender="late_refresh" if dataset.refreshes_late else "refresh",
-            evidence=evidence,
+            spender_of=rule.spender,
+            evidence=runs.known.evidence if runs else None,
         )
         workers = Workers(round_, queue, budget, wait_seconds=DEADLINE_SECONDS, calling_alone=shared.calling_alone)
         admission = ColdAdmission(
@@ -167,20 +150,7 @@ class Parts:
         )
         popularity, cache = shared.popularity[dataset], AnswerCache(dataset, shared.answers)
         return cls(
-            dataset,
-            budget,
-            shared.price,
-            popularity,
-            cache,
-            store,
-            queue,
-            round_,
-            workers,
-            admission,
-            shared.run_table,
-            shared.run_poller,
-            evidence,
-            Probes(evidence, settings.UPSTREAM_DAY_BUDGET, weight_of_a_cell) if evidence else None,
+            dataset, budget, shared.price, rule, popularity, cache, store, queue, round_, workers, admission, runs
         )
 
     def life_seconds(self, question: Question) -> int:

@@ -102,12 +102,6 @@ OPEN_METEO_CALLS = Counter(
 OPEN_METEO_WEIGHT = Counter("weathernote_open_meteo_weight", "What those calls weighed in Open-Meteo's quota")
 DATASET_CALLS = Counter("weathernote_dataset_calls", "The same calls by dataset and outcome", ["dataset", "outcome"])
 DATASET_WEIGHT = Counter("weathernote_dataset_weight", "What the calls about each dataset weighed", ["dataset"])
-RUN_TIMES_POLLS = Counter(
-    "weathernote_run_times_polls",
-    "Questions for the newest run of a weather model, free of quota, by outcome: new_run, same_run, refused (429), "
-    "failed, invalid_response",
-    ["outcome"],
-)
 RUN_EVIDENCE = Counter(
     "weathernote_run_evidence",
     "Refreshes by the model that the cell's answer comes from, and by what they brought: run_changed and run_unchanged "
@@ -119,6 +113,12 @@ TILES_BY_INTERVAL = Gauge(
     "5° tiles in which what refreshes bring contradicts the model's run times: they go by refresh intervals",
     ["model"],
     multiprocess_mode="livemax",
+)
+RUN_TIMES_POLLS = Counter(
+    "weathernote_run_times_polls",
+    "Questions for the newest run of a weather model, free of quota, by outcome: new_run, same_run, refused (429), "
+    "failed, invalid_response",
+    ["outcome"],
 )
 
 # ── Redis ─────────────────────────────────────────────────────────────────────────────────────────

@@ -127,6 +127,13 @@ def test_a_cell_that_is_asked_for_is_refreshed_after_the_cities(five, simulator,
     assert simulator.state()["places"]["60.1,24.9"] == 2
 
 
+def test_the_models_of_the_cities_are_followed(five):
+    prewarm()
+    table = service().runs.known.table
+    table.read()
+    assert table.used(time.time()) == ["dwd_icon_d2", "dwd_icon_eu", "ecmwf_ifs"]
+
+
 def test_the_limit_bounds_what_is_asked(five, simulator):
     summary, code = prewarm("--limit=2")
     assert (summary["refreshed"], summary["skipped"], code) == (2, 3, 0)

@@ -61,13 +61,14 @@ class Command(BaseCommand):
 
 def _run_results(plan: Plan) -> list[CheckResult]:
     """What there is to say of the dataset's model runs; the evidence only where it is of the live Open-Meteo."""
-    areas, evidence = plan.dataset.areas, service_of(plan.dataset).evidence
-    if areas is None or evidence is None:
+    runs = service_of(plan.dataset).runs
+    if runs is None:
         return []
+    known = runs.known
     if settings.SOURCE == "open-meteo":
-        evidence.read()
+        known.evidence.read()
     client = RunTimesClient(settings.LIVE_OPEN_METEO_RUNS_URL, timeout_seconds=settings.UPSTREAM_TIMEOUT_SECONDS)
-    return verify_runs(client, areas, evidence.tiles, time())
+    return verify_runs(client, known.areas, known.evidence.tiles, time())
 
 
 def _upstream(plan: Plan) -> OpenMeteo:

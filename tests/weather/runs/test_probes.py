@@ -1,17 +1,19 @@
 """Which cells a fleet probes: one in each tile a day, the doubtful tiles first, within a hundredth of the budget."""
 
 import pytest
+import redis as redis_py
 
 from tests.support.clocks import SetClock
+from tests.support.outage import take_redis_away
 from weather.core.cells import Cell
 from weather.core.datasets import WEATHER
 from weather.core.runs.evidence import Counts, TileEvidence
 from weather.core.runs.run_times import Run, RunTimes
 from weather.runs.evidence import Evidence, Tile
-from weather.runs.probes import LOOK_SECONDS, Probes
+from weather.runs.probes import KEY, Probes
 from weather.runs.table import RunTable
 
-pytestmark = pytest.mark.pure
+pytest_plugins = ["tests.support.redis_fixtures"]
 
 HOUR = 3600
 NOON = 1_795_564_800
@@ -31,7 +33,7 @@ def times_at(now: float) -> RunTimes:
 
 
 @pytest.fixture
-def evidence() -> Evidence:
+def evidence(here: redis_py.Redis) -> Evidence:
     assert WEATHER.areas is not None
     table = RunTable([MODEL])
     table._times = {MODEL: times_at(NOW)}
@@ -40,10 +42,8 @@ def evidence() -> Evidence:
 
 @pytest.fixture
 def probes(evidence: Evidence) -> Probes:
-    """Those of a large budget of which an hour's is left."""
-    probes = Probes(evidence, day_budget=1_000_000)
-    probes.allowance.left = probes.allowance.per_day / 24
-    return probes
+    """Those of a large budget."""
+    return Probes(evidence, day_budget=1_000_000)
 
 
 def tiles_of(evidence: Evidence, cells: list[Cell]) -> set[Tile]:
@@ -58,19 +58,49 @@ def test_each_tile_has_one_cell_probed_and_none_that_lacks_a_run(evidence: Evide
 
 def test_a_tile_is_not_chosen_again_while_its_evidence_is_on_the_way(probes: Probes) -> None:
     assert len(probes.cells_to_probe(CELLS, FETCHED_AT, NOW, most=7)) == 7
-    assert len(probes.cells_to_probe(CELLS, FETCHED_AT, NOW + LOOK_SECONDS, most=7)) == 3
-    assert probes.cells_to_probe(CELLS, FETCHED_AT, NOW + 2 * LOOK_SECONDS, most=7) == []
+    assert len(probes.cells_to_probe(CELLS, FETCHED_AT, NOW + 60, most=7)) == 3
+    assert probes.cells_to_probe(CELLS, FETCHED_AT, NOW + 120, most=7) == []
 
 
-def test_a_day_of_probes_costs_a_hundredth_of_the_budget(evidence: Evidence) -> None:
-    probes = Probes(evidence, day_budget=400)
+def test_what_one_process_probes_another_does_not(evidence: Evidence, probes: Probes) -> None:
+    another = Probes(Evidence(evidence.areas, evidence.table), day_budget=1_000_000)
+    assert len(probes.cells_to_probe(CELLS, FETCHED_AT, NOW, most=6)) == 6
+    assert len(another.cells_to_probe(CELLS, FETCHED_AT, NOW + 1, most=6)) == 4
+
+
+def test_a_fleets_day_of_probes_costs_a_hundredth_of_the_budget(evidence: Evidence) -> None:
+    """Though nothing comes of them, so that all tiles stay due."""
+    fleet = [Probes(evidence, day_budget=400) for _ in range(5)]
     chosen = []
-    for minutes in range(0, 24 * 60, 5):
+    for minutes in range(0, 24 * 60, 10):
         now = NOON + minutes * 60
         times = times_at(now)
         evidence.table._times = {MODEL: times}
-        chosen += probes.cells_to_probe(CELLS, dict.fromkeys(CELLS, times.runs[0].settled + 60), now, most=100)
-    assert 3 <= len(chosen) <= 0.01 * 400 + 1
+        fetched_at = dict.fromkeys(CELLS, times.runs[0].settled + 60)
+        chosen += fleet[minutes // 10 % 5].cells_to_probe(CELLS, fetched_at, now, most=100)
+    assert len(chosen) == 4
+
+
+def test_the_log_of_probes_has_a_life_and_forgets_what_counts_no_more(here: redis_py.Redis, probes: Probes) -> None:
+    here.zadd(KEY, {"ecmwf_ifs:0:0@1": NOW - 2 * 86_400})
+    probes.cells_to_probe(CELLS, FETCHED_AT, NOW, most=1)
+    assert here.zcard(KEY) == 1
+    assert 86_000 < here.ttl(KEY) <= 86_400
+
+
+def test_without_redis_nothing_is_probed(probes: Probes, monkeypatch: pytest.MonkeyPatch) -> None:
+    take_redis_away(monkeypatch)
+    assert probes.cells_to_probe(CELLS, FETCHED_AT, NOW, most=100) == []
+
+
+def test_a_key_of_another_type_is_replaced(here: redis_py.Redis, probes: Probes) -> None:
+    here.set(KEY, "what is this")
+    assert len(probes.cells_to_probe(CELLS, FETCHED_AT, NOW, most=3)) == 3
+    assert here.zcard(KEY) == 3
+
+
+def test_a_budget_of_nothing_is_no_fault(evidence: Evidence) -> None:
+    assert len(Probes(evidence, day_budget=0).cells_to_probe(CELLS, FETCHED_AT, NOW, most=100)) <= 1
 
 
 def test_a_suspect_tile_comes_first_and_a_contradicted_one_not_at_all(evidence: Evidence, probes: Probes) -> None:
@@ -96,10 +126,3 @@ def test_a_tile_that_was_probed_today_can_wait(evidence: Evidence, probes: Probe
 def test_without_run_times_to_trust_nothing_is_probed(probes: Probes, seconds: int) -> None:
     """They were read too long ago, or lie in the future."""
     assert probes.cells_to_probe(CELLS, FETCHED_AT, NOW + seconds, most=100) == []
-
-
-def test_all_cells_are_looked_at_once_a_minute(probes: Probes) -> None:
-    probes.cells_to_probe([], {}, NOW, most=100)
-    assert probes.cells_to_probe(CELLS, FETCHED_AT, NOW + LOOK_SECONDS - 1, most=100) == []
-    assert probes.cells_to_probe(CELLS, FETCHED_AT, NOW + LOOK_SECONDS, most=0) == []
-    assert len(probes.cells_to_probe(CELLS, FETCHED_AT, NOW + LOOK_SECONDS, most=100)) == 10

@@ -7,8 +7,9 @@ from weather.core.runs.evidence import Counts, TileEvidence
 from weather.core.runs.probes import (
     DAY_SECONDS,
     PERIOD_SECONDS,
-    Allowance,
+    allowed,
     cell_to_probe,
+    log_seconds,
     period_seconds,
     seconds_overdue,
 )
@@ -72,26 +73,17 @@ def test_nothing_is_probed_while_a_run_comes_or_may(fetched: float, at: float, i
     assert (cell_to_probe(fetched_at, TIMES, NOON + at * HOUR) == OLDER) is is_certain
 
 
-def test_probes_are_allowed_by_the_day_and_never_more_than_an_hours_at_once() -> None:
-    allowance = Allowance(per_day=96)
-    allowed = []
-    for quarter in range(4 * 24):
-        now = NOON + quarter * 900.0
-        allowed.append(allowance.whole(now))
-        allowance.spend(allowed[-1])
-    assert sum(allowed) == 96
-    assert allowance.whole(NOON + 30 * DAY_SECONDS) == 4
+@pytest.mark.parametrize(("past_hours", "per_day", "allowed_now"), [
+    # hours ago
+    ([], 96, 4), ([0.1, 0.5], 96, 2), ([0.1] * 4, 96, 0), ([1.1] * 4, 96, 4), ([2] * 95, 96, 1), ([2] * 96, 96, 0),
+    ([], 2, 1), ([0.5], 2, 0), ([2], 2, 1), ([2, 3], 2, 0), ([], 0.5, 1), ([30], 0.5, 0), ([0.1] * 9, 4, 0),
+])  # fmt: skip
+def test_probes_are_allowed_by_the_day_and_no_more_than_an_hours_share_at_once(
+    past_hours: list[float], per_day: float, allowed_now: int
+) -> None:
+    assert allowed([NOON - hours * HOUR for hours in past_hours], NOON, per_day) == allowed_now
 
 
-def test_a_small_budget_saves_up_for_one_probe() -> None:
-    allowance = Allowance(per_day=2)
-    assert allowance.whole(NOON) == 1
-    allowance.spend(1)
-    assert [allowance.whole(NOON + hours * HOUR) for hours in (6, 11.5, 12.5, 100)] == [0, 0, 1, 1]
-
-
-def test_a_clock_that_is_set_back_allows_nothing_more() -> None:
-    allowance = Allowance(per_day=24)
-    allowance.whole(NOON)
-    allowance.spend(1)
-    assert allowance.whole(NOON - DAY_SECONDS) == 0
+@pytest.mark.parametrize(("per_day", "days"), [(100, 1), (1, 1), (0.5, 2)])
+def test_probes_count_for_a_day_or_as_long_as_one_is_allowed(per_day: float, days: float) -> None:
+    assert log_seconds(per_day) == days * DAY_SECONDS

@@ -89,6 +89,8 @@ def run(
         if not options.dry_run:
             run_history.end(run_history.begin(forced=options.force), Tally(reasons={NO_REDIS: None}, is_broken=True))
         raise CannotRun(f"{NO_REDIS}.") from None
+    if runs := service().runs:
+        runs.known.evidence.flush()  # what is not certain by now is lost with this process
     if work.tally.exit_code == 0:
         schedule.record_good_run()
     # After the lock's release: a database that hangs by now delays no other run.
@@ -177,6 +179,8 @@ def _planned(options: Options, cities: list[City], suspects: frozenset[str]) -> 
     budget.synchronize()
     if one.runs:
         one.runs.known.read()
+        # So that the runs of the cities' models are followed, however few ask for them.
+        one.runs.known.table.note_used({one.runs.known.model_of(city.as_cell).name for city in cities}, one.now())
     left, weight_of_a_cell = budget.remaining(), one.round.weight_of_a_cell
     return plan.plan(
         survey(one, cities, recently_requested(one), suspects),

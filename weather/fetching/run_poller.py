@@ -70,13 +70,18 @@ class RunPoller:
             return
         began = self.now()
         if not began - SURVEY_SECONDS < self._surveyed_at <= began:
-            self._surveyed_at = began
-            self.table.note_used(self.popular_models(), began)
+            self._survey(began)
         for model in self.table.used(began):
             if not 0 <= self.now() - began < STEP_SECONDS:
                 return
             if self._is_due(model) and not self._poll(model):
                 return  # what fails may take its whole time: the other models are for the next steps
+
+    def _survey(self, now: float) -> None:
+        models = list(self.popular_models())
+        if models:  # else nobody has asked for a cell yet: the next step looks again
+            self._surveyed_at = now
+            self.table.note_used(models, now)
 
     @without_redis(returns=None)
     def release(self) -> None:

@@ -21,6 +21,7 @@ from weather.api.service import service
 from weather.core.cells import Cell
 from weather.core.datasets import WEATHER
 from weather.core.packing import version_of
+from weather.core.runs.run_times import Run, RunTimes
 from weathernote import redis
 
 NAMES = ("Berlin", "Cairo", "Delhi", "Lagos", "Lima")
@@ -125,6 +126,23 @@ def test_a_cell_that_is_asked_for_is_refreshed_after_the_cities(five, simulator,
         assert simulator.state()["places"]["60.1,24.9"] == 1
         assert prewarm()[0]["refreshed"] == 1
     assert simulator.state()["places"]["60.1,24.9"] == 2
+
+
+def test_the_models_of_the_cities_are_followed(five):
+    prewarm()
+    table = service().runs.known.table
+    table.read()
+    assert table.used(time.time()) == ["dwd_icon_d2", "dwd_icon_eu", "ecmwf_ifs"]
+
+
+def test_what_the_refreshes_brought_is_told_to_the_fleet(five, valkey):
+    prewarm()
+    one, now = service(), int(time.time())
+    held = redis.fetch_one(one.store.held(BERLIN_CELL))
+    redis.fetch_one(one.store.holding({BERLIN_CELL: replace(held, fetched_at=now - 7200)}))
+    one.runs.known.table.write("dwd_icon_d2", RunTimes(10_800, (Run(now - 10_800, now - 3600),), now))
+    prewarm("--force")
+    assert valkey.hkeys("runs:evidence") == ["dwd_icon_d2:50:10"]
 
 
 def test_the_limit_bounds_what_is_asked(five, simulator):

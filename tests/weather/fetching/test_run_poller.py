@@ -199,7 +199,7 @@ def test_popularity_is_surveyed_rarely_and_a_model_is_followed_for_a_day(here, u
 
     def popular_models() -> list[str]:
         surveys.append(clock())
-        return [HOURLY] if len(surveys) == 1 else []
+        return [HOURLY] if len(surveys) == 1 else [THREE_HOURLY]
 
     poller = RunPoller(RunTimesClient(f"{upstream.url}/data", now=clock), RunTable(MODELS), popular_models, now=clock)
     poller.step()
@@ -209,8 +209,17 @@ def test_popularity_is_surveyed_rarely_and_a_model_is_followed_for_a_day(here, u
     poller.step()
     assert len(surveys) == 2
     clock.seconds += USED_SECONDS - SURVEY_SECONDS
-    assert poller.table.used(clock()) == [HOURLY]
-    assert poller.table.used(clock() + 1) == []
+    assert poller.table.used(clock()) == [THREE_HOURLY, HOURLY]
+    assert poller.table.used(clock() + 1) == [THREE_HOURLY]
+
+
+def test_until_a_cell_is_asked_for_each_step_looks_for_one(here, upstream, clock):
+    models: list[str] = []
+    poller = RunPoller(RunTimesClient(f"{upstream.url}/data", now=clock), RunTable(MODELS), lambda: models, now=clock)
+    poller.step()
+    models.append(HOURLY)
+    poller.step()
+    assert asked(upstream) == {HOURLY: 1}
 
 
 def test_without_redis_nobody_asks(process, upstream, monkeypatch):

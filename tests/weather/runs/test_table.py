@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.outage import take_redis_away
 from weather.core.runs.run_times import Run, RunTimes
-from weather.runs.table import KEY, LIFE_SECONDS, RunTable
+from weather.runs.table import KEY, LIFE_SECONDS, USED_SECONDS, RunTable
 
 pytest_plugins = ["tests.support.redis_fixtures"]
 
@@ -84,3 +84,34 @@ def test_a_key_of_another_type_is_replaced(table, another, here):
     table.write("dwd_icon_d2", TIMES)
     another.read()
     assert another.times_of("dwd_icon_d2") == TIMES
+
+
+def test_a_model_is_in_use_for_a_day_in_all_processes(table, another):
+    table.note_used(["ecmwf_ifs"], NOON)
+    another.read()
+    for one in (table, another):
+        assert one.used(NOON + USED_SECONDS) == ["ecmwf_ifs"]
+        assert one.used(NOON + USED_SECONDS + 1) == []
+
+
+def test_models_in_use_come_in_the_order_of_all_models(table):
+    table.note_used(["ecmwf_ifs"], NOON)
+    table.note_used(["dwd_icon_d2"], NOON)
+    assert table.used(NOON) == list(MODELS)
+
+
+def test_no_models_are_no_round_trip(table, round_trips):
+    table.note_used([], NOON)
+    assert round_trips == []
+
+
+def test_a_time_of_use_that_is_no_time_is_passed_over(table, here):
+    here.hset(KEY, mapping={"used:ecmwf_ifs": "often", "used:dwd_icon_d2": NOON, "used:unheard_of": NOON})
+    table.read()
+    assert table.used(NOON) == ["dwd_icon_d2"]
+
+
+def test_without_redis_the_models_in_use_are_those_of_this_process(table, monkeypatch):
+    take_redis_away(monkeypatch)
+    table.note_used(["ecmwf_ifs"], NOON)
+    assert table.used(NOON) == ["ecmwf_ifs"]

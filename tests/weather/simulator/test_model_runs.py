@@ -36,7 +36,7 @@ def meta(simulator: OpenMeteoSimulator, model: str) -> dict[str, int]:
 
 
 def hourly(simulator: OpenMeteoSimulator, place: tuple[float, float], days: int = 14) -> Any:
-    query = {
+    query: dict[str, str | float] = {
         "latitude": place[0],
         "longitude": place[1],
         "hourly": ",".join(HOURLY_NAMES),

@@ -28,7 +28,7 @@ KEYS = (
     *("air_quality:lat:*", "upstream:air_quality:lat:*", "rejected:air_quality"),
     *("rate_limit:hash:*", "cold:client:*", "cold:address:*"),
     *("popularity:*", "active:{users}:*", "budget:open-meteo", "slot:{open-meteo}:*", "wanted:{open-meteo}:*"),
-    *("prewarm:*", "cities:active", "cities:upload:*", "probe"),
+    *("runs:*", "prewarm:*", "cities:active", "cities:upload:*", "probe"),
 )
 #: The commands that a replica sends to its master.
 REPLICATION = ("ping", "psync", "replconf")

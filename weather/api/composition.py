@@ -14,13 +14,17 @@ from weather.budget.budget import Budget
 from weather.budget.payment import Payments
 from weather.budget.popularity import Popularity
 from weather.budget.price import Price
+from weather.core import answers
 from weather.core.answers import Answer, Question
 from weather.core.datasets import Dataset
+from weather.core.runs.model_run import model_run_of
+from weather.core.series import Series
 from weather.fetching.admission import ColdAdmission
 from weather.fetching.fetch_queue import FetchQueue
 from weather.fetching.round import Round
 from weather.fetching.store import Store, memory_of_records
 from weather.fetching.worker import Workers
+from weather.runs.table import RunTable
 from weather.upstream.client import OpenMeteo
 from weathernote.redis import RedisClock
 from weathernote.redis.memory import Memory
@@ -43,6 +47,7 @@ class Shared:
     allowance: Allowance
     popularity: Mapping[Dataset, Popularity]
     price: Price
+    run_table: RunTable
     #: Taken by each request that waits for Open-Meteo: some threads are always left to those who need not wait.
     waiting: threading.BoundedSemaphore
     #: Held during a call without Redis, when no lease keeps the calls of this process apart.
@@ -73,7 +78,8 @@ class Shared:
         )
         waiting = threading.BoundedSemaphore(max(1, settings.THREADS - max(4, settings.THREADS // 8)))
         price = Price(popularity, budget.refresh_weight_per_second)
-        return cls(budget, allowance, popularity, price, waiting, threading.Lock())
+        models = [model for dataset in datasets if dataset.areas for model in dataset.areas.models]
+        return cls(budget, allowance, popularity, price, RunTable(models), waiting, threading.Lock())
 
 
 def _popularity(dataset: Dataset, clock: RedisClock) -> Popularity:
@@ -91,6 +97,7 @@ class Parts:
     budget: Budget
     price: Price
     popularity: Popularity
+    run_table: RunTable
     cache: AnswerCache
     store: Store
     queue: FetchQueue
@@ -131,13 +138,30 @@ class Parts:
             wait_seconds=DEADLINE_SECONDS,
             waiting=shared.waiting,
         )
-        popularity, cache = shared.popularity[dataset], AnswerCache(dataset, shared.answers)
-        return cls(dataset, budget, shared.price, popularity, cache, store, queue, round_, workers, admission)
+        return cls(
+            dataset,
+            budget,
+            shared.price,
+            shared.popularity[dataset],
+            shared.run_table,
+            AnswerCache(dataset, shared.answers),
+            store,
+            queue,
+            round_,
+            workers,
+            admission,
+        )
 
     def life_seconds(self, question: Question) -> int:
         """How long the finished answer to a question lives."""
         seconds: int = getattr(settings, question.kind.life_setting)
         return seconds
+
+    def derive(self, question: Question, series: Series, now: float, *, stale: bool) -> Answer:
+        """The answer derived from the series for the minute of `now` (unix seconds); it says its model and run."""
+        times_of = self.run_table.times_of
+        model_run = model_run_of(self.dataset.areas, times_of, question.cell, series.fetched_at)
+        return answers.derive(question, series, now, self.life_seconds(question), stale=stale, model_run=model_run)
 
 
 def open_meteo(dataset: Dataset) -> OpenMeteo:

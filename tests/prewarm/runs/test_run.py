@@ -248,7 +248,7 @@ def test_answers_that_would_go_cold_are_worked_out_anew_without_asking_anyone(fi
 def test_answers_that_are_fetched_and_that_are_worked_out_anew_say_their_model_and_run(five, valkey):
     """It is read from Redis: in the process of a command no loop reads run times."""
     times, key = run_times_of_now(), "forecast:lat:52.5:lon:13.4:days:7"
-    RunTable(WEATHER.areas.models).write("dwd_icon_d2", times)
+    RunTable(["dwd_icon_d2"]).write("dwd_icon_d2", times)
     said = "dwd_icon_d2", times.runs[0].initialised
     prewarm()
     assert model_run_in(valkey, key) == said

@@ -107,6 +107,11 @@ class Work:
         #: Spender → the window that is spent, `hour` or `day`.
         self._spent: dict[Spender, str] = {}
 
+    @property
+    def was_refused(self) -> bool:
+        """Whether the budget, or Open-Meteo, had no room for all refreshes."""
+        return "refresh" in self._stopped
+
     # ── re-derive ─────────────────────────────────────────────────────────────────────────────────
 
     def rederive(self, planned: Sequence[Rederivation], advance: Advance) -> None:
@@ -127,8 +132,9 @@ class Work:
             advance(len(part))
 
     def _derive_and_store(self, wanted: Iterable[tuple[Question, Series, bool]]) -> int:
-        # Runs come while this run of prewarm lasts, and no loop reads of them in its process.
-        self.service.run_table.read()
+        if runs := self.service.runs:
+            # They come while this run of prewarm lasts, and no loop reads of them in its process.
+            runs.known.table.read()
         now, derive = self.service.now(), self.service.derive
         finished = {question: derive(question, series, now, stale=stale) for question, series, stale in wanted}
         return with_retries(lambda: self.cache.store_answers(finished))

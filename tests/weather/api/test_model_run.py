@@ -10,6 +10,8 @@ from tests.support.outage import take_redis_away
 from weather.api.service import service
 from weather.core.runs.run_times import Run, RunTimes
 from weather.fetching.store import memory_of_records
+from weather.runs.evidence import Evidence
+from weather.runs.known import KnownRuns
 
 BERLIN, NEW_YORK = "lat=52.52&lon=13.41", "lat=40.7128&lon=-74.0060"
 WEATHER, FORECAST = f"/api/v1/weather?{BERLIN}", f"/api/v1/forecast?{BERLIN}"
@@ -24,11 +26,17 @@ def run_times(began: float, interval_seconds: int = 3 * HOUR) -> RunTimes:
     return RunTimes(interval_seconds, tuple(Run(start, start + HOUR) for start in starts), int(time.time()))
 
 
+def known() -> KnownRuns:
+    runs = service().runs
+    assert runs
+    return runs.known
+
+
 @pytest.fixture
 def run(api):
     """The start of Berlin's newest run as answers write it."""
     began = int(time.time()) - BEGAN_HOURS * HOUR
-    service().run_table.write("dwd_icon_d2", run_times(began))
+    known().table.write("dwd_icon_d2", run_times(began))
     return datetime.fromtimestamp(began, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -49,9 +57,9 @@ def test_a_derived_answer_says_the_run_of_its_record_and_not_the_newest(api, run
     valkey.delete("weather:lat:52.5:lon:13.4")
     with time_machine.travel(datetime.now(UTC) + timedelta(seconds=60), tick=True):
         newer = Run(int(time.time()) + HOUR, int(time.time()) + HOUR)
-        times = service().run_table.times_of("dwd_icon_d2")
+        times = known().table.times_of("dwd_icon_d2")
         assert times
-        service().run_table.write("dwd_icon_d2", RunTimes(3 * HOUR, (newer, *times.runs), times.seen_at))
+        known().table.write("dwd_icon_d2", RunTimes(3 * HOUR, (newer, *times.runs), times.seen_at))
         derived = api.get(WEATHER).json()
     assert derived["cached"] and said(derived) == ("dwd_icon_d2", run)
 
@@ -89,6 +97,11 @@ def test_of_several_places_each_says_its_own(api, run):
 
 def test_where_no_run_times_are_known_the_model_alone_is_said(api):
     assert said(api.get(f"/api/v1/weather?{NEW_YORK}").json()) == ("ncep_hrrr_conus", None)
+
+
+def test_where_refreshes_contradict_the_table_neither_is_said(api, run, monkeypatch):
+    monkeypatch.setattr(Evidence, "contradicts", lambda evidence, cell, model: True)
+    assert said(api.get(WEATHER).json()) == (None, None)
 
 
 def test_air_quality_has_the_same_envelope_and_knows_of_neither(api, run):

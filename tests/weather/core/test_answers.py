@@ -83,7 +83,8 @@ def test_an_answer_of_the_release_before_says_no_run_and_is_read_and_shown_longe
     answer = derived(question)
     before = answer.text.replace(said, b"", 1)
     assert len(before) == len(answer.text) - len(said)
-    assert (old := read(question, before, NOW)) == replace(answer, text=before)
+    old = read(question, before, NOW)
+    assert old is not None and old == replace(answer, text=before)
     assert prolonged(question, old, NOW + 700) is not None
 
 

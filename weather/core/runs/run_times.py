@@ -78,7 +78,7 @@ class RunTimes:
         if run is None or fetched_at > self.seen_at + UNSEEN_SECONDS:
             return False
         following = run.initialised + self.interval_seconds
-        overdue = self._overdue + run.initialised - self.runs[0].initialised
+        overdue = self.overdue_at + run.initialised - self.runs[0].initialised
         return fetched_at <= overdue or any(one.initialised == following for one in self.runs)
 
     def _unknown_missing(self, fetched_at: float, now: float) -> int:
@@ -91,11 +91,11 @@ class RunTimes:
     def next_expected(self, now: float) -> float:
         """When the next run is likely to be settled, later than now.
 
-        A run that is late is expected after as long again as it is late by now, or with the run that follows it.
+        A run that is late is expected after as long again as it is late by now, or when the one after it is due.
         """
         if not self.runs:
             return now + self.interval_seconds
-        expected = self._scheduled + SETTLED_SECONDS
+        expected = self.next_available + SETTLED_SECONDS
         if expected > now:
             return float(expected)
         until_the_following = (expected - now) % self.interval_seconds
@@ -109,23 +109,23 @@ class RunTimes:
         """
         if not self.runs or not now - UNSEEN_SECONDS <= self.seen_at <= now + CLOCK_SLACK_SECONDS:
             return False
-        return self.runs[0].available <= now + CLOCK_SLACK_SECONDS and now <= self._overdue
+        return self.runs[0].available <= now + CLOCK_SLACK_SECONDS and now <= self.overdue_at
 
     @cached_property
     def _usual_delay_seconds(self) -> int:
         return median_low(run.available - run.initialised for run in self.runs)
 
     @cached_property
-    def _scheduled(self) -> int:
-        """When the run after the newest one would be available without being late."""
+    def next_available(self) -> int:
+        """When the run after the newest one is available unless it is late. Only if there are runs."""
         return self.runs[0].initialised + self.interval_seconds + self._usual_delay_seconds
 
     @cached_property
-    def _overdue(self) -> float:
-        """The latest time at which it may come."""
+    def overdue_at(self) -> float:
+        """From when on the run after the newest one is too late for what is known to be believed."""
         usual_seconds = self.interval_seconds + self._usual_delay_seconds
         late_seconds = [run.available - before.initialised - usual_seconds for run, before in pairwise(self.runs)]
-        return self._scheduled + min(max(self.interval_seconds / 2, *late_seconds, 0), self.interval_seconds)
+        return self.next_available + min(max(self.interval_seconds / 2, *late_seconds, 0), self.interval_seconds)
 
     # ── new ones, and the text in Redis ───────────────────────────────────────────────────────────
 

@@ -246,7 +246,6 @@ def test_answers_that_would_go_cold_are_worked_out_anew_without_asking_anyone(fi
 
 
 def test_answers_that_are_fetched_and_that_are_worked_out_anew_say_their_model_and_run(five, valkey):
-    """It is read from Redis: in the process of a command no loop reads run times."""
     times, key = run_times_of_now(), "forecast:lat:52.5:lon:13.4:days:7"
     RunTable(["dwd_icon_d2"]).write("dwd_icon_d2", times)
     said = "dwd_icon_d2", times.runs[0].initialised
@@ -256,6 +255,13 @@ def test_answers_that_are_fetched_and_that_are_worked_out_anew_say_their_model_a
     assert prewarm()[0]["rederived"] >= 1
     assert model_run_in(valkey, key) == said
     assert model_run_in(valkey, "weather:lat:30.1:lon:31.2") == ("dwd_icon_eu", None)
+
+
+def test_an_answer_says_a_run_that_was_seen_after_prewarm_began(five, valkey):
+    work, times = Work(service(), stop_reason=lambda: ""), run_times_of_now()
+    RunTable(["dwd_icon_d2"]).write("dwd_icon_d2", times)
+    work.refresh([Batch(0, "refresh", [Candidate(BERLIN_CELL, {}, None, cities=("Berlin",))])], lambda done: None)
+    assert model_run_in(valkey, "weather:lat:52.5:lon:13.4") == ("dwd_icon_d2", times.runs[0].initialised)
 
 
 def test_a_run_of_ones_own_shortly_before_crons_leaves_nothing_to_go_cold_until_the_next(five, valkey):

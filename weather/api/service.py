@@ -16,6 +16,7 @@ from weather.core.cells import Cell
 from weather.core.datasets import DATASETS, WEATHER, Dataset
 from weather.fetching.admission import UNIDENTIFIED, Requester
 from weathernote.http.problems import Problem
+from weathernote import redis
 from weathernote.http.request_context import RequestContext
 from weathernote.redis import Lookup
 
@@ -45,14 +46,37 @@ class Service(Parts):
         hits = {question: _hit(one.answer, one) for question, one in found.items() if one.answer is not None}
         return {question: hits.get(question) or outcomes[question] for question in found}
 
+    def present(self, shown: Mapping[Question, int]) -> dict[Question, Outcome]:
+        """The answer to each question now, for whoever was shown one and asks nothing: it counts no request.
+
+        Each question must be about a different cell, and comes with the time (unix seconds) that the forecast behind
+        the answer must have been fetched after: a finished answer from before that is not taken, and one is derived
+        from what is held. Waits for Open-Meteo only where nothing is held; queues a refresh of what is due.
+        """
+        questions = list(shown)
+        found = {
+            question: one
+            if one.answer is not None and one.answer.fetched_at > shown[question]
+            else Cached(None, one.is_redis_up)
+            for question, one in zip(questions, redis.fetch_all(map(self.lookup, questions)), strict=True)
+        }
+        missed = {question: one for question, one in found.items() if one.answer is None}
+        outcomes = Misses(self, waits_for_refreshes=False).outcomes(missed, UNIDENTIFIED) if missed else {}
+        hits = {question: _hit(one.answer, one) for question, one in found.items() if one.answer is not None}
+        return outcomes | hits
+
+    def fetched_at_of(self, cells: Iterable[Cell]) -> dict[Cell, int]:
+        """Cell → when its held record was fetched, in unix seconds; cells without one are left out. Raises RedisDown."""
+        return self.store.fetched_at_of(cells)
+
     def record(self, cell: Cell) -> Lookup[Record]:
         """What is held of a cell, for `sources`; sent together with the throttle's count."""
         return RecordLookup(self, cell)
 
-    def count(self, cells: Iterable[Cell]) -> None:
-        """Counts a request for each cell in its popularity; `answer` and `answers` do that by themselves."""
+    def count(self, cells: Iterable[Cell], times: int = 1) -> None:
+        """Counts requests for each cell in its popularity; `answer` and `answers` do that by themselves."""
         for cell in cells:
-            self.popularity.record(cell)
+            self.popularity.record(cell, times)
 
     def sources(self, found: Mapping[Cell, Record], requester: Requester) -> dict[Cell, Source | Problem]:
         """What to derive the answer about each cell from, given what `record` found, or why there is none.

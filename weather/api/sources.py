@@ -32,9 +32,16 @@ class DecidedCell:
 
     @classmethod
     def of(
-        cls, parts: Parts, cell: Cell, state: CellState, *, is_redis_up: bool, remembers_expired: bool = False
+        cls,
+        parts: Parts,
+        cell: Cell,
+        state: CellState,
+        *,
+        is_redis_up: bool,
+        remembers_expired: bool = False,
+        waits_for_refreshes: bool = True,
     ) -> "DecidedCell":
-        """The decision for a cell in this state; `remembers_expired` as in `decide`."""
+        """The decision for a cell in this state; `remembers_expired` as in `decide`, `waits_for_refreshes` in Misses."""
         decision = decide(
             None if state.held is None else parts.now() - state.held.fetched_at,
             parts.price.interval_seconds(state.rate, parts.dataset.aging),
@@ -42,6 +49,8 @@ class DecidedCell:
             remembers_expired=remembers_expired,
             refreshes_late=parts.dataset.refreshes_late,
         )
+        if decision is Decision.WAIT_THEN_STALE and not waits_for_refreshes:
+            decision = Decision.SERVE_STALE_AND_REFRESH if is_redis_up else Decision.SERVE_STALE
         return cls(cell, is_redis_up, state, decision)
 
     @property

@@ -41,14 +41,19 @@ def record_request(get_response: Handler) -> Handler:
     def middleware(request: HttpRequest) -> HttpResponseBase:
         began = perf_counter()
         context = context_of(request)
-        given = request.META.get("HTTP_X_REQUEST_ID", "")
-        context.request_id = given if _SANE_REQUEST_ID.fullmatch(given) else f"{getrandbits(128):032x}"
+        context.request_id = request_id_of(request)
         response = get_response(request)
         response.headers["X-Request-ID"] = context.request_id
         request_events.record(_event(request, context, response, perf_counter() - began))
         return response
 
     return middleware
+
+
+def request_id_of(request: HttpRequest) -> str:
+    """The X-Request-ID that came, if well-formed, else a new one."""
+    given: str = request.META.get("HTTP_X_REQUEST_ID", "")
+    return given if _SANE_REQUEST_ID.fullmatch(given) else f"{getrandbits(128):032x}"
 
 
 def _event(request: HttpRequest, context: RequestContext, response: HttpResponseBase, seconds: float) -> RequestEvent:
@@ -116,7 +121,7 @@ class MiddlewareByArea:
         return next((answer for step in self.view_steps if (answer := step(request, *view))), None)
 
     def _api(self, request: HttpRequest) -> HttpResponseBase:
-        _require_served_host(request)
+        require_served_host(request)
         response: Any = self.get_response(request)
         response.headers["X-Content-Type-Options"] = "nosniff"
         if response.status_code not in BODILESS:
@@ -142,7 +147,8 @@ class MiddlewareByArea:
         return handler
 
 
-def _require_served_host(request: HttpRequest) -> None:
+def require_served_host(request: HttpRequest) -> None:
+    """Raises DisallowedHost if the request's `Host` is none of ALLOWED_HOSTS."""
     host = request.META.get("HTTP_HOST")
     if host is None:
         request.get_host()  # checks the server's own name

@@ -25,8 +25,8 @@ WORKERS = ENVIRONMENT.integer("WORKERS", os.cpu_count() or 1, 1, 256)
 # Threads wait for Open-Meteo, so there are many; a hit holds one for less than a millisecond.
 THREADS = ENVIRONMENT.integer("THREADS", 128, 4, 1024)
 DRAIN_SECONDS = ENVIRONMENT.integer("DRAIN_SECONDS", 0, 0, 3600)
-# Where `manage.py live` listens, which holds the open streams. 0: none is started beside this instance, and phones reach
-# those of others through the edge.
+# Where `manage.py live` listens, which holds the open streams. 0: none is started beside this instance, and phones
+# reach those of others through the edge.
 LIVE_PORT = ENVIRONMENT.integer("LIVE_PORT", 8001, 0, 65535)
 # Streams of a process: of one client, of one address, in all.
 LIVE_STREAMS_PER_CLIENT = ENVIRONMENT.integer("LIVE_STREAMS_PER_CLIENT", 5, 1)

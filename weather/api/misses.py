@@ -40,11 +40,12 @@ class Misses:
     """Answers the questions of one request, one or twenty, about one dataset, whose answers are not in the cache."""
 
     parts: Parts
-    #: Whether the request waits for the refresh of a record that is far too old; else it is refreshed behind it.
-    waits_for_refreshes: bool = True
 
-    def outcomes(self, missed: Mapping[Question, Cached], requester: Requester) -> dict[Question, Outcome]:
-        """The outcome for each question about a different cell, given what the cache said of it."""
+    def outcomes(self, missed: Mapping[Question, Cached], requester: Requester | None) -> dict[Question, Outcome]:
+        """The outcome for each question about a different cell, given what the cache said of it.
+
+        Without a requester nobody waits for Open-Meteo, and a question that only a fetch could answer is left out.
+        """
         parts, cells = self.parts, [question.cell for question in missed]
         states = states_of(cells, parts.store, parts.popularity, parts.queue)
         expired = {
@@ -57,7 +58,6 @@ class Misses:
                 states[question.cell],
                 is_redis_up=found.is_redis_up,
                 remembers_expired=expired[question] is not None,
-                waits_for_refreshes=self.waits_for_refreshes,
             )
             for question, found in missed.items()
         ]

@@ -15,8 +15,8 @@ from weather.core.answers import Answer, Question
 from weather.core.cells import Cell
 from weather.core.datasets import DATASETS, WEATHER, Dataset
 from weather.fetching.admission import UNIDENTIFIED, Requester
-from weathernote.http.problems import Problem
 from weathernote import redis
+from weathernote.http.problems import Problem
 from weathernote.http.request_context import RequestContext
 from weathernote.redis import Lookup
 
@@ -47,26 +47,29 @@ class Service(Parts):
         return {question: hits.get(question) or outcomes[question] for question in found}
 
     def present(self, shown: Mapping[Question, int]) -> dict[Question, Outcome]:
-        """The answer to each question now, for whoever was shown one and asks nothing: it counts no request.
+        """The answer to each question now, for somebody who was shown one before: it counts no request.
 
-        Each question must be about a different cell, and comes with the time (unix seconds) that the forecast behind
-        the answer must have been fetched after: a finished answer from before that is not taken, and one is derived
-        from what is held. Waits for Open-Meteo only where nothing is held; queues a refresh of what is due.
+        Each question must be about a different cell, and comes with the time (unix seconds) after which the forecast
+        behind the answer must have been fetched: a finished answer with an older one is not taken, but one is derived
+        from what is held. Refreshes are queued and not waited for. A question about a cell without a record is
+        left out.
         """
         questions = list(shown)
-        found = {
-            question: one
+        found = dict(zip(questions, redis.fetch_all(map(self.lookup, questions)), strict=True))
+        outcomes: dict[Question, Outcome] = {
+            question: _hit(one.answer, one)
+            for question, one in found.items()
             if one.answer is not None and one.answer.fetched_at > shown[question]
-            else Cached(None, one.is_redis_up)
-            for question, one in zip(questions, redis.fetch_all(map(self.lookup, questions)), strict=True)
         }
-        missed = {question: one for question, one in found.items() if one.answer is None}
-        outcomes = Misses(self, waits_for_refreshes=False).outcomes(missed, UNIDENTIFIED) if missed else {}
-        hits = {question: _hit(one.answer, one) for question, one in found.items() if one.answer is not None}
-        return outcomes | hits
+        missed = {
+            question: Cached(None, one.is_redis_up) for question, one in found.items() if question not in outcomes
+        }
+        if missed:
+            outcomes |= Misses(self).outcomes(missed, None)
+        return outcomes
 
     def fetched_at_of(self, cells: Iterable[Cell]) -> dict[Cell, int]:
-        """Cell → when its held record was fetched, in unix seconds; cells without one are left out. Raises RedisDown."""
+        """Cell → when its held record was fetched, in unix seconds, for those that have one. Raises RedisDown."""
         return self.store.fetched_at_of(cells)
 
     def record(self, cell: Cell) -> Lookup[Record]:

@@ -19,7 +19,7 @@ from django.utils.module_loading import import_string
 from weathernote.http import networks
 from weathernote.http.plain_settings import settings
 from weathernote.http.problems import Problem, respond
-from weathernote.http.request_context import RequestContext, context_of
+from weathernote.http.request_context import context_of
 from weathernote.telemetry import request_events
 from weathernote.telemetry.metrics import API_ROUTES, METHODS, route_of
 from weathernote.telemetry.request_event import RequestEvent
@@ -41,10 +41,10 @@ def record_request(get_response: Handler) -> Handler:
     def middleware(request: HttpRequest) -> HttpResponseBase:
         began = perf_counter()
         context = context_of(request)
-        context.request_id = request_id_of(request)
+        context.request_id = context.request_id or request_id_of(request)
         response = get_response(request)
         response.headers["X-Request-ID"] = context.request_id
-        request_events.record(_event(request, context, response, perf_counter() - began))
+        request_events.record(event_of(request, response.status_code, perf_counter() - began))
         return response
 
     return middleware
@@ -56,14 +56,15 @@ def request_id_of(request: HttpRequest) -> str:
     return given if _SANE_REQUEST_ID.fullmatch(given) else f"{getrandbits(128):032x}"
 
 
-def _event(request: HttpRequest, context: RequestContext, response: HttpResponseBase, seconds: float) -> RequestEvent:
-    method = request.method or ""
+def event_of(request: HttpRequest, status: int, seconds: float) -> RequestEvent:
+    """The event of a request that was answered just now with this status, after so many seconds."""
+    context, method = context_of(request), request.method or ""
     return RequestEvent(
         time(),
         seconds,
         route_of(request.path_info),
         method if method in METHODS else "OTHER",
-        response.status_code,
+        status,
         context.request_id,
         context.client_hash,
         request_events.take_upstream_wait(),

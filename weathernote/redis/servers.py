@@ -50,13 +50,13 @@ def listening_connection(channel: str) -> tuple[str, AbstractConnection]:
     cache: dict[str, Any] = settings.CACHES["default"]
     (url,), options = cache["LOCATION"], cache["OPTIONS"]
     timeouts = {name.lower(): options[name] for name in ("SOCKET_CONNECT_TIMEOUT", "SOCKET_TIMEOUT")}
-    of_connection = timeouts | {"protocol": 2, "driver_info": None}
+    of_connection: dict[str, Any] = timeouts | {"protocol": 2, "driver_info": None}
     target = server()
     if isinstance(target, Cluster):
         host, port = target.address_of(channel)
         # A lost connection may be the first sign of a failover.
         target.note_stale()
-        return "SSUBSCRIBE", asyncio_redis.Connection(host=host, port=port, **credentials(url), **of_connection)
+        return "SSUBSCRIBE", asyncio_redis.Connection(host=host, port=port, **of_connection | credentials(url))
     pool = asyncio_redis.ConnectionPool.from_url(url, **of_connection)
     return "SUBSCRIBE", pool.connection_class(**pool.connection_kwargs)
 

@@ -31,6 +31,8 @@ CELL_ROUTES = ("weather", "forecast", "air_quality")
 #: With the one whose answers are about cells too, and have no key.
 ANSWER_ROUTES = (*CELL_ROUTES, "openmeteo")
 API_ROUTES = frozenset({*ANSWER_ROUTES, "cities", "places"})
+#: Route → the label `record` of the finished answers that it gives, where that is not the route's own.
+RECORDS = {"live": "weather", "events": "weather"}
 #: Dataset → the label `record` of its held records.
 HELD_RECORDS = {"weather": "upstream", "air_quality": "upstream:air_quality"}
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
@@ -104,9 +106,9 @@ LIVE_STREAMS = Gauge(
 LIVE_MESSAGES = Counter("weathernote_live_messages", "Answers and problems sent on streams, by kind", ["kind"])
 LIVE_DROPPED = Counter(
     "weathernote_live_dropped",
-    "What streams did not get: answers that a newer one replaced before a slow reader took them (replaced), and streams "
-    "that were closed because their reader was too slow (slow) or had asked too often (rate_limited), or refused for a "
-    "limit of streams (client, address, all)",
+    "What streams did not get: answers that a newer one replaced before a slow reader took them (replaced), and "
+    "streams that were closed because their reader was too slow (slow) or had asked too often (rate_limited), or "
+    "refused for a limit of streams (client, address, all)",
     ["reason"],
 )
 LIVE_DROPS = ("replaced", "slow", "rate_limited", "client", "address", "all")

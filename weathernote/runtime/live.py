@@ -44,6 +44,7 @@ def _configuration() -> uvicorn.Config:
     return uvicorn.Config(
         "weathernote.asgi:application",
         interface="asgi3",
+        loop="uvloop",
         http=StreamHttpProtocol,
         ws=StreamWebSocketProtocol,
         ws_max_size=LONGEST_MESSAGE_BYTES,

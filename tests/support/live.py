@@ -51,7 +51,9 @@ class Live(Process):
         """A WebSocket of a client of this name, else of one that nobody else is."""
         headers = {"x-client-id": client or f"phone-{next(_numbers)}"}
         url = f"ws://127.0.0.1:{self.port}/api/v1/live"
-        return connect(url, additional_headers=headers, proxy=None, open_timeout=PATIENCE_SECONDS, **options)
+        return connect(
+            url, additional_headers=headers, proxy=None, open_timeout=PATIENCE_SECONDS, legacy=True, **options
+        )
 
     @contextmanager
     def events(self, query: str, **headers: str) -> Iterator["Events"]:

@@ -21,6 +21,7 @@ from weathernote.runtime.local_servers import LocalServerError
 from weathernote.runtime.nginx import Nginx
 
 INSTANCES = 2
+LIVE = 2
 _GRACE_SECONDS = 20
 
 
@@ -35,7 +36,7 @@ def serve(*, say: Callable[[str], None]) -> None:
         redis_url = serving.redis_url(stack, folder, lock)
         database.prepare(demo=False, say=say)
         ports = stack.enter_context(_instances(folder, lock, redis_url))
-        configuration = edge_configuration.render(_edge(folder, ports, found))
+        configuration = edge_configuration.render(_edge(folder, ports, _free_ports(LIVE), found))
         command = [found.binary, "-p", str(folder), "-c", str(configuration), "-g", "daemon off;"]
         running = stack.enter_context(local_servers.supervised(command, lock=lock, grace_seconds=_GRACE_SECONDS))
         local_servers.wait_until(
@@ -48,12 +49,13 @@ def serve(*, say: Callable[[str], None]) -> None:
         raise LocalServerError(f"nginx ended by itself (exit code {code}): {folder / 'error.log'} says why.")
 
 
-def _edge(folder: Path, ports: list[int], found: Nginx) -> Edge:
+def _edge(folder: Path, ports: list[int], live_ports: list[int], found: Nginx) -> Edge:
     certificate, key = _certificate(folder)
     return Edge(
         folder=folder,
         names=tuple(settings.ALLOWED_HOSTS),
         instances=tuple(f"127.0.0.1:{port}" for port in ports),
+        live=tuple(f"127.0.0.1:{port}" for port in live_ports),
         certificate=certificate,
         certificate_key=key,
         listen_https=serving.host_and_port(settings.EDGE_PORT),

@@ -68,4 +68,5 @@ def _edge_of(options: dict[str, Any]) -> Edge:
         user=options["user"],
         resolver=options["resolver"],
         address_requests=settings.EDGE_ADDRESS_REQUESTS,
+        address_streams=settings.LIVE_STREAMS_PER_ADDRESS,
     )

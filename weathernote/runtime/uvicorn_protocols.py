@@ -1,6 +1,7 @@
 """uvicorn's protocols, with what open streams need besides: a way to cut a connection, and ends that arrive.
 
-They give ASGI's `scope["state"]["abort"]`, which drops a connection with all that its reader has not taken.
+In ASGI's `scope["state"]` they give `abort`, which drops a connection with all that its reader has not taken, and
+`forget`, which frees what is not needed any more once a stream is open.
 """
 
 import asyncio
@@ -10,6 +11,8 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
+
+from weathernote.runtime.one_reader import Flag, OneReaderQueue
 
 #: What a connection may hold here for a slow reader, besides the kernel's buffer; a message has about 1 kB.
 WAITING_BYTES = 16_384
@@ -42,17 +45,28 @@ class StreamHttpProtocol(HttpToolsProtocol):
 class StreamWebSocketProtocol(WebSocketsSansIOProtocol):
     """WebSockets whose ends arrive, also at who is still sending, and that are cut where nobody reads."""
 
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.queue: Any = OneReaderQueue()
+        self.writable: Any = Flag()
+        self.is_lingering = False
+
     def connection_made(self, transport: Any) -> None:
         """Bounds what waits for a slow reader."""
         super().connection_made(transport)
         transport.set_write_buffer_limits(high=WAITING_BYTES)
-        self.is_lingering = False
 
     def handle_connect(self, event: Request) -> None:
         """Gives the application the means to cut the connection."""
         super().handle_connect(event)
         if self.response.status_code == 101:
-            self.scope["state"]["abort"] = self.transport.abort
+            self.scope["state"] |= {"abort": self.transport.abort, "forget": self.forget_handshake}
+
+    def forget_handshake(self) -> None:
+        """Frees what only the handshake needed, the headers three times over: 6 kB of each stream."""
+        self.request.headers.clear()  # the parser holds it to the end
+        self.scope.clear()  # type: ignore[attr-defined] # a dict
+        self.request = self.response = None  # type: ignore[assignment] # neither is used any more
 
     def data_received(self, data: bytes) -> None:
         """Drops what still comes after the close."""

@@ -22,7 +22,6 @@ from weather.core.datasets import WEATHER
 from weather.core.packing import pack, unpack, version_of
 
 
-
 class LiveProcess(Process):
     """`manage.py live` as an operator starts it, on a port that it keeps."""
 

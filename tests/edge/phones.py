@@ -71,7 +71,9 @@ class Phone:
 class Phones:
     """Phones for the `async with` block, spread over positions; so many at a time are at the door."""
 
-    def __init__(self, edge: EdgeServer, positions: Sequence[dict[str, str]], number: int, *, at_once: int = 20) -> None:
+    def __init__(
+        self, edge: EdgeServer, positions: Sequence[dict[str, str]], number: int, *, at_once: int = 20
+    ) -> None:
         self.edge = edge
         self.phones = [Phone(f"phone-{each}", positions[each % len(positions)]) for each in range(number)]
         self._door = at_once
@@ -91,9 +93,8 @@ class Phones:
     def told(self, what: str, since: float) -> None:
         """Prints how many came back, when the last was there, and the most in a second."""
         back = self.came_back_since(since)
-        a_second = Counter(int(second) for second in back)
-        last = f"{back[-1]:.1f} s" if back else "-"
-        print(f"{what}: {len(back)} came back, the last after {last}, at most {max(a_second.values(), default=0)} in a second")
+        most = max(Counter(int(second) for second in back).values(), default=0)
+        print(f"{what}: {len(back)} came back, the last after {max(back, default=0):.1f} s, at most {most} in a second")
 
     async def __aenter__(self) -> Self:
         tls, door = context_of(self.edge), asyncio.Semaphore(self._door)

@@ -7,10 +7,10 @@ from time import monotonic
 
 import pytest
 
-from tests.edge.edge_server import OUTSIDE
 from tests.edge.live_fleet import LiveFleet
 from tests.edge.phones import Phones
 from tests.edge.streams import OF_A_PLACE, events, websocket
+from tests.support.servers import eventually
 from weather.core.cells import Cell
 from weather.simulator.server import OpenMeteoSimulator
 
@@ -53,6 +53,16 @@ def test_a_page_gets_events_and_after_a_break_only_what_it_has_not(live_fleet):
         then = stream.next()
     assert (first["event"], then["event"]) == ("weather", "weather")
     assert json.loads(then["data"])["fetched_at"] == refreshed > json.loads(first["data"])["fetched_at"]
+
+
+def test_a_live_process_logs_how_many_streams_it_has(live_fleet):
+    """deploy/aws/scaling.yaml scales by these lines."""
+
+    def reported() -> list[dict[str, object]]:
+        lines = [json.loads(line) for line in live_fleet.processes[0].said().splitlines() if line.startswith("{")]
+        return [line for line in lines if line["message"] == "streams"]
+
+    assert eventually(reported)[0]["streams"] == 0
 
 
 # ── live processes that end ───────────────────────────────────────────────────────────────────────

@@ -1,12 +1,16 @@
 """What is done for all streams every second: pings, slow readers, and what watched cells count in popularity."""
 
 import asyncio
+import logging
 from time import monotonic
 
 from weather.live.hub import Hub
 from weather.live.stream import PING
 
+log = logging.getLogger(__name__)
+
 PING_SECONDS = 25.0
+REPORT_SECONDS = 60
 STEP_SECONDS = 1.0
 #: A stream counts as a phone that asks every ten minutes; each second counts the cells whose turn it is.
 COUNT_SECONDS = 600
@@ -19,6 +23,8 @@ async def keep(hub: Hub) -> None:
         await asyncio.sleep(STEP_SECONDS)
         look_after_readers(hub, monotonic())
         count(hub, second % COUNT_SECONDS)
+        if second % REPORT_SECONDS == 0:
+            report(hub)
         second += 1
 
 
@@ -29,6 +35,11 @@ def look_after_readers(hub: Hub, now: float) -> None:
             stream.cut()
         elif stream.kind == "events" and stream.sending_since is None and now - stream.last_write >= PING_SECONDS:
             stream.offer(PING)
+
+
+def report(hub: Hub) -> None:
+    """Logs how many streams are open: a service that reads the log alone can scale by it."""
+    log.info("streams", extra={"figures": {"streams": len(hub.streams)}})
 
 
 def count(hub: Hub, turn: int) -> None:

@@ -150,6 +150,8 @@ class Application:
             closing.add(loop.create_task(stream.close(GOING_AWAY)))
         if closing:
             await asyncio.wait(closing, timeout=_END_SECONDS)
+        for stream in list(self.hub.streams):  # of readers that do not take so much as the end
+            stream.abort()
 
 
 def _without_stream(request: HttpRequest, path: str) -> HttpResponse | None:

@@ -21,10 +21,13 @@ async def keep(hub: Hub) -> None:
     second = 0
     while True:
         await asyncio.sleep(STEP_SECONDS)
-        look_after_readers(hub, monotonic())
-        count(hub, second % COUNT_SECONDS)
-        if second % REPORT_SECONDS == 0:
-            report(hub)
+        try:
+            look_after_readers(hub, monotonic())
+            count(hub, second % COUNT_SECONDS)
+            if second % REPORT_SECONDS == 0:
+                report(hub)
+        except Exception:
+            log.exception("The upkeep of streams failed; it is tried again.")
         second += 1
 
 

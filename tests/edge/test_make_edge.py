@@ -64,6 +64,7 @@ def test_it_greets_serves_over_https_and_leaves_nothing_behind(served, tmp_path)
         assert any(line == "event: weather" for line in events.iter_lines(decode_unicode=True, chunk_size=1))
     family = served.family()
     assert sum("granian" in words for words in family.values()) >= 2
+    assert sum("manage.py live" in words and "supervisor" not in words for words in family.values()) == 2
     assert any("nginx" in words for words in family.values())
     assert sum("manage.py live" in words and "supervisor" not in words for words in family.values()) == 2
     key = tmp_path / ".run" / f"edge-{served.port}" / "certificate.key"

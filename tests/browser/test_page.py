@@ -45,11 +45,11 @@ def tokyo(open_page, instance) -> Page:
 
 
 def asked(page: Page) -> list[str]:
-    """The API addresses that the page asks for from now on."""
+    """The API addresses that the page asks for from now on, but streams."""
     urls: list[str] = []
 
     def note(request: Request) -> None:
-        if "/api/" in request.url:
+        if "/api/" in request.url and "/events?" not in request.url:
             urls.append(request.url.partition("/api/v1/")[2])
 
     page.on("request", note)

@@ -1,5 +1,4 @@
-// The weather as it is pushed: server-sent events, read by fetch and not by EventSource, which can neither name the device nor
-// notice a connection that has died, nor learn for how long it was refused.
+// The weather as it is pushed: server-sent events, by fetch, as EventSource can neither name the device nor obey Retry-After.
 
 import { client } from "./api.js";
 
@@ -39,7 +38,7 @@ async function listen(mine) {
   timer = setTimeout(() => listen(mine), waitFor(mine, refusedMs));
 }
 
-// Anywhere in the whole span, so that those whom a restart cut off together do not come back together.
+// Anywhere in the span: those whom a restart has cut off come back apart.
 export function waitFor(mine, refusedMs) {
   const span = Math.min(mine.retryMs * 2 ** mine.failures++, LONGEST_WAIT_MS);
   return refusedMs + Math.random() * span;
@@ -73,8 +72,8 @@ function take(mine, { id, event, data, retry }, headers) {
   if (event === "weather" && data) mine.heard({ id, data }, mine.url, headers);
 }
 
-// A function that gives the events which the next bytes complete, each as its fields, and null at the end.
-export function eventsIn(body) {
+// A function that gives the events that the next bytes complete, as fields; null at the end.
+function eventsIn(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   return async () => {

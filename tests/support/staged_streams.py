@@ -19,7 +19,9 @@ BETWEEN = {"connection", "keep-alive", "transfer-encoding", "content-encoding", 
 
 def event(weather: dict[str, Any], etag: str = 'W/"1"', retry_ms: int = 100) -> bytes:
     """An event as the service writes it."""
-    return f"retry: {retry_ms}\nevent: weather\nid: {etag}\ndata: {json.dumps(weather)}\n\n".encode()
+    return (
+        f"retry: {retry_ms}\nevent: weather\nid: {etag}\ndata: {json.dumps(weather, ensure_ascii=False)}\n\n".encode()
+    )
 
 
 class StagedStreams:

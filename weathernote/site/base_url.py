@@ -14,7 +14,7 @@ def base(request: HttpRequest) -> str:
 
 def streams(request: HttpRequest) -> str:
     """Scheme and host of the streams: those of `base` behind a proxy, which passes them on, else with LIVE_PORT."""
-    if settings.TRUSTED_PROXY_COUNT or settings.HOSTS_ARE_REAL:
+    if settings.TRUSTED_PROXY_COUNT or settings.HOSTS_ARE_REAL or not settings.LIVE_PORT:
         return base(request)
     host = urlsplit(f"//{request.get_host()}").hostname or ""
     return f"{request.scheme}://{f'[{host}]' if ':' in host else host}:{settings.LIVE_PORT}"

@@ -38,8 +38,9 @@ def test_nothing_from_elsewhere_is_allowed_and_nothing_inline(policy):
     assert set(policy.values()) == {"'self'"}
 
 
-def test_behind_a_proxy_nothing_but_its_own_origin_is_connected_to(client, settings):
-    settings.TRUSTED_PROXY_COUNT = 1
+@pytest.mark.parametrize(("name", "value"), [("TRUSTED_PROXY_COUNT", 1), ("HOSTS_ARE_REAL", True), ("LIVE_PORT", 0)])
+def test_behind_a_proxy_nothing_but_its_own_origin_is_connected_to(client, settings, name, value):
+    setattr(settings, name, value)
     response = client.get("/")
     assert "connect-src 'self'" in response.headers["Content-Security-Policy"].split("; ")
     assert 'data-live=""' in response.text

@@ -31,7 +31,7 @@ export function watch(url, id, heard, changed) {
 
 async function listen(mine) {
   mine.controller = new AbortController();
-  const refusedMs = await read(mine).catch(() => 0);
+  const refusedMs = await read(mine);
   if (stream !== mine) return;
   mine.isOpen = false;
   mine.changed();
@@ -49,7 +49,8 @@ async function read(mine) {
   const headers = { "x-client-id": client(), Accept: "text/event-stream", ...(mine.id && { "Last-Event-ID": mine.id }) };
   let silence = setTimeout(() => mine.controller.abort(), SILENCE_MS);
   try {
-    const response = await fetch(mine.url, { headers, cache: "no-store", signal: mine.controller.signal });
+    const response = await fetch(mine.url, { headers, cache: "no-store", signal: mine.controller.signal }).catch(() => null);
+    if (response === null) return 0;
     if (!response.ok) return Math.min(Number(response.headers.get("Retry-After")) || 0, 3600) * 1000;
     const next = eventsIn(response.body);
     for (;;) {
@@ -77,7 +78,7 @@ function eventsIn(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   return async () => {
-    const { value, done } = await reader.read();
+    const { value, done } = await reader.read().catch(() => ({ done: true }));
     if (done) return null;
     const blocks = (rest + value).replace(/\r\n/g, "\n").split("\n\n");
     rest = blocks.pop();

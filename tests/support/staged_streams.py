@@ -65,7 +65,7 @@ class StagedStreams:
         """Leaves every stream open and says nothing any more, as where a network has gone."""
         self._is_silent.set()
 
-    def follow(self, write: Callable[[bytes], None]) -> None:
+    def follow(self, write: Callable[[bytes], Any]) -> None:
         """Writes what is pushed from now on, until it is cut or nobody reads; a comment now and then finds that out."""
         queue: SimpleQueue[bytes | None] = SimpleQueue()
         write(self.first())

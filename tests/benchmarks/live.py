@@ -145,15 +145,15 @@ def section(measured: dict[str, Measured], count: int, cells: int) -> Section:
     lines.append(
         "first, last: of a cell that all watch; p50, p99: of a run over all cells; from the record to the reader"
     )
-    row = measured.get("manage.py live")
+    ours = measured.get("manage.py live")
     figures = (
         []
-        if row is None
+        if ours is None
         else [
-            Figure("kB of an idle stream", row.kilobytes, "lower", 25),
-            Figure("ms to the last stream of a cell", row.last_ms, "lower", 1000),
-            Figure("p99 ms from record to socket in a run", row.p99_ms, "lower", 2000),
-            Figure("streams lost, messages missed", row.lost + row.missed, "lower", 0),
+            Figure("kB of an idle stream", ours.kilobytes, "lower", 25),
+            Figure("ms to the last stream of a cell", ours.last_ms, "lower", 1000),
+            Figure("p99 ms from record to socket in a run", ours.p99_ms, "lower", 2000),
+            Figure("streams lost, messages missed", ours.lost + ours.missed, "lower", 0),
         ]
     )
     return Section(f"{count:,} streams over {cells:,} cells, one process on one core", lines, figures)

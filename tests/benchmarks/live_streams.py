@@ -7,6 +7,7 @@ import struct
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import NamedTuple
 
 from weather.core.cells import Cell
@@ -71,11 +72,12 @@ class Streams:
         """Subscribes every stream to one more cell and waits for the answers."""
         live = [stream for stream in self.streams if stream.socket.fileno() != -1]
         for begin in range(0, len(live), at_once):
-            some, answered = live[begin : begin + at_once], len(self.arrivals)
+            some = live[begin : begin + at_once]
+            due = len(self.arrivals) + len(some)
             for stream in some:
                 stream.cells.append(cell)
                 stream.socket.send(_subscription(cell))
-            self.run(lambda some=some, answered=answered: len(self.arrivals) - answered >= len(some))
+            self.run(partial(self._have_come, due))
 
     def run(self, is_done: Callable[[], bool], *, patience_seconds: float = _PATIENCE_SECONDS) -> bool:
         """Reads what comes until it is done; False if that takes too long."""
@@ -86,6 +88,9 @@ class Streams:
             if time.monotonic() > end:
                 return False
         return True
+
+    def _have_come(self, count: int) -> bool:
+        return len(self.arrivals) >= count
 
     def close(self) -> None:
         for stream in self.streams:

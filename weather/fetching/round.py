@@ -221,9 +221,15 @@ class Round:
     def _hold_and_release(
         self, lease: Lease, done: Collection[Cell], fetched: Mapping[Cell, Series], rejected: Collection[Cell]
     ) -> None:
-        """Holds records and rejections, and releases the lease without the cells that are `done`."""
+        """Holds records and rejections, tells who listens, and releases the lease without the cells that are `done`."""
         holding, rejecting = self.store.holding(fetched), self.store.rejecting(rejected)
-        _, _, is_released = redis.fetch(holding, rejecting, self.queue.releasing(lease, done))
+        releasing, announcing = self.queue.releasing(lease, done), self.store.announcing(fetched)
+        if redis.is_cluster():
+            # Another shard could tell of a record before its own holds it.
+            _, _, is_released = redis.fetch(holding, rejecting, releasing)
+            redis.fetch_one(announcing)
+        else:
+            _, _, _, is_released = redis.fetch(holding, announcing, rejecting, releasing)
         if lease.token and not is_released:
             # The release was lost with the large write before it. Send it again, or the slot is blocked until the lease
             # expires.

@@ -29,7 +29,8 @@ _IPV6 = Path("/proc/net/if_inet6")
 class Edge:
     """An edge: its ports, the instances behind it, and the limit for one address.
 
-    `folder` is for the configuration, the logs and the cache; `instances` are `host:port`.
+    `folder` is for the configuration, the logs and the cache; `instances` are `host:port`, and so are `streams`, the
+    processes that hold open streams.
     """
 
     folder: Path
@@ -37,6 +38,7 @@ class Edge:
     instances: tuple[str, ...]
     certificate: Path
     certificate_key: Path
+    streams: tuple[str, ...] = ()
     listen_https: str = "443"
     listen_http: str = "80"
     https_port: int = 443

@@ -125,6 +125,8 @@ class Dataset:
     extras: tuple[Variable, ...] = ()
     #: What of a held record is compared with the one that replaces it; None for nothing.
     drift: Drift | None = None
+    #: The channel in Redis on which the keys of cells are published whose records are new; empty if nobody listens.
+    held_channel: str = ""
 
     def with_extras(self, names: Iterable[str]) -> "Dataset":
         """This dataset with the optional variables of these names; unknown names are ignored."""

@@ -25,6 +25,7 @@ WEATHER = Dataset(
     popularity_key="popularity:cells",
     recent_popularity_key="popularity:now",
     queue_key="wanted:{open-meteo}",
+    held_channel="held:weather",
     drift=Drift(forecast.current, distances=("temperature_2m", "precipitation"), codes=("weather_code",)),
     kinds=(
         AnswerKind(

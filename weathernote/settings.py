@@ -21,7 +21,6 @@ instance.make_folder(RUN_DIR)
 # ── the service ──────────────────────────────────────────────────────────────────────────────────
 HOST = ENVIRONMENT.text("HOST", "127.0.0.1")
 PORT = ENVIRONMENT.integer("PORT", 8000, 1, 65535)
-LIVE_PORT = ENVIRONMENT.integer("LIVE_PORT", 8001, 0, 65535)
 WORKERS = ENVIRONMENT.integer("WORKERS", os.cpu_count() or 1, 1, 256)
 # Threads wait for Open-Meteo, so there are many; a hit holds one for less than a millisecond.
 THREADS = ENVIRONMENT.integer("THREADS", 128, 4, 1024)

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.support.browser import axe
 from tests.support.limits import LIFTED
-from tests.support.servers import Instance, eventually, free_port
+from tests.support.servers import Instance, eventually
 from tests.support.staged_streams import StagedStreams, event
 
 TOKYO = "#lat=35.7&lon=139.7&name=Tokyo"
@@ -27,7 +27,7 @@ def behind(tmp_path_factory, valkey_server, simulator_server) -> Iterator[Instan
     """An instance behind a proxy, where the streams have the page's own origin."""
     servers = {"REDIS_URL": valkey_server.url, "OPEN_METEO_URL": simulator_server.url}
     folder = tmp_path_factory.mktemp("behind")
-    with Instance(folder, WORKERS=1, TRUSTED_PROXY_COUNT=1, LIVE_PORT=free_port(), **servers, **LIFTED) as started:
+    with Instance(folder, WORKERS=1, TRUSTED_PROXY_COUNT=1, LIVE_PORT=0, **servers, **LIFTED) as started:
         yield started
 
 

@@ -12,9 +12,14 @@ def base(request: HttpRequest) -> str:
     return f"{scheme}://{request.get_host()}"
 
 
-def streams(request: HttpRequest) -> str:
-    """Scheme and host of the streams: those of `base` behind a proxy, which passes them on, else with LIVE_PORT."""
-    if settings.TRUSTED_PROXY_COUNT or settings.HOSTS_ARE_REAL or not settings.LIVE_PORT:
+def streams(request: HttpRequest) -> str | None:
+    """Scheme and host of the streams: those of `base` behind a proxy, which passes them on, else with LIVE_PORT.
+
+    None where there are none, as neither a proxy nor a process beside this one has them.
+    """
+    if settings.TRUSTED_PROXY_COUNT or settings.HOSTS_ARE_REAL:
         return base(request)
+    if not settings.LIVE_PORT:
+        return None
     host = urlsplit(f"//{request.get_host()}").hostname or ""
     return f"{request.scheme}://{f'[{host}]' if ':' in host else host}:{settings.LIVE_PORT}"

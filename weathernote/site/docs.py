@@ -33,7 +33,8 @@ class DocsView(SpectacularSwaggerView):
     def get(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         """The page, with the rate limit and the address of this service."""
         response = super().get(request, *args, **kwargs)
-        base, streams = base_url.base(request), base_url.streams(request)
+        base = base_url.base(request)
+        streams = base_url.streams(request) or base
         response.data |= {
             "title": "WeatherNote API",
             "base": base,

@@ -54,7 +54,7 @@ def page(request: HttpRequest) -> HttpResponseBase:
     base, streams = base_url.base(request), base_url.streams(request)
     live = "" if streams == base else streams  # of another origin: on another port
     text = _html(base, live).encode()
-    policy = f"{CONTENT_SECURITY_POLICY} {live}".rstrip()
+    policy = f"{CONTENT_SECURITY_POLICY} {live or ''}".rstrip()
     headers = HEADERS | {"ETag": weak_etag(text), "Content-Security-Policy": policy}
     if matches(request.META.get("HTTP_IF_NONE_MATCH"), headers["ETag"]):
         return HttpResponseNotModified(headers=headers)
@@ -69,7 +69,7 @@ def file_of_another_release(request: HttpRequest, name: str) -> HttpResponseBase
     return HttpResponseRedirect(static(present), headers={"Cache-Control": "no-store"})
 
 
-def _html(base: str, live: str) -> str:
+def _html(base: str, live: str | None) -> str:
     return render_to_string(
         "page/index.html",
         {

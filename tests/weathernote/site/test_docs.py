@@ -8,12 +8,14 @@ import csv
 import html
 import re
 import subprocess
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from tests.support.servers import Instance
+from tests.support.limits import LIFTED
+from tests.support.servers import Instance, free_port
 from tests.support.staged_upstream import StagedUpstream, http
 from weather.core.cells import Cell
 from weathernote.site.docs import EXAMPLES, GUIDE, LIVE_EXAMPLES
@@ -24,6 +26,14 @@ with (Path(__file__).parents[2] / "data" / "cells.csv").open(encoding="utf-8") a
 
 
 SPENT = {"code": "budget_exhausted", "status": 503}
+
+
+@pytest.fixture(scope="module")
+def instance(tmp_path_factory, valkey_server, simulator_server) -> Iterator[Instance]:
+    """An instance with streams beside it."""
+    servers = {"REDIS_URL": valkey_server.url, "OPEN_METEO_URL": simulator_server.url}
+    with Instance(tmp_path_factory.mktemp("docs"), WORKERS=2, LIVE_PORT=free_port(), **servers, **LIFTED) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")

@@ -38,12 +38,19 @@ def test_nothing_from_elsewhere_is_allowed_and_nothing_inline(policy):
     assert set(policy.values()) == {"'self'"}
 
 
-@pytest.mark.parametrize(("name", "value"), [("TRUSTED_PROXY_COUNT", 1), ("HOSTS_ARE_REAL", True), ("LIVE_PORT", 0)])
+@pytest.mark.parametrize(("name", "value"), [("TRUSTED_PROXY_COUNT", 1), ("HOSTS_ARE_REAL", True)])
 def test_behind_a_proxy_nothing_but_its_own_origin_is_connected_to(client, settings, name, value):
     setattr(settings, name, value)
     response = client.get("/")
     assert "connect-src 'self'" in response.headers["Content-Security-Policy"].split("; ")
     assert 'data-live=""' in response.text
+
+
+def test_where_there_are_no_streams_the_page_looks_for_none(client, settings):
+    settings.LIVE_PORT = 0
+    response = client.get("/")
+    assert response.headers["Content-Security-Policy"].endswith("; connect-src 'self'")
+    assert "data-live" not in response.text
 
 
 @pytest.mark.parametrize(

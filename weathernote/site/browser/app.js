@@ -255,7 +255,7 @@ function again(ms) {
 
 // Where nothing comes of it, the page asks as before when an answer ends.
 function listen() {
-  if (document.visibilityState !== "visible") return;
+  if (origin === undefined || document.visibilityState !== "visible") return;
   watch(origin + eventsUrl(place.cell, units), shown.answers[0].etag, heard, () => view.showLive(isLive()));
 }
 

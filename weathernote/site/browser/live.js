@@ -9,7 +9,7 @@ const SILENCE_MS = 60_000; // the service says something every 25 s
 let stream = null; // what is listened to
 let timer = 0;
 
-export const origin = document.documentElement.dataset.live;
+export const origin = document.documentElement.dataset.live; // undefined where there are no streams
 export const isLive = () => stream?.isOpen === true;
 
 export function unwatch() {

@@ -41,6 +41,8 @@ class Hub:
         self._due: dict[Question, float | None] = {}
         self._has_due = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        #: Cells whose records are to be looked at → when that was fetched which is shown (unix seconds).
+        self._unseen: dict[Cell, int] = {}
         self._looking: asyncio.Task[None] | None = None
 
     # ── streams ───────────────────────────────────────────────────────────────────────────────────
@@ -91,6 +93,8 @@ class Hub:
         if topic.answer is None or (topic.problem and answer.fetched_at >= topic.fetched_at):
             topic.take(answer)
             self._time(topic)
+            # Nobody listened to its cell before, and a finished answer may be older than its record.
+            self._look_at({topic.question.cell: answer.fetched_at})
         elif answer.fetched_at < topic.fetched_at or answer.expires_at <= time():
             # While it was asked for the others were shown a newer one.
             answer, body = topic.answer, topic.answer.text
@@ -120,8 +124,11 @@ class Hub:
 
     def look_for_missed(self) -> None:
         """Looks at the records of all cells that have streams: those that are newer than what is shown were missed."""
-        if self._looking is None or self._looking.done():
-            self._looking = self._start(self._look())
+        shown: dict[Cell, int] = {}
+        for question, topic in self.topics.items():
+            if topic.answer is not None:
+                shown[question.cell] = min(shown.get(question.cell, topic.fetched_at), topic.fetched_at)
+        self._look_at(shown)
 
     async def run(self) -> None:
         """Asks for the answers that are due, until it is cancelled."""
@@ -154,16 +161,19 @@ class Hub:
         asked = (Question(WEATHER, cell, None, units) for cell in cells for units in BY_NAME)
         return [question for question in asked if question in self.topics]
 
+    def _look_at(self, shown: dict[Cell, int]) -> None:
+        self._unseen |= shown
+        if self._looking is None or self._looking.done():
+            self._looking = self._start(self._look())
+
     async def _look(self) -> None:
-        shown: dict[Cell, int] = {}
-        for question, topic in self.topics.items():
-            if topic.answer is not None:
-                shown[question.cell] = min(shown.get(question.cell, topic.fetched_at), topic.fetched_at)
-        try:
-            newer = await self.answers.newer_than(shown)
-        except RedisDown:
-            return  # when it is back, the subscription begins anew, and this too
-        self._want(self._questions_about(newer), monotonic())
+        while self._unseen:
+            shown, self._unseen = self._unseen, {}
+            try:
+                newer = await self.answers.newer_than(shown)
+            except RedisDown:
+                return  # when it is back, the subscription begins anew, and this too
+            self._want(self._questions_about(newer), monotonic())
 
     def _next_batch(self) -> dict[Question, float | None]:
         """The next questions, each about a different cell."""

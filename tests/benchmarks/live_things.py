@@ -23,9 +23,11 @@ from weather.core.cells import Cell
 from weather.core.datasets import WEATHER
 from weather.core.series import Series
 from weather.fetching.store import Store
+from weathernote import redis
 
 SERVER_CORE, CLIENT_CORE = 0, 1
-CHANNEL = "held:weather"
+#: A second apart, as a record of the same second would be none that is newer.
+_fetched_at = itertools.count(int(time.time()))
 _temperatures = itertools.cycle(tenths / 10 for tenths in range(-300, 400))
 _LIMITS = LIFTED | dict.fromkeys(["LIVE_STREAMS", "LIVE_STREAMS_PER_CLIENT", "LIVE_STREAMS_PER_ADDRESS"], UNLIMITED)
 
@@ -117,7 +119,7 @@ class Records:
     def __call__(self, cells: Sequence[Cell]) -> dict[Cell, float]:
         fetched = later(cells)
         now = time.monotonic()
-        self.store.hold(fetched)
+        redis.fetch(self.store.holding(fetched), self.store.announcing(fetched))
         return dict.fromkeys(cells, now)
 
     def __enter__(self) -> "Records":
@@ -140,7 +142,7 @@ class Published(Records):
         with self.valkey.pipeline(transaction=False) as pipeline:
             for cell, text in said.items():
                 pipeline.set(f"weather:{cell.key}", text, ex=600)
-                pipeline.publish(CHANNEL, cell.key)
+                pipeline.publish(WEATHER.held_channel, cell.key)
             pipeline.execute()
         return dict.fromkeys(cells, now)
 
@@ -175,7 +177,7 @@ def later(cells: Sequence[Cell]) -> dict[Cell, Series]:
     return {
         cell: dataclasses.replace(
             series,
-            fetched_at=int(time.time()),
+            fetched_at=next(_fetched_at),
             columns={**series.columns, "temperature_2m": [degrees] * series.hours},
         )
         for cell, series in records._fetched(tuple(cells), 0).items()

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from weather.core.cells import Cell
 
 PATH = "/api/v1/live"
-_UPGRADE = (
+UPGRADE = (
     "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nx-client-id: {client}\r\n\r\n"
 )
@@ -76,7 +76,7 @@ class Streams:
             due = len(self.arrivals) + len(some)
             for stream in some:
                 stream.cells.append(cell)
-                stream.socket.send(_subscription(cell))
+                stream.socket.send(subscription(cell))
             self.run(partial(self._have_come, due))
 
     def run(self, is_done: Callable[[], bool], *, patience_seconds: float = _PATIENCE_SECONDS) -> bool:
@@ -108,7 +108,7 @@ class Streams:
     def _ready(self, stream: Stream, event: int) -> None:
         try:
             if event & select.EPOLLOUT:
-                asked = _UPGRADE.format(path=PATH, client=f"phone-{stream.number:06}")
+                asked = UPGRADE.format(path=PATH, client=f"phone-{stream.number:06}")
                 stream.socket.send(asked.encode())
                 self._poll.modify(stream.socket, select.EPOLLIN)
                 return
@@ -122,12 +122,12 @@ class Streams:
         stream.buffer += piece
         if not stream.is_upgraded:
             self._upgraded(stream)
-        while (frame := _frame(stream.buffer)) is not None:
-            opcode, payload, stream.buffer = frame
+        found, stream.buffer = frames(stream.buffer)
+        for opcode, payload in found:
             if opcode == _TEXT:
                 self.arrivals.append(Arrival(stream.number, at))
             elif opcode == _PING:
-                stream.socket.send(_masked(_PONG, payload))
+                stream.socket.send(masked(_PONG, payload))
             elif opcode == _CLOSE:
                 self._end(stream)
                 return
@@ -139,7 +139,7 @@ class Streams:
         if b" 101 " not in head.partition(b"\r\n")[0]:
             raise AssertionError(f"not upgraded: {stream.buffer[:500]!r}")
         stream.is_upgraded, stream.buffer = True, rest
-        stream.socket.send(_subscription(stream.cells[0]))
+        stream.socket.send(subscription(stream.cells[0]))
 
     def _end(self, stream: Stream) -> None:
         self.lost += 1
@@ -149,26 +149,30 @@ class Streams:
         stream.socket.close()
 
 
-def _subscription(cell: Cell) -> bytes:
+def subscription(cell: Cell) -> bytes:
+    """The frame with which a client subscribes to a cell."""
     asked = {"type": "subscribe", "lat": str(cell.latitude), "lon": str(cell.longitude)}
-    return _masked(_TEXT, json.dumps(asked).encode())
+    return masked(_TEXT, json.dumps(asked).encode())
 
 
-def _masked(opcode: int, payload: bytes) -> bytes:
+def masked(opcode: int, payload: bytes) -> bytes:
     """A frame of a client, which has to be masked: with zeroes, which changes nothing."""
     assert len(payload) < 126
     return bytes([0x80 | opcode, 0x80 | len(payload), 0, 0, 0, 0]) + payload
 
 
-def _frame(buffer: bytes) -> tuple[int, bytes, bytes] | None:
-    """Opcode and payload of the first frame, and what follows it; None where it is not whole yet."""
-    if len(buffer) < 2:
-        return None
-    length, begin = buffer[1] & 0x7F, 2
-    if length == 126:
-        begin = 4
-        if len(buffer) < begin:
-            return None
-        (length,) = struct.unpack(">H", buffer[2:4])
-    end = begin + length
-    return (buffer[0] & 0x0F, buffer[begin:end], buffer[end:]) if len(buffer) >= end else None
+def frames(buffer: bytes) -> tuple[list[tuple[int, bytes]], bytes]:
+    """Opcode and payload of each whole frame, and what follows them."""
+    found, at = [], 0
+    while len(buffer) - at >= 2:
+        length, begin = buffer[at + 1] & 0x7F, at + 2
+        if length == 126:
+            begin = at + 4
+            if len(buffer) < begin:
+                break
+            (length,) = struct.unpack_from(">H", buffer, at + 2)
+        if len(buffer) < begin + length:
+            break
+        found.append((buffer[at] & 0x0F, buffer[begin : begin + length]))
+        at = begin + length
+    return found, buffer[at:]

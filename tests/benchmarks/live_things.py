@@ -29,7 +29,7 @@ SERVER_CORE, CLIENT_CORE = 0, 1
 #: A second apart, as a record of the same second would be none that is newer.
 _fetched_at = itertools.count(int(time.time()))
 _temperatures = itertools.cycle(tenths / 10 for tenths in range(-300, 400))
-_LIMITS = LIFTED | dict.fromkeys(["LIVE_STREAMS", "LIVE_STREAMS_PER_CLIENT", "LIVE_STREAMS_PER_ADDRESS"], UNLIMITED)
+LIMITS = LIFTED | dict.fromkeys(["LIVE_STREAMS", "LIVE_STREAMS_PER_CLIENT", "LIVE_STREAMS_PER_ADDRESS"], UNLIMITED)
 
 #: Tells the server that each of these cells has a new record; returns when that was said of each.
 Refresh = Callable[[Sequence[Cell]], dict[Cell, float]]
@@ -89,7 +89,7 @@ class LiveServer(NamedTuple):
         pinned = ["taskset", "-c", str(SERVER_CORE)] if (os.cpu_count() or 1) > CLIENT_CORE else []
         words = [*pinned, sys.executable, *self.command, "--host", "127.0.0.1", "--port", str(port)]
         servers = {"REDIS_URL": self.at.valkey.url, "OPEN_METEO_URL": self.at.simulator.url}
-        own = {"DATABASE_URL": f"sqlite:///{folder / 'db.sqlite3'}", **_LIMITS, **servers, **variables}
+        own = {"DATABASE_URL": f"sqlite:///{folder / 'db.sqlite3'}", **LIMITS, **servers, **variables}
         process = Process(words, folder / "out.log", environment(**own))
         with ExitStack() as stack:
             stack.callback(process.stop)
@@ -115,9 +115,11 @@ class Records:
 
     def __init__(self, at: Setting) -> None:
         self.store = Store(WEATHER, hold_seconds=172_800)
+        self.degrees = 0.0  # of the last refresh
 
     def __call__(self, cells: Sequence[Cell]) -> dict[Cell, float]:
-        fetched = later(cells)
+        self.degrees = next(_temperatures)
+        fetched = later(cells, self.degrees)
         now = time.monotonic()
         redis.fetch(self.store.holding(fetched), self.store.announcing(fetched))
         return dict.fromkeys(cells, now)
@@ -171,9 +173,8 @@ class Grouped(Records):
         self.loop.close()
 
 
-def later(cells: Sequence[Cell]) -> dict[Cell, Series]:
-    """A record of each cell that was fetched just now, and that says another temperature than any before."""
-    degrees = next(_temperatures)
+def later(cells: Sequence[Cell], degrees: float) -> dict[Cell, Series]:
+    """A record of each cell that was fetched after those before, and in which it is so warm."""
     return {
         cell: dataclasses.replace(
             series,
@@ -188,5 +189,5 @@ def texts(cells: Sequence[Cell]) -> dict[Cell, str]:
     """The finished answer of each cell, from a record that was fetched just now."""
     return {
         cell: answers.derive(Question(WEATHER, cell, None), series, time.time(), 600, stale=False).text.decode()
-        for cell, series in later(cells).items()
+        for cell, series in later(cells, next(_temperatures)).items()
     }

@@ -89,11 +89,15 @@ def _run(thing: LiveThing, streams: Streams, cells: Sequence[Cell]) -> tuple[lis
     told_at: dict[Cell, float] = {}
     streams.arrivals.clear()
 
+    calls = [cells[at : at + CELLS_OF_A_CALL] for at in range(0, len(cells), CELLS_OF_A_CALL)]
+    tellings = [thing.refresher.prepared(call) for call in calls]
+
     def refresh() -> None:
         begin = time.monotonic()
-        for at in range(0, len(cells), CELLS_OF_A_CALL):
-            time.sleep(max(0, begin + at / CELLS_PER_SECOND - time.monotonic()))
-            told_at.update(thing.refresh(cells[at : at + CELLS_OF_A_CALL]))
+        for number, (call, tell) in enumerate(zip(calls, tellings, strict=True)):
+            time.sleep(max(0, begin + number * CELLS_OF_A_CALL / CELLS_PER_SECOND - time.monotonic()))
+            told_at.update(dict.fromkeys(call, time.monotonic()))
+            tell()
 
     refreshing = threading.Thread(target=refresh)
     refreshing.start()
@@ -109,7 +113,8 @@ def _one_for_all(thing: LiveThing, streams: Streams) -> tuple[float, float]:
     everybodys = traffic.cells(CELLS)[-1]
     streams.subscribe_all(everybodys)
     streams.arrivals.clear()
-    told_at = thing.refresh([everybodys])[everybodys]
+    tell, told_at = thing.refresher.prepared([everybodys]), time.monotonic()
+    tell()
     count = len(streams.streams) - streams.lost
     if not streams.run(lambda: len(streams.arrivals) >= count, patience_seconds=30):
         return float("nan"), float("nan")

@@ -168,7 +168,7 @@ async def _broken(
     happening = asyncio.create_task(asyncio.to_thread(what))
     while not happening.done():
         await asyncio.sleep(1)
-        await asyncio.to_thread(refresh, cells)
+        await asyncio.to_thread(refresh.prepared(cells))
     await happening
     ended = time.monotonic()
     is_back = await _until(lambda: all(each.is_open for each in watchers))

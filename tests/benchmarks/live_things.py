@@ -26,13 +26,25 @@ from weather.fetching.store import Store
 from weathernote import redis
 
 SERVER_CORE, CLIENT_CORE = 0, 1
-#: A second apart, as a record of the same second would be none that is newer.
-_fetched_at = itertools.count(int(time.time()))
 _temperatures = itertools.cycle(tenths / 10 for tenths in range(-300, 400))
 LIMITS = LIFTED | dict.fromkeys(["LIVE_STREAMS", "LIVE_STREAMS_PER_CLIENT", "LIVE_STREAMS_PER_ADDRESS"], UNLIMITED)
 
-#: Tells the server that each of these cells has a new record; returns when that was said of each.
-Refresh = Callable[[Sequence[Cell]], dict[Cell, float]]
+#: Tells the server of a refresh.
+Tell = Callable[[], object]
+
+
+class _Newest:
+    """When the newest record was fetched: a second apart, as one of the same second would be no newer one."""
+
+    def __init__(self) -> None:
+        self.fetched_at = 0
+
+    def advance(self) -> int:
+        self.fetched_at = max(self.fetched_at + 1, int(time.time()))
+        return self.fetched_at
+
+
+_newest = _Newest()
 
 
 class LiveThing(NamedTuple):
@@ -41,7 +53,7 @@ class LiveThing(NamedTuple):
     name: str
     port: int
     pid: int
-    refresh: Refresh
+    refresher: "Records"
 
 
 def pin_clients() -> None:
@@ -114,15 +126,18 @@ class Records:
     """Holds a new record of each cell as a fetch does, which publishes it."""
 
     def __init__(self, at: Setting) -> None:
+        self.valkey = at.valkey.client
         self.store = Store(WEATHER, hold_seconds=172_800)
-        self.degrees = 0.0  # of the last refresh
+        self.degrees = 0.0  # of the refresh that was prepared last
 
-    def __call__(self, cells: Sequence[Cell]) -> dict[Cell, float]:
+    def prepared(self, cells: Sequence[Cell]) -> Tell:
+        """Works a refresh out; the function that it gives has only to send it."""
         self.degrees = next(_temperatures)
-        fetched = later(cells, self.degrees)
-        now = time.monotonic()
-        redis.fetch(self.store.holding(fetched), self.store.announcing(fetched))
-        return dict.fromkeys(cells, now)
+        return self._telling(later(cells, self.degrees))
+
+    def _telling(self, fetched: dict[Cell, Series]) -> Tell:
+        holding, announcing = self.store.holding(fetched), self.store.announcing(fetched)
+        return lambda: redis.fetch(holding, announcing)
 
     def __enter__(self) -> "Records":
         return self
@@ -134,19 +149,12 @@ class Records:
 class Published(Records):
     """Writes the finished answer of each cell, worked out here, and publishes the cell."""
 
-    def __init__(self, at: Setting) -> None:
-        super().__init__(at)
-        self.valkey = at.valkey.client
-
-    def __call__(self, cells: Sequence[Cell]) -> dict[Cell, float]:
-        said = texts(cells)
-        now = time.monotonic()
-        with self.valkey.pipeline(transaction=False) as pipeline:
-            for cell, text in said.items():
-                pipeline.set(f"weather:{cell.key}", text, ex=600)
-                pipeline.publish(WEATHER.held_channel, cell.key)
-            pipeline.execute()
-        return dict.fromkeys(cells, now)
+    def _telling(self, fetched: dict[Cell, Series]) -> Tell:
+        pipeline = self.valkey.pipeline(transaction=False)
+        for cell, text in texts(fetched).items():
+            pipeline.set(f"weather:{cell.key}", text, ex=records.LIFE_SECONDS)
+            pipeline.publish(WEATHER.held_channel, cell.key)
+        return pipeline.execute
 
 
 class Grouped(Records):
@@ -159,11 +167,9 @@ class Grouped(Records):
         self.loop = asyncio.new_event_loop()
         self.layer = RedisPubSubChannelLayer(hosts=[at.valkey.url])
 
-    def __call__(self, cells: Sequence[Cell]) -> dict[Cell, float]:
-        said = texts(cells)
-        now = time.monotonic()
-        self.loop.run_until_complete(self._send(said))
-        return dict.fromkeys(cells, now)
+    def _telling(self, fetched: dict[Cell, Series]) -> Tell:
+        said = texts(fetched)
+        return lambda: self.loop.run_until_complete(self._send(said))
 
     async def _send(self, said: dict[Cell, str]) -> None:
         for cell, text in said.items():
@@ -175,19 +181,18 @@ class Grouped(Records):
 
 def later(cells: Sequence[Cell], degrees: float) -> dict[Cell, Series]:
     """A record of each cell that was fetched after those before, and in which it is so warm."""
+    fetched_at = _newest.advance()
     return {
         cell: dataclasses.replace(
-            series,
-            fetched_at=next(_fetched_at),
-            columns={**series.columns, "temperature_2m": [degrees] * series.hours},
+            series, fetched_at=fetched_at, columns={**series.columns, "temperature_2m": [degrees] * series.hours}
         )
         for cell, series in records._fetched(tuple(cells), 0).items()
     }
 
 
-def texts(cells: Sequence[Cell]) -> dict[Cell, str]:
-    """The finished answer of each cell, from a record that was fetched just now."""
+def texts(fetched: dict[Cell, Series]) -> dict[Cell, str]:
+    """The finished answer of each cell, from its record."""
     return {
         cell: answers.derive(Question(WEATHER, cell, None), series, time.time(), 600, stale=False).text.decode()
-        for cell, series in later(cells, next(_temperatures)).items()
+        for cell, series in fetched.items()
     }

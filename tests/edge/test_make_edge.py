@@ -55,12 +55,13 @@ def served(tmp_path, simulator, demo):
 
 def test_it_greets_serves_over_https_and_leaves_nothing_behind(served, tmp_path):
     assert not any("cannot be reached" in line for line in served.lines())
-    assert served.lines()[-3].startswith(f"Serving on {served.base} (docs: {served.base}/api/v1/docs)")
+    assert served.lines()[-4].startswith(f"Serving on {served.base} (docs: {served.base}/api/v1/docs)")
     first, again = (served.get("/api/v1/weather?lat=40.7128&lon=-74.0060") for _ in range(2))
     assert (first.status_code, again.status_code) == (200, 200)
     assert again.headers["Cache-Status"].endswith("edge; hit")
     family = served.family()
     assert sum("granian" in words for words in family.values()) >= 2
+    assert sum("manage.py live" in words and "supervisor" not in words for words in family.values()) == 2
     assert any("nginx" in words for words in family.values())
     key = tmp_path / ".run" / f"edge-{served.port}" / "certificate.key"
     assert key.stat().st_mode & 0o077 == 0

@@ -143,8 +143,11 @@ class Store:
 
     def announcing(self, cells: Collection[Cell]) -> Lookup[None]:
         """Publishes that new records of the cells are held; to be sent after them. Without Redis nobody hears it."""
-        channel, command = self.dataset.held_channel, "SPUBLISH" if redis.is_cluster() else "PUBLISH"
-        commands = [(command, channel, cell.key) for cell in cells] if channel else []
+        channel = self.dataset.held_channel
+        commands: list[Command] = [
+            ("SPUBLISH", channel, cell.key) if redis.is_cluster() else ("PUBLISH", channel, cell.key)
+            for cell in (cells if channel else ())
+        ]
         return Lookup(*commands, read=lambda *_: None, without=lambda: None)
 
     def _read_packed(self, cell: Cell, packed: bytes | None) -> Sourced[bytes | None]:

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from weather.core.datasets import WEATHER
 from weather.live import events, operations, upkeep, websocket
 from weather.live.answers import Answers
-from weather.live.asgi import Receive, Scope, Send, request_of, respond
+from weather.live.asgi import Receive, Scope, Send, forget, request_of, respond
 from weather.live.events import Events
 from weather.live.gate import Gate, Refused, cors_headers
 from weather.live.hub import Hub
@@ -97,6 +97,7 @@ class Application:
                 await websocket.accept(admitted, send)
                 request_events.record(event_of(request, 101, perf_counter() - began))
                 socket = WebSocket(self.hub, self.gate, admitted, scope, receive, send)
+                forget(scope, request)
                 await self._hold(request, socket.stream, socket.serve)
             return
         question = events.question_of(request)
@@ -105,6 +106,7 @@ class Application:
         with self.gate.counting(admitted.requester, "events"):
             request_events.record(event_of(request, 200, perf_counter() - began))
             served = Events(self.hub, admitted, scope, receive, send)
+            forget(scope, request)
             await self._hold(request, served.stream, lambda: served.serve(admitted, headers, last_id))
 
     async def _hold(self, request: HttpRequest, stream: Stream, serve: Callable[[], Awaitable[int]]) -> None:
@@ -148,6 +150,8 @@ class Application:
             closing.add(loop.create_task(stream.close(GOING_AWAY)))
         if closing:
             await asyncio.wait(closing, timeout=_END_SECONDS)
+        for stream in list(self.hub.streams):  # of readers that do not take so much as the end
+            stream.abort()
 
 
 def _without_stream(request: HttpRequest, path: str) -> HttpResponse | None:

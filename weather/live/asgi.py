@@ -3,10 +3,11 @@
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from weathernote.http.prerendered import BodilessRequest
+from weathernote.http.request_context import CONTEXT_KEY
 
 Scope = MutableMapping[str, Any]
 Event = MutableMapping[str, Any]
@@ -55,5 +56,17 @@ async def respond(scope: Scope, send: Send, response: HttpResponseBase) -> None:
 
 def abort_of(scope: Scope) -> Callable[[], None]:
     """Cuts the connection at once. The server of the project gives the means; others close it when they can."""
-    abort: Callable[[], None] = scope.get("state", {}).get("abort", lambda: None)
+    abort: Callable[[], None] = scope.get("state", {}).get("abort", _do_nothing)
     return abort
+
+
+def forget(scope: Scope, request: HttpRequest) -> None:
+    """Frees the headers of the request that opened a stream: most of what each of thousands would hold."""
+    kept = {name: request.META[name] for name in ("REQUEST_METHOD", "PATH_INFO", CONTEXT_KEY)}
+    request.META.clear()
+    request.META.update(kept)
+    scope.get("state", {}).get("forget", _do_nothing)()
+
+
+def _do_nothing() -> None:
+    pass

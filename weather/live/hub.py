@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Mapping
 from time import monotonic, time
 from typing import Any
 
@@ -13,9 +13,10 @@ from weather.core.cells import Cell
 from weather.core.datasets import WEATHER
 from weather.core.units import BY_NAME
 from weather.live.answers import Answers
+from weather.live.due import Due
 from weather.live.message import Message, content_of
 from weather.live.stream import Stream
-from weather.live.topic import Topic, problem_content
+from weather.live.topic import Topic
 from weathernote.http.problems import Problem
 from weathernote.redis import RedisDown
 
@@ -37,12 +38,10 @@ class Hub:
         self.topics: dict[Question, Topic] = {}
         self.streams: set[Stream] = set()
         self._timers: dict[Question, asyncio.TimerHandle] = {}
-        #: Question → when its record was heard of (seconds of a monotonic clock), None where its answer has ended.
-        self._due: dict[Question, float | None] = {}
-        self._has_due = asyncio.Event()
+        self._due = Due()
         self._tasks: set[asyncio.Task[None]] = set()
-        #: Cells whose records are to be looked at → when that was fetched which is shown (unix seconds).
-        self._unseen: dict[Cell, int] = {}
+        #: Whose records are to be looked at: they may be newer than what is shown.
+        self._unseen: set[Question] = set()
         self._looking: asyncio.Task[None] | None = None
 
     # ── streams ───────────────────────────────────────────────────────────────────────────────────
@@ -64,7 +63,7 @@ class Hub:
         stream.withdraw(cell)
         if not topic.streams:
             del self.topics[question]
-            self._due.pop(question, None)
+            self._due.discard(question)
             self._stop_timer(question)
 
     def leave_all(self, stream: Stream) -> None:
@@ -93,13 +92,12 @@ class Hub:
         if topic.answer is None or (topic.problem and answer.fetched_at >= topic.fetched_at):
             topic.take(answer)
             self._time(topic)
-            # Nobody listened to its cell before, and a finished answer may be older than its record.
-            self._look_at({topic.question.cell: answer.fetched_at})
+            self._look_at([topic.question])  # a finished answer may be older than its record
         elif answer.fetched_at < topic.fetched_at or answer.expires_at <= time():
             # While it was asked for the others were shown a newer one.
             answer, body = topic.answer, topic.answer.text
         elif answer.fetched_at > topic.fetched_at:
-            self._want([topic.question], monotonic())
+            self._due.add([topic.question], monotonic())
         elif answer.expires_at < topic.ends_at:
             topic.ends_at = answer.expires_at
             self._time(topic)
@@ -109,10 +107,14 @@ class Hub:
             stream.offer(Message.weather(topic.question.cell, answer, body))
 
     def _welcome_without(self, stream: Stream, topic: Topic, problem: Problem) -> None:
-        if topic.answer is None:
-            topic.refuse(problem, self._pause_of(problem))
-            self._time(topic)
-        topic.streams[stream] = problem_content(problem)
+        if topic.answer is not None and topic.problem is None:
+            # The others show one, which has not ended.
+            topic.streams[stream] = topic.content
+            stream.offer(Message.weather(topic.question.cell, topic.answer))
+            return
+        topic.refuse(problem, self._pause_of(problem))
+        self._time(topic)
+        topic.streams[stream] = topic.content
         stream.offer(Message.problem(topic.question.cell, problem, stream.request_id))
 
     # ── what is new ───────────────────────────────────────────────────────────────────────────────
@@ -120,23 +122,20 @@ class Hub:
     def hear(self, payload: bytes) -> None:
         """Takes the key of a cell of which a new record is held; anything else is ignored."""
         if cell := Cell.from_member(payload):
-            self._want(self._questions_about([cell]), monotonic())
+            self._due.add(self._questions_about([cell]), monotonic())
 
     def look_for_missed(self) -> None:
-        """Looks at the records of all cells that have streams: those that are newer than what is shown were missed."""
-        shown: dict[Cell, int] = {}
-        for question, topic in self.topics.items():
-            if topic.answer is not None:
-                shown[question.cell] = min(shown.get(question.cell, topic.fetched_at), topic.fetched_at)
-        self._look_at(shown)
+        """Looks for what was missed while nothing could be heard of Redis.
+
+        That is records which are newer than what is shown, and what was shown for want of Redis: stale answers.
+        """
+        self._due.add([question for question, topic in self.topics.items() if topic.is_makeshift], None)
+        self._look_at(self.topics)
 
     async def run(self) -> None:
         """Asks for the answers that are due, until it is cancelled."""
         while True:
-            await self._has_due.wait()
-            batch = self._next_batch()
-            if not self._due:
-                self._has_due.clear()
+            batch = await self._due.take(QUESTIONS_AT_ONCE)
             try:
                 await self._renew(batch)
             except Exception:
@@ -150,45 +149,31 @@ class Hub:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def _want(self, questions: Iterable[Question], heard_at: float | None) -> None:
-        for question in questions:
-            # What was heard first has waited longest; that a record is new weighs more than that an answer ends.
-            if self._due.get(question) is None:
-                self._due[question] = heard_at
-            self._has_due.set()
-
     def _questions_about(self, cells: Iterable[Cell]) -> list[Question]:
         asked = (Question(WEATHER, cell, None, units) for cell in cells for units in BY_NAME)
         return [question for question in asked if question in self.topics]
 
-    def _look_at(self, shown: dict[Cell, int]) -> None:
-        self._unseen |= shown
+    def _look_at(self, questions: Iterable[Question]) -> None:
+        """Has the records behind what these topics show looked at soon."""
+        self._unseen.update(questions)
         if self._looking is None or self._looking.done():
             self._looking = self._start(self._look())
 
     async def _look(self) -> None:
         while self._unseen:
-            shown, self._unseen = self._unseen, {}
+            questions, self._unseen = self._unseen, set()
+            shown: dict[Cell, int] = {}
+            for topic in [self.topics[question] for question in questions if question in self.topics]:
+                if topic.answer is not None:
+                    cell = topic.question.cell
+                    shown[cell] = min(shown.get(cell, topic.fetched_at), topic.fetched_at)
             try:
-                newer = await self.answers.newer_than(shown)
+                self._due.add(self._questions_about(await self.answers.newer_than(shown)), monotonic())
             except RedisDown:
-                return  # when it is back, the subscription begins anew, and this too
-            self._want(self._questions_about(newer), monotonic())
+                self._unseen |= questions
+                await asyncio.sleep(SHORTEST_PAUSE_SECONDS)
 
-    def _next_batch(self) -> dict[Question, float | None]:
-        """The next questions, each about a different cell."""
-        batch: dict[Question, float | None] = {}
-        cells: set[Cell] = set()
-        for question in list(self._due):
-            if question.cell in cells:
-                continue
-            cells.add(question.cell)
-            batch[question] = self._due.pop(question)
-            if len(batch) == QUESTIONS_AT_ONCE:
-                break
-        return batch
-
-    async def _renew(self, batch: dict[Question, float | None]) -> None:
+    async def _renew(self, batch: Mapping[Question, float | None]) -> None:
         topics = {question: self.topics[question] for question in batch if question in self.topics}
         shown = {
             question: topic.fetched_at if batch[question] is not None else -1 for question, topic in topics.items()
@@ -245,7 +230,9 @@ class Hub:
         """Has the answer asked for anew when the one that is shown ends."""
         self._stop_timer(topic.question)
         delay = min(max(topic.ends_at - time(), SHORTEST_PAUSE_SECONDS / 20), 86_400.0)
-        self._timers[topic.question] = asyncio.get_running_loop().call_later(delay, self._want, (topic.question,), None)
+        self._timers[topic.question] = asyncio.get_running_loop().call_later(
+            delay, self._due.add, (topic.question,), None
+        )
 
     def _try_again(self, question: Question) -> None:
         if topic := self.topics.get(question):

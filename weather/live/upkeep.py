@@ -1,10 +1,13 @@
 """What is done for all streams every second: pings, slow readers, and what watched cells count in popularity."""
 
 import asyncio
+import logging
 from time import monotonic
 
 from weather.live.hub import Hub
 from weather.live.stream import PING
+
+log = logging.getLogger(__name__)
 
 PING_SECONDS = 25.0
 STEP_SECONDS = 1.0
@@ -17,8 +20,11 @@ async def keep(hub: Hub) -> None:
     second = 0
     while True:
         await asyncio.sleep(STEP_SECONDS)
-        look_after_readers(hub, monotonic())
-        count(hub, second % COUNT_SECONDS)
+        try:
+            look_after_readers(hub, monotonic())
+            count(hub, second % COUNT_SECONDS)
+        except Exception:
+            log.exception("The upkeep of streams failed; it is tried again.")
         second += 1
 
 

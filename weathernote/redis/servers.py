@@ -10,7 +10,7 @@ from redis.asyncio.connection import AbstractConnection
 from redis.connection import ConnectionPool
 
 from weathernote.redis.cluster import SCHEME, Cluster, credentials
-from weathernote.redis.node import Node
+from weathernote.redis.node import Command, Node
 from weathernote.redis.resolver import BY_NAME, Resolver
 
 #: Options of redis-py's pools that its cluster does not take.
@@ -42,7 +42,7 @@ def _from_settings() -> Node | Cluster:
     return _node(ConnectionPool.from_url(url, **of_connections))
 
 
-def listening_connection(channel: str) -> tuple[str, AbstractConnection]:
+def listening_connection(channel: str) -> tuple[Command, AbstractConnection]:
     """A command that subscribes to a channel, and an asyncio connection of its own to send it on; not connected yet.
 
     May wait a second for a cluster's first map, so call it in a thread; raises RedisDown if nobody serves the channel.
@@ -56,9 +56,11 @@ def listening_connection(channel: str) -> tuple[str, AbstractConnection]:
         host, port = target.address_of(channel)
         # A lost connection may be the first sign of a failover.
         target.note_stale()
-        return "SSUBSCRIBE", asyncio_redis.Connection(host=host, port=port, **of_connection | credentials(url))
+        return ("SSUBSCRIBE", channel), asyncio_redis.Connection(
+            host=host, port=port, **of_connection | credentials(url)
+        )
     pool = asyncio_redis.ConnectionPool.from_url(url, **of_connection)
-    return "SUBSCRIBE", pool.connection_class(**pool.connection_kwargs)
+    return ("SUBSCRIBE", channel), pool.connection_class(**pool.connection_kwargs)
 
 
 def _node(pool: ConnectionPool) -> Node:

@@ -50,7 +50,7 @@ class Subscription:
         command, connection = await asyncio.to_thread(listening_connection, self.channel)
         try:
             await connection.connect()
-            await connection.send_command(command, self.channel)
+            await connection.send_command(*command)
             await self._reply(connection)
             self.is_hearing = True
             self.on_begin()

@@ -1,6 +1,7 @@
 """`manage.py live`: the process that holds the open streams, under uvicorn."""
 
 import socket
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -44,6 +45,7 @@ def _configuration() -> uvicorn.Config:
     return uvicorn.Config(
         "weathernote.asgi:application",
         interface="asgi3",
+        loop="uvloop",
         http=StreamHttpProtocol,
         ws=StreamWebSocketProtocol,
         ws_max_size=LONGEST_MESSAGE_BYTES,
@@ -66,6 +68,9 @@ def _listener(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     # Accepted sockets inherit it.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _KERNEL_BYTES)
+    if sys.platform == "linux":
+        # A phone that is gone without a word: as long as two pings that nobody answers.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 2 * PING_SECONDS * 1000)
     listener.bind((host, port))
     listener.listen(_BACKLOG)
     listener.setblocking(False)

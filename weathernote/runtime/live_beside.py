@@ -66,9 +66,11 @@ def live_beside(
         yield Live(stack.enter_context(running), host, port, log)
 
 
-def usable_port(host: str, port: int, say: Say) -> int:
-    """The port itself, or where it is taken a free one, which is said."""
+def usable_port(host: str, port: int, say: Say, *, taken: int) -> int:
+    """The port itself, or where it is taken, or the one that will be, a free one, which is said."""
     try:
+        if port == taken:
+            raise LocalServerError(OTHER_PORT)
         local_servers.require_free_port(host, port, OTHER_PORT)
     except LocalServerError:
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:

@@ -50,7 +50,7 @@ def _streams_beside(lock: int, say: Say) -> Iterator[Live | None]:
     if not settings.LIVE_PORT:
         yield None
         return
-    port = usable_port(settings.HOST, settings.LIVE_PORT, say)
+    port = usable_port(settings.HOST, settings.LIVE_PORT, say, taken=settings.PORT)
     # The workers name it to the page.
     settings.LIVE_PORT = port
     os.environ["LIVE_PORT"] = str(port)

@@ -386,6 +386,20 @@ FRESHNESS = dashboard(
         ),
         stacked=True,
     ),
+    Panel(
+        "What refreshes brought, in six hours",
+        "run_changed and unchanged fit the model's run times; run_unchanged and changed_without_run do not.",
+        "short",
+        (("sum by (evidence) (increase(weathernote_run_evidence_total[6h]))", "{{evidence}}"),),
+        stacked=True,
+    ),
+    Panel(
+        "Regions where run times do not fit, by model",
+        "Tiles of 5° that are refreshed at intervals, because refreshes contradict the model's run times.",
+        "short",
+        (("max by (model) (weathernote_tiles_by_interval)", "{{model}}"),),
+        thresholds=good_below(1, 10),
+    ),
     *(
         Panel(
             title,

@@ -89,6 +89,8 @@ def run(
         if not options.dry_run:
             run_history.end(run_history.begin(forced=options.force), Tally(reasons={NO_REDIS: None}, is_broken=True))
         raise CannotRun(f"{NO_REDIS}.") from None
+    if runs := service().runs:
+        runs.known.evidence.flush()  # what is not certain by now is lost with this process
     if work.tally.exit_code == 0:
         schedule.record_good_run()
     # After the lock's release: a database that hangs by now delays no other run.

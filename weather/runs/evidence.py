@@ -89,6 +89,10 @@ class Evidence:
         self._pending: deque[_Refresh] = deque(maxlen=_MOST_PENDING)
         self._unwritten: dict[tuple[Tile, int], _Addition] = {}
         self._outdated: dict[str, bytes] = {}
+        for model in areas.models:  # series begin at 0, so that the first event shows as an increase
+            metrics.TILES_BY_INTERVAL.labels(model)
+            for outcome in Counts._fields:
+                metrics.RUN_EVIDENCE.labels(model, outcome)
 
     def tile_of(self, cell: Cell) -> Tile:
         """The cell's model by the table of areas, and its tile."""

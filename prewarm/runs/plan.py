@@ -121,7 +121,8 @@ def plan(
     """The plan for `candidates`, which are ordered: cities by staff's order, then others by popularity.
 
     Cities are refreshed first: those without a held forecast, then the most overdue. Then come other cells that lack a
-    run of their model, those that are worth most first, and the others in the order of `candidates`. `limit` and `budget_left` bound the refreshes, in cells.
+    run of their model, those that are worth most first, and the others in the order of `candidates`. `limit` and
+    `budget_left` bound the refreshes, in cells.
     """
     candidates = list(candidates)
     rederivations = [one for candidate in candidates if (one := _rederivation(candidate, price, seconds_to_next_run))]

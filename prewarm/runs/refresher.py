@@ -57,9 +57,14 @@ class Refresher:
     def step(self) -> None:
         """Goes on with the refreshes for the runs that the fleet has not gone through, for MOST_SECONDS at most."""
         now = self.service.now()
+        price = self.service.price
         try:
             news = refreshed_runs.news(self.runs.known.trusted(now), now)
             if not news and now - self._probed_at < PROBES_SECONDS:
+                return
+            # Before a price is known everything would be worth its call.
+            price.agree()
+            if redis.fetch_one(price.agreed()) is None:
                 return
             with lock.held(name=lock.REFRESHER) as held:
                 if held is not None:

@@ -16,8 +16,11 @@ from weather.budget.payment import Payments
 from weather.budget.popularity import Popularity
 from weather.budget.price import Price
 from weather.budget.refresh_rule import RefreshRule
+from weather.core import answers
 from weather.core.answers import Answer, Question
 from weather.core.datasets import Dataset
+from weather.core.runs.model_run import UNKNOWN
+from weather.core.series import Series
 from weather.fetching.admission import ColdAdmission
 from weather.fetching.fetch_queue import FetchQueue
 from weather.fetching.round import Round
@@ -157,6 +160,11 @@ class Parts:
         """How long the finished answer to a question lives."""
         seconds: int = getattr(settings, question.kind.life_setting)
         return seconds
+
+    def derive(self, question: Question, series: Series, now: float, *, stale: bool) -> Answer:
+        """The answer derived from the series for the minute of `now` (unix seconds); it says its model and run."""
+        model_run = self.runs.known.model_run(question.cell, series.fetched_at) if self.runs else UNKNOWN
+        return answers.derive(question, series, now, self.life_seconds(question), stale=stale, model_run=model_run)
 
 
 def open_meteo(dataset: Dataset) -> OpenMeteo:

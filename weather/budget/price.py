@@ -77,12 +77,13 @@ class Price:
         """The shared price; this process's own if Redis has none, or no valid one."""
         return Lookup(("GET", KEY), read=self._read, without=lambda: self.value)
 
+    def agreed(self) -> Lookup[float | None]:
+        """The price that Redis has; None if it has none, or no valid one, and without Redis."""
+        return Lookup(("GET", KEY), read=_valid, without=lambda: None)
+
     def _read(self, text: bytes | None) -> float:
-        try:
-            price = float(text or "")
-        except (TypeError, ValueError):
-            return self.value
-        return price if isfinite(price) and price >= 0 else self.value
+        price = _valid(text)
+        return self.value if price is None else price
 
     @without_redis(returns=None)
     def work_out(self) -> None:
@@ -113,3 +114,11 @@ class Price:
             return sum(of_runs.calls(price) * weight_of_a_cell for of_runs, weight_of_a_cell in following) / seconds
 
         return freshness.price_of(demands, weight / seconds, by_runs)
+
+
+def _valid(text: bytes | None) -> float | None:
+    try:
+        price = float(text or "")
+    except (TypeError, ValueError):
+        return None
+    return price if isfinite(price) and price >= 0 else None

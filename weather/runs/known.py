@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from weather.core.cells import Cell
 from weather.core.runs.areas import Areas, Model
+from weather.core.runs.model_run import UNKNOWN, ModelRun
 from weather.core.runs.rate_shape import offset_hours
 from weather.core.runs.run_times import RunTimes
 from weather.runs.evidence import Evidence
@@ -32,6 +33,16 @@ class KnownRuns:
     def model_of(self, cell: Cell) -> Model:
         """The model that answers for the cell, by the table of areas."""
         return self.areas.model_of(cell)
+
+    def model_run(self, cell: Cell, fetched_at: float) -> ModelRun:
+        """What a record of the cell, fetched then (unix seconds), comes from.
+
+        Neither is known where refreshes contradict the table of areas.
+        """
+        model = self.model_of(cell).name
+        if self.evidence.contradicts(cell, model):
+            return UNKNOWN
+        return ModelRun.of(model, self.table.times_of(model), fetched_at)
 
     def trusted(self, now: float) -> dict[str, RunTimes]:
         """Model → its run times, of those whose runs records are judged by at `now`."""

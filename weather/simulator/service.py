@@ -60,7 +60,7 @@ class SimulatedService(SteeredService):
 
     def _spoiled_run_times(self, document: object, target: str, fault: Fault | None) -> Answer:
         if fault:
-            fault.on_call(self)
+            fault.on_call()
         if document is None:
             return Answer.of_error(HTTPStatus.NOT_FOUND, "Not Found")
         texts = [json.dumps(document)]
@@ -114,7 +114,7 @@ class SimulatedService(SteeredService):
         settings, fault = self.current_settings, self._struck_by_fault(asked)
         answer_ms = float(settings.base_ms + settings.per_place_ms * len(asked.places))
         if fault:
-            fault.on_call(self)
+            fault.on_call()
         texts = self._texts(asked, answer_ms)
         if fault:
             texts = fault.on_texts(texts, asked.places)

@@ -96,13 +96,15 @@ class SteeredService:
         fault = None if kind is None else Fault(kind, place, path, times, arguments)
         with self.lock:
             self.current_fault = fault
-            lifted, self._lifted = self._lifted, threading.Event()
+            lifted, self._lifted = self._lifted, fault.lifted if fault else threading.Event()
         lifted.set()
 
     def open(self) -> None:
         """Accepts calls, also after `close`."""
         self.turns = Turns(self.current_settings.concurrency, self.current_settings.queue)
         self._lifted = threading.Event()
+        if self.current_fault:
+            self.current_fault.lifted = self._lifted
 
     def close(self) -> None:
         """Ends every wait of a call: for its turn, in a fault, or for its answer's time; such calls may fail."""

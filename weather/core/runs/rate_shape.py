@@ -16,6 +16,8 @@ from weather.core.cells import Cell
 
 HOUR_SECONDS = 3600
 DAY_HOURS, WEEK_HOURS = 24, 168
+#: Levels are told by the shape of the time before such a step.
+_STEP_SECONDS = 600
 #: How many past days are counted.
 MOST_DAYS = 28
 #: As many requests, spread as was known before, are added to the counts of an hour.
@@ -94,15 +96,24 @@ class RateShape:
 
         A rate by decayed counts is higher after the busy hours and lower after the quiet ones; the level is neither.
         """
-        return rate / max(self.recent_weight(offset, int(now // HOUR_SECONDS), half_life_seconds), 1e-3)
+        return rate / max(self.recent_weight(offset, int(now // _STEP_SECONDS), half_life_seconds), 1e-3)
 
-    def _recent_weight(self, offset: int, hour: int, half_life_seconds: float) -> float:
-        """The average weight of the hours before a full one, each counted half after a half-life."""
-        hours = min(round(_RECENT_HALF_LIVES * half_life_seconds / HOUR_SECONDS), WEEK_HOURS)
-        parts = [2 ** (-(ago + 0.5) * HOUR_SECONDS / half_life_seconds) for ago in range(hours)]
+    def _recent_weight(self, offset: int, step: int, half_life_seconds: float) -> float:
+        """The average weight of the time before a step begins, each hour counted half after a half-life."""
+        hour, begun_seconds = divmod(step * _STEP_SECONDS, HOUR_SECONDS)
         at = local_hour(offset, hour * HOUR_SECONDS)
-        weighted = sum(part * self.weights[(at - 1 - ago) % WEEK_HOURS] for ago, part in enumerate(parts))
-        return weighted / sum(parts)
+
+        def part(seconds_ago: float) -> float:
+            return 2.0 ** (-seconds_ago / half_life_seconds)
+
+        # The hour that has begun, and the whole ones before it, each by what is left of it.
+        summed = 1 - part(begun_seconds)
+        weighted = self.weights[at] * summed
+        for ago in range(min(round(_RECENT_HALF_LIVES * half_life_seconds / HOUR_SECONDS), WEEK_HOURS)):
+            left = part(begun_seconds + ago * HOUR_SECONDS) - part(begun_seconds + (ago + 1) * HOUR_SECONDS)
+            weighted += self.weights[(at - 1 - ago) % WEEK_HOURS] * left
+            summed += left
+        return weighted / summed
 
 
 def _hours_of_day(known: Mapping[int, Sequence[int]]) -> list[float]:

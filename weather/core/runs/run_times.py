@@ -69,6 +69,18 @@ class RunTimes:
         """The newest run that was settled when the record was fetched; None if it came before those that are known."""
         return next((run for run in self.runs if run.settled <= fetched_at), None)
 
+    def knows_run_of(self, fetched_at: float) -> bool:
+        """Whether a record fetched then is from `run_of` for certain: the run after that came later or was not overdue.
+
+        False too if nobody looked for runs in the hour before the fetch or since.
+        """
+        run = self.run_of(fetched_at)
+        if run is None or fetched_at > self.seen_at + UNSEEN_SECONDS:
+            return False
+        following = run.initialised + self.interval_seconds
+        overdue = self.overdue_at + run.initialised - self.runs[0].initialised
+        return fetched_at <= overdue or any(one.initialised == following for one in self.runs)
+
     def _unknown_missing(self, fetched_at: float, now: float) -> int:
         if not self.runs or self.runs[-1].settled > now:
             return 0

@@ -86,6 +86,31 @@ def test_a_record_is_from_the_newest_run_that_was_settled_when_it_was_fetched() 
     assert THREE.run_of(_run(0).settled - 1) is None
 
 
+def test_the_run_of_a_record_is_known_if_a_later_one_came_after_the_fetch() -> None:
+    late = _times(_run(3, late=EVERY - 1), _run(2), _run(1))
+    assert late.knows_run_of(_run(3, late=EVERY - 1).settled - 1)
+    assert not THREE.knows_run_of(_run(0).settled - 1)
+    assert not _times().knows_run_of(NOON)
+
+
+def test_the_run_of_a_record_is_not_known_if_the_next_was_overdue_when_it_was_fetched() -> None:
+    overdue = _run(3).available + EVERY // 2
+    still = _times(_run(2), _run(1), _run(0), seen_at=overdue + 10 * HOUR)
+    assert still.knows_run_of(overdue)
+    assert not still.knows_run_of(overdue + 1)
+
+
+def test_the_run_of_a_record_is_not_known_where_the_history_has_a_gap() -> None:
+    gap = _times(_run(9), _run(2), _run(1), _run(0))
+    assert gap.knows_run_of(_run(2).settled)
+    assert not gap.knows_run_of(_run(6).settled)
+
+
+def test_the_run_of_a_record_is_not_known_if_nobody_looked_for_runs_in_the_hour_before_or_since() -> None:
+    assert THREE.knows_run_of(THREE.seen_at + UNSEEN_SECONDS)
+    assert not THREE.knows_run_of(THREE.seen_at + UNSEEN_SECONDS + 1)
+
+
 @given(
     st.lists(st.integers(0, 2 * HOUR), min_size=1, max_size=12), st.integers(0, 60 * HOUR), st.integers(0, 60 * HOUR)
 )

@@ -15,7 +15,7 @@ from pathlib import Path
 #: The commands that the code sends, and no more: no scan, no flush, no configuration; INFO is for /metrics.
 COMMANDS = (
     *("get", "mget", "set", "del", "incr", "incrby", "decrby", "type", "ttl", "pttl", "expire", "pexpire"),
-    *("hget", "hset", "hdel", "hgetall", "hincrby", "pfadd", "pfcount"),
+    *("hget", "hset", "hsetnx", "hdel", "hlen", "hmget", "hgetall", "hincrby", "pfadd", "pfcount"),
     *("zadd", "zincrby", "zcard", "zcount", "zscore", "zmscore", "zrem", "zremrangebyrank", "zremrangebyscore"),
     *("zrangebyscore", "zrevrange", "zrevrangebyscore", "zunionstore"),
     *("eval", "evalsha", "time", "ping", "info", "publish", "subscribe"),

@@ -142,9 +142,10 @@ def test_a_cell_that_is_asked_for_is_refreshed_after_the_cities(five, simulator,
 
 def test_the_models_of_the_cities_are_followed(five):
     prewarm()
-    table = service().runs.known.table
-    table.read()
-    assert table.used(time.time()) == ["dwd_icon_d2", "dwd_icon_eu", "ecmwf_ifs"]
+    runs = service().runs
+    assert runs is not None
+    runs.known.table.read()
+    assert runs.known.table.used(time.time()) == ["dwd_icon_d2", "dwd_icon_eu", "ecmwf_ifs"]
 
 
 def test_what_the_refreshes_brought_is_told_to_the_fleet(five, valkey):

@@ -123,7 +123,11 @@ class Hub:
             self._due.add(self._questions_about([cell]), monotonic())
 
     def look_for_missed(self) -> None:
-        """Looks at the records of all cells that have streams: those that are newer than what is shown were missed."""
+        """Looks for what was missed while nothing could be heard of Redis.
+
+        That is records which are newer than what is shown, and what was shown for want of Redis: stale answers.
+        """
+        self._due.add([question for question, topic in self.topics.items() if topic.is_makeshift], None)
         self._must_look = True
         if self._looking is None or self._looking.done():
             self._looking = self._start(self._look())

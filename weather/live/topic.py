@@ -35,6 +35,11 @@ class Topic:
         """When the forecast behind the answer was fetched, in unix seconds; 0 before there is one."""
         return self.answer.fetched_at if self.answer else 0
 
+    @property
+    def is_makeshift(self) -> bool:
+        """Whether a stale answer or a problem is shown, in whose place there may be a better one by now."""
+        return self.problem is not None or (self.answer is not None and self.answer.stale)
+
     def take(self, answer: Answer) -> None:
         """Notes the answer that is to be shown from now on."""
         content = content_of(answer.text)

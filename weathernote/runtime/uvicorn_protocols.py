@@ -16,7 +16,7 @@ from websockets.server import ServerProtocol
 from weathernote.runtime.one_reader import Flag, OneReaderQueue
 
 #: What a connection may hold here for a slow reader, besides the kernel's buffer; a message has about 1 kB.
-WAITING_BYTES = 16_384
+WAITING_BYTES = 4096
 #: A request's line and headers must have come after so long, and may have so many bytes.
 HEAD_SECONDS, HEAD_BYTES = 10.0, 32_768
 #: For how long the rest of a message is read and dropped after the close that it caused, so that the close arrives.

@@ -44,6 +44,7 @@ class Phone:
                         compression=None,
                         proxy=None,
                         open_timeout=60,
+                        ping_interval=None,  # the process pings
                     )
             except (OSError, InvalidHandshake):
                 self.refusals += 1

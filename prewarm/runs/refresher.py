@@ -80,9 +80,10 @@ class Refresher:
             work.fresh_seconds = int(self.service.now() - self._planned_at)
             # Out of the list first: one that raises an error must not come up again and again.
             batch = self._batches.pop(0)
-            work.refresh([batch], lambda done: None)
-            if work.was_refused or work.tally.was_cut_off:
-                self._batches.insert(0, batch)
+            done: list[int] = []
+            work.refresh([batch], done.append)
+            if sum(done) < len({candidate.cell for candidate in batch.candidates}):
+                self._batches.insert(0, batch)  # the budget refused it, or the step ended
                 return
         if not self._batches:
             refreshed_runs.note(news, self._planned_at)

@@ -12,6 +12,7 @@ from django.core.cache import caches
 from django.test import Client
 
 from prewarm.cities import views as prewarm_views
+from prewarm.runs import refresher
 from tests.support import outage, shuffling
 from tests.support.limits import LIFTED, UNLIMITED
 from tests.support.servers import Instance, Valkey
@@ -109,6 +110,7 @@ def forget() -> Iterator[Callable[[], None]]:
         redis.reset()
         service.forget_service()
         prewarm_views.cities_cache.cache_clear()
+        refresher.refresher.cache_clear()
         health.state.forget()
         with suppress(AttributeError):
             del caches["default"]

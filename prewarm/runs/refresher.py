@@ -57,14 +57,13 @@ class Refresher:
     def step(self) -> None:
         """Goes on with the refreshes for the runs that the fleet has not gone through, for MOST_SECONDS at most."""
         now = self.service.now()
-        price = self.service.price
         try:
-            news = refreshed_runs.news(self.runs.known.trusted(now), now)
-            if not news and now - self._probed_at < PROBES_SECONDS:
+            trusted = self.runs.known.trusted(now)
+            # Until the price is known nothing is too dear, and the day's budget would go to whatever lacks a run.
+            if not trusted or not self.service.price.is_known:
                 return
-            # Before a price is known everything would be worth its call.
-            price.agree()
-            if redis.fetch_one(price.agreed()) is None:
+            news = refreshed_runs.news(trusted, now)
+            if not news and 0 <= now - self._probed_at < PROBES_SECONDS:
                 return
             with lock.held(name=lock.REFRESHER) as held:
                 if held is not None:
@@ -73,18 +72,21 @@ class Refresher:
             self._batches = []
 
     def _refresh(self, news: dict[str, int], held: Lock) -> None:
-        if not self._batches or self._runs != news or self.service.now() - self._planned_at > PLAN_SECONDS:
+        if not self._batches or self._runs != news or not 0 <= self.service.now() - self._planned_at <= PLAN_SECONDS:
             self._plan(news)
         work = Work(self.service, pause_seconds=self._pause_seconds(), stop_reason=self._stop_reason(held))
         while self._batches and not work.check_stop():
             # What was fetched since the plan was made has the run.
             work.fresh_seconds = int(self.service.now() - self._planned_at)
-            work.refresh(self._batches[:1], lambda done: None)
-            if work.was_refused or work.tally.was_cut_off:
+            # Out of the list first: one that raises an error must not come up again and again.
+            batch = self._batches.pop(0)
+            done: list[int] = []
+            work.refresh([batch], done.append)
+            if sum(done) < len({candidate.cell for candidate in batch.candidates}):
+                self._batches.insert(0, batch)  # the budget refused it, or the step ended
                 return
-            del self._batches[:1]
-        if news and not self._batches:
-            refreshed_runs.note(news)
+        if not self._batches:
+            refreshed_runs.note(news, self._planned_at)
 
     def _plan(self, news: dict[str, int]) -> None:
         now = self.service.now()
@@ -93,7 +95,7 @@ class Refresher:
             candidates = run_candidates.of_models(self.service, self.runs, news, self.cities())
             following = [one for one in candidates if one.by_runs is not None]
             due = plan.plan(following, price=self.service.price.value, seconds_to_next_run=0).refresh
-        if now - self._probed_at >= PROBES_SECONDS:
+        if not 0 <= now - self._probed_at < PROBES_SECONDS:
             self._probed_at = now
             due += run_candidates.worth_a_probe(self.service, self.runs, self.probes, MOST_PROBES)
         self._batches = list(plan.batches(due, BATCH_CELLS, self.service.queue.slot_of, force=False))

@@ -19,7 +19,6 @@ from prewarm.runs.work import Advance, Tally, Work
 from weather.api.composition import BATCH_CELLS
 from weather.api.service import Service, service
 from weather.core.windows import BudgetWindow
-from weathernote import redis
 from weathernote.redis import RedisDown
 
 __all__ = ["CannotRun", "Options", "RunResult", "refresh_now", "run"]
@@ -193,9 +192,13 @@ def _planned(options: Options, cities: list[City], suspects: frozenset[str]) -> 
 
 
 def _price(one: Service, cities: int) -> float:
-    """The price of freshness: the fleet's where runs are known, else one with so many cities counted as asked for."""
+    """The price of freshness: where runs are known the fleet's, worked out if there is none.
+
+    Else it is one with so many cities counted as asked for.
+    """
     if one.price.follows_runs():
-        return redis.fetch_one(one.price.shared())
+        one.price.agree()
+        return one.price.value
     demands = with_retries(one.price.demands)
     return plan.common_price(demands, cities, one.round.weight_of_a_cell, one.budget.refresh_weight_per_second())
 

@@ -107,11 +107,6 @@ class Work:
         #: Spender → the window that is spent, `hour` or `day`.
         self._spent: dict[Spender, str] = {}
 
-    @property
-    def was_refused(self) -> bool:
-        """Whether the budget, or Open-Meteo, had no room for all refreshes."""
-        return "refresh" in self._stopped
-
     # ── re-derive ─────────────────────────────────────────────────────────────────────────────────
 
     def rederive(self, planned: Sequence[Rederivation], advance: Advance) -> None:

@@ -50,7 +50,7 @@ class RunAwareService(SimulatedService):
         hours = counted.hours if learns else LocalHours(f"hours:flat:{name}", clock=ClockOf(clock))
         table: Any = SimulatedTable(schedules, clock, is_known=is_known)
         evidence: Any = NoEvidence()
-        self.known = KnownRuns(schedules.areas, table, hours, evidence)
+        self.known = KnownRuns(schedules.areas, table, hours, evidence, counted.popularity.counted_seconds)
         self.held_times = HeldTimes(name, HOLD_SECONDS, ClockOf(clock))
         self.census = RunCensus(self.known, counted.popularity, self.held_times)
         self.price = Price(

@@ -37,7 +37,7 @@ class RunParts:
         if areas is None:
             raise ValueError(f"the models of {dataset.name} are not known")
         table = RunTable(areas.models)
-        known = KnownRuns(areas, table, hours, Evidence(areas, table))
+        known = KnownRuns(areas, table, hours, Evidence(areas, table), popularity.counted_seconds)
         client = RunTimesClient(settings.OPEN_METEO_RUNS_URL, timeout_seconds=settings.UPSTREAM_TIMEOUT_SECONDS)
         poller = RunPoller(client, table, partial(_popular_models, areas, popularity))
         held = HeldTimes(dataset.name, settings.HOLD_SECONDS)

@@ -56,7 +56,12 @@ def run_refresh_limit(day_budget: float, t: float) -> float:
     return day_budget * min(1 - COLD_RESERVE * (1 - t), 1 - 1 / SPARE_DIVISOR)
 
 
-#: The same six functions in Lua, by the same names, and the reserves.
+def run_refresh_time_at(part: float) -> float:
+    """The time of the day at which `run_refresh_limit` comes to a part of the budget; 1 if it does not today."""
+    return 1.0 if part > 1 - 1 / SPARE_DIVISOR else 1 - (1 - part) / COLD_RESERVE
+
+
+#: The same seven functions in Lua, by the same names, and the reserves.
 LUA = f"""
 local function line(t)
   return t * (1 - {COLD_RESERVE!r} * (1 - t))
@@ -76,6 +81,10 @@ local function refresh_limit(day_budget, cold, t)
 end
 local function run_refresh_limit(day_budget, t)
   return day_budget * math.min(1 - {COLD_RESERVE!r} * (1 - t), 1 - 1 / {SPARE_DIVISOR})
+end
+local function run_refresh_time_at(part)
+  if part > 1 - 1 / {SPARE_DIVISOR} then return 1 end
+  return 1 - (1 - part) / {COLD_RESERVE!r}
 end
 local reserves = {{{", ".join(f"{spender} = {part!r}" for spender, part in RESERVES.items())}}}
 """

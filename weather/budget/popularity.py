@@ -28,6 +28,8 @@ MOST_AHEAD_SECONDS = 4 * 3600
 #: From two requests in a half-life to a million million a second; what is beyond was written by hand.
 MOST_OCTAVES = 64
 
+#: A new landmark lies so many half-lives back, as counting did not begin with it.
+_LANDMARK_HALF_LIVES = 10
 _PAIRS_AT_ONCE = 500
 _MOST_PENDING = 200_000
 
@@ -46,9 +48,9 @@ if landmark > now + math.max(half_life, {MOST_AHEAD_SECONDS}) then
 end
 local half_lives = math.max(0, (now - landmark) / half_life)
 if half_lives > 500 then
-  redis.call('ZUNIONSTORE', key, 1, key, 'WEIGHTS', string.format('%.17g', 2 ^ -half_lives))
+  redis.call('ZUNIONSTORE', key, 1, key, 'WEIGHTS', string.format('%.17g', 2 ^ ({_LANDMARK_HALF_LIVES} - half_lives)))
   redis.call('ZREMRANGEBYSCORE', key, '-inf', 1e-9)
-  landmark, half_lives = now, 0
+  landmark, half_lives = now - {_LANDMARK_HALF_LIVES} * half_life, {_LANDMARK_HALF_LIVES}
 end
 redis.call('ZADD', key, string.format('%.17g', -landmark), '{LANDMARK}')
 local one = 2 ^ half_lives
@@ -85,6 +87,7 @@ class Popularity:
         self.clock = clock or RedisClock()
         # Appending and taking are atomic each, so that no request ever waits for a lock.
         self._pending: deque[tuple[Cell, int]] = deque(maxlen=_MOST_PENDING)
+        self._counted_since = -math.inf
 
     # ── on the path of a request ──────────────────────────────────────────────────────────────────
 
@@ -117,13 +120,15 @@ class Popularity:
         """Fetches `request_rates` in a round trip of its own."""
         return redis.fetch_one(self.request_rates(cells))
 
-    def most_popular(self, most: int, start: int = 0) -> dict[Cell, float]:
-        """Cell → requests per second, for `most` of the most popular cells in that order; empty without Redis.
+    @without_redis(instead=lambda *_: {})
+    def most_popular(self, most: int) -> dict[Cell, float]:
+        """Cell → requests per second, for `most` of the most popular cells in that order; empty without Redis."""
+        return self.ranked(0, most)
 
-        `start` is how many before them are left out.
-        """
+    def ranked(self, start: int, most: int) -> dict[Cell, float]:
+        """Cell → requests per second, for `most` cells by popularity after the first `start`. Raises RedisDown."""
         best = ("ZREVRANGEBYSCORE", self.key, "+inf", "(0", "WITHSCORES", "LIMIT", start, most)
-        return redis.fetch_one(Lookup(("ZSCORE", self.key, LANDMARK), best, read=self.rates_of_members, without=dict))
+        return redis.fetch_one(Lookup(("ZSCORE", self.key, LANDMARK), best, read=self.rates_of_members))
 
     def rates_of_members(self, landmark: bytes | None, members: Sequence[bytes]) -> dict[Cell, float]:
         """Cell → requests per second, given the score of LANDMARK and members of the set, each before its score."""
@@ -193,9 +198,14 @@ class Popularity:
         """The rate that one request just now comes to."""
         return math.log(2) / self.half_life_seconds
 
+    def counted_seconds(self, now: float) -> float:
+        """For how long requests have been counted, as of the last rates that were read; infinite before any were."""
+        return now - self._counted_since
+
     def _per_second(self, landmark_score: bytes) -> float:
         """What a score of 1 in the set is worth now, as a rate; 0 where the landmark lies far ahead of now."""
-        ahead_seconds = -float(landmark_score) - self.clock.now()
+        self._counted_since = -float(landmark_score)
+        ahead_seconds = self._counted_since - self.clock.now()
         if ahead_seconds > max(self.half_life_seconds, MOST_AHEAD_SECONDS):
             return 0.0
         return 2 ** (ahead_seconds / self.half_life_seconds) * self.rate_of_one

@@ -1,7 +1,7 @@
 """The price of freshness: one number for the whole fleet, from which every cell's refresh interval follows."""
 
 from collections.abc import Callable, Mapping
-from math import isfinite
+from math import ceil, isfinite
 from time import time
 
 from weather.budget.popularity import Popularity
@@ -45,6 +45,7 @@ class Price:
         self.now = now
         # 0 until known: intervals are the shortest, and the budget's pace is the brake.
         self.value = 0.0
+        self.is_known = False
         self.active_cells = 0
 
     def interval_seconds(self, rate: float, aging: Aging) -> float:
@@ -61,13 +62,19 @@ class Price:
     @without_redis(returns=None)
     def agree(self) -> None:
         """Reads the shared price, or computes and shares it once in a while, whichever process comes first."""
-        seconds = TURN_SECONDS_WITH_RUNS if self.follows_runs() else TURN_SECONDS
-        turn = Lookup(("SET", TURN_KEY, "1", "NX", "EX", seconds), read=lambda reply: reply is not None)
-        has_turn, shared = redis.fetch(turn, self.shared())
+        turn = Lookup(("SET", TURN_KEY, "1", "NX", "EX", self._turn_seconds()), read=lambda reply: reply is not None)
+        has_turn, shared = redis.fetch(turn, Lookup(("GET", KEY), read=_price_in))
         if has_turn:
             self.work_out()
-        else:
-            self.value = shared
+        elif shared is not None:
+            self.value, self.is_known = shared, True
+
+    def _turn_seconds(self) -> int:
+        if not self.follows_runs():
+            return TURN_SECONDS
+        # Past midnight a price would be that of the day before, with next to nothing left.
+        _, of_the_day = self._left_of_the_day()
+        return min(TURN_SECONDS_WITH_RUNS, ceil(of_the_day))
 
     def follows_runs(self) -> bool:
         """Whether cells of any dataset are refreshed when their model has a new run."""
@@ -77,18 +84,15 @@ class Price:
         """The shared price; this process's own if Redis has none, or no valid one."""
         return Lookup(("GET", KEY), read=self._read, without=lambda: self.value)
 
-    def agreed(self) -> Lookup[float | None]:
-        """The price that Redis has; None if it has none, or no valid one, and without Redis."""
-        return Lookup(("GET", KEY), read=_valid, without=lambda: None)
-
     def _read(self, text: bytes | None) -> float:
-        price = _valid(text)
+        price = _price_in(text)
         return self.value if price is None else price
 
     @without_redis(returns=None)
     def work_out(self) -> None:
         """Computes the price at which the refreshes of all cells come to the budget, and stores it in Redis."""
         self.value = self._by_runs() if self.follows_runs() else self._by_intervals()
+        self.is_known = True
         redis.execute(("SET", KEY, repr(self.value), "EX", LIFE_SECONDS))
 
     def _by_intervals(self) -> float:
@@ -97,7 +101,7 @@ class Price:
         return freshness.price_of(demands, self.weight_per_second())
 
     def _by_runs(self) -> float:
-        now, (weight, seconds) = self.now(), self.left_of_the_day() if self.left_of_the_day else (0.0, 60.0)
+        now, (weight, seconds) = self.now(), self._left_of_the_day()
         demands: list[Demand] = []
         following: list[tuple[RunDemand, float]] = []
         for dataset, popularity in self.popularity.items():
@@ -115,8 +119,11 @@ class Price:
 
         return freshness.price_of(demands, weight / seconds, by_runs)
 
+    def _left_of_the_day(self) -> tuple[float, float]:
+        return self.left_of_the_day() if self.left_of_the_day else (0.0, 60.0)
 
-def _valid(text: bytes | None) -> float | None:
+
+def _price_in(text: bytes | None) -> float | None:
     try:
         price = float(text or "")
     except (TypeError, ValueError):

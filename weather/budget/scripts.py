@@ -69,7 +69,9 @@ for at = 7, #ARGV, 6 do
     local part = spender == 'late_refresh' and name == 'hour' and (now - start) / length or 1
     narrow(math.max(1, budget * (1 - reserve) * part) - spent, 'pace', ends)
   elseif spender == 'run_refresh' then
-    narrow(run_refresh_limit(budget, (now - start) / length) - spent, 'pace', ends)
+    local t = (now - start) / length
+    local wait = math.min(ends, math.max(0, run_refresh_time_at((spent + least) / budget) - t) * length)
+    narrow(run_refresh_limit(budget, t) - spent, 'pace', wait)
   elseif reserve then
     local t, cold = (now - start) / length, spent - refreshed
     local limit, at_midnight, at_the_end = late_refresh_limit(budget, cold, t), 0, 2

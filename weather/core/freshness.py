@@ -99,7 +99,8 @@ def price_of(demands: Iterable[Demand], weight_per_second: float, by_runs: Spend
     given = [demand._replace(rates=list(demand.rates)) for demand in demands]
     price = _common_price(given, weight_per_second, by_runs)
     first = [demand for demand in given if demand.rates and not demand.is_late]
-    if not (first or by_runs) or len(first) == len(given):
+    is_late = any(demand.rates and demand.is_late for demand in given)
+    if not is_late or not (first or by_runs):
         return price
     return min(price, _common_price(first, FIRST_PART * weight_per_second, by_runs))
 

@@ -7,6 +7,7 @@ with the cell's next refresh.
 from collections.abc import Iterable, Mapping
 
 from weather.core.cells import Cell
+from weather.core.windows import CLOCK_SLACK_SECONDS
 from weathernote import redis
 from weathernote.redis import Command, Lookup, RedisClock
 from weathernote.redis.clock import NOW_LUA
@@ -19,7 +20,13 @@ _NOTE = redis.script(
     + f"""
 local kind = redis.call('TYPE', KEYS[1]).ok
 if kind ~= 'zset' and kind ~= 'none' then redis.call('DEL', KEYS[1]) end
-for at = 3, #ARGV, 2 do redis.call('ZADD', KEYS[1], 'GT', ARGV[at + 1], ARGV[at]) end
+-- A time that has not come yet would stand until it has.
+redis.call('ZREMRANGEBYSCORE', KEYS[1], string.format('(%.0f', now + {CLOCK_SLACK_SECONDS}), '+inf')
+for at = 3, #ARGV, 2 do
+  if tonumber(ARGV[at + 1]) <= now + {CLOCK_SLACK_SECONDS} then
+    redis.call('ZADD', KEYS[1], 'GT', ARGV[at + 1], ARGV[at])
+  end
+end
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now - ARGV[2]))
 redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -{MOST_CELLS + 1})
 return redis.call('EXPIRE', KEYS[1], ARGV[2])
@@ -41,10 +48,15 @@ class HeldTimes:
         return _NOTE(self.key, self.clock.script_argument, self.hold_seconds, *members)
 
     def fetched_at(self, cells: Iterable[Cell]) -> Lookup[dict[Cell, float]]:
-        """Cell → when its record was fetched, in unix seconds; unknown ones are left out. A thousand cells at most."""
+        """Cell → when its record was fetched, in unix seconds; unknown ones are left out. A thousand cells at most.
+
+        So are times at which nothing that is held can have been fetched.
+        """
         cells = list(cells)
 
         def read(scores: list[bytes | None]) -> dict[Cell, float]:
-            return {cell: float(score) for cell, score in zip(cells, scores, strict=True) if score is not None}
+            now = self.clock.now()
+            known = {cell: float(score) for cell, score in zip(cells, scores, strict=True) if score is not None}
+            return {cell: at for cell, at in known.items() if now - self.hold_seconds < at <= now + CLOCK_SLACK_SECONDS}
 
         return Lookup(("ZMSCORE", self.key, *(cell.key for cell in cells)), read=read)

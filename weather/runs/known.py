@@ -1,5 +1,7 @@
 """What a process knows of runs, of the shape of requests and of what refreshes brought; which cells follow runs."""
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from weather.core.cells import Cell
@@ -23,6 +25,8 @@ class KnownRuns:
     table: RunTable
     hours: LocalHours
     evidence: Evidence
+    #: For how many seconds the requests have been counted that rates come from, given now (unix seconds).
+    counted_seconds: Callable[[float], float] = lambda now: math.inf
 
     def read(self) -> None:
         """Takes over from Redis what the fleet knows; without Redis what is known stays."""
@@ -62,7 +66,8 @@ class KnownRuns:
 
     def level(self, cell: Cell, rate: float, now: float) -> float:
         """The cell's level in requests per second, given its rate by decayed counts."""
-        return self.hours.shape.level(rate, offset_hours(cell), now, HALF_LIFE_SECONDS)
+        counted_seconds = self.counted_seconds(now)
+        return self.hours.shape.level(rate, offset_hours(cell), now, HALF_LIFE_SECONDS, counted_seconds)
 
     def expected_requests(self, cell: Cell, rate: float, times: RunTimes, now: float) -> float:
         """The requests for the cell that are expected until its model's next run."""

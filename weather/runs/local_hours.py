@@ -24,6 +24,8 @@ redis.call('HSET', KEYS[1], 'until', ARGV[2])
 for at = 3, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[at], ARGV[at + 1]) end
 return redis.call('EXPIRE', KEYS[1], ARGV[1])
 """)
+# A key of another type is a day without counts: it must not keep all others from being read.
+_READ = redis.script("return redis.call('TYPE', KEYS[1]).ok == 'hash' and redis.call('HGETALL', KEYS[1]) or {}")
 
 
 class LocalHours:
@@ -57,7 +59,7 @@ class LocalHours:
             return
         past = range(today - MOST_DAYS, today)
         unknown = [day for day in past if day not in self._days]
-        read = redis.fetch_all(Lookup(("HGETALL", self._key_of(day)), read=_read) for day in unknown)
+        read = redis.fetch_all(Lookup(_READ(self._key_of(day)), read=_read) for day in unknown)
         known = self._days | {day: counts for day, counts in zip(unknown, read, strict=True) if counts}
         self._days = {day: counts for day, counts in known.items() if day in past}
         self.shape = RateShape.learned(self._days, today)

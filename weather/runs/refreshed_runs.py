@@ -1,4 +1,7 @@
-"""Which runs the fleet's refresher has gone through: one hash in Redis, of a model's name and its newest such run."""
+"""Which runs the fleet's refresher has gone through: one hash in Redis, of a model's name and its newest such run.
+
+Each day has a budget and so a price of its own: what was too dear at night is gone through again once the day begins.
+"""
 
 from collections.abc import Mapping
 
@@ -7,7 +10,10 @@ from weathernote import redis
 from weathernote.redis import Lookup
 
 KEY = "runs:refreshed"
-LIFE_SECONDS = 3 * 86_400
+DAY_SECONDS = 86_400
+LIFE_SECONDS = 3 * DAY_SECONDS
+#: From midnight until every process has the new day's price.
+DAY_BEGINS_SECONDS = 120
 
 _NOTE = redis.script("""
 if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then redis.call('DEL', KEYS[1]) end
@@ -17,20 +23,25 @@ return redis.call('EXPIRE', KEYS[1], ARGV[1])
 
 
 def news(times: Mapping[str, RunTimes], now: float) -> dict[str, int]:
-    """Model → its newest run that is settled and was not gone through, by its initialisation time in unix seconds.
+    """Model → its newest run that is settled and was not gone through today, by its initialisation in unix seconds.
 
-    Raises RedisDown without Redis.
+    Without Redis, or with another key under the name, none was.
     """
     newest = {model: run.initialised for model, one in times.items() if (run := one.run_of(now))}
-    done: list[bytes | None] = redis.fetch_one(Lookup(("HMGET", KEY, *newest), read=list)) if newest else []
-    return {
-        model: run
-        for (model, run), known in zip(newest.items(), done, strict=True)
-        if known is None or known != str(run).encode()
-    }
+    if not newest:
+        return {}
+    done: list[bytes | None] = redis.fetch_one(Lookup(("HMGET", KEY, *newest), read=list, without=list))
+    known = dict(zip(newest, done, strict=False))
+    return {model: run for model, run in newest.items() if known.get(model) != _text(run, now).encode()}
 
 
-def note(gone_through: Mapping[str, int]) -> None:
-    """Notes that the cells of models were refreshed for these runs. Raises RedisDown without Redis."""
-    pairs = [argument for pair in gone_through.items() for argument in pair]
+def note(gone_through: Mapping[str, int], now: float) -> None:
+    """Notes that the cells of models were refreshed for these runs, at the prices of `now`. Raises RedisDown."""
+    if not gone_through:
+        return
+    pairs = [argument for model, run in gone_through.items() for argument in (model, _text(run, now))]
     redis.execute(_NOTE(KEY, LIFE_SECONDS, *pairs))
+
+
+def _text(run: int, now: float) -> str:
+    return f"{run}@{int(now - DAY_BEGINS_SECONDS) // DAY_SECONDS}"

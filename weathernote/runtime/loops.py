@@ -30,7 +30,8 @@ def loops() -> list[Loop]:
         every(request_events.COUNT_SECONDS, request_events.count, at_the_end=[request_events.count]),
         # What the last requests counted is flushed too.
         every(FLUSH_SECONDS, usage.measure, active_users.flush, at_the_end=[request_events.count, active_users.flush]),
-        every(FLUSH_SECONDS, *flushes, price.agree, budget.synchronize, at_the_end=flushes),
+        # The price depends on what is left of the budget, so that is read before it.
+        every(FLUSH_SECONDS, *flushes, budget.synchronize, price.agree, at_the_end=flushes),
         every(RUNS_SECONDS, *(one.known.read for one in runs), *(one.known.evidence.flush for one in runs)),
         # Threads of their own, since they wait for Open-Meteo.
         *(every(RUNS_SECONDS, one.poller.step, at_the_end=[one.poller.release]) for one in runs),

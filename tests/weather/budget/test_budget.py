@@ -203,6 +203,30 @@ def test_refreshes_leave_a_share_of_the_minute_and_the_hour_to_cold_cells(budget
     assert drained(spender, "cold") == 30
 
 
+@pytest.mark.parametrize("hour", [0, 6, 12, 20])
+def test_refreshes_for_a_run_that_the_days_reserve_denies_are_granted_when_they_were_told_to_return(
+    budget, clock, hour
+):
+    clock.seconds += hour * 3600
+    spender = budget(minute=10**6, hour=10**6)
+    assert drained(spender, "run_refresh") == pytest.approx(10_000 * (1 - 0.2 * (1 - hour / 24)), abs=1)
+    denied = spender.charge(10, "run_refresh")
+    assert denied.reason == "pace" and 0 < denied.retry_after_seconds < 600
+    clock.seconds += denied.retry_after_seconds - 2
+    assert isinstance(spender.charge(10, "run_refresh"), Denied)
+    clock.seconds += 2
+    assert spender.charge(10, "run_refresh") == Granted(10)
+
+
+def test_refreshes_for_a_run_that_may_not_use_a_days_last_hundredth_return_the_next_day(budget, clock):
+    clock.seconds += 23 * 3600
+    spender = budget(minute=10**6, hour=10**6)
+    assert drained(spender, "cold", weight=100, most=9_900) == 9_900
+    assert spender.charge(1, "run_refresh") == Denied("pace", 3600)
+    clock.seconds += 3600
+    assert spender.charge(1, "run_refresh") == Granted(1)
+
+
 def test_late_refreshes_leave_twice_the_share_of_the_minute_and_the_hour(budget, clock):
     """They may use what they have of an hour only as it passes."""
     clock.seconds += DAY // 2 + 1800

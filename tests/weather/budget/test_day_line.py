@@ -22,7 +22,8 @@ IN_LUA = redis.script(
     + """
 local t, part, day_budget, cold = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local values = {line(t), time_at(part), spare(day_budget), refresh_limit(day_budget, cold, t),
-    late_refresh_limit(day_budget, cold, t), reserves.refresh, reserves.late_refresh}
+    late_refresh_limit(day_budget, cold, t), run_refresh_limit(day_budget, t), run_refresh_time_at(part),
+    reserves.refresh, reserves.late_refresh, reserves.run_refresh}
 for at, value in ipairs(values) do values[at] = string.format('%.17g', value) end
 return values
 """
@@ -41,8 +42,9 @@ def in_python(t, part, day_budget, cold):
         day_line.spare(day_budget),
         day_line.refresh_limit(day_budget, cold, t),
         day_line.late_refresh_limit(day_budget, cold, t),
-        day_line.RESERVES["refresh"],
-        day_line.RESERVES["late_refresh"],
+        day_line.run_refresh_limit(day_budget, t),
+        day_line.run_refresh_time_at(part),
+        *(day_line.RESERVES[spender] for spender in ("refresh", "late_refresh", "run_refresh")),
     ]
 
 
@@ -87,3 +89,23 @@ def test_a_little_comes_on_top_at_midnight(day_budget, cold):
 @pytest.mark.parametrize(("day_budget", "spare"), [(10_000, 100), (100, 1), (50, 1)])
 def test_a_hundredth_of_the_day_is_spare_and_at_least_one(day_budget, spare):
     assert day_line.spare(day_budget) == spare
+
+
+@pytest.mark.pure
+@given(of_the_day)
+def test_the_limit_of_runs_comes_to_a_part_when_its_time_says(t):
+    part = day_line.run_refresh_limit(1, t)
+    if t < 0.94:
+        assert day_line.run_refresh_time_at(part) == pytest.approx(t, abs=1e-9)
+
+
+@pytest.mark.pure
+@given(st.floats(0.991, 10))
+def test_the_last_hundredth_of_a_day_is_never_for_runs(part):
+    assert day_line.run_refresh_time_at(part) == 1 and day_line.run_refresh_limit(1, 1) < part
+
+
+@pytest.mark.pure
+def test_refreshes_for_runs_leave_a_fifth_of_the_day_at_midnight_and_less_and_less():
+    limits = [day_line.run_refresh_limit(10_000, minute / 1440) for minute in range(1441)]
+    assert limits[0] == pytest.approx(8_000) and limits[-1] == pytest.approx(9_900) and limits == sorted(limits)

@@ -141,6 +141,18 @@ def test_after_a_long_silence_one_request_is_one(seen, clock, half_lives):
     assert seen.rates([Cell(2, 2)])[Cell(2, 2)] == pytest.approx(seen.rate_of_one)
 
 
+@pytest.mark.parametrize("half_lives", [0, 1, 499, 502])
+def test_a_new_landmark_is_no_new_beginning_of_the_counts(seen, clock, half_lives):
+    assert seen.counted_seconds(clock()) == math.inf
+    seen.record(Cell(1, 1))
+    seen.flush()
+    clock.seconds += half_lives * HALF_LIFE
+    seen.record(Cell(1, 1))
+    seen.flush()
+    seen.rates([Cell(1, 1)])
+    assert seen.counted_seconds(clock()) >= min(half_lives, 10) * HALF_LIFE
+
+
 def test_both_half_lives_are_told_of_every_request(seen, clock):
     seen.recent = Popularity("popularity:now", half_life_seconds=1800, clock=clock)
     seen.record(Cell(1, 1), 4)

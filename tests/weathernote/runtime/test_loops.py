@@ -29,7 +29,7 @@ def test_the_list_of_steps_and_how_often_they_are_taken(own_service: Any) -> Non
         (0.25, (request_log.write,)),
         (0.25, (request_events.count,)),
         (5, (usage.measure, active_users.flush)),
-        (5, (*flushes, price.agree, budget.synchronize)),
+        (5, (*flushes, budget.synchronize, price.agree)),
         (10, (runs.known.read, runs.known.evidence.flush)),
         (10, (runs.poller.step,)),
         (refresher.STEP_SECONDS, (refresher.step,)),

@@ -8,6 +8,7 @@ week counts most, each one before it half as much. Counts of less than a week te
 in a row on they tell weekdays as well. Few counts say little: each hour is taken towards what is known without it.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import accumulate
@@ -16,6 +17,7 @@ from weather.core.cells import Cell
 
 HOUR_SECONDS = 3600
 DAY_HOURS, WEEK_HOURS = 24, 168
+WEEK_SECONDS = WEEK_HOURS * HOUR_SECONDS
 #: Levels are told by the shape of the time before such a step.
 _STEP_SECONDS = 600
 #: How many past days are counted.
@@ -24,8 +26,12 @@ MOST_DAYS = 28
 _PRIOR_REQUESTS = 50
 #: 1970 began on a Thursday; the week of a shape begins on Monday.
 _FIRST_HOUR = 3 * DAY_HOURS
+#: A day with fewer requests than this part of the busiest one's counts for less: it tells of few people, or of tests.
+_LEAST_PART_OF_THE_BUSIEST = 0.1
 #: What is older says nothing about a decayed count: less than a hundredth is left of it.
 _RECENT_HALF_LIVES = 7
+#: Counts of less time than this are taken as those of so much.
+_LEAST_COUNTED_SECONDS = HOUR_SECONDS
 
 #: UTC day (unix seconds ÷ 86 400) → requests of all cells in each hour of the local week.
 DayCounts = Mapping[int, Sequence[int]]
@@ -76,12 +82,13 @@ class RateShape:
         return cls(_shrunk(counted, week))
 
     def seconds(self, offset: int, start: float, end: float) -> float:
-        """The weighted seconds from `start` to `end` (unix seconds, a week apart at most) in cells with this offset.
+        """The weighted seconds from `start` to `end` (unix seconds) in cells with this offset; those of a week at most.
 
         A cell's level (requests per second) times these are the requests that are expected for it.
         """
         if end <= start:
             return 0.0
+        end = min(end, start + WEEK_SECONDS)
         first = local_hour(offset, start)
         from_full_hour = start - start % HOUR_SECONDS
         return self._until(first, end - from_full_hour) - self._until(first, start - from_full_hour)
@@ -91,15 +98,23 @@ class RateShape:
         at = first_hour + int(hours)
         return (self._sums[at] - self._sums[first_hour]) * HOUR_SECONDS + self.weights[at % WEEK_HOURS] * rest
 
-    def level(self, rate: float, offset: int, now: float, half_life_seconds: float) -> float:
+    def level(
+        self, rate: float, offset: int, now: float, half_life_seconds: float, counted_seconds: float = math.inf
+    ) -> float:
         """The level, in requests per second, of a cell with this offset whose decayed counts come to `rate` at `now`.
 
-        A rate by decayed counts is higher after the busy hours and lower after the quiet ones; the level is neither.
+        A rate by decayed counts is higher after the busy hours and lower after the quiet ones, and too low until counts
+        have been gathered for several half-lives; the level is neither. Counting began `counted_seconds` ago.
         """
-        return rate / max(self.recent_weight(offset, int(now // _STEP_SECONDS), half_life_seconds), 1e-3)
+        counted_seconds = max(counted_seconds, _LEAST_COUNTED_SECONDS)
+        counted_steps = int(min(counted_seconds, _RECENT_HALF_LIVES * half_life_seconds) // _STEP_SECONDS)
+        weight = self.recent_weight(offset, int(now // _STEP_SECONDS), half_life_seconds, counted_steps)
+        # What a steady rate's counts would come to by now, as a part of what they come to in the end.
+        counted_part = 1 - 2.0 ** (-counted_seconds / half_life_seconds)
+        return rate / max(weight * counted_part, 1e-3)
 
-    def _recent_weight(self, offset: int, step: int, half_life_seconds: float) -> float:
-        """The average weight of the time before a step begins, each hour counted half after a half-life."""
+    def _recent_weight(self, offset: int, step: int, half_life_seconds: float, counted_steps: int) -> float:
+        """The average weight of the counted time before a step begins, each hour counted half after a half-life."""
         hour, begun_seconds = divmod(step * _STEP_SECONDS, HOUR_SECONDS)
         at = local_hour(offset, hour * HOUR_SECONDS)
 
@@ -109,7 +124,7 @@ class RateShape:
         # The hour that has begun, and the whole ones before it, each by what is left of it.
         summed = 1 - part(begun_seconds)
         weighted = self.weights[at] * summed
-        for ago in range(min(round(_RECENT_HALF_LIVES * half_life_seconds / HOUR_SECONDS), WEEK_HOURS)):
+        for ago in range(min(math.ceil(counted_steps * _STEP_SECONDS / HOUR_SECONDS), WEEK_HOURS)):
             left = part(begun_seconds + ago * HOUR_SECONDS) - part(begun_seconds + (ago + 1) * HOUR_SECONDS)
             weighted += self.weights[(at - 1 - ago) % WEEK_HOURS] * left
             summed += left
@@ -117,11 +132,14 @@ class RateShape:
 
 
 def _hours_of_day(known: Mapping[int, Sequence[int]]) -> list[float]:
-    """The counts of each hour of the day; each day counts alike, but for its age, or a busy one would be the shape."""
+    """The counts of each hour of the day; each day counts alike, but for its age, or a busy one would be the shape.
+
+    A day with next to no requests does not: its few would be blown up to as many as the busiest day's.
+    """
     hours = [0.0] * DAY_HOURS
     busiest = max(map(sum, known.values()), default=0)
     for ago, counts in known.items():
-        part = busiest / sum(counts) / 2 ** ((ago - 1) // 7)
+        part = busiest / max(sum(counts), _LEAST_PART_OF_THE_BUSIEST * busiest) / 2 ** ((ago - 1) // 7)
         for hour, count in enumerate(counts):
             hours[hour % DAY_HOURS] += part * count
     return hours

@@ -249,6 +249,40 @@ SERVICE = dashboard(
         ),
         THIRD,
     ),
+    Panel(
+        "Open streams, by process",
+        "WebSockets and events of a live process; it takes LIVE_STREAMS, 15,000 by default.",
+        "short",
+        (("sum by (instance, kind) (weathernote_live_streams)", "{{instance}} {{kind}}"),),
+        THIRD,
+        stacked=True,
+    ),
+    Panel(
+        "From a held record to the socket",
+        "Of the answers that streams were sent because a forecast was refreshed. Two seconds are promised.",
+        "s",
+        (
+            (
+                "histogram_quantile(0.5, sum by (le) "
+                "(rate(weathernote_live_lag_seconds_bucket[$__rate_interval]))) >= 0",
+                "half",
+            ),
+            ("weathernote:live_lag_seconds:p99_5m", "slowest hundredth"),
+        ),
+        THIRD,
+        thresholds=good_below(2, 5),
+    ),
+    Panel(
+        "Sent on streams, and what they did not get",
+        "In a second. replaced: a newer answer overtook one that a slow reader had not taken. client, address, all: a "
+        "stream was refused for that limit.",
+        "short",
+        (
+            ("sum(rate(weathernote_live_messages_total[$__rate_interval]))", "sent"),
+            ("sum by (reason) (rate(weathernote_live_dropped_total[$__rate_interval]))", "{{reason}}"),
+        ),
+        THIRD,
+    ),
 )
 
 FRESHNESS = dashboard(
@@ -354,6 +388,19 @@ FRESHNESS = dashboard(
         ),
     ),
     Panel(
+        "Age of the newest run, by model",
+        "Since Open-Meteo had it. It grows to the model's interval and falls, where runs come in time.",
+        "s",
+        (("weathernote:model_run_age_seconds", "{{model}}"),),
+    ),
+    Panel(
+        "Questions for run times in an hour, by outcome",
+        "Free of quota. failed: no answer or 5xx. invalid_response: 404, or no run of the past.",
+        "short",
+        (("sum by (outcome) (increase(weathernote_run_times_polls_total[1h]))", "{{outcome}}"),),
+        stacked=True,
+    ),
+    Panel(
         "Left of this minute and hour",
         "Parts of the budgets.",
         "percentunit",
@@ -372,6 +419,20 @@ FRESHNESS = dashboard(
             ),
         ),
         stacked=True,
+    ),
+    Panel(
+        "What refreshes brought, in six hours",
+        "run_changed and unchanged fit the model's run times; run_unchanged and changed_without_run do not.",
+        "short",
+        (("sum by (evidence) (increase(weathernote_run_evidence_total[6h]))", "{{evidence}}"),),
+        stacked=True,
+    ),
+    Panel(
+        "Regions where run times do not fit, by model",
+        "Tiles of 5° that are refreshed at intervals, because refreshes contradict the model's run times.",
+        "short",
+        (("max by (model) (weathernote_tiles_by_interval)", "{{model}}"),),
+        thresholds=good_below(1, 10),
     ),
     *(
         Panel(

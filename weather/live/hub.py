@@ -40,8 +40,9 @@ class Hub:
         self._timers: dict[Question, asyncio.TimerHandle] = {}
         self._due = Due()
         self._tasks: set[asyncio.Task[None]] = set()
+        #: Whose records are to be looked at: they may be newer than what is shown.
+        self._unseen: set[Question] = set()
         self._looking: asyncio.Task[None] | None = None
-        self._must_look = False
 
     # ── streams ───────────────────────────────────────────────────────────────────────────────────
 
@@ -91,6 +92,7 @@ class Hub:
         if topic.answer is None or (topic.problem and answer.fetched_at >= topic.fetched_at):
             topic.take(answer)
             self._time(topic)
+            self._look_at([topic.question])  # a finished answer may be older than its record
         elif answer.fetched_at < topic.fetched_at or answer.expires_at <= time():
             # While it was asked for the others were shown a newer one.
             answer, body = topic.answer, topic.answer.text
@@ -128,9 +130,7 @@ class Hub:
         That is records which are newer than what is shown, and what was shown for want of Redis: stale answers.
         """
         self._due.add([question for question, topic in self.topics.items() if topic.is_makeshift], None)
-        self._must_look = True
-        if self._looking is None or self._looking.done():
-            self._looking = self._start(self._look())
+        self._look_at(self.topics)
 
     async def run(self) -> None:
         """Asks for the answers that are due, until it is cancelled."""
@@ -153,17 +153,24 @@ class Hub:
         asked = (Question(WEATHER, cell, None, units) for cell in cells for units in BY_NAME)
         return [question for question in asked if question in self.topics]
 
+    def _look_at(self, questions: Iterable[Question]) -> None:
+        """Has the records behind what these topics show looked at soon."""
+        self._unseen.update(questions)
+        if self._looking is None or self._looking.done():
+            self._looking = self._start(self._look())
+
     async def _look(self) -> None:
-        while self._must_look:
-            self._must_look = False
+        while self._unseen:
+            questions, self._unseen = self._unseen, set()
             shown: dict[Cell, int] = {}
-            for question, topic in self.topics.items():
+            for topic in [self.topics[question] for question in questions if question in self.topics]:
                 if topic.answer is not None:
-                    shown[question.cell] = min(shown.get(question.cell, topic.fetched_at), topic.fetched_at)
+                    cell = topic.question.cell
+                    shown[cell] = min(shown.get(cell, topic.fetched_at), topic.fetched_at)
             try:
                 self._due.add(self._questions_about(await self.answers.newer_than(shown)), monotonic())
             except RedisDown:
-                self._must_look = True
+                self._unseen |= questions
                 await asyncio.sleep(SHORTEST_PAUSE_SECONDS)
 
     async def _renew(self, batch: Mapping[Question, float | None]) -> None:

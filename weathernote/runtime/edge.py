@@ -54,13 +54,13 @@ def serve(*, say: Callable[[str], None]) -> None:
         raise LocalServerError(f"nginx ended by itself (exit code {code}): {folder / 'error.log'} says why.")
 
 
-def _edge(folder: Path, ports: list[int], stream_ports: list[int], found: Nginx) -> Edge:
+def _edge(folder: Path, ports: list[int], live_ports: list[int], found: Nginx) -> Edge:
     certificate, key = _certificate(folder)
     return Edge(
         folder=folder,
         names=tuple(settings.ALLOWED_HOSTS),
         instances=tuple(f"127.0.0.1:{port}" for port in ports),
-        streams=tuple(f"127.0.0.1:{port}" for port in stream_ports),
+        live=tuple(f"127.0.0.1:{port}" for port in live_ports),
         certificate=certificate,
         certificate_key=key,
         listen_https=serving.host_and_port(settings.EDGE_PORT),
@@ -72,6 +72,7 @@ def _edge(folder: Path, ports: list[int], stream_ports: list[int], found: Nginx)
         spares_connections=found.spares_connections,
         user=pwd.getpwuid(0).pw_name if os.geteuid() == 0 else "",  # by default `nobody`, who may not read this folder
         address_requests=settings.EDGE_ADDRESS_REQUESTS,
+        address_streams=settings.LIVE_STREAMS_PER_ADDRESS,
     )
 
 

@@ -211,14 +211,15 @@ function bar(index, low, high, least, span, unit) {
 export function freshness(answers, { offline = false, now = Date.now() } = {}) {
   const known = answers.filter(Boolean);
   const [{ body, clockSkewMs }] = known;
-  const age = format.ago((now + clockSkewMs - Date.parse(body.fetched_at)) / 1000);
+  const [there, fetchedAt] = [now + clockSkewMs, Date.parse(body.fetched_at)].map((ms) => ms / 1000);
   const stale = known.some((answer) => answer.body.stale);
   const ended = known.some((answer) => answer.expiresAt < now);
   const mark = offline ? "Offline" : stale ? "Stale" : ended ? "Old" : "Fresh";
   const source = body.source === "simulator" ? "The simulator" : "Open-Meteo";
   const came = known.every(cameFromCache) ? "Answered from the cache." : `${source} was asked for this answer.`;
   const more = { Offline: "This is what was known then.", Stale: "It is due for a refresh, which has been asked for.", Old: "A newer answer is on its way." };
-  return { mark, words: `${source} said this ${age}. ${more[mark] ?? came}` };
+  const said = [format.ago(there - fetchedAt), format.modelRun(body.run, { now: there, fetchedAt, stale }, locale)];
+  return { mark, words: `${source} said this ${said.filter(Boolean).join(", ")}. ${more[mark] ?? came}` };
 }
 
 export function showFresh(answers, when) {
@@ -226,6 +227,11 @@ export function showFresh(answers, when) {
   showMark("fresh-mark", mark);
   if ($("fresh-words").textContent !== words) fill("fresh-words", words);
   $("simulated").hidden = answers.find(Boolean).body.source !== "simulator";
+}
+
+// Seen only while it is so; its room is kept.
+export function showLive(isLive) {
+  $("live").classList.toggle("on", isLive);
 }
 
 export function showMark(id, mark) {
@@ -249,7 +255,7 @@ export function showExchanges(exchanges) {
 
 function exchangeBox(exchange, open) {
   const { url, words, status, ms, headers, bytes } = exchange;
-  const [path, query] = url.split("?");
+  const [path, query] = url.replace(/^https?:..[^/]+/, "").split("?");
   const meaning = CACHE_WORDS.find(([form]) => form.test(header(exchange, "cache-status")))?.[1];
   const line = curl(url);
   const button = h("button", { type: "button", class: "round", "aria-label": `Copy the curl line for ${path}`, title: "Copy", onclick: () => copy(button, line) }, icon("copy"));
@@ -257,7 +263,7 @@ function exchangeBox(exchange, open) {
     "div",
     { class: "exchange" },
     h("h3", {}, h("span", { class: "verb" }, "GET "), path, h("wbr"), h("span", { class: "query" }, `?${query}`)),
-    h("p", { class: "chips" }, h("span", { class: `chip ${status < 400 ? "good" : "bad"}` }, words), meaning && h("span", { class: "chip" }, meaning), h("span", { class: "chip" }, `${ms} ms`), h("span", { class: "chip" }, status === 304 ? "nothing sent again" : `${bytes.toLocaleString("en")} bytes`)),
+    h("p", { class: "chips" }, h("span", { class: `chip ${status < 400 ? "good" : "bad"}` }, words), meaning && h("span", { class: "chip" }, meaning), h("span", { class: "chip" }, ms === null ? "pushed" : `${ms} ms`), h("span", { class: "chip" }, status === 304 ? "nothing sent again" : `${bytes.toLocaleString("en")} bytes`)),
     h("div", { class: "curl" }, h("code", {}, line), button),
     h("details", { open }, h("summary", {}, `Response headers (${headers.length})`), h("dl", { class: "headers" }, ...headers.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))))),
   );

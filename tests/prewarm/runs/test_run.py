@@ -152,6 +152,7 @@ def test_what_the_refreshes_brought_is_told_to_the_fleet(five, valkey):
     prewarm()
     one, now = service(), int(time.time())
     held = redis.fetch_one(one.store.held(BERLIN_CELL))
+    assert held is not None and one.runs is not None
     redis.fetch_one(one.store.holding({BERLIN_CELL: replace(held, fetched_at=now - 7200)}))
     one.runs.known.table.write("dwd_icon_d2", RunTimes(10_800, (Run(now - 10_800, now - 3600),), now))
     prewarm("--force")

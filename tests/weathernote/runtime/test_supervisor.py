@@ -35,7 +35,7 @@ def test_a_command_that_ends_by_itself_is_started_again_where_that_is_asked_for(
     code = "import os, signal; print(os.getpid()); os.kill(os.getpid(), 9)"
     command = [sys.executable, supervisor.__file__, "60", "--again", sys.executable, "-u", "-c", code]
     started.append(process := subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
-    assert process.stdout
+    assert process.stdout is not None
     first, second = process.stdout.readline(), process.stdout.readline()
     assert first != second and second.strip().isdecimal()
     process.terminate()

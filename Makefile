@@ -7,7 +7,7 @@ WITH_ENVIRONMENT = $(if $(ENVIRONMENT_FILE),$(IN_VENV) deploy/with_environment.p
 .PHONY: help run demo edge test bench bench-quick mutants lint audit docs lock
 
 help:
-	@echo "make run    serve with the live Open-Meteo on http://127.0.0.1:8000 (HOST, PORT)"
+	@echo "make run    serve with the live Open-Meteo on http://127.0.0.1:8000 (HOST, PORT); open streams on port 8001 (LIVE_PORT)"
 	@echo "make demo   the same with a simulated Open-Meteo, for a machine without internet"
 	@echo "make edge   nginx before two instances and two processes for streams, on https://127.0.0.1:8443 (EDGE_PORT); needs"
 	@echo "            the live Open-Meteo, or REDIS_URL of a Redis that holds forecasts"

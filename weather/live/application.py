@@ -62,6 +62,8 @@ class Application:
             response = problems.respond(request, operations.internal_error())
         if response is not None:
             response.headers["X-Request-ID"] = context_of(request).request_id
+            for name, value in cors_headers(request).items():
+                response.headers[name] = value
             request_events.record(event_of(request, response.status_code, perf_counter() - began))
             with suppress(OSError, RuntimeError):
                 await respond(scope, send, response)
@@ -156,22 +158,18 @@ class Application:
 
 def _without_stream(request: HttpRequest, path: str) -> HttpResponse | None:
     """The response to what opens no stream: other methods, and a socket's path without an upgrade."""
-    response: HttpResponse | None = None
     if request.method not in ("GET", "HEAD"):
-        response = operations.without_view(request)
-    elif path == SOCKET_PATH:
-        response = problems.respond(request, operations.upgrade_required())
-    elif request.method == "HEAD":
-        response = HttpResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
-    if response is not None:
-        for name, value in cors_headers(request).items():
-            response.headers[name] = value
-    return response
+        return operations.without_view(request)
+    if path == SOCKET_PATH:
+        return problems.respond(request, operations.upgrade_required())
+    if request.method == "HEAD":
+        return HttpResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
+    return None
 
 
 def _refusal(request: HttpRequest, refused: Refused) -> HttpResponse:
     response = problems.respond(request, refused.problem)
-    for name, value in (refused.headers | cors_headers(request)).items():
+    for name, value in refused.headers.items():
         joined = response.headers.get(name)
         response.headers[name] = f"{value}, {joined}" if joined else value
     return response

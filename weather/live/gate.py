@@ -88,6 +88,8 @@ def cors_headers(request: HttpRequest) -> dict[str, str]:
 
     That page has the same host name and another port. Browsers know no such rule for WebSockets.
     """
+    if not request.path_info.startswith(cors.API_PATHS):
+        return {}
     headers = cors.HEADERS if settings.API_CORS else {}
     origin = request.META.get("HTTP_ORIGIN", "")
     if not headers and origin:

@@ -31,6 +31,7 @@ class Subscription:
         self.on_message = on_message
         self.on_begin = on_begin
         self.is_hearing = False
+        self._has_warned = False
 
     async def run(self) -> None:
         """Hears until it is cancelled."""
@@ -39,8 +40,9 @@ class Subscription:
             try:
                 await self._hear()
             except (*BROKEN, RedisDown) as error:
-                if self.is_hearing or pause_seconds == _FIRST_PAUSE_SECONDS:
+                if not self._has_warned:
                     log.warning("The channel %s is not heard (%s).", self.channel, type(error).__name__)
+                self._has_warned = True
             pause_seconds = _FIRST_PAUSE_SECONDS if self.is_hearing else min(2 * pause_seconds, _LONGEST_PAUSE_SECONDS)
             self.is_hearing = False
             await asyncio.sleep(pause_seconds * (0.5 + random()))  # noqa: S311 - so that not all processes come at once
@@ -53,6 +55,9 @@ class Subscription:
             await connection.send_command(*command)
             await self._reply(connection)
             self.is_hearing = True
+            if self._has_warned:
+                log.warning("The channel %s is heard again.", self.channel)
+                self._has_warned = False
             self.on_begin()
             while True:
                 self._take(await connection.read_response(timeout=SILENT_SECONDS) or await self._ping(connection))

@@ -36,7 +36,9 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
 
 def _heard(scope: Any) -> str:
     headers = {name.decode(): value.decode() for name, value in scope["headers"]}
-    return json.dumps({"at": scope["path"], "query": scope["query_string"].decode(), "headers": headers})
+    return json.dumps(
+        {"by": scope["server"][1], "at": scope["path"], "query": scope["query_string"].decode(), "headers": headers}
+    )
 
 
 async def _refuse(kind: str, send: Any, status: int) -> None:

@@ -189,6 +189,24 @@ def test_where_one_is_gone_and_another_is_full_the_third_is_asked(live, tmp_path
         full.stop()
 
 
+def test_one_that_is_started_again_gets_the_next_streams(live, tmp_path):
+    """Though streams there ended badly, and none has ended well since."""
+    killed = LiveStandIn(tmp_path)
+    before = edge_before([NOBODY], tmp_path / "edge", live=(killed.address, live.address))
+    with EdgeServer(before) as edge, ExitStack() as stack:
+
+        def opened(number: int) -> list[int]:
+            """The ports of those who got so many new streams."""
+            return [heard(stack.enter_context(websocket(edge, client=uuid4().hex)))["by"] for _ in range(number)]
+
+        assert sorted(opened(6)) == sorted([killed.port, live.port] * 3)
+        killed.kill()
+        assert opened(3) == [live.port] * 3
+        again = LiveStandIn(tmp_path, port=killed.port)
+        stack.callback(again.stop)
+        assert opened(6) == [killed.port] * 6
+
+
 def test_where_none_is_there_phones_are_told_when_to_come_again(tmp_path):
     with EdgeServer(edge_before([NOBODY], tmp_path / "edge")) as edge:
         status, headers, body = refusal(edge)

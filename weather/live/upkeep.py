@@ -10,6 +10,7 @@ from weather.live.stream import PING
 log = logging.getLogger(__name__)
 
 PING_SECONDS = 25.0
+REPORT_SECONDS = 60
 STEP_SECONDS = 1.0
 #: A stream counts as a phone that asks every ten minutes; each second counts the cells whose turn it is.
 COUNT_SECONDS = 600
@@ -23,6 +24,8 @@ async def keep(hub: Hub) -> None:
         try:
             look_after_readers(hub, monotonic())
             count(hub, second % COUNT_SECONDS)
+            if second % REPORT_SECONDS == 0:
+                report(hub)
         except Exception:
             log.exception("The upkeep of streams failed; it is tried again.")
         second += 1
@@ -35,6 +38,11 @@ def look_after_readers(hub: Hub, now: float) -> None:
             stream.cut()
         elif stream.kind == "events" and stream.sending_since is None and now - stream.last_write >= PING_SECONDS:
             stream.offer(PING)
+
+
+def report(hub: Hub) -> None:
+    """Logs how many streams are open: a service that reads the log alone can scale by it."""
+    log.info("streams", extra={"figures": {"streams": len(hub.streams)}})
 
 
 def count(hub: Hub, turn: int) -> None:

@@ -94,7 +94,7 @@ def _values(edge: Edge) -> dict[str, str]:
         **_listen_on_ipv6(edge),
         "HTTPS_PORT": "" if edge.https_port == 443 else f":{edge.https_port}",
         "INSTANCES": "\n".join(_servers(edge.instances)),
-        "LIVE": "\n".join(_servers(edge.live)),
+        "LIVE": "\n".join(f"        server {one} max_fails=0;" for one in edge.live),
         "CERTIFICATE": str(edge.certificate),
         "CERTIFICATE_KEY": str(edge.certificate_key),
         "ACME": str(edge.acme_folder),
@@ -143,10 +143,10 @@ def _listen_on_ipv6(edge: Edge) -> dict[str, str]:
     }
 
 
-def _servers(addresses: tuple[str, ...]) -> list[str]:
-    """`server` directives, two for each address: if all have just failed, requests still try them as backups."""
+def _servers(instances: tuple[str, ...]) -> list[str]:
+    """`server` directives, two for each instance: if all have just failed, requests still try them as backups."""
     kinds = ("max_fails=2 fail_timeout=2s", "max_fails=0 backup")
-    return [f"        server {one} {kind};" for kind in kinds for one in addresses]
+    return [f"        server {one} {kind};" for kind in kinds for one in instances]
 
 
 def _limits(edge: Edge) -> dict[str, object]:

@@ -31,6 +31,8 @@ CELL_ROUTES = ("weather", "forecast", "air_quality")
 #: With the one whose answers are about cells too, and have no key.
 ANSWER_ROUTES = (*CELL_ROUTES, "openmeteo")
 API_ROUTES = frozenset({*ANSWER_ROUTES, "cities", "places"})
+#: The routes of streams.
+STREAM_ROUTES = frozenset({"live", "events"})
 #: Route → the label `record` of the finished answers that it gives, where that is not the route's own.
 RECORDS = {"live": "weather", "events": "weather"}
 #: Dataset → the label `record` of its held records.

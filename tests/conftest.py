@@ -136,6 +136,7 @@ def api(
     for name in ("SOCKET_CONNECT_TIMEOUT", "SOCKET_TIMEOUT"):
         monkeypatch.setitem(settings.CACHES["default"]["OPTIONS"], name, REDIS_PATIENCE_SECONDS)
     settings.OPEN_METEO_URL = settings.AIR_QUALITY_URL = simulator.url
+    settings.OPEN_METEO_RUNS_URL = f"{simulator.url}/data"
     settings.RATE_LIMIT_REQUESTS = settings.COLD_CELLS_PER_CLIENT_PER_HOUR = UNLIMITED
     settings.COLD_SHARE_PER_ADDRESS = 1
     settings.UPSTREAM_MINUTE_BUDGET = settings.UPSTREAM_HOUR_BUDGET = settings.UPSTREAM_DAY_BUDGET = UNLIMITED

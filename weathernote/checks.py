@@ -42,6 +42,17 @@ def check_hosts(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckM
 
 
 @register()
+def check_runs_url(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """weathernote.E001 for an OPEN_METEO_RUNS_URL to which no path can be added."""
+    parts = urlsplit(settings.OPEN_METEO_RUNS_URL)
+    if not (parts.query or parts.fragment):
+        return []
+    return [
+        Error("OPEN_METEO_RUNS_URL must end with a path: /<model>/static/meta.json follows it.", id="weathernote.E001")
+    ]
+
+
+@register()
 def check_extra_variables(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
     """weathernote.E001 for a name in EXTRA_VARIABLES that is no variable."""
     known = [variable.name for variable in WEATHER.optional]
@@ -78,6 +89,7 @@ def settings_errors() -> list[CheckMessage]:
         *check_environment(None),
         *check_redis_url(None),
         *check_hosts(None),
+        *check_runs_url(None),
         *check_extra_variables(None),
     ]
 

@@ -9,6 +9,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from weathernote import __version__, assets, instance
 from weathernote.environment import REDIS_SCHEMES, Environment, database_config
@@ -56,6 +57,10 @@ LIVE_AIR_QUALITY_URL = ENVIRONMENT.url(
 )
 OPEN_METEO_URL = INSTANCE.simulator_url or LIVE_OPEN_METEO_URL
 AIR_QUALITY_URL = INSTANCE.simulator_url or LIVE_AIR_QUALITY_URL
+# Where weather models' run times are told; `/<model>/static/meta.json` follows.
+_DATA = urlsplit(LIVE_OPEN_METEO_URL)._replace(path="/data", query="", fragment="").geturl()
+LIVE_OPEN_METEO_RUNS_URL = ENVIRONMENT.url("OPEN_METEO_RUNS_URL", _DATA, ("https", "http"))
+OPEN_METEO_RUNS_URL = f"{INSTANCE.simulator_url}/data" if INSTANCE.simulator_url else LIVE_OPEN_METEO_RUNS_URL
 SOURCE = "simulator" if INSTANCE.simulator_url else "open-meteo"
 # What answers are asked for in; `verify_upstream` compares both.
 OPEN_METEO_FORMAT: Literal["json", "flatbuffers"] = ENVIRONMENT.choice("OPEN_METEO_FORMAT", "json", "flatbuffers")

@@ -388,6 +388,19 @@ FRESHNESS = dashboard(
         ),
     ),
     Panel(
+        "Age of the newest run, by model",
+        "Since Open-Meteo had it. It grows to the model's interval and falls, where runs come in time.",
+        "s",
+        (("weathernote:model_run_age_seconds", "{{model}}"),),
+    ),
+    Panel(
+        "Questions for run times in an hour, by outcome",
+        "Free of quota. failed: no answer or 5xx. invalid_response: 404, or no run of the past.",
+        "short",
+        (("sum by (outcome) (increase(weathernote_run_times_polls_total[1h]))", "{{outcome}}"),),
+        stacked=True,
+    ),
+    Panel(
         "Left of this minute and hour",
         "Parts of the budgets.",
         "percentunit",
@@ -406,6 +419,20 @@ FRESHNESS = dashboard(
             ),
         ),
         stacked=True,
+    ),
+    Panel(
+        "What refreshes brought, in six hours",
+        "run_changed and unchanged fit the model's run times; run_unchanged and changed_without_run do not.",
+        "short",
+        (("sum by (evidence) (increase(weathernote_run_evidence_total[6h]))", "{{evidence}}"),),
+        stacked=True,
+    ),
+    Panel(
+        "Regions where run times do not fit, by model",
+        "Tiles of 5° that are refreshed at intervals, because refreshes contradict the model's run times.",
+        "short",
+        (("max by (model) (weathernote_tiles_by_interval)", "{{model}}"),),
+        thresholds=good_below(1, 10),
     ),
     *(
         Panel(

@@ -15,7 +15,7 @@ from pathlib import Path
 #: The commands that the code sends, and no more: no scan, no flush, no configuration; INFO is for /metrics.
 COMMANDS = (
     *("get", "mget", "set", "del", "incr", "incrby", "decrby", "type", "ttl", "pttl", "expire", "pexpire"),
-    *("hget", "hset", "hdel", "hgetall", "hincrby", "pfadd", "pfcount"),
+    *("hget", "hset", "hsetnx", "hdel", "hlen", "hmget", "hgetall", "hincrby", "pfadd", "pfcount"),
     *("zadd", "zincrby", "zcard", "zcount", "zscore", "zmscore", "zrem", "zremrangebyrank", "zremrangebyscore"),
     *("zrangebyscore", "zrevrange", "zrevrangebyscore", "zunionstore"),
     *("eval", "evalsha", "time", "ping", "info", "publish", "subscribe"),
@@ -29,7 +29,7 @@ KEYS = (
     *("air_quality:lat:*", "upstream:air_quality:lat:*", "rejected:air_quality"),
     *("rate_limit:hash:*", "cold:client:*", "cold:address:*"),
     *("popularity:*", "active:{users}:*", "budget:open-meteo", "slot:{open-meteo}:*", "wanted:{open-meteo}:*"),
-    *("prewarm:*", "cities:active", "cities:upload:*", "probe"),
+    *("runs:*", "fetched:*", "prewarm:*", "cities:active", "cities:upload:*", "probe"),
 )
 #: Patterns of the channels on which new records are announced to the processes that hold streams.
 CHANNELS = ("held:*",)

@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from docs.pictures import budget, cells, house, interval, request
+from docs.pictures import budget, cells, house, interval, missed_age, request
 
 #: What draws each picture, by the picture's name.
 PICTURES = {
     "house": house.draw,
     "request": request.draw,
     "cells": cells.draw,
+    "missed_age": missed_age.draw,
     "interval": interval.draw,
     "budget": budget.draw,
 }

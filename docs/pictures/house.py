@@ -21,6 +21,7 @@ ROLES = {
     "weather.fetching": ("queue, lease, round, worker,", "store, admission"),
     "weather.budget": ("quota, pace, price,", "popularity, allowance"),
     "weather.upstream": ("Open-Meteo's client,", "validation"),
+    "weather.runs": ("the weather models' newest runs, as all processes know them",),
     "weather.core": ("cells, derivations, freshness:", "pure, no Django, no Redis"),
     "ratelimit": ("who asks,", "how often"),
     "weathernote.http": ("view base, problems, middleware, caching headers",),

@@ -8,7 +8,6 @@ from typing import Literal, NamedTuple
 from django.conf import settings
 
 from weather.api.service import service
-from weather.core import freshness
 from weather.core.answers import Question
 from weather.core.cells import Cell
 from weather.core.datasets import WEATHER
@@ -41,13 +40,13 @@ def read(cells: Sequence[Cell]) -> dict[Cell, CellStatus]:
     """The status of each cell; `UNKNOWN` where Redis does not answer."""
     own = service()
     distinct = list(dict.fromkeys(cells))
-    price, rates, ages = redis.fetch(
+    own.price.value, rates, ages = redis.fetch(
         own.price.shared(), own.popularity.request_rates(distinct), Several(_ages(own.store, cell) for cell in distinct)
     )
     return {
         cell: UNKNOWN
         if known is None
-        else status_of(known.record_age_seconds, rates.get(cell, 0.0), price, known.answer_life_seconds)
+        else status_of(cell, known.record_age_seconds, rates.get(cell, 0.0), known.answer_life_seconds)
         for cell, known in zip(distinct, ages, strict=True)
     }
 
@@ -72,13 +71,14 @@ def _read_ages(packed: bytes | None, life_seconds: int) -> _Ages:
 
 
 def status_of(
-    age_seconds: float | None, rate: float, price: float, answer_ends_in_seconds: int | None = None
+    cell: Cell, age_seconds: float | None, rate: float, answer_ends_in_seconds: int | None = None
 ) -> CellStatus:
-    """The status of a cell whose held forecast has this age (None if there is none).
+    """The status of a cell whose held forecast has this age (None if there is none), by the price last read.
 
-    `rate` is its requests per second, `price` the price of freshness that sets its refresh interval.
+    `rate` is its requests per second.
     """
     if age_seconds is None or age_seconds >= settings.HOLD_SECONDS:
         return CellStatus("cold", None, answer_ends_in_seconds, rate * 3600)
-    is_due = freshness.is_due(age_seconds, freshness.interval_seconds(rate, price))
+    now = time()
+    is_due = service().rule.standing(cell, now - age_seconds, rate, now).is_due
     return CellStatus("stale" if is_due else "fresh", max(0.0, age_seconds), answer_ends_in_seconds, rate * 3600)

@@ -16,25 +16,20 @@ LIFE_SECONDS = 30
 #: The longest that a lock is renewed: a run that hangs, say in the database, blocks others no longer than this and
 #: the life of the lock.
 MOST_SECONDS = 900
-
-# Acquires and renews: both may be repeated, and renewing takes back a lock that Redis has lost if nobody else has it.
-_ACQUIRE = redis.script("""
-local owner = redis.call('GET', KEYS[1])
-if owner and owner ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return 1
-""")
+#: The refresher's name as holder of the lock. A run takes the lock over from it: it does the same work and more.
+REFRESHER = "refresher"
 
 
 class Lock:
     """A lock of `life_seconds` that a thread renews once `take` succeeded.
 
-    `is_lost` as soon as another run may hold it.
+    `is_lost` as soon as another may hold it.
     """
 
-    def __init__(self, life_seconds: float) -> None:
+    def __init__(self, life_seconds: float, name: str = "prewarm") -> None:
         self.life_seconds = life_seconds
-        self.token = secrets.token_hex(8)
+        self.token = f"{name}:{secrets.token_hex(8)}"
+        self.over_from = "" if name == REFRESHER else f"{REFRESHER}:"
         self.is_lost = False
         self._ended = threading.Event()
         self._renewed = monotonic()
@@ -49,7 +44,7 @@ class Lock:
         return True
 
     def _acquire(self) -> bool:
-        (is_ours,) = redis.execute(_ACQUIRE(KEY, self.token, int(self.life_seconds * 1000)))
+        (is_ours,) = redis.execute(owned_key.taking(KEY, self.token, int(self.life_seconds * 1000), self.over_from))
         return bool(is_ours)
 
     @without_redis(returns=None)
@@ -74,9 +69,12 @@ class Lock:
 
 
 @contextmanager
-def held(life_seconds: float = LIFE_SECONDS) -> Iterator[Lock | None]:
-    """Holds the lock while the block runs; None if another run holds it. Raises RedisDown without Redis."""
-    lock = Lock(life_seconds)
+def held(life_seconds: float = LIFE_SECONDS, name: str = "prewarm") -> Iterator[Lock | None]:
+    """Holds the lock while the block runs; None if another run holds it. Raises RedisDown without Redis.
+
+    A run of prewarm takes it over from the refresher, whose `name` is REFRESHER.
+    """
+    lock = Lock(life_seconds, name)
     if not lock.take():
         yield None
         return

@@ -8,6 +8,7 @@ from weather.core import freshness
 from weather.core.answers import STALE_LIFE_SECONDS, Question
 from weather.core.cells import Cell
 from weather.core.freshness import Demand
+from weather.core.runs.index import RunState
 
 #: The interval of prewarm's runs, as in deploy/cron and deploy/systemd.
 PERIOD_SECONDS = 600
@@ -29,6 +30,8 @@ class Candidate:
     cities: tuple[str, ...] = ()
     #: Its last refresh failed while others succeeded: it may make a shared call fail, so it is fetched alone.
     is_suspect: bool = False
+    #: Its record beside the runs of its model; None where that is refreshed at intervals.
+    by_runs: RunState | None = None
 
     @property
     def is_missing(self) -> bool:
@@ -51,8 +54,13 @@ class Candidate:
         return freshness.interval_seconds(rate, price)
 
     def lateness(self, price: float) -> float:
-        """The age in refresh intervals: due from 1 on, infinite without a held forecast."""
-        return float("inf") if self.age_seconds is None else self.age_seconds / self.interval_seconds(price)
+        """How late its refresh is: due from 1 on, infinite without a held forecast.
+
+        It is by the runs of its model, or else the age in refresh intervals.
+        """
+        if self.age_seconds is None:
+            return float("inf")
+        return self.by_runs.lateness(price) if self.by_runs else self.age_seconds / self.interval_seconds(price)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +120,9 @@ def plan(
 ) -> Plan:
     """The plan for `candidates`, which are ordered: cities by staff's order, then others by popularity.
 
-    Cities are refreshed first: those without a held forecast, then the most overdue. Other cells follow in the order of
-    `candidates`. `limit` and `budget_left` bound the refreshes, in cells.
+    Cities are refreshed first: those without a held forecast, then the most overdue. Then come other cells that lack a
+    run of their model, those that are worth most first, and the others in the order of `candidates`. `limit` and
+    `budget_left` bound the refreshes, in cells.
     """
     candidates = list(candidates)
     rederivations = [one for candidate in candidates if (one := _rederivation(candidate, price, seconds_to_next_run))]
@@ -128,7 +137,8 @@ def plan(
         key=lambda candidate: (candidate.is_suspect, -candidate.lateness(price)),
     )
     cities_due = len(due)
-    due += [candidate for candidate in candidates if not candidate.cities and _is_due(candidate, price)]
+    others = [candidate for candidate in candidates if not candidate.cities and _is_due(candidate, price)]
+    due += sorted(others, key=lambda candidate: -candidate.by_runs.worth if candidate.by_runs else 0.0)
     wanted = due[:limit]
     paid = len(wanted) if budget_left is None else budget_left
     return Plan(rederivations, wanted[:paid], len(due) - len(wanted), wanted[paid:], len(cities) - cities_due)

@@ -17,8 +17,9 @@ from prewarm.runs.retry import with_retries
 from prewarm.runs.survey import recently_requested, survey
 from prewarm.runs.work import Advance, Tally, Work
 from weather.api.composition import BATCH_CELLS
-from weather.api.service import service
+from weather.api.service import Service, service
 from weather.core.windows import BudgetWindow
+from weathernote import redis
 from weathernote.redis import RedisDown
 
 __all__ = ["CannotRun", "Options", "RunResult", "refresh_now", "run"]
@@ -88,6 +89,8 @@ def run(
         if not options.dry_run:
             run_history.end(run_history.begin(forced=options.force), Tally(reasons={NO_REDIS: None}, is_broken=True))
         raise CannotRun(f"{NO_REDIS}.") from None
+    if runs := service().runs:
+        runs.known.evidence.flush()  # what is not certain by now is lost with this process
     if work.tally.exit_code == 0:
         schedule.record_good_run()
     # After the lock's release: a database that hangs by now delays no other run.
@@ -174,16 +177,27 @@ def _planned(options: Options, cities: list[City], suspects: frozenset[str]) -> 
     one = service()
     budget = one.budget
     budget.synchronize()
+    if one.runs:
+        one.runs.known.read()
+        # So that the runs of the cities' models are followed, however few ask for them.
+        one.runs.known.table.note_used({one.runs.known.model_of(city.as_cell).name for city in cities}, one.now())
     left, weight_of_a_cell = budget.remaining(), one.round.weight_of_a_cell
-    demands = with_retries(one.price.demands)
     return plan.plan(
         survey(one, cities, recently_requested(one), suspects),
-        price=plan.common_price(demands, len(cities), weight_of_a_cell, budget.refresh_weight_per_second()),
+        price=_price(one, len(cities)),
         seconds_to_next_run=with_retries(schedule.seconds_to_next_run),
         force=options.force,
         limit=options.limit,
         budget_left=int(left[_tighter_window(left)] / weight_of_a_cell),
     )
+
+
+def _price(one: Service, cities: int) -> float:
+    """The price of freshness: the fleet's where runs are known, else one with so many cities counted as asked for."""
+    if one.price.follows_runs():
+        return redis.fetch_one(one.price.shared())
+    demands = with_retries(one.price.demands)
+    return plan.common_price(demands, cities, one.round.weight_of_a_cell, one.budget.refresh_weight_per_second())
 
 
 def _tighter_window(left: dict[BudgetWindow, int]) -> BudgetWindow:

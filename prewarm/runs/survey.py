@@ -5,12 +5,13 @@ from functools import partial
 from typing import TypeVar
 
 from prewarm.cities.models import City
-from prewarm.runs.plan import Candidate
+from prewarm.runs.plan import CITY_RATE, Candidate
 from prewarm.runs.retry import with_retries
 from weather.api.service import Service
 from weather.core.answers import Question
 from weather.core.cells import Cell
 from weather.core.datasets import USUAL_DAYS, WEATHER
+from weather.core.runs.index import RunState
 
 #: A cell that was asked for within this time is likely to be asked for again before the next run.
 RECENT_SECONDS = 1800
@@ -62,9 +63,20 @@ def survey(
             rates.get(cell, 0.0),
             tuple(names.get(cell, ())),
             any(name in suspects for name in names.get(cell, ())),
+            by_runs(service, cell, fetched.get(cell), rates.get(cell, 0.0), is_city=cell in names),
         )
         for cell in cells
     ]
+
+
+def by_runs(service: Service, cell: Cell, fetched_at: float | None, rate: float, *, is_city: bool) -> RunState | None:
+    """The record of a cell, fetched then (unix seconds), beside the runs of its model; None where it has intervals.
+
+    A city counts as asked for at CITY_RATE at least.
+    """
+    if fetched_at is None:
+        return None
+    return service.rule.by_runs(cell, fetched_at, max(rate, CITY_RATE) if is_city else rate, service.now())
 
 
 def questions(cell: Cell) -> tuple[Question, Question]:

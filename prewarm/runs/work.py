@@ -10,7 +10,6 @@ from prewarm.runs.survey import CELLS_AT_ONCE, chunks, questions
 from weather.api.composition import FRESH_SECONDS
 from weather.api.service import Service
 from weather.budget.quota import Spender
-from weather.core import answers
 from weather.core.answers import Question
 from weather.core.cells import Cell
 from weather.core.series import Series
@@ -108,6 +107,11 @@ class Work:
         #: Spender → the window that is spent, `hour` or `day`.
         self._spent: dict[Spender, str] = {}
 
+    @property
+    def was_refused(self) -> bool:
+        """Whether the budget, or Open-Meteo, had no room for all refreshes."""
+        return "refresh" in self._stopped
+
     # ── re-derive ─────────────────────────────────────────────────────────────────────────────────
 
     def rederive(self, planned: Sequence[Rederivation], advance: Advance) -> None:
@@ -128,11 +132,11 @@ class Work:
             advance(len(part))
 
     def _derive_and_store(self, wanted: Iterable[tuple[Question, Series, bool]]) -> int:
-        now, life = self.service.now(), self.service.life_seconds
-        finished = {
-            question: answers.derive(question, series, now, life(question), stale=stale)
-            for question, series, stale in wanted
-        }
+        if runs := self.service.runs:
+            # They come while this run of prewarm lasts, and no loop reads of them in its process.
+            runs.known.table.read()
+        now, derive = self.service.now(), self.service.derive
+        finished = {question: derive(question, series, now, stale=stale) for question, series, stale in wanted}
         return with_retries(lambda: self.cache.store_answers(finished))
 
     # ── refresh ───────────────────────────────────────────────────────────────────────────────────

@@ -47,8 +47,10 @@ def kept(cells: Sequence[Cell], *, life_seconds: int = LIFE_SECONDS) -> Iterator
     from weather.core import answers
     from weather.core.answers import Question
     from weather.core.datasets import WEATHER
+    from weather.core.runs.model_run import ModelRun
     from weather.fetching.store import Store
 
+    model_run = ModelRun("meteofrance_arome_france_hd", int(time.time() // 10_800 * 10_800))
     now, store, cache = time.time(), Store(WEATHER, hold_seconds=172_800), AnswerCache(WEATHER)
     for begin in range(0, len(cells), _AT_ONCE):
         fetched = _fetched(tuple(cells[begin : begin + _AT_ONCE]), int(now // 3600))
@@ -58,7 +60,9 @@ def kept(cells: Sequence[Cell], *, life_seconds: int = LIFE_SECONDS) -> Iterator
             questions = {cell: Question(WEATHER, cell, days) for cell in fetched}
             cache.store_answers(
                 {
-                    questions[cell]: answers.derive(questions[cell], series, now, life_seconds, stale=False)
+                    questions[cell]: answers.derive(
+                        questions[cell], series, now, life_seconds, stale=False, model_run=model_run
+                    )
                     for cell, series in fetched.items()
                 }
             )

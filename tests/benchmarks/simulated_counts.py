@@ -5,6 +5,7 @@ import numpy as np
 from tests.benchmarks.simulated_users import Whole, World
 from tests.support.clocks import ClockOf
 from weather.budget.popularity import Popularity
+from weather.runs.local_hours import LocalHours
 
 
 class Clock:
@@ -20,10 +21,11 @@ class Counted:
     """Popularity, kept in a real server, and the rates that a fleet reads there."""
 
     def __init__(self, name: str, world: World, clock: Clock) -> None:
-        self.popularity = Popularity(f"popularity:{name}", clock=ClockOf(clock))
+        self.hours = LocalHours(f"hours:{name}", clock=ClockOf(clock))
+        self.popularity = Popularity(f"popularity:{name}", hours=self.hours, clock=ClockOf(clock))
         self.world = world
         self.rates = np.zeros(len(world.cells))
-        self._index = {cell: at for at, cell in enumerate(world.cells)}
+        self.index = {cell: at for at, cell in enumerate(world.cells)}
         self._is_used = False
         self._seen = np.zeros(len(world.cells), dtype=np.int64)
 
@@ -38,6 +40,7 @@ class Counted:
         self.popularity.flush()
 
     def read(self) -> None:
+        self.hours.learn()
         for start in range(0, len(self.rates) if self._is_used else 0, 5_000):
             for cell, rate in self.popularity.rates(self.world.cells[start : start + 5_000]).items():
-                self.rates[self._index[cell]] = rate
+                self.rates[self.index[cell]] = rate

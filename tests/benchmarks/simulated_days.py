@@ -13,8 +13,11 @@ import numpy as np
 
 from tests.benchmarks.plain_caches import Plain, no_cache, plain_cache
 from tests.benchmarks.simulated_counts import Clock, Counted
-from tests.benchmarks.simulated_jobs import FREE, REFERENCES, WINDOWS, WITH_AIR, Job, Result, Row, windows
+from tests.benchmarks.simulated_jobs import BY_RUNS, FREE, REFERENCES, WINDOWS, WITH_AIR, Job, Result, Row, windows
+from tests.benchmarks.simulated_oracle import Oracle
 from tests.benchmarks.simulated_rules import even_rule, square_root_rule
+from tests.benchmarks.simulated_run_service import RunAwareService
+from tests.benchmarks.simulated_runs import Schedules, areas_of
 from tests.benchmarks.simulated_seen import Seen
 from tests.benchmarks.simulated_service import SimulatedService
 from tests.benchmarks.simulated_users import DAY, Array, Traffic, World, make_day, make_world
@@ -100,10 +103,15 @@ def lived(job: Job) -> Result:
     about_air = [day.about_air(int(world.people * scale.air_share)) for day in days]
     clock = Clock()
     clock.now = days[0].start
+    schedules = Schedules(
+        areas_of(scale.runs), world.cells, days[0].start, len(days), np.random.default_rng((job.seed, 1_000))
+    )
     counts = Counts(*(Counted(name, world, clock) for name in ("cells", "behind-the-edge", "air-quality")))
     true_rates = [_rates(some[scale.warm_up_days :], len(world.cells)) for some in (days, about_air)]
     fleet = [
-        _reference(world, size, rule, true_rates) if rule in REFERENCES else _living(world, size, rule, counts, clock)
+        _reference(world, size, rule, true_rates, schedules)
+        if rule in REFERENCES
+        else _living(world, size, rule, counts, clock, schedules)
         for size, rule in job.services
     ]
     for at, (day, air) in enumerate(zip(days, about_air, strict=True)):
@@ -111,7 +119,10 @@ def lived(job: Job) -> Result:
             living.forget_what_was_seen()
         _live(day, air, fleet, counts, clock)
     plain = _plain(days[-1], world, int(FREE["day"] * scale.part)) if job.baselines else {}
-    return Result(job, len(world.cells), [living.row for living in fleet], plain, time.perf_counter() - began)
+    oracle = Oracle(schedules, world.cell_offset, days, scale.measured_days) if job.oracles else None
+    best = {budget: oracle.best(budget) for budget in job.oracles} if oracle else {}
+    took_seconds = time.perf_counter() - began
+    return Result(job, len(world.cells), [living.row for living in fleet], plain, best, took_seconds)
 
 
 def _rates(days: Sequence[Traffic], cells: int) -> Array:
@@ -119,21 +130,32 @@ def _rates(days: Sequence[Traffic], cells: int) -> Array:
     return np.bincount(np.concatenate([day.cell for day in days]), minlength=cells) / (DAY * len(days))
 
 
-def _reference(world: World, size: int, rule: str, true_rates: Sequence[Array]) -> Living:
+def _reference(world: World, size: int, rule: str, true_rates: Sequence[Array], schedules: Schedules) -> Living:
     demands = [
         Demand([(rate, 1) for rate in rates.tolist() if rate], dataset.aging, is_late=dataset.refreshes_late)
         for dataset, rates in zip(BOTH if rule in WITH_AIR else BOTH[:1], true_rates, strict=False)
     ]
     best = freshness.price_of(demands, size / DAY)
     service, air = (
-        SimulatedService(world, square_root_rule(rates, lambda: best, dataset.aging), None, dataset=dataset)
+        SimulatedService(
+            world,
+            square_root_rule(rates, lambda: best, dataset.aging),
+            None,
+            dataset=dataset,
+            schedules=schedules if dataset is datasets.WEATHER else None,
+        )
         for dataset, rates in zip(BOTH, true_rates, strict=True)
     )
     return Living(size, rule, service, air if rule in WITH_AIR else None)
 
 
-def _living(world: World, size: int, rule: str, counts: Counts, clock: Clock) -> Living:
+def _living(world: World, size: int, rule: str, counts: Counts, clock: Clock, schedules: Schedules) -> Living:
     budget = Budget(**windows(size), fleet_processes=1, clock=ClockOf(clock), key=f"budget:{size}:{rule}")
+    if rule in BY_RUNS:
+        learns, is_known = rule != "runs, counts", rule != "runs unknown"
+        name = f"{size}:{rule}"
+        by_runs = RunAwareService(world, name, budget, counts.cells, schedules, clock, learns=learns, is_known=is_known)
+        return Living(size, rule, by_runs, counted=counts.cells, price=by_runs.price)
     counted = counts.behind_the_edge if rule == "edge, no counts" else counts.cells
     asked_for = {datasets.WEATHER: counted.popularity}
     if rule in WITH_AIR:
@@ -142,7 +164,7 @@ def _living(world: World, size: int, rule: str, counts: Counts, clock: Clock) ->
     by_rule = square_root_rule(counted.rates, lambda: price.value)
     if rule == "even":
         by_rule = even_rule(lambda: price.active_cells, budget.refresh_weight_per_second)
-    service = SimulatedService(world, by_rule, budget, edge=rule.startswith("edge"))
+    service = SimulatedService(world, by_rule, budget, edge=rule.startswith("edge"), schedules=schedules)
     living = Living(size, rule, service, counted=counted, price=price)
     if rule in WITH_AIR:
         of_air = square_root_rule(counts.air.rates, lambda: price.value, datasets.AIR_QUALITY.aging)
@@ -165,9 +187,13 @@ def _live(day: Traffic, air: Traffic, fleet: list[Living], counts: Counts, clock
         counts.cells.saw(day.cell[part])
         counts.air.saw(air.cell[air_part])
         for living in fleet:
+            if isinstance(living.service, RunAwareService):
+                living.service.refresh_ahead(begins)
             if living.air:  # first, so that weather finds the budget as air quality left it
                 living.air.step(air.time[air_part], air.cell[air_part], air.kind[air_part], begins + STEP_SECONDS)
             asked = living.service.step(day.time[part], day.cell[part], day.kind[part], begins + STEP_SECONDS)
+            if isinstance(living.service, RunAwareService):
+                living.service.note_fetches()
             if living.counted is counts.behind_the_edge:
                 counts.behind_the_edge.saw(asked)
 

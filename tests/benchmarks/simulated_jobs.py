@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tests.benchmarks.plain_caches import Plain
+from tests.benchmarks.simulated_oracle import OracleSeen
 from tests.benchmarks.simulated_seen import Seen
 from tests.benchmarks.simulated_users import DAY
 
@@ -11,7 +12,10 @@ from tests.benchmarks.simulated_users import DAY
 FREE = {"minute": 600, "hour": 5_000, "day": 10_000}
 WINDOWS = {"minute": 60, "hour": 3600, "day": DAY}
 
-RULES = ("square root", "even", "edge, counts", "edge, no counts", "reference")
+#: `square root` is by intervals: what is done where no run times are known.
+RULES = ("square root", "even", "edge, counts", "edge, no counts", "reference", "runs", "runs, counts")
+#: The cells follow the runs of their models: with the shape of the week learned, by counts alone, without run times.
+BY_RUNS = ("runs", "runs, counts", "runs unknown")
 #: Services that answer about air quality as well, from the same budget.
 WITH_AIR = ("with air", "reference with air")
 REFERENCES = ("reference", "reference with air")
@@ -31,6 +35,8 @@ class Scale:
     measured_days: int = 1
     part: float = 1.0
     air_share: float = 0.0
+    #: `area`: each cell has the model of its area; else the hours between the runs of one model for all cells.
+    runs: str = "area"
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,8 @@ class Job:
     services: Sequence[tuple[int, str]]
     scale: Scale
     baselines: bool = False
+    #: The budgets for which the best for the true rates and runs is worked out.
+    oracles: Sequence[int] = ()
 
 
 @dataclass
@@ -61,6 +69,8 @@ class Result:
     cells: int
     rows: list[Row]
     plain: dict[str, Plain]
+    #: Budget → the best for the true rates and runs.
+    oracle: dict[int, OracleSeen]
     took_seconds: float
 
 

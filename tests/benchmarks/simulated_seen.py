@@ -27,13 +27,32 @@ class Seen:
     expired: int = 0  # cold cells that had been held, until their record's life ended
     starved: int = 0  # the part of these whose refresh had been wanted in time, and denied
     fetches: Counter[int] = field(default_factory=Counter)  # of each cell
+    unchanged: int = 0  # fetches of held cells that brought nothing new
     ages: Array = field(default_factory=lambda: np.zeros((HOLD_SECONDS + DAY) // AGE_STEP))
     oldest: float = 0.0
+    #: For how long a newer run had been there: how often in steps, and seconds and requests by local hour.
+    missed: Array = field(default_factory=lambda: np.zeros((HOLD_SECONDS + DAY) // AGE_STEP))
+    missed_by_hour: Array = field(default_factory=lambda: np.zeros((2, 24)))
 
     def aged(self, ages: Array) -> None:
         if len(ages):
             self.ages += np.bincount((ages // AGE_STEP).astype(int), minlength=len(self.ages))
             self.oldest = max(self.oldest, float(ages.max()))
+
+    def missed_for(self, missed: Array, local_time: Array) -> None:
+        if len(missed):
+            self.missed += np.bincount((missed // AGE_STEP).astype(int), minlength=len(self.missed))
+            hours = (local_time % DAY // 3600).astype(int)
+            self.missed_by_hour[0] += np.bincount(hours, weights=missed, minlength=24)
+            self.missed_by_hour[1] += np.bincount(hours, minlength=24)
+
+    @property
+    def mean_missed(self) -> float:
+        """The mean missed age of all answers, in seconds."""
+        return float(self.missed_by_hour[0].sum() / max(1, self.missed_by_hour[1].sum()))
+
+    def missed_quantile(self, part: float) -> float:
+        return float(np.searchsorted(np.cumsum(self.missed), part * self.missed.sum())) * AGE_STEP
 
     def older_than(self, seconds: float) -> int:
         """The answers from a record that is older."""

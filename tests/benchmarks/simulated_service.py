@@ -11,10 +11,11 @@ import numpy as np
 
 from tests import settings
 from tests.benchmarks.simulated_rules import Rule
+from tests.benchmarks.simulated_runs import Schedules
 from tests.benchmarks.simulated_seen import HOLD_SECONDS, Seen
 from tests.benchmarks.simulated_users import DAY, FORECAST, KINDS, UNUSUAL, WEATHER, Array, Whole, World
 from weather.budget.budget import Budget, Denied
-from weather.budget.quota import Spender
+from weather.budget.quota import SPENDERS, Spender
 from weather.core import datasets, freshness
 from weather.core.answers import STALE_LIFE_SECONDS
 from weather.core.datasets import UNUSUAL_LIFE_SECONDS, Dataset
@@ -45,9 +46,11 @@ class SimulatedService:
         dataset: Dataset = datasets.WEATHER,
         edge: bool = False,
         spent: Spent | None = None,
+        schedules: Schedules | None = None,
     ) -> None:
         self.world = world
         self.rule = rule
+        self.schedules = schedules
         self.budget = budget
         self.refresh_spender: Spender = "late_refresh" if dataset.refreshes_late else "refresh"
         life_seconds = LIFE_SECONDS if dataset is datasets.WEATHER else AIR_LIFE_SECONDS
@@ -60,7 +63,7 @@ class SimulatedService:
         self.answer = np.full(cells * KINDS, np.nan)  # when what it is made of was fetched; nan: refused
         self.is_stale = np.zeros(cells * KINDS, dtype=bool)  # whether what it is made of was due
         self.is_denied = np.zeros(cells, dtype=bool)  # a refresh is wanted that had no budget
-        self.no_refresh_before: dict[Spender, float] = {"refresh": 0.0, "late_refresh": 0.0}
+        self.no_refresh_before: dict[Spender, float] = dict.fromkeys(SPENDERS, 0.0)
         self.seen = Seen()
         self.spent = spent or {60: Counter(), 3600: Counter(), DAY: Counter()}
 
@@ -74,7 +77,7 @@ class SimulatedService:
             live = time[waiting] < self.ends[key[waiting]]
             found = key[waiting[live]]
             self.seen.stale += int(np.count_nonzero(self.is_stale[found]))
-            self._found(time[waiting[live]], self.answer[found])
+            self._found(time[waiting[live]], found)
             waiting = waiting[~live]
             if not len(waiting):
                 return np.concatenate(asked) if asked else np.zeros(0, dtype=np.int64)
@@ -85,20 +88,25 @@ class SimulatedService:
             self._ended(time[events], cell[events], kind[events], until)
             waiting = np.delete(waiting, first)
 
-    def _found(self, time: Array, fetched_at: Array) -> None:
-        ages = time - fetched_at
-        answered = ages[~np.isnan(ages)]
-        self.seen.refused += len(ages) - len(answered)
-        self.seen.found += len(answered)
-        self.seen.aged(answered)
+    def _found(self, time: Array, key: Whole) -> None:
+        is_there = ~np.isnan(self.answer[key])
+        self.seen.refused += int(np.count_nonzero(~is_there))
+        self.seen.found += int(np.count_nonzero(is_there))
+        self._aged(time[is_there], key[is_there] // KINDS, self.answer[key[is_there]])
+
+    def _aged(self, time: Array, cell: Whole, fetched_at: Array) -> None:
+        self.seen.aged(time - fetched_at)
+        if self.schedules:
+            missed = self.schedules.missed_seconds(cell, time, fetched_at)
+            self.seen.missed_for(missed, time + self.world.cell_offset[cell])
 
     def _ended(self, time: Array, cell: Whole, kind: Whole, until: float) -> None:
         """The first request for each answer after its end, in the order of their times."""
         fetched_at = self.held[cell]
-        interval = self.rule(cell)
         age = time - fetched_at
         cold = age >= HOLD_SECONDS
-        due = freshness.is_due(age, interval) & ~cold  # type: ignore[arg-type]  # it takes arrays as well
+        due, waits = self._due(time, cell, age)
+        due &= ~cold
         refused = np.zeros(len(time), dtype=bool)
         called = np.zeros(len(time), dtype=bool)
         wall = False
@@ -114,14 +122,14 @@ class SimulatedService:
                 self._fetched(cell[at], time[at])
                 called[at] = True
         if due.any():
-            self._refresh(time, cell, age, interval, np.flatnonzero(due), called)
+            self._refresh(time, cell, age, waits, np.flatnonzero(due), called)
             due &= ~((self.held[cell] > fetched_at) & (self.held[cell] < time))  # refreshed by another kind just before
         stale = due & ~called  # who does not wait sees what was held before
         made_of = np.where((self.held[cell] <= time) & ~stale, self.held[cell], fetched_at)
         self.seen.called += int(called.sum())
         self.seen.refused += int(refused.sum())
         self.seen.stale += int(stale.sum())
-        self.seen.aged((time - made_of)[~refused])
+        self._aged(time[~refused], cell[~refused], made_of[~refused])
         life = np.where(stale, np.minimum(self.life[kind], STALE_LIFE_SECONDS), self.life[kind])
         midnight = time + DAY - (time + self.world.cell_offset[cell]) % DAY
         ends = np.where(kind == WEATHER, time + life, np.minimum(time + life, midnight))
@@ -130,7 +138,13 @@ class SimulatedService:
         self.is_stale[key] = stale
         self.ends[key] = np.where(refused, until, ends)  # who asks again within the minute is refused again
 
-    def _refresh(self, time: Array, cell: Whole, age: Array, interval: Array, due: Whole, called: Any) -> None:
+    def _due(self, time: Array, cell: Whole, age: Array) -> tuple[Any, Any]:
+        """Whether each cell's record is due, and whether a request would wait for its refresh."""
+        interval = self.rule(cell)
+        waits = age > np.maximum(freshness.WORTH_A_WAIT_SECONDS, 2 * interval)
+        return freshness.is_due(age, interval), waits  # type: ignore[arg-type]  # it takes arrays as well
+
+    def _refresh(self, time: Array, cell: Whole, age: Array, waits: Any, due: Whole, called: Any) -> None:
         """The due cells go out in one call, each once, as far as the pace allows; records that end soon come first."""
         self.is_denied[cell[due]] = True
         now = float(time[due[-1]])
@@ -146,10 +160,12 @@ class SimulatedService:
                 continue
             for at in some[: self._charge(len(some), spender, now)]:
                 self._fetched(cell[at], time[at])
-                called[at] = freshness.should_wait(float(age[at]), float(interval[at]))
+                called[at] = waits[at]
 
     def _fetched(self, cell: int, time: float) -> None:
         self.seen.fetches[cell] += 1
+        if self.schedules and np.isfinite(self.held[cell]):
+            self.seen.unchanged += not self.schedules.has_news(cell, self.held[cell], time)
         self.held[cell], self.is_denied[cell] = time, False
 
     def _charge(self, weight: int, spender: Spender, now: float) -> int:

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import pairwise
 
@@ -195,7 +196,46 @@ def test_simulated_weather_is_called_so(open_page, instance):
     page.route("**/api/v1/weather*", changed(source="simulator"))
     page.goto(f"{instance.base}/{TOKYO}")
     expect(page.get_by_text("Simulated weather.")).to_be_visible()
-    expect(page.locator("#fresh-words")).to_contain_text("The simulator said this just now.")
+    expect(page.locator("#fresh-words")).to_contain_text("The simulator said this just now")
+
+
+def hours_ago(hours: float) -> str:
+    return (datetime.now(UTC) - timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:00Z")
+
+
+def clock_of(run: str) -> str:
+    """The time of day as a page in British English writes it."""
+    return f"{int(run[11:13])}{run[13:16]} UTC"
+
+
+def test_a_fresh_answer_names_the_newest_run_that_there_was(open_page, instance):
+    run, page = hours_ago(2), open_page()
+    page.route("**/api/v1/weather*", changed(model="jma_msm", run=run))
+    page.goto(f"{instance.base}/{TOKYO}")
+    words = f"from the newest model run at the time ({clock_of(run)}). "
+    expect(page.locator("#fresh-words")).to_contain_text(words)
+
+
+@pytest.mark.parametrize(("fetched_hours", "stale"), [(1, True), (6.1, False)])
+def test_an_answer_that_may_lack_a_run_says_how_old_its_own_is(open_page, instance, fetched_hours, stale):
+    run, page = hours_ago(9), open_page()
+    page.route("**/api/v1/weather*", changed(run=run, fetched_at=hours_ago(fetched_hours), stale=stale))
+    page.goto(f"{instance.base}/{TOKYO}")
+    words = f" ago, from a model run 9 hours old ({clock_of(run)}). "
+    expect(page.locator("#fresh-words")).to_contain_text(words)
+
+
+@pytest.mark.parametrize("said", [{"model": None, "run": None}, {"model": "jma_msm", "run": None}, {"run": "?"}, {}])
+def test_an_answer_whose_run_is_not_known_says_nothing_of_runs(open_page, instance, said):
+    def without_run(route: Route) -> None:
+        response = route.fetch()
+        body = {name: value for name, value in response.json().items() if name not in ("model", "run")}
+        route.fulfill(response=response, json=body | said)
+
+    page = open_page()
+    page.route("**/api/v1/weather*", without_run)
+    page.goto(f"{instance.base}/{TOKYO}")
+    expect(page.locator("#fresh-words")).to_contain_text(re.compile(r"said this (just now|\d+ minutes? ago)[.] "))
 
 
 def test_what_open_meteo_does_not_have_is_a_dash(open_page, instance, simulator):

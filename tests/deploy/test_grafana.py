@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.promql import RULE_FILES, matchers_in, names_in, needs_promtool, promtool, rules
 from tests.support.servers import TOP, eventually
+from weather.core.runs.run_times import Run, RunTimes
 
 GRAFANA = TOP / "deploy" / "grafana"
 BOARDS = {file.stem: json.loads(file.read_text()) for file in sorted((GRAFANA / "dashboards").glob("*.json"))}
@@ -85,7 +86,11 @@ def scraped(instance, valkey_server):
     for path in ("weather?lat=48.9&lon=2.4", "weather?lat=48.9&lon=2.4", "forecast?lat=48.9&lon=2.4", "weather?lat=x"):
         instance.get(f"/api/v1/{path}")
     # What a prewarm without a failure would leave.
-    valkey_server.client.set("prewarm:last-good", int(time.time()))
+    now = int(time.time())
+    valkey_server.client.set("prewarm:last-good", now)
+    # What is learnt of a model's runs, which the simulator does not tell here.
+    runs = RunTimes(21_600, (Run(now - 9 * 3600, now - 3600),), now)
+    valkey_server.client.hset("runs:models", mapping={"ecmwf_ifs": runs.text, "used:ecmwf_ifs": now})
 
     def everything():
         found: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))

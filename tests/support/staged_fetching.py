@@ -6,6 +6,7 @@ from typing import Any, cast
 from tests.support.series import a_series
 from weather.budget.payment import Payments
 from weather.budget.quota import Denied, Granted
+from weather.budget.refresh_rule import RefreshRule
 from weather.core.cells import Cell
 from weather.core.datasets import WEATHER
 from weather.fetching.fetch_queue import Lease
@@ -148,7 +149,7 @@ class Upstream:
 class Fetching:
     """Workers over a round, with what the tests look at."""
 
-    def __init__(self, upstream, purse=None, queue=None, refresh_spender="refresh"):
+    def __init__(self, upstream, purse=None, queue=None, dataset=WEATHER):
         self.store = NoStore()
         budget = cast(Any, purse or Purse())
         payments = Payments(budget)
@@ -163,7 +164,7 @@ class Fetching:
             queue,
             weight_of_a_cell=1.0,
             fresh_seconds=600,
-            refresh_spender=refresh_spender,
+            spender_of=RefreshRule(dataset, cast(Any, None)).spender,
             now=lambda: now,
         )
         self.workers = Workers(self.round, queue, budget, wait_seconds=5, calling_alone=threading.Lock())

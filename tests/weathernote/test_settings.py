@@ -11,6 +11,7 @@ NONSENSE = {
     "REDIS_URL": "redsi://:hunter2@cache:6379",
     "DATABASE_URL": "mysql://root:hunter2@database/x",
     "OPEN_METEO_URL": "api.open-meteo.com?apikey=hunter2",
+    "OPEN_METEO_RUNS_URL": "ftp://api.open-meteo.com/data",
     "WEATHER_TTL_SECONDS": "0",
     "FORECAST_TTL_SECONDS": "ten",
     "HOLD_SECONDS": "-1",
@@ -101,6 +102,29 @@ def test_what_the_database_s_url_asks_for_reaches_the_driver(tree: Path) -> None
         DATABASE_URL="postgres://me:pw@db.example/x?sslmode=verify-full&sslrootcert=/srv/weathernote/ca/rds.pem",
     )
     assert "'sslmode': 'verify-full'" in told.stdout and "'sslrootcert': '/srv/weathernote/ca/rds.pem'" in told.stdout
+
+
+RUNS_URL = ("-c", "from weathernote import settings; print(settings.OPEN_METEO_RUNS_URL)")
+
+
+@pytest.mark.parametrize(
+    ("environment", "url"),
+    [
+        ({}, "https://api.open-meteo.com/data"),
+        ({"OPEN_METEO_API_KEY": "k"}, "https://customer-api.open-meteo.com/data"),
+        ({"OPEN_METEO_URL": "http://weather.example:8080/v1/forecast?x=1"}, "http://weather.example:8080/data"),
+        ({"OPEN_METEO_RUNS_URL": "http://runs.example/data"}, "http://runs.example/data"),
+    ],
+)
+def test_run_times_are_asked_for_at_open_meteos_host_unless_another_is_named(tree, environment, url) -> None:
+    assert run(tree, *RUNS_URL, **environment).stdout.strip() == url
+
+
+def test_an_address_of_run_times_to_which_no_path_can_be_added_stops_the_start(tree: Path) -> None:
+    told = run(tree, "manage.py", "check", OPEN_METEO_RUNS_URL="https://api.example/data?key=hunter2")
+    assert told.returncode == 1
+    assert "OPEN_METEO_RUNS_URL must end with a path" in told.stderr
+    assert "hunter2" not in told.stderr
 
 
 def test_the_settings_import_no_room_above_them(tree: Path) -> None:

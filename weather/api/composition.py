@@ -9,18 +9,24 @@ from typing import Self
 from django.conf import settings
 
 from weather.api.answer_cache import AnswerCache, memory_of_answers
+from weather.api.run_parts import RunParts
 from weather.budget.allowance import Allowance
 from weather.budget.budget import Budget
 from weather.budget.payment import Payments
 from weather.budget.popularity import Popularity
 from weather.budget.price import Price
+from weather.budget.refresh_rule import RefreshRule
+from weather.core import answers
 from weather.core.answers import Answer, Question
 from weather.core.datasets import Dataset
+from weather.core.runs.model_run import UNKNOWN
+from weather.core.series import Series
 from weather.fetching.admission import ColdAdmission
 from weather.fetching.fetch_queue import FetchQueue
 from weather.fetching.round import Round
 from weather.fetching.store import Store, memory_of_records
 from weather.fetching.worker import Workers
+from weather.runs.local_hours import LocalHours
 from weather.upstream.client import OpenMeteo
 from weathernote.redis import RedisClock
 from weathernote.redis.memory import Memory
@@ -47,6 +53,8 @@ class Shared:
     waiting: threading.BoundedSemaphore
     #: Held during a call without Redis, when no lease keeps the calls of this process apart.
     calling_alone: threading.Lock
+    #: Of the datasets whose models are known.
+    runs: Mapping[Dataset, RunParts] = field(default_factory=dict)
     #: What the process remembers for the time without Redis: bounded for all datasets together.
     answers: Memory[Answer] = field(default_factory=memory_of_answers)
     records: Memory[bytes] = field(default_factory=memory_of_records)
@@ -62,7 +70,9 @@ class Shared:
             fleet_processes=settings.FLEET_PROCESSES,
             clock=clock,
         )
-        popularity = {dataset: _popularity(dataset, clock) for dataset in datasets}
+        hours = {dataset: LocalHours(clock=clock) for dataset in datasets if dataset.areas}
+        popularity = {dataset: _popularity(dataset, clock, hours.get(dataset)) for dataset in datasets}
+        runs = {dataset: RunParts.of(dataset, popularity[dataset], counted) for dataset, counted in hours.items()}
         allowance = Allowance(
             budget,
             cells_per_client=settings.COLD_CELLS_PER_CLIENT_PER_HOUR,
@@ -72,15 +82,20 @@ class Shared:
             clock=clock,
         )
         waiting = threading.BoundedSemaphore(max(1, settings.THREADS - max(4, settings.THREADS // 8)))
-        price = Price(popularity, budget.refresh_weight_per_second)
-        return cls(budget, allowance, popularity, price, waiting, threading.Lock())
+        price = Price(
+            popularity,
+            budget.refresh_weight_per_second,
+            {dataset: one.census for dataset, one in runs.items()},
+            budget.refresh_weight_of_the_day,
+        )
+        return cls(budget, allowance, popularity, price, waiting, threading.Lock(), runs)
 
 
-def _popularity(dataset: Dataset, clock: RedisClock) -> Popularity:
+def _popularity(dataset: Dataset, clock: RedisClock, hours: LocalHours | None) -> Popularity:
     recent = None
     if dataset.recent_popularity_key:
         recent = Popularity(dataset.recent_popularity_key, half_life_seconds=RECENT_HALF_LIFE_SECONDS, clock=clock)
-    return Popularity(dataset.popularity_key, recent=recent, clock=clock)
+    return Popularity(dataset.popularity_key, recent=recent, hours=hours, clock=clock)
 
 
 @dataclass(slots=True)
@@ -90,6 +105,7 @@ class Parts:
     dataset: Dataset
     budget: Budget
     price: Price
+    rule: RefreshRule
     popularity: Popularity
     cache: AnswerCache
     store: Store
@@ -97,6 +113,7 @@ class Parts:
     round: Round
     workers: Workers
     admission: ColdAdmission
+    runs: RunParts | None = None
     now: Callable[[], float] = time
 
     @classmethod
@@ -104,6 +121,8 @@ class Parts:
         """The parts for a dataset with its extra variables."""
         budget, weight_of_a_cell = shared.budget, dataset.weight_of_a_cell
         store = Store(dataset, settings.HOLD_SECONDS, shared.records)
+        runs = shared.runs.get(dataset)
+        rule = RefreshRule(dataset, shared.price, runs.known if runs else None)
         queue = FetchQueue(
             dataset.queue_key,
             settings.UPSTREAM_CONCURRENCY,
@@ -119,7 +138,8 @@ class Parts:
             queue,
             weight_of_a_cell=weight_of_a_cell,
             fresh_seconds=FRESH_SECONDS,
-            refresh_spender="late_refresh" if dataset.refreshes_late else "refresh",
+            spender_of=rule.spender,
+            evidence=runs.known.evidence if runs else None,
         )
         workers = Workers(round_, queue, budget, wait_seconds=DEADLINE_SECONDS, calling_alone=shared.calling_alone)
         admission = ColdAdmission(
@@ -132,12 +152,19 @@ class Parts:
             waiting=shared.waiting,
         )
         popularity, cache = shared.popularity[dataset], AnswerCache(dataset, shared.answers)
-        return cls(dataset, budget, shared.price, popularity, cache, store, queue, round_, workers, admission)
+        return cls(
+            dataset, budget, shared.price, rule, popularity, cache, store, queue, round_, workers, admission, runs
+        )
 
     def life_seconds(self, question: Question) -> int:
         """How long the finished answer to a question lives."""
         seconds: int = getattr(settings, question.kind.life_setting)
         return seconds
+
+    def derive(self, question: Question, series: Series, now: float, *, stale: bool) -> Answer:
+        """The answer derived from the series for the minute of `now` (unix seconds); it says its model and run."""
+        model_run = self.runs.known.model_run(question.cell, series.fetched_at) if self.runs else UNKNOWN
+        return answers.derive(question, series, now, self.life_seconds(question), stale=stale, model_run=model_run)
 
 
 def open_meteo(dataset: Dataset) -> OpenMeteo:

@@ -8,7 +8,6 @@ from weather.api.answer_cache import Cached
 from weather.api.composition import Parts
 from weather.api.not_fetched import problem_of
 from weather.api.sources import DecidedCell, Source, sources_of
-from weather.core import answers
 from weather.core.answers import Answer, Question
 from weather.fetching.admission import NotFetched, Requester
 from weather.fetching.cell_state import CellState, states_of
@@ -84,7 +83,7 @@ class Misses:
         """Derives an answer from each question's series and stores all of them in Redis."""
         now = self.parts.now()
         derived = {
-            question: answers.derive(question, series, now, self.parts.life_seconds(question), stale=origin == "stale")
+            question: self.parts.derive(question, series, now, stale=origin == "stale")
             for question, (series, origin) in sources.items()
         }
         is_stored = bool(derived) and self._is_stored(derived)

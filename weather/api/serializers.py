@@ -85,6 +85,14 @@ class AnswerSerializer(serializers.Serializer):
     latitude = serializers.FloatField(help_text="The cell's centre, degrees north")
     longitude = serializers.FloatField(help_text="The cell's centre, degrees east")
     grid = GridSerializer()
+    model = serializers.CharField(
+        help_text="Open-Meteo's name of the model that it answers from for the first two days; null where not known",
+        allow_null=True,
+    )
+    run = serializers.DateTimeField(
+        help_text="The start of the newest run of that model which this answer has in it, UTC; null where not known",
+        allow_null=True,
+    )
     timezone = serializers.CharField(help_text="The cell's IANA time zone")
     units = serializers.DictField(child=serializers.CharField(), help_text="The unit of every value by its name")
     cached = serializers.BooleanField(help_text="No upstream call was made for this answer")

@@ -35,9 +35,9 @@ class DecidedCell:
         cls, parts: Parts, cell: Cell, state: CellState, *, is_redis_up: bool, remembers_expired: bool = False
     ) -> "DecidedCell":
         """The decision for a cell in this state; `remembers_expired` as in `decide`."""
+        held = state.held
         decision = decide(
-            None if state.held is None else parts.now() - state.held.fetched_at,
-            parts.price.interval_seconds(state.rate, parts.dataset.aging),
+            None if held is None else parts.rule.standing(cell, held.fetched_at, state.rate, parts.now()),
             is_redis_up=is_redis_up,
             remembers_expired=remembers_expired,
             refreshes_late=parts.dataset.refreshes_late,

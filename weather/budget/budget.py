@@ -199,3 +199,10 @@ class Budget:
             now = self.clock.now()
             self.quota.roll(now)
             return self.quota.refresh_weight_per_second(now)
+
+    def refresh_weight_of_the_day(self) -> tuple[float, float]:
+        """The weight that refreshes may still spend today, and the seconds until the UTC day ends."""
+        with self._lock:
+            now = self.clock.now()
+            self.quota.roll(now)
+            return self.quota.refresh_weight_of_the_day(now)

@@ -9,6 +9,9 @@ beyond it, and what they spend there counts against the line too. So once more i
 that is spent lies between the two limits: there the others take what the line gives out, and late refreshes nothing.
 A record that ends within hours is not refreshed late but as the others' are (fetching/round.py says why).
 At the day's end late refreshes leave a second spare hundredth unspent, for the others' last ones.
+
+Refreshes for a new run do not keep to the line: runs come when they come, and the price of freshness is the one at
+which the day's are paid. They leave the reserve for cold cells, and the line shares out what they leave.
 """
 
 import math
@@ -17,7 +20,7 @@ import math
 COLD_RESERVE = 0.2
 #: Spender → the part of a minute's and an hour's budget that its refreshes leave for others; late ones may use the rest
 #: of an hour only as it passes.
-RESERVES = {"refresh": COLD_RESERVE, "late_refresh": 2 * COLD_RESERVE}
+RESERVES = {"refresh": COLD_RESERVE, "late_refresh": 2 * COLD_RESERVE, "run_refresh": COLD_RESERVE}
 #: 1/SPARE_DIVISOR of the day's budget is free to refreshes from midnight on, so that they never stop then, and kept
 #: from them at the day's end, for the cold cells of the last minutes.
 SPARE_DIVISOR = 100
@@ -48,7 +51,12 @@ def refresh_limit(day_budget: float, cold: float, t: float) -> float:
     return spare(day_budget) + late_refresh_limit(day_budget, cold, t)
 
 
-#: The same five functions in Lua, by the same names, and the reserves.
+def run_refresh_limit(day_budget: float, t: float) -> float:
+    """The weight that may have been spent by `t` (0 to 1), on whatever, beyond which no refresh for a run goes out."""
+    return day_budget * min(1 - COLD_RESERVE * (1 - t), 1 - 1 / SPARE_DIVISOR)
+
+
+#: The same six functions in Lua, by the same names, and the reserves.
 LUA = f"""
 local function line(t)
   return t * (1 - {COLD_RESERVE!r} * (1 - t))
@@ -65,6 +73,9 @@ local function late_refresh_limit(day_budget, cold, t)
 end
 local function refresh_limit(day_budget, cold, t)
   return spare(day_budget) + late_refresh_limit(day_budget, cold, t)
+end
+local function run_refresh_limit(day_budget, t)
+  return day_budget * math.min(1 - {COLD_RESERVE!r} * (1 - t), 1 - 1 / {SPARE_DIVISOR})
 end
 local reserves = {{{", ".join(f"{spender} = {part!r}" for spender, part in RESERVES.items())}}}
 """

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
 from weather.core.cells import Cell
+from weather.runs.local_hours import LocalHours
 from weathernote import redis
 from weathernote.redis import Lookup, RedisClock, without_redis
 from weathernote.redis.clock import NOW_LUA
@@ -65,7 +66,7 @@ return string.format('%.3f', now)
 class Popularity:
     """Requests per second of each cell. Requests only call `record`; `flush` adds what was recorded to Redis.
 
-    `recent` counts the same requests with a shorter half-life.
+    `recent` counts the same requests with a shorter half-life, `hours` by the hour of the local week.
     """
 
     def __init__(
@@ -75,9 +76,11 @@ class Popularity:
         half_life_seconds: float = 12 * 3600,
         clock: RedisClock | None = None,
         recent: "Popularity | None" = None,
+        hours: LocalHours | None = None,
     ) -> None:
         self.key = key
         self.recent = recent
+        self.hours = hours
         self.half_life_seconds = half_life_seconds
         self.clock = clock or RedisClock()
         # Appending and taking are atomic each, so that no request ever waits for a lock.
@@ -114,9 +117,12 @@ class Popularity:
         """Fetches `request_rates` in a round trip of its own."""
         return redis.fetch_one(self.request_rates(cells))
 
-    def most_popular(self, most: int) -> dict[Cell, float]:
-        """Cell → requests per second, for the `most` most popular cells in that order; empty without Redis."""
-        best = ("ZREVRANGEBYSCORE", self.key, "+inf", "(0", "WITHSCORES", "LIMIT", 0, most)
+    def most_popular(self, most: int, start: int = 0) -> dict[Cell, float]:
+        """Cell → requests per second, for `most` of the most popular cells in that order; empty without Redis.
+
+        `start` is how many before them are left out.
+        """
+        best = ("ZREVRANGEBYSCORE", self.key, "+inf", "(0", "WITHSCORES", "LIMIT", start, most)
         return redis.fetch_one(Lookup(("ZSCORE", self.key, LANDMARK), best, read=self.rates_of_members, without=dict))
 
     def rates_of_members(self, landmark: bytes | None, members: Sequence[bytes]) -> dict[Cell, float]:
@@ -136,16 +142,18 @@ class Popularity:
 
     def flush(self) -> None:
         """Adds to Redis what was recorded since the last call; what Redis does not take is lost."""
-        counts: Counter[str] = Counter()
+        counts: Counter[Cell] = Counter()
         for _ in range(len(self._pending)):
             cell, times = self._pending.popleft()
-            counts[cell.key] += times
-        pairs = list(counts.items())
+            counts[cell] += times
+        pairs = [(cell.key, times) for cell, times in counts.items()]
         for start in range(0, len(pairs), _PAIRS_AT_ONCE):
             part = dict(pairs[start : start + _PAIRS_AT_ONCE])
             self._count(part)
             if self.recent:
                 self.recent._count(part)
+        if self.hours:
+            self.hours.count(counts)
 
     @without_redis(returns=None)
     def _count(self, counts: Mapping[str, int]) -> None:

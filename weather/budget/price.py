@@ -2,33 +2,47 @@
 
 from collections.abc import Callable, Mapping
 from math import isfinite
+from time import time
 
 from weather.budget.popularity import Popularity
+from weather.budget.run_census import RunCensus
 from weather.core import freshness
 from weather.core.datasets import Dataset
 from weather.core.freshness import Aging, Demand
+from weather.core.runs.demand import RunDemand
 from weathernote import redis
 from weathernote.redis import Lookup, without_redis
 
 KEY = "popularity:price"
 TURN_KEY = "popularity:turn"
 TURN_SECONDS = 60
+#: Going through all cells one by one takes longer.
+TURN_SECONDS_WITH_RUNS = 300
 #: A price older than this is not used.
 LIFE_SECONDS = 3600
-
-#: Whether it is this process that computes the price of this minute.
-_TURN = Lookup(("SET", TURN_KEY, "1", "NX", "EX", TURN_SECONDS), read=lambda reply: reply is not None)
 
 
 class Price:
     """The shared price: one process computes it from the popularity of all cells each minute, all others read it.
 
-    `weight_per_second` is what the refreshes of all datasets may weigh.
+    `weight_per_second` is what the refreshes of all datasets may weigh. Where cells follow the runs of their models,
+    given by `runs`, calls come in bursts: then the price is the one at which those until the UTC day ends come to what
+    is `left_of_the_day` (weight, and seconds).
     """
 
-    def __init__(self, popularity: Mapping[Dataset, Popularity], weight_per_second: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        popularity: Mapping[Dataset, Popularity],
+        weight_per_second: Callable[[], float],
+        runs: Mapping[Dataset, RunCensus] | None = None,
+        left_of_the_day: Callable[[], tuple[float, float]] | None = None,
+        now: Callable[[], float] = time,
+    ) -> None:
         self.popularity = popularity
         self.weight_per_second = weight_per_second
+        self.runs = runs or {}
+        self.left_of_the_day = left_of_the_day
+        self.now = now
         # 0 until known: intervals are the shortest, and the budget's pace is the brake.
         self.value = 0.0
         self.active_cells = 0
@@ -46,28 +60,65 @@ class Price:
 
     @without_redis(returns=None)
     def agree(self) -> None:
-        """Reads the shared price, or computes and shares it once a minute, whichever process comes first."""
-        has_turn, shared = redis.fetch(_TURN, self.shared())
+        """Reads the shared price, or computes and shares it once in a while, whichever process comes first."""
+        seconds = TURN_SECONDS_WITH_RUNS if self.follows_runs() else TURN_SECONDS
+        turn = Lookup(("SET", TURN_KEY, "1", "NX", "EX", seconds), read=lambda reply: reply is not None)
+        has_turn, shared = redis.fetch(turn, self.shared())
         if has_turn:
             self.work_out()
         else:
             self.value = shared
 
+    def follows_runs(self) -> bool:
+        """Whether cells of any dataset are refreshed when their model has a new run."""
+        return any(census.follows_any(self.now()) for census in self.runs.values())
+
     def shared(self) -> Lookup[float]:
         """The shared price; this process's own if Redis has none, or no valid one."""
         return Lookup(("GET", KEY), read=self._read, without=lambda: self.value)
 
+    def agreed(self) -> Lookup[float | None]:
+        """The price that Redis has; None if it has none, or no valid one, and without Redis."""
+        return Lookup(("GET", KEY), read=_valid, without=lambda: None)
+
     def _read(self, text: bytes | None) -> float:
-        try:
-            price = float(text or "")
-        except (TypeError, ValueError):
-            return self.value
-        return price if isfinite(price) and price >= 0 else self.value
+        price = _valid(text)
+        return self.value if price is None else price
 
     @without_redis(returns=None)
     def work_out(self) -> None:
         """Computes the price at which the refreshes of all cells come to the budget, and stores it in Redis."""
+        self.value = self._by_runs() if self.follows_runs() else self._by_intervals()
+        redis.execute(("SET", KEY, repr(self.value), "EX", LIFE_SECONDS))
+
+    def _by_intervals(self) -> float:
         demands = self.demands()
         self.active_cells = sum(number for demand in demands for _, number in demand.rates)
-        self.value = freshness.price_of(demands, self.weight_per_second())
-        redis.execute(("SET", KEY, repr(self.value), "EX", LIFE_SECONDS))
+        return freshness.price_of(demands, self.weight_per_second())
+
+    def _by_runs(self) -> float:
+        now, (weight, seconds) = self.now(), self.left_of_the_day() if self.left_of_the_day else (0.0, 60.0)
+        demands: list[Demand] = []
+        following: list[tuple[RunDemand, float]] = []
+        for dataset, popularity in self.popularity.items():
+            if census := self.runs.get(dataset):
+                of_runs, rates = census.demand(now, now + seconds)
+                following.append((of_runs, dataset.weight_of_a_cell))
+            else:
+                rates = popularity.census()
+            demands.append(Demand(rates, dataset.aging, dataset.weight_of_a_cell, dataset.refreshes_late))
+        self.active_cells = sum(number for demand in demands for _, number in demand.rates)
+        self.active_cells += sum(of_runs.number_of_cells for of_runs, _ in following)
+
+        def by_runs(price: float) -> float:
+            return sum(of_runs.calls(price) * weight_of_a_cell for of_runs, weight_of_a_cell in following) / seconds
+
+        return freshness.price_of(demands, weight / seconds, by_runs)
+
+
+def _valid(text: bytes | None) -> float | None:
+    try:
+        price = float(text or "")
+    except (TypeError, ValueError):
+        return None
+    return price if isfinite(price) and price >= 0 else None

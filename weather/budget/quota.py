@@ -3,16 +3,19 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from weather.budget.day_line import COLD_RESERVE, RESERVES, SPARE_DIVISOR, line
 from weather.budget.failures import FailureRow, no_failures
 from weather.core.datasets import WEATHER
 from weather.core.windows import WINDOW_SECONDS, BudgetWindow
 
-#: A `refresh` keeps to the day's pace and leaves a share for cold cells; a `late_refresh` comes after those: it stops
-#: at the day's line itself and leaves twice the share of minute and hour; a `cold` cell may use all there is.
-Spender = Literal["refresh", "late_refresh", "cold"]
+#: A `cold` cell may use all there is; a `refresh` keeps to the day's pace and leaves a share for cold cells; a
+#: `run_refresh`, for a new run, leaves them the same shares and keeps to no pace of the day; a `late_refresh` comes
+#: after the others: it stops at the day's line itself and leaves twice the share of minute and hour.
+Spender = Literal["cold", "refresh", "run_refresh", "late_refresh"]
+#: In the order in which a call's cells are paid for.
+SPENDERS: tuple[Spender, ...] = get_args(Spender)
 #: Refreshes aim to meet the day's line AHEAD of a day from now, at no less than LEAST_PART and no more than MOST_PART
 #: times the even pace.
 AHEAD = 3 / 24
@@ -102,6 +105,13 @@ class Quota:
         # From weight in AHEAD of a day to weight per second, within the bounds of the even pace.
         of_the_day = min(max(to_come / AHEAD, LEAST_PART * day), MOST_PART * day) / WINDOW_SECONDS["day"]
         return min(of_the_day, *(self.budgets[w] * (1 - COLD_RESERVE) / WINDOW_SECONDS[w] for w in ("minute", "hour")))
+
+    def refresh_weight_of_the_day(self, now: float) -> tuple[float, float]:
+        """The weight that refreshes may still spend today, and the seconds until the day's end, a minute at least."""
+        seconds = max(60.0, self.start["day"] + WINDOW_SECONDS["day"] - now)
+        by_hour = min(self.budgets[w] * (1 - COLD_RESERVE) / WINDOW_SECONDS[w] for w in ("minute", "hour"))
+        left = self.budgets["day"] * (1 - 1 / SPARE_DIVISOR) - self.spent["day"] - self.unreported["day"]
+        return max(0.0, min(left, by_hour * seconds)), seconds
 
     def take_alone(
         self, weight: int, least: int, spender: Spender, processes: int, now: float, dataset: str = WEATHER.name

@@ -68,6 +68,8 @@ for at = 7, #ARGV, 6 do
     -- Late refreshes may use an hour only as it passes: taken at its start, the others would lack it later.
     local part = spender == 'late_refresh' and name == 'hour' and (now - start) / length or 1
     narrow(math.max(1, budget * (1 - reserve) * part) - spent, 'pace', ends)
+  elseif spender == 'run_refresh' then
+    narrow(run_refresh_limit(budget, (now - start) / length) - spent, 'pace', ends)
   elseif reserve then
     local t, cold = (now - start) / length, spent - refreshed
     local limit, at_midnight, at_the_end = late_refresh_limit(budget, cold, t), 0, 2
@@ -91,7 +93,7 @@ end
 
 local granted = 0
 if room >= least then granted = math.max(0, room) end
-if reserve then refreshed = refreshed + granted end
+if reserve and spender ~= 'run_refresh' then refreshed = refreshed + granted end
 local reply = {{granted, reason, tostring(seconds), string.format('%.3f', now),
   string.format('%.3f', closed), refreshed, failed}}
 for at, name in ipairs(names) do

@@ -4,6 +4,7 @@ The answer cache remembers the bytes that it has checked for each key, so that r
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Set
 from typing import Any, NoReturn
 
@@ -14,6 +15,9 @@ from weather.core.datasets import Section
 _MOST = 1e9
 _NUMBER = frozenset({int, float, type(None)})
 _TEXT = frozenset({str})
+#: How an answer writes moments in UTC.
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+_RUN = re.compile(TIME, re.ASCII)
 #: Names whose values are not numbers or null; sunrise and sunset are null on days without one.
 _TYPES = {
     "time": _TEXT,
@@ -44,6 +48,7 @@ def zone_of_answer(text: bytes, sections: Iterable[Section]) -> str:
         check = _check_columns if section.has_columns else _check_values
         check(body.get(section.name), section.names)
     _check_grid(body.get("grid"))
+    _check_model_run(body.get("model"), body.get("run"))
     units = body.get("units")
     if type(units) is not dict or not set(map(type, units.values())) <= _TEXT:
         raise OtherShape("no units")
@@ -83,6 +88,14 @@ def _check_columns(section: Any, names: Set[str]) -> None:
 def _check_grid(grid: Any) -> None:
     if type(grid) is not dict or not set(map(type, grid.values())) <= _NUMBER or not _is_small(_sum(grid.values())):
         raise OtherShape("no grid point")
+
+
+def _check_model_run(model: Any, run: Any) -> None:
+    # Both are missing from an answer of an instance that does not know them.
+    if not (model is None or type(model) is str):
+        raise OtherShape("a model without a name")
+    if not (run is None or (type(run) is str and _RUN.fullmatch(run))):
+        raise OtherShape("a run without a time")
 
 
 def _is_small(number: float) -> bool:

@@ -1,7 +1,8 @@
 """The finished answer: the JSON text that a phone gets and Redis stores, and how it is read back.
 
 The first and last fields have fixed positions: the cell at the beginning identifies the answer, and the values that
-HTTP headers need are read from the end.
+HTTP headers need are read from the end, just after `units`. A field that a release adds stands between the cell and
+`units`, and may be missing: during a rolling deploy instances of two releases read each other's answers.
 """
 
 import json
@@ -14,9 +15,10 @@ from typing import Any
 
 from blake3 import blake3
 
-from weather.core.answer_shape import zone_of_answer
+from weather.core.answer_shape import TIME, zone_of_answer
 from weather.core.cells import Cell
 from weather.core.datasets import UNUSUAL_LIFE_SECONDS, AnswerKind, Dataset
+from weather.core.runs.model_run import UNKNOWN, ModelRun
 from weather.core.series import Series, next_midnight
 from weather.core.units import BY_NAME, Name
 from weather.core.variables import Variable
@@ -27,7 +29,7 @@ ATTRIBUTION = "Weather data by Open-Meteo.com (https://open-meteo.com/), CC BY 4
 STALE_LIFE_SECONDS = 60
 
 _CACHED, _FETCHED = b'"cached":true,"stale":', b'"cached":false,"stale":'
-_TIME = rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+_TIME = TIME.encode()
 _TAIL = re.compile(
     rb'"cached":true,"stale":(true|false),"source":"[a-z-]{1,20}","fetched_at":"('
     + _TIME
@@ -90,10 +92,19 @@ class Answer:
         return f'W/"{blake3(self.text).hexdigest(length=8)}"'
 
 
-def derive(question: Question, series: Series, now: float, life_seconds: int, *, stale: bool) -> Answer:
+def derive(
+    question: Question,
+    series: Series,
+    now: float,
+    life_seconds: int,
+    *,
+    stale: bool,
+    model_run: ModelRun = UNKNOWN,
+) -> Answer:
     """The answer derived from the series for the minute that `now` (unix seconds) lies in.
 
-    It lives `life_seconds`; a stale one at most a minute, and one with days not past the cell's next midnight.
+    It lives `life_seconds`; a stale one at most a minute, and one with days not past the cell's next midnight. It says
+    which `model_run` the series comes from; null for what is not known of it.
     """
     kind = question.kind
     expires_at = int(now) + (min(life_seconds, STALE_LIFE_SECONDS) if stale else life_seconds)
@@ -106,6 +117,8 @@ def derive(question: Question, series: Series, now: float, life_seconds: int, *,
         "latitude": question.cell.latitude,
         "longitude": question.cell.longitude,
         "grid": {"latitude": series.latitude, "longitude": series.longitude, "elevation": series.elevation},
+        "model": model_run.model,
+        "run": None if model_run.run is None else _utc(model_run.run),
         "timezone": series.timezone,
         **{section.name: section.derive(series, now, days, units, extras) for section in kind.sections},
         "units": _units(kind, question.units, extras),

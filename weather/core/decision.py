@@ -1,8 +1,8 @@
-"""What to do for an answer that is not in the cache, given the age of its cell's held record; pure."""
+"""What to do for an answer that is not in the cache, given how its cell's held record stands; pure."""
 
 from enum import Enum, auto
 
-from weather.core import freshness
+from weather.core.freshness import Standing
 
 #: While Redis is down: answers may be shown this long after expiry, and due records up to this age need no refresh.
 LONGEST_WITHOUT_REDIS_SECONDS = 3600
@@ -26,21 +26,20 @@ class Decision(Enum):
 
 
 def decide(
-    age: float | None, interval: float, *, is_redis_up: bool, remembers_expired: bool, refreshes_late: bool = False
+    standing: Standing | None, *, is_redis_up: bool, remembers_expired: bool, refreshes_late: bool = False
 ) -> Decision:
     """What to do for an answer that is not in the cache.
 
-    `age` is the held record's in seconds, None if there is none; it is due from `interval` seconds on.
-    `remembers_expired` is whether this process has an expired answer that may still be shown; it matters only while
-    Redis is down. `refreshes_late` is the dataset's.
+    `standing` is the held record's, None if there is none. `remembers_expired` is whether this process has an expired
+    answer that may still be shown; it matters only while Redis is down. `refreshes_late` is the dataset's.
     """
-    if age is None:
+    if standing is None:
         return Decision.SERVE_EXPIRED if remembers_expired and not is_redis_up else Decision.WAIT
-    if not freshness.is_due(age, interval):
+    if not standing.is_due:
         return Decision.DERIVE
     if not is_redis_up:
         # Every process would fetch by itself without the shared queue, so a record up to an hour old is not refreshed.
         # Late refreshes wait for Redis: they would be paid as cold cells, from a process's small share of the budget.
-        needs_refresh = age > LONGEST_WITHOUT_REDIS_SECONDS and not refreshes_late
+        needs_refresh = standing.age_seconds > LONGEST_WITHOUT_REDIS_SECONDS and not refreshes_late
         return Decision.WAIT_THEN_STALE if needs_refresh else Decision.SERVE_STALE
-    return Decision.WAIT_THEN_STALE if freshness.should_wait(age, interval) else Decision.SERVE_STALE_AND_REFRESH
+    return Decision.WAIT_THEN_STALE if standing.should_wait else Decision.SERVE_STALE_AND_REFRESH

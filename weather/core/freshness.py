@@ -13,7 +13,7 @@ datasets, so that a refresh goes wherever it takes most off that sum. Late datas
 of the refreshes' budget is for the others, if they can use it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import sqrt
 from typing import NamedTuple
@@ -29,10 +29,12 @@ WORTH_A_WAIT_SECONDS = 3 * 3600.0
 FIRST_PART = 0.75
 
 _HIGHEST_PRICE = 1e15
-_HALVINGS = 60
+_HALVINGS = 32
 
 #: How many cells are asked for at a rate, in requests per second.
 Rates = Iterable[tuple[float, int]]
+#: A price → the weight per second that is spent at it.
+Spending = Callable[[float], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,19 @@ class Aging:
 
 
 WEATHERS_AGING = Aging()
+
+
+class Standing(NamedTuple):
+    """How a held record stands: its age in seconds, how late its refresh is (due from 1 on), whether to wait for it."""
+
+    age_seconds: float
+    lateness: float
+    should_wait: bool
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the record is to be refreshed."""
+        return self.lateness >= 1
 
 
 class Demand(NamedTuple):
@@ -74,19 +89,22 @@ def calls_per_second(rate: float, interval: float) -> float:
     return rate / (rate * interval + 1)
 
 
-def price_of(demands: Iterable[Demand], weight_per_second: float) -> float:
+def price_of(demands: Iterable[Demand], weight_per_second: float, by_runs: Spending | None = None) -> float:
     """The price at which the calls of all datasets come to the budget; 0 where it is enough for the shortest intervals.
 
-    Late datasets raise it no further than to what the others would pay for FIRST_PART of the budget by themselves.
-    Beyond that their calls are more than what is left, and some are not made.
+    `by_runs` is the spending of cells that are refreshed when their model has a new run. Late datasets raise the price
+    no further than to what the others would pay for FIRST_PART of the budget by themselves. Beyond that their calls are
+    more than what is left, and some are not made.
     """
     given = [demand._replace(rates=list(demand.rates)) for demand in demands]
-    price = _common_price(given, weight_per_second)
+    price = _common_price(given, weight_per_second, by_runs)
     first = [demand for demand in given if demand.rates and not demand.is_late]
-    return min(price, _common_price(first, FIRST_PART * weight_per_second)) if first else price
+    if not (first or by_runs) or len(first) == len(given):
+        return price
+    return min(price, _common_price(first, FIRST_PART * weight_per_second, by_runs))
 
 
-def _common_price(demands: Iterable[Demand], weight_per_second: float) -> float:
+def _common_price(demands: Iterable[Demand], weight_per_second: float, by_runs: Spending | None) -> float:
     """The price at which the calls come to the budget.
 
     The calls fall as the price rises, so bisection finds it; on a logarithmic scale, because it spans ten decades.
@@ -97,7 +115,7 @@ def _common_price(demands: Iterable[Demand], weight_per_second: float) -> float:
         weights = (
             weight * calls_per_second(rate, interval_seconds(rate, price, aging)) for rate, weight, aging in cells
         )
-        return sum(weights) <= weight_per_second
+        return sum(weights) + (by_runs(price) if by_runs else 0.0) <= weight_per_second
 
     if fits(0):
         return 0.0
@@ -106,6 +124,11 @@ def _common_price(demands: Iterable[Demand], weight_per_second: float) -> float:
         middle = sqrt(low * high)
         low, high = (low, middle) if fits(middle) else (middle, high)
     return high
+
+
+def standing(age: float, interval: float) -> Standing:
+    """How a forecast of `age` seconds stands by a refresh interval in seconds."""
+    return Standing(age, age / interval, should_wait(age, interval))
 
 
 def is_due(age: float, interval: float) -> bool:

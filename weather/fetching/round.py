@@ -10,13 +10,14 @@ from time import time
 
 from weather.budget.budget import Budget
 from weather.budget.payment import Payments
-from weather.budget.quota import Spender
-from weather.core import drift, freshness
+from weather.budget.quota import SPENDERS, Spender
 from weather.core.cells import Cell
 from weather.core.series import Series, with_earlier_rows
+from weather.fetching import observation
 from weather.fetching.fetch_queue import FetchQueue, Lease
 from weather.fetching.round_result import BudgetSpent, CellOutcomes, RoundResult, Upstream
 from weather.fetching.store import RECORDS_AT_ONCE, Store
+from weather.runs.evidence import Evidence
 from weather.upstream.errors import (
     CallRejected,
     InvalidResponse,
@@ -39,8 +40,8 @@ CALLS_TO_FIND_A_BAD_PLACE = 30
 class Round:
     """Fetches the cells of leases from `upstream`, except those with a record younger than `fresh_seconds`.
 
-    `refresh_spender` pays for refreshes. Those of records that end soon are always paid as a `refresh`: denied, they
-    would be paid in a few hours as cold cells, which come before all refreshes, and while a request waits for them.
+    `spender_of` says who pays for the refresh of a cell, given when its record was fetched, None without one, and now.
+    `evidence` is of the dataset's models; None for a dataset whose model runs are not followed.
     """
 
     def __init__(
@@ -53,7 +54,8 @@ class Round:
         *,
         weight_of_a_cell: float,
         fresh_seconds: int,
-        refresh_spender: Spender = "refresh",
+        spender_of: Callable[[Cell, int | None, float], Spender] = lambda *_: "refresh",
+        evidence: Evidence | None = None,
         now: Callable[[], float] = time,
     ) -> None:
         self.upstream = upstream
@@ -65,7 +67,8 @@ class Round:
         self.weight_of_a_cell = weight_of_a_cell
         self.queue = queue
         self.fresh_seconds = fresh_seconds
-        self.refresh_spender = refresh_spender
+        self.spender_of = spender_of
+        self.evidence = evidence
         self.now = now
 
     def run(self, lease: Lease, *, fresh_seconds: int | None = None) -> RoundResult:
@@ -88,7 +91,7 @@ class Round:
                     fetched |= {cell: with_earlier_rows(fetched[cell], held[cell]) for cell in again}
                 result.outcomes |= fetched
                 rejected = self._rejected({cell: result.outcomes[cell] for cell in paid if cell in result.outcomes})
-                self._note_drift(held, fetched)
+                observation.note(held, fetched, self.now(), self.store.drift, self.evidence)
         finally:
             # Release after storing: a process that then sees the lease free can read the records.
             self._hold_and_release(lease, result.outcomes, fetched, rejected)
@@ -122,10 +125,11 @@ class Round:
     def _paid(self, lease: Lease, held: Mapping[Cell, Series], result: RoundResult) -> list[Cell]:
         """The unknown cells that the budget has room for; for cells without budget, the reason is put in `result`."""
         paid: list[Cell] = []
-        by_spender: dict[Spender, list[Cell]] = {"cold": [], "refresh": [], self.refresh_spender: []}
+        by_spender: dict[Spender, list[Cell]] = {spender: [] for spender in SPENDERS}
         for cell in lease.cells:
             if cell not in result.outcomes:
-                spender = "cold" if cell in lease.cold else self._spender_of_refresh(held.get(cell))
+                fetched_at = held[cell].fetched_at if cell in held else None
+                spender = "cold" if cell in lease.cold else self.spender_of(cell, fetched_at, self.now())
                 by_spender[spender].append(cell)
         for spender, cells in by_spender.items():
             for cell, denied in self.payments.pay(cells, spender).items():
@@ -134,10 +138,6 @@ class Round:
                 else:
                     result.outcomes[cell] = BudgetSpent(denied)
         return paid
-
-    def _spender_of_refresh(self, held: Series | None) -> Spender:
-        is_ending = held is None or freshness.is_ending(self.now() - held.fetched_at)
-        return "refresh" if is_ending else self.refresh_spender
 
     def _ask(self, lease: Lease, cells: list[Cell], result: RoundResult) -> None:
         """Makes one call. A rejected place fails the whole call: the cells are then split in halves and asked again."""
@@ -233,13 +233,3 @@ class Round:
         for why in dict.fromkeys(map(str, without.values())):
             log.warning("Open-Meteo has no %s for a place: %s", self.topic, why)
         return [cell for cell in without if cell not in unreadable]
-
-    def _note_drift(self, held: Mapping[Cell, Series], fetched: Mapping[Cell, Series]) -> None:
-        compared = self.store.drift
-        if compared is None:
-            return
-        now = self.now()
-        for cell in held.keys() & fetched.keys():
-            age = drift.age_of(held[cell], now)
-            for variable, difference in compared.between(held[cell], fetched[cell], now).items():
-                metrics.FORECAST_DRIFT.labels(variable, age).observe(difference)

@@ -12,6 +12,7 @@ from weather.core.drift import Drift
 from weather.core.packing import Unreadable, fetched_at, pack, unpack, version_of
 from weather.core.series import Series
 from weather.core.windows import CLOCK_SLACK_SECONDS
+from weather.runs.held_times import HeldTimes
 from weathernote import redis
 from weathernote.redis import Command, Lookup, RedisDown, Sourced
 from weathernote.redis.memory import Memory
@@ -61,6 +62,8 @@ class Store:
         now: Callable[[], float] = time,
     ) -> None:
         self.dataset = dataset
+        #: When records were fetched, of a dataset whose models' runs are followed.
+        self.held_times = HeldTimes(dataset.name, hold_seconds) if dataset.areas else None
         self.hold_seconds = hold_seconds
         self.version = version_of(dataset)
         self.names = frozenset(variable.name for variable in dataset.asked)
@@ -139,6 +142,8 @@ class Store:
             self._remembered.put(key, record, record)
             commands.append(_HOLD(key, self.version, record, self.hold_seconds))
             give_way()
+        if self.held_times and fetched:
+            commands.append(self.held_times.noting({cell: series.fetched_at for cell, series in fetched.items()}))
         return Lookup(*commands, read=lambda *_: True, without=metrics.count_lost_write)
 
     def announcing(self, cells: Collection[Cell]) -> Lookup[None]:

@@ -2,12 +2,13 @@
 
 import inspect
 import json
+import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from weather.simulator.document_faults import ON_DOCUMENT, dumped
-from weather.simulator.faults import KINDS, ON_ANSWER, ON_CALL, ON_CONNECTION, Pauses
+from weather.simulator.faults import KINDS, ON_ANSWER, ON_CALL, ON_CONNECTION
 from weather.simulator.place import Place
 from weather.simulator.wire import Answer, Line
 
@@ -21,6 +22,8 @@ class Fault:
     path: str | None
     times: int | None
     arguments: dict[str, Any]
+    #: Set when another fault takes its place or the simulator ends: what waits in this one then ends.
+    lifted: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -43,10 +46,14 @@ class Fault:
             self.times -= 1
         return True
 
-    def on_call(self, simulator: Pauses) -> None:
+    def pause(self, seconds: float) -> bool:
+        """Waits; False if the fault was lifted, now or before."""
+        return not self.lifted.wait(max(0.0, seconds))
+
+    def on_call(self) -> None:
         """Applies a fault of the call; may pause, or raise FailedCall or Refused."""
         if self.kind in ON_CALL:
-            ON_CALL[self.kind](simulator, **self.arguments)
+            ON_CALL[self.kind](self, **self.arguments)
 
     def on_texts(self, texts: list[str], places: Sequence[Place]) -> list[str]:
         """The documents of `places` as JSON texts, with a fault of documents applied to those that it strikes."""
@@ -63,6 +70,8 @@ class Fault:
 
     def on_connection(self, line: Line, answer: Answer) -> None:
         """Writes `answer` to the connection with its fault; KeyError unless `takes_connection`."""
+        # A hang waits many times: it must not miss that its own fault was lifted between two of them.
+        line.pause = self.pause
         ON_CONNECTION[self.kind](line, answer, **self.arguments)
 
     @property

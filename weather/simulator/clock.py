@@ -7,11 +7,12 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from weather.simulator.place import DAY_SECONDS, HOUR_SECONDS, QUARTER_SECONDS, Place
+from weather.simulator.weather import WeatherRun
 
 
 @dataclass(frozen=True)
 class Clock:
-    """The hours of an answer: from local midnight of today, in the zone's offset of now for all of them."""
+    """The hours of an answer, from local midnight of today in the zone's offset of now for all of them, and its run."""
 
     now: float
     zone: str
@@ -19,14 +20,16 @@ class Clock:
     start: int
     days: int
     unixtime: bool
+    #: The model run that the answer comes from.
+    run: WeatherRun
 
     @classmethod
-    def at(cls, place: Place, now: float, *, zone: str, days: int, unixtime: bool) -> "Clock":
+    def at(cls, place: Place, now: float, *, zone: str, days: int, unixtime: bool, run: WeatherRun) -> "Clock":
         """The clock of `days` days at a place, in the IANA zone or, for `auto`, in the place's own."""
         zone = place.zone if zone == "auto" else zone
         offset = _utc_offset(zone, now)
         start = int(now + offset) // DAY_SECONDS * DAY_SECONDS - offset
-        return cls(now, zone, offset, start, days, unixtime)
+        return cls(now, zone, offset, start, days, unixtime, run)
 
     @property
     def unit(self) -> str:

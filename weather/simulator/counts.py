@@ -1,7 +1,7 @@
 """What can be set on the simulator, and what it counts."""
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,15 @@ class Settings:
     queue: int = 4
     clock_offset_seconds: float = 0
     api_key: str | None = None
+    #: Whether each weather model has runs of its own, which are told, and places follow that of their area. Else
+    #: everything changes every six hours, and no run times are told.
+    model_runs: bool = False
+    run_lateness_seconds: float = 300
+    #: Unix seconds from which on there are no new runs, and from which on new ones are not told.
+    runs_until: float | None = None
+    run_times_until: float | None = None
+    #: Model → the one that the places of its area follow instead.
+    followed_models: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -31,6 +40,8 @@ class Counts:
     errors: int = 0
     most_at_once: int = 0
     redirects_followed: int = 0
+    #: Questions for run times, by model, which are no calls.
+    run_times: Counter[str] = field(default_factory=Counter)
     cells_per_call: deque[int] = field(default_factory=lambda: deque(maxlen=1000))
     places: Counter[str] = field(default_factory=Counter)
     statuses: Counter[int] = field(default_factory=Counter)
@@ -61,6 +72,7 @@ class Counts:
             "weight": round(self.weight, 3),
             "cells_per_call": list(self.cells_per_call),
             "places": dict(self.places),
+            "run_times": dict(self.run_times),
             "statuses": {str(status): count for status, count in self.statuses.items()},
             "calls_by_path": dict(self.calls_by_path),
             "weight_by_path": {path: round(weight, 3) for path, weight in self.weight_by_path.items()},

@@ -37,7 +37,7 @@ _PROXY_STATUS = {502: "502 Bad Gateway", 504: "504 Gateway Time-out"}
 
 
 class Pauses(Protocol):
-    """What a fault of the call needs of the simulator."""
+    """What waits, for a fault of the call."""
 
     def pause(self, seconds: float) -> bool:
         """Waits; False if the fault or the simulator ended meanwhile."""

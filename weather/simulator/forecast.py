@@ -54,7 +54,7 @@ _DAILY: dict[str, tuple[str, Callable[[list[int]], int]]] = {
 def _sections(asked: Asked, place: Place, clock: Clock) -> list[str]:
     sections = [_current_section(asked.current, place, clock)] if asked.current else []
     if asked.hourly or asked.daily:
-        series = hourly(place, clock.first_hour, clock.hours, clock.now)
+        series = hourly(place, clock.first_hour, clock.hours, clock.run)
         if asked.hourly:
             sections.append(_hourly_section(asked.hourly, place, series, clock))
         if asked.daily:
@@ -116,7 +116,7 @@ def _dominant(directions: list[int], speeds: list[int]) -> int:
 def _current_section(names: Sequence[str], place: Place, clock: Clock) -> str:
     since_hour = (clock.quarter - clock.start) % HOUR_SECONDS
     hour = clock.quarter - since_hour + clock.label_error
-    rows = hourly(place, hour, 2, clock.now)
+    rows = hourly(place, hour, 2, clock.run)
     columns = {"time": clock.time(clock.quarter), "interval": "900"}
     for name in names:
         if name in EXTRA_NAMES:

@@ -2,18 +2,21 @@
 
     python -m weather.simulator.server --port 8100
 
-GET /v1/forecast and GET /v1/air-quality are the service; what lies under /simulator/ steers it and never counts:
+GET /v1/forecast and GET /v1/air-quality are the service, GET /data/<model>/static/meta.json tells run times (with
+`--model-runs`); what lies under /simulator/ steers it and never counts:
 
     GET  /simulator/state                  the counters
     POST /simulator/reset                  counters, faults and settings back to the start
     POST /simulator/settings  {"base_ms": 50, "limits": null}
     POST /simulator/fault     {"kind": "status", "status": 503, "times": 2, "place": "40.7,-74.0",
                                "path": "/v1/forecast"}, or {"kind": null}
+                               with "path": "/data" for run times
 """
 
 import argparse
 import contextlib
 import json
+import re
 import signal
 import socket
 import sys
@@ -29,8 +32,10 @@ from weather.simulator.call import Product
 from weather.simulator.faults import ELSEWHERE
 from weather.simulator.limits import TurnsClosed
 from weather.simulator.service import SimulatedService
-from weather.simulator.steering import PRODUCTS
+from weather.simulator.steering import PRODUCTS, RUNS_PATH
 from weather.simulator.wire import Answer, Line
+
+_RUN_TIMES = re.compile(f"{RUNS_PATH}/([a-z0-9_]+)/static/meta.json")
 
 
 class OpenMeteoSimulator(SimulatedService):
@@ -44,9 +49,12 @@ class OpenMeteoSimulator(SimulatedService):
         base_ms: float = 20,
         per_place_ms: float = 1,
         unlimited: bool = False,
+        model_runs: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        super().__init__(base_ms=base_ms, per_place_ms=per_place_ms, unlimited=unlimited, clock=clock)
+        super().__init__(
+            base_ms=base_ms, per_place_ms=per_place_ms, unlimited=unlimited, model_runs=model_runs, clock=clock
+        )
         self.host, self.port = host, port
 
     @property
@@ -131,6 +139,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._handle(product, parts.query)
         elif product := PRODUCTS.get(parts.path.removeprefix(ELSEWHERE)):
             self._send(self.simulator.follow_redirect(product, parts.query))
+        elif model := _RUN_TIMES.fullmatch(parts.path):
+            self._tell_run_times(model[1])
         elif parts.path == "/simulator/state":
             self._send(Answer.of_json(self.simulator.state()))
         else:
@@ -167,6 +177,11 @@ class _Handler(BaseHTTPRequestHandler):
             reusable = False
         self.close_connection = not reusable
 
+    def _tell_run_times(self, model: str) -> None:
+        line = Line(self.connection, self.simulator.pause)
+        if not self.simulator.tell_run_times(model, line, keep_alive=not self.close_connection):
+            self.close_connection = True
+
     def _send(self, answer: Answer) -> None:
         Line(self.connection, self.simulator.pause).send_answer(answer, keep_alive=not self.close_connection)
 
@@ -179,6 +194,9 @@ def main() -> None:
     parser.add_argument("--base-ms", type=float, default=20, help="how long an answer takes")
     parser.add_argument("--per-place-ms", type=float, default=1, help="how much longer for every place")
     parser.add_argument("--unlimited", action="store_true", help="no quota, no queue")
+    parser.add_argument(
+        "--model-runs", action="store_true", help="weather models run by their own times, and tell them"
+    )
     options = vars(parser.parse_args())
 
     stopping = threading.Event()

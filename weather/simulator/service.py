@@ -1,18 +1,22 @@
 """Open-Meteo's service without its server: what it answers and refuses."""
 
 import dataclasses
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 
+from weather.simulator import model_runs
 from weather.simulator.active_fault import Fault
 from weather.simulator.answer import joined, place_texts
 from weather.simulator.call import Asked, Product, Refused, bad_request
 from weather.simulator.faults import FailedCall
 from weather.simulator.limits import HEAVIEST_CALL, TOO_HEAVY, TOO_MANY_AT_ONCE, TooManyAtOnce
 from weather.simulator.messages import CONTENT_TYPE, messages_of
-from weather.simulator.steering import SteeredService
+from weather.simulator.place import Place
+from weather.simulator.steering import RUNS_PATH, SteeredService
+from weather.simulator.weather import WeatherRun
 from weather.simulator.wire import Answer, Line
 
 
@@ -32,12 +36,45 @@ class SimulatedService(SteeredService):
         line.send_answer(answer.compressed() if gzip and answer.chunked else answer, keep_alive=keep_alive)
         return keep_alive
 
+    def tell_run_times(self, model: str, line: Line, *, keep_alive: bool) -> bool:
+        """Answers on `line` which run of a model is the newest; whether the connection can be used again.
+
+        That is free: it counts for no quota, waits for no turn, and only a fault of RUNS_PATH strikes it.
+        """
+        document = model_runs.meta(model, self.current_settings, self.now())
+        with self.lock:
+            self.counts.run_times[model if document else "unknown"] += 1
+            fault = self.current_fault
+            if fault and not (fault.path == RUNS_PATH and fault.take(RUNS_PATH, ())):
+                fault = None
+        try:
+            answer = self._spoiled_run_times(document, f"{RUNS_PATH}/{model}", fault)
+        except (Refused, FailedCall) as failed:
+            refused = failed.refused if isinstance(failed, FailedCall) else failed
+            answer = Answer.of_error(refused.status, refused.reason)
+        if fault and fault.takes_connection:
+            fault.on_connection(line, answer)
+            return False
+        line.send_answer(answer, keep_alive=keep_alive)
+        return keep_alive
+
+    def _spoiled_run_times(self, document: object, target: str, fault: Fault | None) -> Answer:
+        if fault:
+            fault.on_call()
+        if document is None:
+            return Answer.of_error(HTTPStatus.NOT_FOUND, "Not Found")
+        texts = [json.dumps(document)]
+        if fault:
+            texts = fault.on_texts(texts, [Place(0, 0)])
+        answer = Answer(HTTPStatus.OK, texts[0].encode())
+        return fault.on_answer(answer, target) if fault else answer
+
     def follow_redirect(self, product: Product, query: str) -> Answer:
         """What waits where the fault `redirect` points to: the answer, for whoever follows."""
         with self.lock:
             self.counts.redirects_followed += 1
         try:
-            return Answer(HTTPStatus.OK, joined(place_texts(Asked.parse(query, product), self.now())).encode())
+            return Answer(HTTPStatus.OK, joined(self._texts(Asked.parse(query, product))).encode())
         except Refused as refused:
             return Answer.of_error(refused.status, refused.reason)
 
@@ -77,8 +114,8 @@ class SimulatedService(SteeredService):
         settings, fault = self.current_settings, self._struck_by_fault(asked)
         answer_ms = float(settings.base_ms + settings.per_place_ms * len(asked.places))
         if fault:
-            fault.on_call(self)
-        texts = place_texts(asked, self.now(), answer_ms)
+            fault.on_call()
+        texts = self._texts(asked, answer_ms)
         if fault:
             texts = fault.on_texts(texts, asked.places)
         answer = _written(asked, texts)
@@ -87,6 +124,14 @@ class SimulatedService(SteeredService):
         self.pause(answer_ms / 1000 - (time.monotonic() - began))
         self._spend(product, asked.weight if answer.status < HTTPStatus.BAD_REQUEST else None)
         return answer, fault
+
+    def _texts(self, asked: Asked, answer_ms: float = 0.1) -> list[str]:
+        settings, now = self.current_settings, self.now()
+
+        def run_of(place: Place) -> WeatherRun:
+            return model_runs.run_of(place, settings, now)
+
+        return place_texts(asked, now, answer_ms, run_of)
 
     def _asked(self, product: Product, query: str) -> Asked:
         asked = Asked.parse(query, product)

@@ -14,6 +14,8 @@ from weather.simulator.limits import FREE_LIMITS, NO_LIMITS, Quota, Turns
 
 #: By path.
 PRODUCTS = {product.path: product for product in (FORECAST, AIR_QUALITY)}
+#: Run times are told below it; a fault with this path strikes them alone.
+RUNS_PATH = "/data"
 
 
 class SteeredService:
@@ -28,10 +30,11 @@ class SteeredService:
         base_ms: float = 20,
         per_place_ms: float = 1,
         unlimited: bool = False,
+        model_runs: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.clock = clock
-        self._first_settings = Settings(base_ms, per_place_ms, None if unlimited else 1)
+        self._first_settings = Settings(base_ms, per_place_ms, None if unlimited else 1, model_runs=model_runs)
         self._first_limits = NO_LIMITS if unlimited else FREE_LIMITS
         self.lock = threading.Lock()
         self.open_calls = 0
@@ -85,20 +88,23 @@ class SteeredService:
     ) -> None:
         """Switches a fault on, in place of the one before, or off with None; ends what hangs or drips.
 
-        Kinds and their arguments are the functions of `faults`; ValueError for others, and for an unknown path.
+        Kinds and their arguments are the functions of `faults`; ValueError for others, and for an unknown path. Run
+        times are struck only by a fault with the path RUNS_PATH.
         """
-        if path is not None and path not in PRODUCTS:
-            raise ValueError(f"no such path: {path}; there are {', '.join(PRODUCTS)}")
+        if path not in (None, RUNS_PATH, *PRODUCTS):
+            raise ValueError(f"no such path: {path}; there are {', '.join([*PRODUCTS, RUNS_PATH])}")
         fault = None if kind is None else Fault(kind, place, path, times, arguments)
         with self.lock:
             self.current_fault = fault
-            lifted, self._lifted = self._lifted, threading.Event()
+            lifted, self._lifted = self._lifted, fault.lifted if fault else threading.Event()
         lifted.set()
 
     def open(self) -> None:
         """Accepts calls, also after `close`."""
         self.turns = Turns(self.current_settings.concurrency, self.current_settings.queue)
         self._lifted = threading.Event()
+        if self.current_fault:
+            self.current_fault.lifted = self._lifted
 
     def close(self) -> None:
         """Ends every wait of a call: for its turn, in a fault, or for its answer's time; such calls may fail."""

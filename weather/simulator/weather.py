@@ -8,6 +8,7 @@ simulator which shares its processor with what it tests does not disturb the mea
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from weather.simulator.place import HOUR_SECONDS, QUARTER_SECONDS, Place
 
@@ -18,8 +19,23 @@ _PATTERN_QUARTERS = 30 * 96
 _QUARTERS_PER_DEGREE = _PATTERN_QUARTERS // 360
 _YEAR_HOURS = 8766
 _HOURS_BEFORE_RUN = 48
+#: A run of longer ago is read as if it were from then.
+_OLDEST_RUN_HOURS = 96
 
 Series = dict[str, list[int]]
+
+
+class WeatherRun(NamedTuple):
+    """A model run: the unix seconds that it starts from, and a number by which it differs from others."""
+
+    start: int
+    number: int
+
+
+def usual_run(now: float) -> WeatherRun:
+    """The run of `now` where models have no runs of their own: one every six hours."""
+    number = int(now // RUN_SECONDS)
+    return WeatherRun(number * RUN_SECONDS, number)
 
 
 @dataclass(frozen=True)
@@ -67,7 +83,7 @@ def _build_drifts(count: int = 16) -> list[list[int]]:
     drifts = []
     for number in range(count):
         drift = [0] * _HOURS_BEFORE_RUN
-        for hour in range(MOST_HOURS + 24):
+        for hour in range(MOST_HOURS + _OLDEST_RUN_HOURS):
             wave = math.sin(hour / 6 + number * 2.4) + 0.6 * math.sin(hour / 1.9 + number * 4.1)
             drift.append(round((1.5 + hour * 0.05) * wave))
         drifts.append(drift)
@@ -105,14 +121,14 @@ _FOG_FROM_HUMIDITY = 98
 _FOG_BELOW_WIND_TENTHS = 80
 
 
-def hourly(place: Place, start: int, hours: int, now: float) -> Series:
-    """The ten variables from `start` (seconds UTC) on, as the model run of `now` sees them.
+def hourly(place: Place, start: int, hours: int, run: WeatherRun) -> Series:
+    """The ten variables from `start` (seconds UTC) on, as a model run sees them.
 
     Integers: tenths where Open-Meteo gives one decimal, tenths of a millimetre for precipitation.
     """
     climate = _climate(place)
     fronts = _stretch(place, start, hours)
-    drift = _drift(start, hours, now)
+    drift = _drift(start, hours, run)
     season_from = start // HOUR_SECONDS % _YEAR_HOURS
     solar_from = round((start / QUARTER_SECONDS) + place.longitude / 3.75) % 96
     base, year, day, strength = climate.base, climate.year, climate.day, climate.strength
@@ -199,7 +215,7 @@ def _stretch(place: Place, start: int, hours: int) -> slice:
     return slice(first, first + hours * 4, 4)
 
 
-def _drift(start: int, hours: int, now: float) -> list[int]:
-    run = int(now // RUN_SECONDS)
-    first = (start - run * RUN_SECONDS) // HOUR_SECONDS + _HOURS_BEFORE_RUN
-    return _DRIFTS[run % len(_DRIFTS)][first : first + hours]
+def _drift(start: int, hours: int, run: WeatherRun) -> list[int]:
+    drift = _DRIFTS[run.number % len(_DRIFTS)]
+    first = min((start - run.start) // HOUR_SECONDS + _HOURS_BEFORE_RUN, len(drift) - hours)
+    return drift[first : first + hours]

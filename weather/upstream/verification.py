@@ -98,10 +98,10 @@ def _fetched(upstream: OpenMeteo, cells: list[Cell], spending: Spending) -> Mapp
 
 def _results(plan: Plan, sample: Sample) -> Iterator[CheckResult]:
     name = sample.location.name
-    shape = _checked(name, "shape", lambda: _shape(plan, sample))
+    shape = checked(name, "shape", lambda: _shape(plan, sample))
     yield shape
-    yield _checked(name, "units", lambda: _units(plan, sample))
-    yield _checked(name, "zone", lambda: _zone(plan, sample))
+    yield checked(name, "units", lambda: _units(plan, sample))
+    yield checked(name, "zone", lambda: _zone(plan, sample))
     comparisons = dict(plan.comparisons)
     if sample.is_mislabelled:
         comparisons["half an hour"] = lambda sample, series: comparison.hours(series, _series_in_gmt(plan, sample))
@@ -111,10 +111,11 @@ def _results(plan: Plan, sample: Sample) -> Iterator[CheckResult]:
         if sample.series is None or shape.verdict != "ok":
             yield CheckResult("skipped", name, f"{what}: no valid answer to compare")
             continue
-        yield _checked(name, what, partial(compare, sample, sample.series))
+        yield checked(name, what, partial(compare, sample, sample.series))
 
 
-def _checked(location: str, what: str, check: Callable[[], str]) -> CheckResult:
+def checked(location: str, what: str, check: Callable[[], str]) -> CheckResult:
+    """The result of a `check`, which returns its line or raises Differs."""
     try:
         return CheckResult("ok", location, f"{what}: {check()}")
     except Differs as difference:

@@ -77,7 +77,7 @@ def take_snapshot(cells: Sequence[Cell]) -> RedisSnapshot:
     own = service()
     popularity = own.popularity
     first, *further = _parts(list(dict.fromkeys(cells)))
-    price, spent, memory, last_good_run, popular, users, rates, lives = redis.fetch(
+    own.price.value, spent, memory, last_good_run, popular, users, rates, lives = redis.fetch(
         own.price.shared(),
         _spending(own.budget),
         Lookup(("INFO", "memory"), read=_read_memory, without=lambda: None),
@@ -87,11 +87,11 @@ def take_snapshot(cells: Sequence[Cell]) -> RedisSnapshot:
         popularity.request_rates(first),
         _lives(first),
     )
-    cities = _statuses(first, lives, rates, price)
+    cities = _statuses(first, lives, rates)
     for part in further:
         rates, lives = redis.fetch(popularity.request_rates(part), _lives(part))
-        cities |= _statuses(part, lives, rates, price)
-    return RedisSnapshot(cities, _popular_statuses(popular, price), spent, users, memory, last_good_run)
+        cities |= _statuses(part, lives, rates)
+    return RedisSnapshot(cities, _popular_statuses(popular), spent, users, memory, last_good_run)
 
 
 def _parts(cells: list[Cell]) -> list[list[Cell]]:
@@ -125,25 +125,25 @@ def _popular(popularity: Popularity) -> Lookup[_Popular]:
     return Lookup(_POPULAR(popularity.key, MOST_POPULAR, LANDMARK), read=read, without=lambda: _Popular({}, []))
 
 
-def _popular_statuses(popular: _Popular, price: float) -> dict[Cell, CellStatus]:
-    statuses = _statuses(list(popular.rates), popular.lives, popular.rates, price)
+def _popular_statuses(popular: _Popular) -> dict[Cell, CellStatus]:
+    statuses = _statuses(list(popular.rates), popular.lives, popular.rates)
     elsewhere = [cell for cell, life in zip(popular.rates, popular.lives, strict=True) if life == _ELSEWHERE]
     (lives,) = redis.fetch(_lives(elsewhere))
-    return statuses | _statuses(elsewhere, lives, popular.rates, price)
+    return statuses | _statuses(elsewhere, lives, popular.rates)
 
 
 def _statuses(
-    cells: Sequence[Cell], lives: Sequence[int | None], rates: Mapping[Cell, float], price: float
+    cells: Sequence[Cell], lives: Sequence[int | None], rates: Mapping[Cell, float]
 ) -> dict[Cell, CellStatus]:
-    return {cell: _status(life, rates.get(cell, 0.0), price) for cell, life in zip(cells, lives, strict=True)}
+    return {cell: _status(cell, life, rates.get(cell, 0.0)) for cell, life in zip(cells, lives, strict=True)}
 
 
-def _status(life_seconds: int | None, rate: float, price: float) -> CellStatus:
+def _status(cell: Cell, life_seconds: int | None, rate: float) -> CellStatus:
     if life_seconds is None:
         return UNKNOWN
     # A record is held for HOLD_SECONDS from its arrival: the life that is left gives its age without reading it.
     age_seconds = None if life_seconds < 0 else max(0, settings.HOLD_SECONDS - life_seconds)
-    return cell_status.status_of(age_seconds, rate, price)
+    return cell_status.status_of(cell, age_seconds, rate)
 
 
 # ── the budget and the memory ─────────────────────────────────────────────────────────────────────

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from time import monotonic
+from time import monotonic, time
 from typing import Any, TypeVar
 
 from django.contrib import admin
@@ -16,10 +16,12 @@ from prewarm.admin.runs import result_badge
 from prewarm.cities.formatting import format_count, format_run_time
 from prewarm.cities.models import City
 from prewarm.runs.models import PrewarmRun
+from weather.api.service import service
 from weather.core.cells import Cell
 from weathernote.dashboard import budget_chart, worldmap
 from weathernote.dashboard.figures import figures
 from weathernote.dashboard.map_markers import STATES, MapMarker, counts, map_markers
+from weathernote.dashboard.model_runs import ModelRuns, model_runs
 from weathernote.dashboard.redis_snapshot import RedisSnapshot, take_snapshot
 
 RUNS = 5
@@ -68,6 +70,7 @@ def _context(request: HttpRequest) -> dict[str, Any]:
         **_map(markers),
         **_budget(snapshot),
         "figures": list(figures(snapshot, markers)),
+        "models": _models(),
         "last_good_run": _clock(snapshot.last_good_run),
         "runs": runs and [_run_row(run) for run in runs],
         "may_see_runs": request.user.has_perm("prewarm.view_prewarmrun"),
@@ -142,6 +145,12 @@ def _budget(snapshot: RedisSnapshot) -> dict[str, Any]:
         "line_now": f"{spending.line_at(spending.part_of_day):,.0f}",
         "left": {window: f"{left:,}" for window, left in spending.left.items()},
     }
+
+
+def _models() -> list[ModelRuns]:
+    """As this process last read them, in a loop: they take no round trip."""
+    runs = service().runs
+    return list(model_runs(runs.known.table, time())) if runs else []
 
 
 def _clock(unix_seconds: float | None) -> datetime | None:

@@ -6,10 +6,26 @@ Only the owner renews or releases such a key: by then it may have expired and be
 from weathernote.redis.client import script
 from weathernote.redis.node import Command
 
+_TAKE = script("""
+local owner = redis.call('GET', KEYS[1])
+local yields = ARGV[3] and owner and string.sub(owner, 1, #ARGV[3]) == ARGV[3]
+if owner and owner ~= ARGV[1] and not yields then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+""")
 _RENEW = script(
     "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return 0"
 )
 _RELEASE = script("if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0")
+
+
+def taking(key: str, token: str, milliseconds: int, over_from: str = "") -> Command:
+    """Takes the key for `milliseconds`, or renews it; the reply is 1, or 0 if its value is another token.
+
+    It may be repeated, and takes a key that Redis has lost back if nobody else has it. An owner whose token begins with
+    `over_from` is taken over from.
+    """
+    return _TAKE(key, token, milliseconds, *([over_from] if over_from else []))
 
 
 def renewing(key: str, token: str, milliseconds: int) -> Command:

@@ -111,7 +111,7 @@ def _redis_answers(path: Path) -> bool:
 def simulator(folder: Path, lock: int) -> Iterator[str]:
     """The URL of an Open-Meteo simulator on a free port, which runs for the `with` block."""
     log = folder / "simulator.log"
-    command = [sys.executable, "-m", "weather.simulator.server", "--port", "0"]
+    command = [sys.executable, "-m", "weather.simulator.server", "--port", "0", "--model-runs"]
     with log.open("wb") as output, supervised(command, lock=lock, stdout=output) as server:
         wait_until(
             lambda: b"listening on " in log.read_bytes(), server, f"The simulator did not start: {log} says why."

@@ -89,7 +89,7 @@ def host_and_port(port: int) -> str:
 def _reload_settings() -> None:
     """Reads the settings as a process of this instance, as until now they may name the servers of another one."""
     own = importlib.reload(importlib.import_module(settings.SETTINGS_MODULE))
-    for name in ("INSTANCE", "REDIS_URL", "OPEN_METEO_URL", "AIR_QUALITY_URL", "SOURCE"):
+    for name in ("INSTANCE", "REDIS_URL", "OPEN_METEO_URL", "OPEN_METEO_RUNS_URL", "AIR_QUALITY_URL", "SOURCE"):
         setattr(settings, name, getattr(own, name))
     settings.CACHES["default"].update(own.CACHES["default"])
 

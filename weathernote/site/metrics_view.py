@@ -59,6 +59,7 @@ class _AllMetrics(Collector):
         yield from _rates(collected)
         yield from _cost(collected)
         yield from _open_meteo()
+        yield from _model_runs()
         yield from _redis()
         yield from _users()
 
@@ -95,6 +96,19 @@ def _open_meteo() -> Iterator[Metric]:
     budget.synchronize()
     left = [(str(window), float(value)) for window, value in budget.remaining().items()]
     yield labelled_scrape_gauge("weathernote_open_meteo_budget_remaining", "window", left)
+
+
+def _model_runs() -> Iterator[Metric]:
+    runs, now = service().runs, time()
+    if runs is None:
+        return
+    table = runs.known.table
+    table.read()
+    followed = [(model, table.times_of(model)) for model in table.used(now)]
+    ages = [(model, now - times.runs[0].available) for model, times in followed if times and times.runs]
+    yield labelled_scrape_gauge("weathernote_model_run_age_seconds", "model", ages)
+    untrusted = sum(1 for _, times in followed if not (times and times.is_trusted(now)))
+    yield scrape_gauge("weathernote_models_by_interval", untrusted)
 
 
 def _redis() -> Iterator[Metric]:

@@ -129,6 +129,24 @@ OPEN_METEO_CALLS = Counter(
 OPEN_METEO_WEIGHT = Counter("weathernote_open_meteo_weight", "What those calls weighed in Open-Meteo's quota")
 DATASET_CALLS = Counter("weathernote_dataset_calls", "The same calls by dataset and outcome", ["dataset", "outcome"])
 DATASET_WEIGHT = Counter("weathernote_dataset_weight", "What the calls about each dataset weighed", ["dataset"])
+RUN_EVIDENCE = Counter(
+    "weathernote_run_evidence",
+    "Refreshes by the model that the cell's answer comes from, and by what they brought: run_changed and run_unchanged "
+    "where the old record lacked a run of it; changed_without_run and unchanged where it lacked none",
+    ["model", "evidence"],
+)
+TILES_BY_INTERVAL = Gauge(
+    "weathernote_tiles_by_interval",
+    "5° tiles in which what refreshes bring contradicts the model's run times: they go by refresh intervals",
+    ["model"],
+    multiprocess_mode="livemax",
+)
+RUN_TIMES_POLLS = Counter(
+    "weathernote_run_times_polls",
+    "Questions for the newest run of a weather model, free of quota, by outcome: new_run, same_run, refused (429), "
+    "failed, invalid_response",
+    ["outcome"],
+)
 
 # ── Redis ─────────────────────────────────────────────────────────────────────────────────────────
 REDIS_LOST_WRITES = Counter(
@@ -180,6 +198,8 @@ for _outcome in ("ok", "rejected", "refused", "failed", "invalid_response", "ret
     OPEN_METEO_CALLS.labels(_outcome)
     for _dataset in HELD_RECORDS:
         DATASET_CALLS.labels(_dataset, _outcome)
+for _outcome in ("new_run", "same_run", "refused", "failed", "invalid_response"):
+    RUN_TIMES_POLLS.labels(_outcome)
 for _reason in ("breaker_open", "timeout", "disconnected", "invalid_reply", "unusable", "unowned", "refused"):
     REDIS_LOST_COMMANDS.labels(_reason)
 
@@ -190,6 +210,9 @@ ON_SCRAPE = {
     "weathernote_answered_without_upstream_rate": "Part of the last five minutes' answers that no request waited for "
     "Open-Meteo for",
     "weathernote_open_meteo_budget_remaining": "What is left of Open-Meteo's quota in this minute, hour and day",
+    "weathernote_model_run_age_seconds": "Time since Open-Meteo had the newest run of each weather model in use",
+    "weathernote_models_by_interval": "Weather models in use whose run times are not to be had or not to be believed: "
+    "their cells are refreshed at intervals",
     "weathernote_redis_connected_clients": "Connections that Redis has",
     "weathernote_redis_keyspace_hits": "Lookups of a key that was there, since Redis started",
     "weathernote_redis_keyspace_misses": "Lookups of a key that was not there, since Redis started",

@@ -21,6 +21,8 @@ from weather.api.service import service
 from weather.core.cells import Cell
 from weather.core.datasets import WEATHER
 from weather.core.packing import version_of
+from weather.core.runs.run_times import Run, RunTimes
+from weather.runs.table import RunTable
 from weathernote import redis
 
 NAMES = ("Berlin", "Cairo", "Delhi", "Lagos", "Lima")
@@ -62,6 +64,17 @@ def age_of(valkey, seconds):
 def wait_for_room_in(window, valkey):
     """For tests of a window's budget, which Redis counts by its own clock."""
     wait_for_room(window, lambda: float(valkey.time()[0]))
+
+
+def run_times_of_now():
+    """Of a model that runs every three hours: the run that began two hours ago and came an hour later."""
+    began = int(time.time()) - 2 * 3600
+    return RunTimes(3 * 3600, (Run(began, began + 3600),), int(time.time()))
+
+
+def model_run_in(valkey, key):
+    answer = json.loads(valkey.get(key))
+    return answer["model"], answer["run"] and datetime.fromisoformat(answer["run"]).timestamp()
 
 
 def show_redis_clock(valkey):
@@ -125,6 +138,24 @@ def test_a_cell_that_is_asked_for_is_refreshed_after_the_cities(five, simulator,
         assert simulator.state()["places"]["60.1,24.9"] == 1
         assert prewarm()[0]["refreshed"] == 1
     assert simulator.state()["places"]["60.1,24.9"] == 2
+
+
+def test_the_models_of_the_cities_are_followed(five):
+    prewarm()
+    runs = service().runs
+    assert runs is not None
+    runs.known.table.read()
+    assert runs.known.table.used(time.time()) == ["dwd_icon_d2", "dwd_icon_eu", "ecmwf_ifs"]
+
+
+def test_what_the_refreshes_brought_is_told_to_the_fleet(five, valkey):
+    prewarm()
+    one, now = service(), int(time.time())
+    held = redis.fetch_one(one.store.held(BERLIN_CELL))
+    redis.fetch_one(one.store.holding({BERLIN_CELL: replace(held, fetched_at=now - 7200)}))
+    one.runs.known.table.write("dwd_icon_d2", RunTimes(10_800, (Run(now - 10_800, now - 3600),), now))
+    prewarm("--force")
+    assert valkey.hkeys("runs:evidence") == ["dwd_icon_d2:50:10"]
 
 
 def test_the_limit_bounds_what_is_asked(five, simulator):
@@ -230,6 +261,25 @@ def test_answers_that_would_go_cold_are_worked_out_anew_without_asking_anyone(fi
     assert (summary["rederived"], summary["refreshed"], summary["calls"]) == (10, 0, 0)
     assert min(valkey.ttl(key) for key in valkey.keys("weather:*")) > 590
     assert simulator.state()["calls"] == 1
+
+
+def test_answers_that_are_fetched_and_that_are_worked_out_anew_say_their_model_and_run(five, valkey):
+    times, key = run_times_of_now(), "forecast:lat:52.5:lon:13.4:days:7"
+    RunTable(["dwd_icon_d2"]).write("dwd_icon_d2", times)
+    said = "dwd_icon_d2", times.runs[0].initialised
+    prewarm()
+    assert model_run_in(valkey, key) == said
+    valkey.delete(key)
+    assert prewarm()[0]["rederived"] >= 1
+    assert model_run_in(valkey, key) == said
+    assert model_run_in(valkey, "weather:lat:30.1:lon:31.2") == ("dwd_icon_eu", None)
+
+
+def test_an_answer_says_a_run_that_was_seen_after_prewarm_began(five, valkey):
+    work, times = Work(service(), stop_reason=lambda: ""), run_times_of_now()
+    RunTable(["dwd_icon_d2"]).write("dwd_icon_d2", times)
+    work.refresh([Batch(0, "refresh", [Candidate(BERLIN_CELL, {}, None, cities=("Berlin",))])], lambda done: None)
+    assert model_run_in(valkey, "weather:lat:52.5:lon:13.4") == ("dwd_icon_d2", times.runs[0].initialised)
 
 
 def test_a_run_of_ones_own_shortly_before_crons_leaves_nothing_to_go_cold_until_the_next(five, valkey):

@@ -44,8 +44,8 @@ def test_the_first_request_asks_open_meteo_and_the_second_does_not(api, simulato
 
 
 def test_its_refreshes_come_after_weathers(api):
-    assert service_of(AIR_QUALITY).round.refresh_spender == "late_refresh"
-    assert service().round.refresh_spender == "refresh"
+    assert service_of(AIR_QUALITY).round.spender_of(Cell(525, 134), 1000, 2000.0) == "late_refresh"
+    assert service().round.spender_of(Cell(525, 134), 1000, 2000.0) == "refresh"
 
 
 def test_it_is_kept_for_half_an_hour_and_its_record_for_two_days(api, valkey, settings):

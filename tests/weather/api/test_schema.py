@@ -13,6 +13,8 @@ from tests.support.servers import TOP
 from weather.api.query import MOST_PLACES
 from weather.core.variables import HOURLY
 
+ANSWERS = (("/api/v1/weather", "Weather"), ("/api/v1/forecast", "Forecast"), ("/api/v1/air-quality", "AirQuality"))
+
 
 @pytest.fixture
 def schema(api):
@@ -66,8 +68,15 @@ def test_every_error_is_described_as_a_problem(schema, path):
     )
 
 
+@pytest.mark.parametrize("name", ["Weather", "Forecast", "AirQuality"])
+def test_the_model_and_its_run_may_be_null_and_the_run_is_a_time(schema, name):
+    fields = schema["components"]["schemas"][name]["properties"]
+    assert fields["model"]["nullable"] and fields["run"]["nullable"]
+    assert (fields["model"]["type"], fields["run"]["format"]) == ("string", "date-time")
+
+
 def test_an_answer_has_the_fields_of_the_schema_and_no_others(api, schema):
-    for path, name in (("/api/v1/weather", "Weather"), ("/api/v1/forecast", "Forecast")):
+    for path, name in ANSWERS:
         assert set(api.get(f"{path}?lat=1&lon=1").json()) == set(schema["components"]["schemas"][name]["properties"])
 
 

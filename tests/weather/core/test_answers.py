@@ -11,6 +11,7 @@ from tests.support.series import a_series
 from weather.core.answers import Question, derive, prolonged, read
 from weather.core.cells import Cell
 from weather.core.datasets import WEATHER as DATASET
+from weather.core.runs.model_run import UNKNOWN, ModelRun
 from weather.core.variables import EXTRA, HOURLY_NAMES
 
 pytestmark = pytest.mark.pure
@@ -20,8 +21,11 @@ NOW = 1_795_511_460.7  # 2026-11-24 04:11:00.7 in New York
 WEATHER, FORECAST = Question(DATASET, NEW_YORK), Question(DATASET, NEW_YORK, 7)
 
 
-def derived(question=WEATHER, now=NOW, life_seconds=600, stale=False):
-    return derive(question, a_series(), now, life_seconds, stale=stale)
+RUN = ModelRun("ncep_hrrr_conus", 1_795_489_200)  # of 03:00 UTC
+
+
+def derived(question=WEATHER, now=NOW, life_seconds=600, stale=False, model_run=RUN):
+    return derive(question, a_series(), now, life_seconds, stale=stale, model_run=model_run)
 
 
 @pytest.mark.parametrize(
@@ -39,6 +43,8 @@ def test_the_weather_has_the_promised_fields_in_order():
             "latitude",
             "longitude",
             "grid",
+            "model",
+            "run",
             "timezone",
             "current",
             "units",
@@ -53,6 +59,53 @@ def test_the_weather_has_the_promised_fields_in_order():
     assert list(body["current"]) == ["time", *HOURLY_NAMES, "is_day"]
     assert body["current"]["time"].startswith("2026-11-24T04:11:00-05:00")
     assert (body["fetched_at"], body["expires_at"]) == ("2026-11-24T06:00:00Z", "2026-11-24T09:21:00Z")
+
+
+@pytest.mark.parametrize("question", [WEATHER, FORECAST])
+@pytest.mark.parametrize(
+    ("model_run", "said"),
+    [
+        (RUN, ["ncep_hrrr_conus", "2026-11-24T03:00:00Z"]),
+        (ModelRun("ecmwf_ifs"), ["ecmwf_ifs", None]),
+        (UNKNOWN, [None, None]),
+    ],
+)
+def test_an_answer_says_its_model_and_run_and_null_where_they_are_not_known(question, model_run, said):
+    answer = derived(question, model_run=model_run)
+    body = json.loads(answer.text)
+    assert [body["model"], body["run"]] == said
+    assert read(question, answer.text, NOW) == answer
+
+
+@pytest.mark.parametrize("question", [WEATHER, FORECAST])
+def test_an_answer_of_the_release_before_says_no_run_and_is_read_and_shown_longer(question):
+    said = b'"model":"ncep_hrrr_conus","run":"2026-11-24T03:00:00Z",'
+    answer = derived(question)
+    before = answer.text.replace(said, b"", 1)
+    assert len(before) == len(answer.text) - len(said)
+    old = read(question, before, NOW)
+    assert old is not None and old == replace(answer, text=before)
+    assert prolonged(question, old, NOW + 700) is not None
+
+
+def test_what_the_release_before_reads_of_an_answer_is_where_it_was():
+    """It takes the cell from the beginning, and at the end `units` followed by the fields that `_TAIL` names."""
+    text = derived().text
+    assert text.startswith(b'{"latitude":40.7,"longitude":-74.0,"grid":{')
+    assert re.search(rb'"is_day":(true|false)},"units":{[^{}]*},"cached":true,"stale":false,"source":', text)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda text: text.replace(b'"ncep_hrrr_conus"', b"7"),
+        lambda text: text.replace(b'"ncep_hrrr_conus"', b'["ncep_hrrr_conus"]'),
+        lambda text: text.replace(b'"2026-11-24T03:00:00Z"', b'"this morning"'),
+        lambda text: text.replace(b'"2026-11-24T03:00:00Z"', b"1795489200"),
+    ],
+)
+def test_an_answer_whose_model_or_run_is_of_another_type_is_none(spoil):
+    assert read(WEATHER, spoil(derived().text), NOW) is None
 
 
 def test_the_forecast_has_seven_days_and_two_days_of_hours():

@@ -2,7 +2,9 @@
 
 import pytest
 
-from weather.core.decision import Decision, decide
+from weather.core import freshness
+from weather.core.decision import Decision
+from weather.core.decision import decide as decide_by_standing
 from weather.core.freshness import WORTH_A_WAIT_SECONDS as LONG
 
 pytestmark = pytest.mark.pure
@@ -10,6 +12,10 @@ pytestmark = pytest.mark.pure
 UP, DOWN = True, False
 #: For up to an hour without Redis a process answers from what it remembers.
 HOUR = 3600
+
+
+def decide(age, interval, **known):
+    return decide_by_standing(None if age is None else freshness.standing(age, interval), **known)
 
 
 @pytest.mark.parametrize(

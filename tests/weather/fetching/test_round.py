@@ -73,7 +73,7 @@ def test_each_spender_pays_for_its_own_cells():
 
 def test_late_refreshes_of_records_that_end_soon_are_paid_before_the_others_and_like_other_refreshes():
     purse = Purse()
-    one = Fetching(Upstream(), purse, refresh_spender="late_refresh")
+    one = Fetching(Upstream(), purse, dataset=AIR_QUALITY)
     for cell, hours in zip(CELLS[1:4], (43, 44, 47), strict=True):
         one.store.known[cell] = replace(a_series(), fetched_at=a_series().fetched_at - hours * 3600)
     result = one.round.run(lease(cold=CELLS[:1], refresh=CELLS[1:5]))
@@ -83,7 +83,7 @@ def test_late_refreshes_of_records_that_end_soon_are_paid_before_the_others_and_
 
 def test_a_late_refresh_that_is_denied_takes_nothing_from_those_that_are_not():
     purse = Purse(left=2)
-    one = Fetching(Upstream(), purse, refresh_spender="late_refresh")
+    one = Fetching(Upstream(), purse, dataset=AIR_QUALITY)
     one.store.known[CELLS[2]] = replace(a_series(), fetched_at=a_series().fetched_at - 7 * 3600)
     result = one.round.run(lease(refresh=CELLS[:3]))
     assert result.called == set(CELLS[:2]) and isinstance(result.outcomes[CELLS[2]], BudgetSpent)

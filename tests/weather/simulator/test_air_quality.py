@@ -378,6 +378,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 WITHOUT_A_DIFFERENCE = {
     "delay",  # the same answer, later
     "daily_differs",  # the air has no days
+    "future_runs",  # it strikes run times
 }
 
 

@@ -29,6 +29,9 @@ QUARTER = 900
 NOW = datetime(2026, 11, 24, 10, 20, tzinfo=UTC).timestamp()
 LOCATIONS = WEATHER_PLAN.locations
 MOST_WEIGHT = 10
+#: Of the simulator: models have runs, and none is late, so that they are right at any time.
+PUNCTUAL = {"model_runs": True, "run_lateness_seconds": 0}
+MODELS = len(WEATHER.areas.models) if WEATHER.areas else 0
 NAMES = [place.name for place in LOCATIONS]
 
 
@@ -336,6 +339,8 @@ def test_it_never_weighs_more_than_10(
 def command(api: Any, simulator: OpenMeteoSimulator, settings: Any) -> Callable[[], tuple[int, list[str]]]:
     """The exit code and the lines of the command."""
     settings.LIVE_OPEN_METEO_URL = simulator.url
+    settings.LIVE_OPEN_METEO_RUNS_URL = f"{simulator.url}/data"
+    simulator.settings(**PUNCTUAL)
 
     def called() -> tuple[int, list[str]]:
         told, code = StringIO(), 0
@@ -354,7 +359,7 @@ def test_the_command_tells_what_was_found_and_spent(
     code, lines = command()
 
     assert code == 0
-    assert [line[:2] for line in lines[:-1]] == ["ok"] * 13
+    assert [line.split()[0] for line in lines[:-1]] == ["ok"] * (13 + MODELS) + ["skipped"] * MODELS
     host = simulator.url.removeprefix("http://")
     spent = f"spent: 9.4 of Open-Meteo's weight in 3 calls to {host}; 10 are charged to the shared budget"
     assert lines[-1] == spent
@@ -366,6 +371,7 @@ def test_json_and_flatbuffers_are_compared(
     _, lines = command()
     assert sum("3360 values are equal in JSON and in FlatBuffers" in line for line in lines) == 2
     simulator.reset()
+    simulator.settings(**PUNCTUAL)
     monkeypatch.setattr(
         "weather.simulator.service.messages_of",
         lambda texts: messages_of([text.replace('"temperature_2m":[', '"temperature_2m":[99.9,') for text in texts]),
@@ -439,6 +445,7 @@ def test_a_second_call_that_fails_is_told_too(settings: Any) -> None:
 def test_its_exit_code_and_its_lines_reach_the_shell(
     simulator: OpenMeteoSimulator, tmp_path: Path, reachable: bool
 ) -> None:
+    simulator.settings(**PUNCTUAL)
     with socket.create_server(("127.0.0.1", 0)) as probe:
         nobody = f"http://127.0.0.1:{probe.getsockname()[1]}"
     env = {name: value for name, value in os.environ.items() if name not in (*OURS, "DJANGO_SETTINGS_MODULE")}
@@ -449,7 +456,7 @@ def test_its_exit_code_and_its_lines_reach_the_shell(
     )
 
     if reachable:
-        assert (ended.returncode, len(ended.stdout.splitlines()), ended.stderr) == (0, 14, "")
+        assert (ended.returncode, len(ended.stdout.splitlines()), ended.stderr) == (0, 14 + 2 * MODELS, "")
     else:
         line = "CommandError: Open-Meteo gave nothing to compare: no connection to it.\n"
         assert (ended.returncode, ended.stdout, ended.stderr) == (1, "", line)

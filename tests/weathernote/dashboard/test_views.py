@@ -18,6 +18,7 @@ from tests.support.redis_cluster import RedisCluster
 from tests.weathernote.dashboard.test_redis_snapshot import ask_for, fetch
 from weather.api.service import service
 from weather.core.cells import Cell
+from weather.core.runs.run_times import Run, RunTimes
 from weathernote import redis
 from weathernote.dashboard import views
 
@@ -181,7 +182,7 @@ def test_what_is_no_cell_among_the_popular_is_left_out(editor, valkey, member):
 def test_the_parts_are_what_changes_of_the_page(editor):
     parts, page = (editor.get(path).content.decode() for path in (f"{DASHBOARD}?parts", DASHBOARD))
     assert "<html" not in parts and "<html" in page
-    assert parts.count("data-part=") == page.count("data-part=") == 9
+    assert parts.count("data-part=") == page.count("data-part=") == 10
 
 
 def test_the_page_lets_nothing_in_from_elsewhere_and_is_kept_by_nobody(editor):
@@ -317,3 +318,24 @@ def test_a_slow_database_is_told(editor, monkeypatch):
     monkeypatch.setattr(views, "SLOW_SECONDS", 0.05)
     monkeypatch.setattr(views, "_runs", slow)
     assert "The database is slow: reading the cities and the runs took 0." in editor.get(DASHBOARD).content.decode()
+
+
+# ── the weather models ────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_models_in_use_are_shown_with_their_newest_runs(editor):
+    now = int(time.time())
+    runs: Any = service().runs
+    table = runs.known.table
+    table.note_used(["ecmwf_ifs", "dwd_icon_d2"], now)
+    table.write("ecmwf_ifs", RunTimes(21_600, (Run(now - 7200, now - 3600),), now))
+    page = editor.get(DASHBOARD)
+    rows = {row.model: row for row in page.context["models"]}
+    assert rows["ecmwf_ifs"].is_trusted and not rows["dwd_icon_d2"].is_trusted
+    content = page.content.decode()
+    assert "after runs" in content and "by interval</td>" in content
+    assert f"{rows['ecmwf_ifs'].initialised:%Y-%m-%d %H:%M}" in content
+
+
+def test_before_a_model_is_followed_the_page_says_so(editor):
+    assert "No model is followed yet" in editor.get(DASHBOARD).content.decode()

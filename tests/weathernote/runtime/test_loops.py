@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import redis as redis_py
 
+from prewarm.runs import refresher
 from tests.support.servers import Instance, Valkey, eventually
 from weather.api.service import service, services
 from weather.simulator.server import OpenMeteoSimulator
@@ -22,13 +23,16 @@ def own_service(forget: Callable[[], None]) -> Any:
 
 
 def test_the_list_of_steps_and_how_often_they_are_taken(own_service: Any) -> None:
-    price, budget = own_service.price, own_service.budget
+    price, budget, runs = own_service.price, own_service.budget, own_service.runs
     flushes = tuple(one.popularity.flush for one in services())
     assert [(loop.seconds, loop.steps) for loop in loops.loops()] == [
         (0.25, (request_log.write,)),
         (0.25, (request_events.count,)),
         (5, (usage.measure, active_users.flush)),
         (5, (*flushes, price.agree, budget.synchronize)),
+        (10, (runs.known.read, runs.known.evidence.flush)),
+        (10, (runs.poller.step,)),
+        (refresher.STEP_SECONDS, (refresher.step,)),
     ]
 
 
@@ -38,6 +42,7 @@ def test_whatever_gathers_writes_it_down_at_the_end(own_service: Any) -> None:
         *(request_log.write, request_events.count),
         *(request_events.count, active_users.flush),  # in this order: what is counted last is flushed too
         *(one.popularity.flush for one in services()),
+        own_service.runs.poller.release,
     ]
 
 

@@ -23,6 +23,7 @@ from tests.support.servers import Instance, Valkey, eventually
 from weather.api.service import service, service_of
 from weather.core.cells import Cell
 from weather.core.datasets import AIR_QUALITY, DATASETS
+from weather.core.runs.run_times import Run, RunTimes
 from weather.simulator.server import OpenMeteoSimulator
 from weathernote.telemetry import active_users, metrics, request_events
 from weathernote.telemetry.request_events import RecentOrigins
@@ -97,6 +98,27 @@ def test_a_failed_call_and_its_retry_are_two(
     }
     assert calls == {"ok": 0, "failed": 1, "retried": 1}
     assert moved(before, after, "weathernote_open_meteo_weight_total") == 2
+
+
+def test_the_newest_runs_of_models_in_use_have_an_age_and_those_not_believed_are_counted(
+    api: Client, scraped: Callable[[], Samples]
+) -> None:
+    now = int(time.time())
+    runs = service().runs
+    assert runs is not None
+    table = runs.known.table
+    table.note_used(["ecmwf_ifs", "dwd_icon_d2", "jma_msm"], now)
+    table.write("ecmwf_ifs", RunTimes(21_600, (Run(now - 7200, now - 3600),), now))
+    table.write("dwd_icon_d2", RunTimes(10_800, (Run(now - 90_000, now - 86_400),), now))
+    table.write("knmi_harmonie_arome_netherlands", RunTimes(3600, (Run(now - 7200, now - 3600),), now))
+    told = scraped()
+    ages = {
+        dict(labels)["model"]: age
+        for (name, labels), age in told.items()
+        if name == "weathernote_model_run_age_seconds"
+    }
+    assert ages == {"ecmwf_ifs": pytest.approx(3600, abs=60), "dwd_icon_d2": pytest.approx(86_400, abs=60)}
+    assert value(told, "weathernote_models_by_interval") == 2
 
 
 def test_calls_weight_lookups_and_ages_are_told_by_dataset(api: Client, scraped: Callable[[], Samples]) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from weather.core.cells import Cell
 from weather.core.drift import Drift
 from weather.core.freshness import WEATHERS_AGING, Aging
+from weather.core.runs.areas import Areas
 from weather.core.series import Series
 from weather.core.units import IMPERIAL, METRIC, Units
 from weather.core.variables import Variable
@@ -125,6 +126,9 @@ class Dataset:
     extras: tuple[Variable, ...] = ()
     #: What of a held record is compared with the one that replaces it; None for nothing.
     drift: Drift | None = None
+    #: Which model a cell's values come from, so that a record is refreshed after that model's runs; None for a dataset
+    #: whose records are refreshed at intervals alone.
+    areas: Areas | None = None
     #: The channel in Redis on which the keys of cells are published whose records are new; empty if nobody listens.
     held_channel: str = ""
 

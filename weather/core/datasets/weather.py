@@ -3,6 +3,7 @@
 from weather.core import forecast
 from weather.core.datasets.declaration import AnswerKind, Dataset, Section
 from weather.core.drift import Drift
+from weather.core.runs import areas
 from weather.core.variables import EXTRA, FORECAST_DAYS, HOURLY
 
 #: The days of a forecast that clients ask for most.
@@ -25,6 +26,7 @@ WEATHER = Dataset(
     popularity_key="popularity:cells",
     recent_popularity_key="popularity:now",
     queue_key="wanted:{open-meteo}",
+    areas=areas.load("weather.json"),
     held_channel="held:weather",
     drift=Drift(forecast.current, distances=("temperature_2m", "precipitation"), codes=("weather_code",)),
     kinds=(

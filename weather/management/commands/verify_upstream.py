@@ -2,18 +2,21 @@
 
 import sys
 from argparse import ArgumentParser
+from time import time
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from weather.api.service import service
+from weather.api.service import service, service_of
 from weather.budget.quota import Denied
 from weather.upstream.air_quality_plan import AIR_QUALITY_PLAN
 from weather.upstream.client import OpenMeteo, UpstreamError
 from weather.upstream.plan import Plan
-from weather.upstream.verification import Spending, verify
+from weather.upstream.run_times_client import RunTimesClient
+from weather.upstream.runs_verification import verify_runs
+from weather.upstream.verification import CheckResult, Spending, verify
 from weather.upstream.weather_plan import MOST_EXTRAS, WEATHER_PLAN
 
 #: By the dataset's name.
@@ -25,7 +28,8 @@ class Command(BaseCommand):
 
     help = (
         "Compares what Open-Meteo says of two locations with what this service takes for granted: "
-        "of weather for 9.4 of its weight, of air quality for 3.0."
+        "of weather for 9.4 of its weight, of air quality for 3.0. Of weather also the models' run times, and whether "
+        "answers changed with them."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -44,6 +48,7 @@ class Command(BaseCommand):
             results = verify(upstream, plan, spending)
         except UpstreamError as error:
             raise CommandError(f"Open-Meteo gave nothing to compare: {error}.") from None
+        results += _run_results(plan)
         for result in results:
             self.stdout.write(str(result))
         spent = (
@@ -52,6 +57,18 @@ class Command(BaseCommand):
         self.stdout.write(f"spent: {spent}; {plan.most_weight} are charged to the shared budget")
         if any(result.verdict == "DIFFERS" for result in results):
             sys.exit(1)
+
+
+def _run_results(plan: Plan) -> list[CheckResult]:
+    """What there is to say of the dataset's model runs; the evidence only where it is of the live Open-Meteo."""
+    runs = service_of(plan.dataset).runs
+    if runs is None:
+        return []
+    known = runs.known
+    if settings.SOURCE == "open-meteo":
+        known.evidence.read()
+    client = RunTimesClient(settings.LIVE_OPEN_METEO_RUNS_URL, timeout_seconds=settings.UPSTREAM_TIMEOUT_SECONDS)
+    return verify_runs(client, known.areas, known.evidence.tiles, time())
 
 
 def _upstream(plan: Plan) -> OpenMeteo:

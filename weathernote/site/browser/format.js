@@ -36,12 +36,21 @@ export function dayName(iso, today, locale, width = "short") {
 }
 
 // How long ago, in words; `seconds` may be a little below zero where clocks differ.
-export function ago(seconds) {
+export const ago = (seconds) => (seconds < 30 ? "just now" : `${span(seconds)} ago`);
+
+function span(seconds) {
   const minutes = Math.round(seconds / 60);
-  if (minutes < 1) return "just now";
-  if (minutes < 60) return `${minutes} minute${minutes === 1 ? "" : "s"} ago`;
-  const hours = Math.round(minutes / 60);
-  return `${hours} hour${hours === 1 ? "" : "s"} ago`;
+  const [count, unit] = minutes < 60 ? [minutes, "minute"] : [Math.round(minutes / 60), "hour"];
+  return `${count} ${unit}${count === 1 ? "" : "s"}`;
+}
+
+// The model run that a forecast is from: the newest when it was fetched. Whether a newer one has come since, no answer says, but
+// models run every six hours at least.
+export function modelRun(run, { now, fetchedAt, stale }, locale) {
+  const age = now - Date.parse(run ?? "") / 1000;
+  if (Number.isNaN(age)) return "";
+  const isOld = stale || now - fetchedAt > 6 * 3600;
+  return `from ${isOld ? `a model run ${span(age)} old` : "the newest model run at the time"} (${clock(run, locale)} UTC)`;
 }
 
 // A wait as a clock would count it down: 42 → "42 s", 75 → "1:15 min".

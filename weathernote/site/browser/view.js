@@ -211,14 +211,15 @@ function bar(index, low, high, least, span, unit) {
 export function freshness(answers, { offline = false, now = Date.now() } = {}) {
   const known = answers.filter(Boolean);
   const [{ body, clockSkewMs }] = known;
-  const age = format.ago((now + clockSkewMs - Date.parse(body.fetched_at)) / 1000);
+  const [there, fetchedAt] = [now + clockSkewMs, Date.parse(body.fetched_at)].map((ms) => ms / 1000);
   const stale = known.some((answer) => answer.body.stale);
   const ended = known.some((answer) => answer.expiresAt < now);
   const mark = offline ? "Offline" : stale ? "Stale" : ended ? "Old" : "Fresh";
   const source = body.source === "simulator" ? "The simulator" : "Open-Meteo";
   const came = known.every(cameFromCache) ? "Answered from the cache." : `${source} was asked for this answer.`;
   const more = { Offline: "This is what was known then.", Stale: "It is due for a refresh, which has been asked for.", Old: "A newer answer is on its way." };
-  return { mark, words: `${source} said this ${age}. ${more[mark] ?? came}` };
+  const said = [format.ago(there - fetchedAt), format.modelRun(body.run, { now: there, fetchedAt, stale }, locale)];
+  return { mark, words: `${source} said this ${said.filter(Boolean).join(", ")}. ${more[mark] ?? came}` };
 }
 
 export function showFresh(answers, when) {

@@ -1,0 +1,101 @@
+"""How many calls the cells that follow runs will take until some time, at a price; pure.
+
+Cells alike in model, local time, level and missing runs are taken as one, and their coming runs gone through one by
+one, by the rule of weather/core/runs/index.py: a few thousand kinds of cells stand for all.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import NamedTuple
+
+from weather.core.freshness import LONGEST_SECONDS
+from weather.core.runs.areas import Model
+from weather.core.runs.index import index
+from weather.core.runs.rate_shape import RateShape
+from weather.core.runs.run_times import RunTimes
+
+#: Levels are taken together in steps, two to each doubling.
+STEPS_IN_AN_OCTAVE = 2
+
+
+class CellOfRuns(NamedTuple):
+    """What is known of a cell that follows runs: its model, its offset, its level, and when its record was fetched."""
+
+    model: Model
+    offset: int
+    #: Requests per second, with the shape of the week taken out.
+    level: float
+    #: Unix seconds; None where no record is held.
+    fetched_at: float | None
+
+
+class _Kind(NamedTuple):
+    model: Model
+    offset: int
+    step: int
+    missing: int
+
+
+class RunDemand:
+    """The cells that follow runs as of `now` (unix seconds)."""
+
+    def __init__(
+        self, cells: Iterable[CellOfRuns], times: Mapping[str, RunTimes], shape: RateShape, now: float, until: float
+    ) -> None:
+        self.now = now
+        self.until = until
+        self.times = times
+        self.shape = shape
+        self._kinds: dict[_Kind, int] = defaultdict(int)
+        for cell in cells:
+            if cell.fetched_at is not None and cell.level > 0:
+                missing = times[cell.model.name].missing(cell.fetched_at, now)
+                step = round(STEPS_IN_AN_OCTAVE * math.log2(cell.level))
+                self._kinds[_Kind(cell.model, cell.offset, step, missing)] += 1
+
+    @property
+    def number_of_cells(self) -> int:
+        """How many cells it is about."""
+        return sum(self._kinds.values())
+
+    def calls(self, price: float) -> float:
+        """The calls until `until` at a price in request-seconds."""
+        return sum(number * self._calls_of(kind, price) for kind, number in self._kinds.items())
+
+    def _calls_of(self, kind: _Kind, price: float) -> float:
+        level = 2 ** (kind.step / STEPS_IN_AN_OCTAVE)
+        interval = kind.model.interval_seconds
+        calls, missing = 0.0, float(kind.missing)
+        for at, seconds in enumerate(self._slots[kind.model, kind.offset]):
+            missing += at > 0
+            expected = level * seconds
+            worth = index(expected, interval, missing)
+            if worth > price:
+                calls += 1
+                missing = 0.0
+                continue
+            # Half an interval of the newest missing run has passed when a request is there on average.
+            missed_seconds = max(0.0, missing - 0.5) * interval
+            if worth + missed_seconds > price or missing * interval >= LONGEST_SECONDS:
+                asked = 1 - math.exp(-expected)
+                calls += asked
+                missing *= 1 - asked
+        return calls
+
+    @cached_property
+    def _slots(self) -> dict[tuple[Model, int], list[float]]:
+        """The weighted seconds from now to the next run, and from each run until `until` to the one after it."""
+        return {
+            (model, offset): self._slots_of(model, offset)
+            for model, offset in {(kind.model, kind.offset) for kind in self._kinds}
+        }
+
+    def _slots_of(self, model: Model, offset: int) -> list[float]:
+        begins, ends = self.now, self.times[model.name].next_expected(self.now)
+        slots = [self.shape.seconds(offset, begins, ends)]
+        while ends < self.until:
+            begins, ends = ends, ends + model.interval_seconds
+            slots.append(self.shape.seconds(offset, begins, ends))
+        return slots

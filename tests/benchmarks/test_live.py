@@ -51,7 +51,7 @@ def at() -> Iterator[Setting]:
 @pytest.mark.parametrize("name", list(live.SERVERS))
 def test_every_stream_is_told_of_every_refresh(at, name):
     with live.SERVERS[name](at).started() as thing:
-        measured = live.measure(thing, traffic.cells(20), 40, idle_seconds=0.1)
+        measured = live.measure(thing, traffic.cells(20), 40, idle_seconds=0.1, cells_per_second=250)
     assert (measured.streams, measured.lost, measured.missed) == (40, 0, 0)
     assert 0 < measured.first_ms <= measured.last_ms and 0 < measured.p50_ms <= measured.p99_ms
 

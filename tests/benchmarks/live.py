@@ -3,8 +3,9 @@
     python -m tests.benchmarks.live [--streams 15000] [--cells 2000] [--only ours starlette channels failover]
 
 The server has one core, the streams and Redis the other. The streams lie over the cells evenly. Then, in turn: nothing
-happens for a while; one cell is refreshed to which all streams have subscribed; every cell is refreshed, so many a
-second. `failover` has two live processes behind the edge (`live_failover.py`).
+happens for a while; every cell is refreshed, so many a second, with ten streams on each (some are subscribed to two);
+one cell is refreshed to which all streams have subscribed. `failover` has two live processes behind the edge
+(`live_failover.py`).
 """
 
 import argparse
@@ -14,18 +15,20 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import NamedTuple
 
-from tests.benchmarks import live_failover, live_things, processes, standalone, traffic
+from tests.benchmarks import live_failover, live_things, processes, records, standalone, traffic
 from tests.benchmarks.connections import many_files
 from tests.benchmarks.figures import Figure, Section, targets, told
-from tests.benchmarks.live_streams import Streams
+from tests.benchmarks.live_streams import Streams, place_of
 from tests.benchmarks.live_things import LiveServer, LiveThing
 from tests.benchmarks.things import Setting
 from weather.core.cells import Cell
 
 STREAMS, CELLS = 15_000, 2_000
 IDLE_SECONDS = 30
-#: A run asks for twenty cells in a call.
+#: A call has twenty cells, and an instance fetches no more than some 250 a second.
 CELLS_OF_A_CALL, CELLS_PER_SECOND = 20, 250
+#: Of each cell in a run; and a cell that none of the others is.
+WATCHERS, EVERYBODYS = 10, traffic.fresh_cells(1)[0]
 SERVERS: dict[str, Callable[[Setting], LiveServer]] = {
     "ours": live_things.ours,
     "starlette": live_things.starlette,
@@ -48,7 +51,9 @@ class Measured(NamedTuple):
     missed: int  # messages of the run that did not come
 
 
-def measure(thing: LiveThing, cells: Sequence[Cell], count: int, idle_seconds: float) -> Measured:
+def measure(
+    thing: LiveThing, cells: Sequence[Cell], count: int, *, idle_seconds: float, cells_per_second: float
+) -> Measured:
     """Opens the streams and has the cells refreshed."""
     streams = Streams(thing.port)
     watched = [cells[number % len(cells)] for number in range(count)]
@@ -58,7 +63,7 @@ def measure(thing: LiveThing, cells: Sequence[Cell], count: int, idle_seconds: f
         opening_seconds = streams.open(watched[1:])
         kilobytes = (processes.pss_megabytes(thing.pid) - before) * 1000 / max(count - 1, 1)
         idle_cpu = _idle_cpu(thing, streams, idle_seconds)
-        delays, missed = _run(thing, streams, cells)
+        delays, missed = _run(thing, streams, cells, cells_per_second)
         first, last = _one_for_all(thing, streams)
         p50, p99 = (_percentile(delays, part) * 1000 for part in (50, 99))
         return Measured(
@@ -84,36 +89,44 @@ def _idle_cpu(thing: LiveThing, streams: Streams, seconds: float) -> float:
     return (processes.cpu_seconds(thing.pid) - began) / seconds
 
 
-def _run(thing: LiveThing, streams: Streams, cells: Sequence[Cell]) -> tuple[list[float], int]:
-    """Seconds from each record to each of its streams, and how many never came."""
-    told_at: dict[Cell, float] = {}
-    streams.arrivals.clear()
-
+def _run(thing: LiveThing, streams: Streams, cells: Sequence[Cell], cells_per_second: float) -> tuple[list[float], int]:
+    """Seconds from each record to each of its streams, ten of each cell, and how many never came."""
     calls = [cells[at : at + CELLS_OF_A_CALL] for at in range(0, len(cells), CELLS_OF_A_CALL)]
     tellings = [thing.refresher.prepared(call) for call in calls]
+    _watch_by_ten(streams, cells)
+    told_at: dict[tuple[bytes, ...], float] = {}
+    streams.arrivals.clear()
 
     def refresh() -> None:
         begin = time.monotonic()
         for number, (call, tell) in enumerate(zip(calls, tellings, strict=True)):
-            time.sleep(max(0, begin + number * CELLS_OF_A_CALL / CELLS_PER_SECOND - time.monotonic()))
-            told_at.update(dict.fromkeys(call, time.monotonic()))
+            time.sleep(max(0, begin + number * CELLS_OF_A_CALL / cells_per_second - time.monotonic()))
+            told_at.update(dict.fromkeys(map(place_of, call), time.monotonic()))
             tell()
 
     refreshing = threading.Thread(target=refresh)
     refreshing.start()
-    due = sum(stream.cells[0] in set(cells) for stream in streams.streams) - streams.lost
-    streams.run(lambda: not refreshing.is_alive() and len(streams.arrivals) >= due, patience_seconds=60)
+    due, patience = streams.subscriptions, 60 + len(cells) / cells_per_second
+    streams.run(lambda: not refreshing.is_alive() and len(streams.arrivals) >= due, patience_seconds=patience)
     refreshing.join()
-    delays = [at - told_at[streams.streams[number].cells[0]] for number, at in streams.arrivals]
+    delays = [at - told_at[place] for place, at in streams.arrivals]
     return delays, due - len(delays)
+
+
+def _watch_by_ten(streams: Streams, cells: Sequence[Cell]) -> None:
+    """Subscribes some of the streams to a second cell, until each cell has ten where so many streams are open."""
+    half = len(cells) // 2
+    wanted = min(len(cells) * WATCHERS - len(streams.streams), len(streams.streams))
+    more = [(stream, cells[(stream.number + half) % len(cells)]) for stream in streams.streams[: max(wanted, 0)]]
+    streams.subscribe(more)
 
 
 def _one_for_all(thing: LiveThing, streams: Streams) -> tuple[float, float]:
     """Seconds from the record of a cell that all streams watch to the first and to the last of them."""
-    everybodys = traffic.cells(CELLS)[-1]
-    streams.subscribe_all(everybodys)
+    records.keep([EVERYBODYS])
+    streams.subscribe([(stream, EVERYBODYS) for stream in streams.streams])
     streams.arrivals.clear()
-    tell, told_at = thing.refresher.prepared([everybodys]), time.monotonic()
+    tell, told_at = thing.refresher.prepared([EVERYBODYS]), time.monotonic()
     tell()
     count = len(streams.streams) - streams.lost
     if not streams.run(lambda: len(streams.arrivals) >= count, patience_seconds=30):
@@ -169,6 +182,7 @@ def main() -> None:
     parser.add_argument("--streams", type=int, default=STREAMS)
     parser.add_argument("--cells", type=int, default=CELLS, help=f"at most {CELLS}")
     parser.add_argument("--idle-seconds", type=float, default=IDLE_SECONDS)
+    parser.add_argument("--cells-per-second", type=float, default=CELLS_PER_SECOND, help="of the run over all cells")
     parser.add_argument("--failover-streams", type=int, default=live_failover.STREAMS)
     parser.add_argument("--only", nargs="*", default=[*SERVERS, "failover"], choices=[*SERVERS, "failover"])
     options = parser.parse_args()
@@ -181,7 +195,13 @@ def main() -> None:
         measured = {}
         for name in [name for name in SERVERS if name in options.only]:
             with SERVERS[name](at).started() as thing:
-                measured[thing.name] = measure(thing, cells, options.streams, options.idle_seconds)
+                measured[thing.name] = measure(
+                    thing,
+                    cells,
+                    options.streams,
+                    idle_seconds=options.idle_seconds,
+                    cells_per_second=options.cells_per_second,
+                )
         if measured:
             sections.append(section(measured, options.streams, len(cells)))
         if "failover" in options.only:

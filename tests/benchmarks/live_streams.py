@@ -1,6 +1,7 @@
 """Thousands of WebSockets in one process, with little work for each: plain sockets, epoll, frames by hand."""
 
 import json
+import re
 import select
 import socket
 import struct
@@ -21,11 +22,20 @@ _TEXT, _CLOSE, _PING, _PONG = 1, 8, 9, 10
 _PATIENCE_SECONDS = 120
 
 
-class Arrival(NamedTuple):
-    """A message, by the number of the stream and the second of the monotonic clock in which it was read."""
+#: Where every server's message says first which cell it is about.
+_PLACE = re.compile(rb'"latitude": ?([-0-9.]+), ?"longitude": ?([-0-9.]+)')
 
-    stream: int
+
+class Arrival(NamedTuple):
+    """A message: the cell that it is about, as its text has it, and when it was read (monotonic seconds)."""
+
+    place: tuple[bytes, ...]
     at: float
+
+
+def place_of(cell: Cell) -> tuple[bytes, ...]:
+    """The cell as texts have it."""
+    return str(cell.latitude).encode(), str(cell.longitude).encode()
 
 
 class Stream:
@@ -68,16 +78,21 @@ class Streams:
         self.run(is_done)
         return time.monotonic() - began
 
-    def subscribe_all(self, cell: Cell, *, at_once: int = 500) -> None:
-        """Subscribes every stream to one more cell and waits for the answers."""
-        live = [stream for stream in self.streams if stream.socket.fileno() != -1]
-        for begin in range(0, len(live), at_once):
-            some = live[begin : begin + at_once]
+    def subscribe(self, wanted: Sequence[tuple[Stream, Cell]], *, at_once: int = 500) -> None:
+        """Subscribes streams to one more cell each and waits for the answers."""
+        still_open = [(stream, cell) for stream, cell in wanted if stream.socket.fileno() != -1]
+        for begin in range(0, len(still_open), at_once):
+            some = still_open[begin : begin + at_once]
             due = len(self.arrivals) + len(some)
-            for stream in some:
+            for stream, cell in some:
                 stream.cells.append(cell)
                 stream.socket.send(subscription(cell))
             self.run(partial(self._have_come, due))
+
+    @property
+    def subscriptions(self) -> int:
+        """How many messages come where every cell is refreshed once."""
+        return sum(len(stream.cells) for stream in self.streams if stream.socket.fileno() != -1)
 
     def run(self, is_done: Callable[[], bool], *, patience_seconds: float = _PATIENCE_SECONDS) -> bool:
         """Reads what comes until it is done; False if that takes too long."""
@@ -122,10 +137,11 @@ class Streams:
         stream.buffer += piece
         if not stream.is_upgraded:
             self._upgraded(stream)
-        found, stream.buffer = frames(stream.buffer)
-        for opcode, payload in found:
+        whole, stream.buffer = frames(stream.buffer)
+        for opcode, payload in whole:
             if opcode == _TEXT:
-                self.arrivals.append(Arrival(stream.number, at))
+                found = _PLACE.search(payload, 0, 200)
+                self.arrivals.append(Arrival(found.groups() if found else (), at))
             elif opcode == _PING:
                 stream.socket.send(masked(_PONG, payload))
             elif opcode == _CLOSE:

@@ -454,7 +454,7 @@ def test_the_page_is_small(open_page, instance):
     page.wait_for_selector(READY)
     page.wait_for_selector("#air[data-state=ready]")
     assert len(responses) <= 20
-    assert sum(size for url, size in responses if url.endswith((".js", ".css"))) < 99_000
+    assert sum(size for url, size in responses if url.endswith((".js", ".css"))) < 100_000
 
 
 def test_without_javascript_it_says_what_it_is(open_page, instance):

@@ -243,6 +243,17 @@ def test_records_that_were_missed_are_looked_for_even_if_redis_goes_once_more(mo
     assert told(story).said() == ["rain", "snow"]
 
 
+def test_the_first_stream_of_a_cell_is_shown_what_nobody_here_has_listened_to():
+    """Its finished answer is that of before a refresh, which a phone that comes back has already."""
+
+    async def story(house):
+        house.service.newer = [CELL]
+        house.service.now[QUESTION] = answer("refreshed", fetched_at=200)
+        house.stream(first=answer("before"), last_etag=answer("before").etag)
+
+    assert told(story).said() == ["refreshed"]
+
+
 def test_an_error_below_is_tried_again(monkeypatch):
     monkeypatch.setattr("weather.live.hub.SHORTEST_PAUSE_SECONDS", 0.01)
 

@@ -91,8 +91,8 @@ class RunTimes:
     def next_expected(self, now: float) -> float:
         """When the next run is likely to be settled, later than now.
 
-        One that is there already will be settled in minutes. A run that is late is expected after as long again as it is
-        late by now, or when the one after it is due.
+        One that is there already will be settled in minutes. A run that is late is expected after as long again as it
+        is late by now, or when the one after it is due.
         """
         if not self.runs:
             return now + self.interval_seconds

@@ -7,10 +7,10 @@ WITH_ENVIRONMENT = $(if $(ENVIRONMENT_FILE),$(IN_VENV) deploy/with_environment.p
 .PHONY: help run demo edge test bench bench-quick mutants lint audit docs lock
 
 help:
-	@echo "make run    serve with the live Open-Meteo on http://127.0.0.1:8000 (HOST, PORT)"
+	@echo "make run    serve with the live Open-Meteo on http://127.0.0.1:8000 (HOST, PORT); open streams on port 8001 (LIVE_PORT)"
 	@echo "make demo   the same with a simulated Open-Meteo, for a machine without internet"
-	@echo "make edge   nginx before two instances, on https://127.0.0.1:8443 (EDGE_PORT); needs the live Open-Meteo,"
-	@echo "            or REDIS_URL of a Redis that holds forecasts"
+	@echo "make edge   nginx before two instances and two processes for streams, on https://127.0.0.1:8443 (EDGE_PORT); needs"
+	@echo "            the live Open-Meteo, or REDIS_URL of a Redis that holds forecasts"
 	@echo "make test   every test, against real servers that it starts itself (ARGS=--shuffle=random or =7: files in random order)"
 	@echo "make bench  the benchmarks, beside their peers, in about ten minutes; needs wrk"
 	@echo "make bench-quick   some of them in a minute and a half, compared with tests/benchmarks/baseline.json"

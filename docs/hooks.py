@@ -19,7 +19,12 @@ from weathernote.telemetry import metrics  # noqa: E402 # the path above comes f
 
 _GUIDE = TOP / "weathernote" / "site" / "templates" / "docs" / "guide.html"
 #: What stands in the guide for the reader's own service: the defaults of RATE_LIMIT_REQUESTS and its window.
-_VALUES = {"base": "https://weather.example", "limit": "60", "window_seconds": "60"}
+_VALUES = {
+    "base": "https://weather.example",
+    "streams": "https://weather.example",
+    "limit": "60",
+    "window_seconds": "60",
+}
 _MARK = re.compile(r"^<!-- from the code: (\w+)(?: (\S+))? -->$", re.MULTILINE)
 _KINDS = (Counter, Gauge, Histogram)
 

@@ -89,10 +89,15 @@ class ClientThrottle(PipelinedThrottle):
         client = identify(request._request)
         context = context_of(request._request)
         context.client_hash, context.address_hash = client
+        return cls.lookup_again(client.hash, counts_as)
+
+    @classmethod
+    def lookup_again(cls, client_hash: str, counts_as: int) -> Lookup[Self]:
+        """Counts a client by its hash and gives its throttle; without Redis, one that lets it pass."""
         script = cls.script if counts_as == 1 else cls.script_of_several
         window_milliseconds = settings.RATE_LIMIT_WINDOW_SECONDS * 1000
         return Lookup(
-            script(f"rate_limit:hash:{client.hash}", window_milliseconds, settings.RATE_LIMIT_REQUESTS, counts_as),
+            script(f"rate_limit:hash:{client_hash}", window_milliseconds, settings.RATE_LIMIT_REQUESTS, counts_as),
             read=cls._counted,
             without=cls._uncounted,
         )

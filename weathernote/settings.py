@@ -26,6 +26,13 @@ WORKERS = ENVIRONMENT.integer("WORKERS", os.cpu_count() or 1, 1, 256)
 # Threads wait for Open-Meteo, so there are many; a hit holds one for less than a millisecond.
 THREADS = ENVIRONMENT.integer("THREADS", 128, 4, 1024)
 DRAIN_SECONDS = ENVIRONMENT.integer("DRAIN_SECONDS", 0, 0, 3600)
+# Where `manage.py live` listens, which holds the open streams. 0: none is started beside this instance, and phones
+# reach those of others through the edge.
+LIVE_PORT = ENVIRONMENT.integer("LIVE_PORT", 8001, 0, 65535)
+# Streams of a process: of one client, of one address, in all.
+LIVE_STREAMS_PER_CLIENT = ENVIRONMENT.integer("LIVE_STREAMS_PER_CLIENT", 5, 1)
+LIVE_STREAMS_PER_ADDRESS = ENVIRONMENT.integer("LIVE_STREAMS_PER_ADDRESS", 500, 1)
+LIVE_STREAMS = ENVIRONMENT.integer("LIVE_STREAMS", 15_000, 1, 1_000_000)
 # Off where several instances share a database, and a rollout migrates it in a step of its own.
 MIGRATE = ENVIRONMENT.switch("MIGRATE", default=True)
 # Whether pages of any origin may read the API's answers.
@@ -303,6 +310,8 @@ LOGGING = {
         "django.security.DisallowedHost": {"handlers": ["console"], "level": "CRITICAL", "propagate": False},
         # runserver's own line includes the query, and so a position; the request log has the request already.
         "django.server": {"handlers": ["console"], "level": "CRITICAL", "propagate": False},
+        # Its lines at INFO hold paths with their queries, and so positions; clients cause its warnings.
+        "uvicorn": {"handlers": ["console"], "level": "ERROR", "propagate": False},
         "_granian": {"handlers": ["console"], "level": "ERROR", "propagate": False},
         "django.db.backends": {"level": "INFO"},  # at DEBUG it writes what queries ask for
         "urllib3": {"level": "WARNING"},  # at DEBUG it writes the URL, and the key in it

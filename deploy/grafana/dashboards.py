@@ -249,6 +249,40 @@ SERVICE = dashboard(
         ),
         THIRD,
     ),
+    Panel(
+        "Open streams, by process",
+        "WebSockets and events of a live process; it takes LIVE_STREAMS, 15,000 by default.",
+        "short",
+        (("sum by (instance, kind) (weathernote_live_streams)", "{{instance}} {{kind}}"),),
+        THIRD,
+        stacked=True,
+    ),
+    Panel(
+        "From a held record to the socket",
+        "Of the answers that streams were sent because a forecast was refreshed. Two seconds are promised.",
+        "s",
+        (
+            (
+                "histogram_quantile(0.5, sum by (le) "
+                "(rate(weathernote_live_lag_seconds_bucket[$__rate_interval]))) >= 0",
+                "half",
+            ),
+            ("weathernote:live_lag_seconds:p99_5m", "slowest hundredth"),
+        ),
+        THIRD,
+        thresholds=good_below(2, 5),
+    ),
+    Panel(
+        "Sent on streams, and what they did not get",
+        "In a second. replaced: a newer answer overtook one that a slow reader had not taken. client, address, all: a "
+        "stream was refused for that limit.",
+        "short",
+        (
+            ("sum(rate(weathernote_live_messages_total[$__rate_interval]))", "sent"),
+            ("sum by (reason) (rate(weathernote_live_dropped_total[$__rate_interval]))", "{{reason}}"),
+        ),
+        THIRD,
+    ),
 )
 
 FRESHNESS = dashboard(

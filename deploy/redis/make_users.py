@@ -15,21 +15,24 @@ from pathlib import Path
 #: The commands that the code sends, and no more: no scan, no flush, no configuration; INFO is for /metrics.
 COMMANDS = (
     *("get", "mget", "set", "del", "incr", "incrby", "decrby", "type", "ttl", "pttl", "expire", "pexpire"),
-    *("hget", "hset", "hdel", "hgetall", "hincrby", "pfadd", "pfcount"),
+    *("hget", "hset", "hsetnx", "hdel", "hlen", "hmget", "hgetall", "hincrby", "pfadd", "pfcount"),
     *("zadd", "zincrby", "zcard", "zcount", "zscore", "zmscore", "zrem", "zremrangebyrank", "zremrangebyscore"),
     *("zrangebyscore", "zrevrange", "zrevrangebyscore", "zunionstore"),
-    *("eval", "evalsha", "time", "ping", "info"),
+    *("eval", "evalsha", "time", "ping", "info", "publish", "subscribe"),
 )
-#: For slots that move, for the slot map, and for the positions of keys in commands, which redis-py reads at its start.
-CLUSTER_COMMANDS = ("asking", "cluster|slots", "command")
+#: For slots that move, for the slot map, for the positions of keys in commands, which redis-py reads at its start, and
+#: for a channel of one shard.
+CLUSTER_COMMANDS = ("asking", "cluster|slots", "command", "spublish", "ssubscribe")
 #: Patterns of all key names; `probe` never exists and is read to find out whether Redis is back.
 KEYS = (
     *("weather:lat:*", "forecast:lat:*", "upstream:lat:*", "rejected:cells"),
     *("air_quality:lat:*", "upstream:air_quality:lat:*", "rejected:air_quality"),
     *("rate_limit:hash:*", "cold:client:*", "cold:address:*"),
     *("popularity:*", "active:{users}:*", "budget:open-meteo", "slot:{open-meteo}:*", "wanted:{open-meteo}:*"),
-    *("runs:*", "prewarm:*", "cities:active", "cities:upload:*", "probe"),
+    *("runs:*", "fetched:*", "prewarm:*", "cities:active", "cities:upload:*", "probe"),
 )
+#: Patterns of the channels on which new records are announced to the processes that hold streams.
+CHANNELS = ("held:*",)
 #: The commands that a replica sends to its master.
 REPLICATION = ("ping", "psync", "replconf")
 
@@ -52,14 +55,21 @@ def users(hashed: dict[str, str], *, cluster: bool) -> str:
     commands = (*COMMANDS, *CLUSTER_COMMANDS) if cluster else COMMANDS
     lines = [
         "user default off resetpass resetkeys resetchannels -@all",
-        _user("weathernote", hashed, commands, KEYS),
+        _user("weathernote", hashed, commands, KEYS, CHANNELS),
         f"user admin on #{hashed['admin']} allkeys allchannels +@all",
     ]
     return "\n".join([*lines, _user("replica", hashed, REPLICATION, ())] if cluster else lines) + "\n"
 
 
-def _user(name: str, hashed: dict[str, str], commands: tuple[str, ...], keys: tuple[str, ...]) -> str:
-    rules = [*(f"~{key}" for key in keys), "-@all", *(f"+{command}" for command in commands)]
+def _user(
+    name: str,
+    hashed: dict[str, str],
+    commands: tuple[str, ...],
+    keys: tuple[str, ...],
+    channels: tuple[str, ...] = (),
+) -> str:
+    patterns = [*(f"~{key}" for key in keys), *(f"&{channel}" for channel in channels)]
+    rules = [*patterns, "-@all", *(f"+{command}" for command in commands)]
     return " ".join([f"user {name} on #{hashed[name]} resetkeys resetchannels", *rules])
 
 

@@ -47,7 +47,7 @@ def _take_away_metrics_and_log() -> None:
         request_log.open_queue = nothing
     if not stays("metrics"):
         request_events.count = request_events.record = usage.measure = nothing
-        middleware._event = nothing  # type: ignore[assignment]
+        middleware.event_of = nothing  # type: ignore[assignment]
 
 
 def _take_away_redis() -> None:

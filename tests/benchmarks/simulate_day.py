@@ -1,10 +1,12 @@
 """A day of 500,000 users on a virtual clock: how fresh their weather is for a budget of Open-Meteo calls.
 
-    python -m tests.benchmarks.simulate_day [--seed 1] [--world plan] [--budget 10000] [--quick]
+    python -m tests.benchmarks.simulate_day [--seed 1] [--world plan] [--budget 10000] [--runs 3] [--quick]
 
 The project's own cells, popularity (in a real server), price, intervals, budget and lives of answers go through the
-day, after one that warms them up. Beside them stand three plain caches, and a reference: the best intervals for the
-day's true rates, had they been known in advance. Prints a table, says which promises hold, draws age against budget.
+day, after some that warm them up. Beside them stand three plain caches, and two references: the best intervals for the
+day's true rates, had they been known in advance, and the best refreshes for those and the true runs of weather models.
+Prints tables, of age and of the missed age (for how long a newer run had been there), says which promises hold, draws
+age against budget. `--runs` takes hours for all models, or `area`; `--rule "runs unknown"` is a day without run times.
 """
 
 import argparse
@@ -13,10 +15,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.benchmarks import picture
+from tests.benchmarks import missed_ages, picture
 from tests.benchmarks.plain_caches import Plain
 from tests.benchmarks.simulated_days import run
-from tests.benchmarks.simulated_jobs import FREE, RULES, Job, Result, Row, Scale
+from tests.benchmarks.simulated_jobs import BY_RUNS, FREE, RULES, Job, Result, Row, Scale
 
 WORLDS = ("plan", "world")
 BUDGETS = (5_000, 10_000, 33_000, 165_000)
@@ -28,6 +30,9 @@ RULE_NAMES = {
     "edge, counts": "  behind an edge cache that counts",
     "edge, no counts": "  behind one that does not",
     "reference": "best for the day's true rates",
+    "runs": "runs of models, learned rates",
+    "runs, counts": "  with today's counts alone",
+    "runs unknown": "  without run times",
 }
 HEAD = (
     "calls/day  rule                                spent   no call    found        503    mean  median     p99     max"
@@ -42,7 +47,7 @@ def table(world: str, results: Sequence[Result]) -> Iterator[str]:
     yield f"{world}: {people:,.0f} users, {requests:,.0f} requests, {results[0].cells:,} cells, seed {job.seed}"
     yield HEAD
     for budget, rows in _by_budget(results).items():
-        for rule in RULES:
+        for rule in RULE_NAMES:
             if rule in rows:
                 yield f"{budget:9,}  {_columns(rows[rule])}"
     for result in results:
@@ -105,11 +110,20 @@ def _by_budget(results: Sequence[Result]) -> dict[int, dict[str, Row]]:
     return {budget: {row.rule: row for row in rows if row.budget == budget} for budget in {r.budget: 0 for r in rows}}
 
 
-def simulated(worlds: Sequence[str], budgets: Sequence[int], seed: int, scale: Scale, processes: int) -> list[Result]:
+def simulated(
+    worlds: Sequence[str],
+    budgets: Sequence[int],
+    seed: int,
+    scale: Scale,
+    processes: int,
+    rules: Sequence[str] = RULES,
+) -> list[Result]:
     """All services in all worlds, those of a world on as many processes as there are."""
-    services = [(max(1, int(budget * scale.part)), rule) for budget in budgets for rule in RULES]
+    sizes = [max(1, int(budget * scale.part)) for budget in budgets]
+    services = [(size, rule) for size in sizes for rule in rules]
+    oracles = sizes if set(rules) & set(BY_RUNS) else []
     jobs = [
-        Job(world, seed, services[at::processes], scale, baselines=at == 0)
+        Job(world, seed, services[at::processes], scale, baselines=at == 0, oracles=oracles[at::processes])
         for world in reversed(worlds)  # the largest first
         for at in range(processes)
     ]
@@ -127,19 +141,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--budget", type=int, action="append", help="calls a day; 5000, 10000, 33000 and 165000 if none"
     )
     parser.add_argument("--scatter", type=float, default=1.0, help="people live so many times as far from the middle")
-    parser.add_argument("--warm-up-days", type=int, default=1)
+    parser.add_argument("--warm-up-days", type=int, default=2)
+    parser.add_argument("--runs", choices=("area", "1", "3", "6"), default="area", help="hours between a model's runs")
+    parser.add_argument("--rule", choices=RULE_NAMES, action="append", help="only this rule")
     parser.add_argument("--quick", action="store_true", help="a tenth of everything: users, places, requests, budgets")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--picture", type=Path, help="where to draw mean age against budget, as SVG")
     options = parser.parse_args(arguments)
-    scale = Scale(scatter=options.scatter, warm_up_days=options.warm_up_days, part=QUICK if options.quick else 1.0)
+    scale = Scale(
+        scatter=options.scatter,
+        warm_up_days=options.warm_up_days,
+        part=QUICK if options.quick else 1.0,
+        runs=options.runs,
+    )
     worlds = options.world or WORLDS
-    results = simulated(worlds, options.budget or BUDGETS, options.seed, scale, options.processes)
+    budgets, rules = options.budget or BUDGETS, options.rule or RULES
+    results = simulated(worlds, budgets, options.seed, scale, options.processes, rules)
     kept = True
     for world in worlds:
         its = [result for result in results if result.job.world == world]
-        print("", *table(world, its), "", sep="\n")
-        for promise, holds in promises(world, its):
+        print("", *table(world, its), "", *missed_ages.table(its, RULE_NAMES), "", sep="\n")
+        print(*missed_ages.by_hour(its, RULE_NAMES), "", sep="\n")
+        for promise, holds in (*promises(world, its), *missed_ages.promises(world, its)):
             print("kept  " if holds else "MISSED", promise)
             kept = kept and holds
     if options.picture:

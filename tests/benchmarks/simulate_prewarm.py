@@ -68,13 +68,11 @@ class Kept(SimulatedService):
     def step(self, time: Array, cell: Whole, kind: Whole, until: float) -> Whole:
         self.usual_requests += int((kind != UNUSUAL).sum())
         self.city_requests += int(self.is_city[cell].sum())
-        self._times, self._kinds = time, kind
         return super().step(time, cell, kind, until)
 
-    def _found(self, time: Array, fetched_at: Array) -> None:
-        super()._found(time, fetched_at)
-        kinds = self._kinds[np.searchsorted(self._times, time)]
-        self.usual_found += int(((kinds != UNUSUAL) & ~np.isnan(fetched_at)).sum())
+    def _found(self, time: Array, key: Whole) -> None:
+        super()._found(time, key)
+        self.usual_found += int(((key % KINDS != UNUSUAL) & ~np.isnan(self.answer[key])).sum())
 
     def _ended(self, time: Array, cell: Whole, kind: Whole, until: float) -> None:
         of_city = self.is_city[cell]

@@ -130,31 +130,31 @@ def _rates(days: Sequence[Traffic], cells: int) -> Array:
     return np.bincount(np.concatenate([day.cell for day in days]), minlength=cells) / (DAY * len(days))
 
 
-def _reference(
-    world: World, size: int, rule: str, true_rates: Sequence[Array], schedules: Schedules
-) -> Living:
+def _reference(world: World, size: int, rule: str, true_rates: Sequence[Array], schedules: Schedules) -> Living:
     demands = [
         Demand([(rate, 1) for rate in rates.tolist() if rate], dataset.aging, is_late=dataset.refreshes_late)
         for dataset, rates in zip(BOTH if rule in WITH_AIR else BOTH[:1], true_rates, strict=False)
     ]
     best = freshness.price_of(demands, size / DAY)
     service, air = (
-        SimulatedService(world, square_root_rule(rates, lambda: best, dataset.aging), None, dataset=dataset, schedules=schedules)
+        SimulatedService(
+            world,
+            square_root_rule(rates, lambda: best, dataset.aging),
+            None,
+            dataset=dataset,
+            schedules=schedules if dataset is datasets.WEATHER else None,
+        )
         for dataset, rates in zip(BOTH, true_rates, strict=True)
     )
     return Living(size, rule, service, air if rule in WITH_AIR else None)
 
 
-def _living(
-    world: World, size: int, rule: str, counts: Counts, clock: Clock, schedules: Schedules
-) -> Living:
+def _living(world: World, size: int, rule: str, counts: Counts, clock: Clock, schedules: Schedules) -> Living:
     budget = Budget(**windows(size), fleet_processes=1, clock=ClockOf(clock), key=f"budget:{size}:{rule}")
     if rule in BY_RUNS:
         learns, is_known = rule != "runs, counts", rule != "runs unknown"
         name = f"{size}:{rule}"
-        by_runs = RunAwareService(
-            world, name, budget, counts.cells, schedules, clock, learns=learns, is_known=is_known
-        )
+        by_runs = RunAwareService(world, name, budget, counts.cells, schedules, clock, learns=learns, is_known=is_known)
         return Living(size, rule, by_runs, counted=counts.cells, price=by_runs.price)
     counted = counts.behind_the_edge if rule == "edge, no counts" else counts.cells
     asked_for = {datasets.WEATHER: counted.popularity}

@@ -44,6 +44,7 @@ class RunAwareService(SimulatedService):
         is_known: bool = True,
     ) -> None:
         super().__init__(world, lambda cell: np.zeros(len(cell)), budget, schedules=schedules)
+        self.runs_of = schedules
         self.counted = counted
         self.clock = clock
         hours = counted.hours if learns else LocalHours(f"hours:flat:{name}", clock=ClockOf(clock))
@@ -68,7 +69,11 @@ class RunAwareService(SimulatedService):
 
     def _due(self, time: Array, cell: Whole, age: Array) -> tuple[Any, Any]:
         due, waits = np.zeros(len(cell), dtype=bool), np.zeros(len(cell), dtype=bool)
-        for at in np.flatnonzero(np.isfinite(age)):
+        trusted = self.known.trusted(float(time[0]))
+        is_trusted = np.array([name in trusted for name in self.runs_of.of_model])[self.runs_of.number[cell]]
+        # The rule says the same, but takes longer: what lacks no run is new enough.
+        is_new = is_trusted & (age < LONGEST_SECONDS) & (self.runs_of.missed_seconds(cell, time, time - age) == 0)
+        for at in np.flatnonzero(np.isfinite(age) & ~is_new):
             place, held = self.world.cells[cell[at]], float(self.held[cell[at]])
             standing = self.rule_of_runs.standing(place, held, float(self.counted.rates[cell[at]]), float(time[at]))
             due[at], waits[at] = standing.is_due, standing.should_wait

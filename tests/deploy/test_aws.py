@@ -8,10 +8,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import yaml
+from django.conf import settings
 from granian.http import HTTP1Settings
 
 from prewarm.admin import background_task
@@ -21,8 +23,13 @@ from tests.support.cloudformation import AWS, STACKS, imported, of_type, read, r
 from tests.support.odd_paths import ODD, PLAIN
 from tests.support.servers import TOP
 from tests.support.settings_names import SETTINGS_READ
+from weather.live import upkeep
+from weather.live.hub import Hub
 from weathernote.http import request_bodies
 from weathernote.http.database_reader import READERS
+from weathernote.runtime import live
+from weathernote.telemetry.logs import JsonLines
+from weathernote.telemetry.metrics import ROUTES
 
 CFN_LINT = Path(sys.executable).with_name("cfn-lint")
 UPSTREAM_TIMEOUT_SECONDS = 5
@@ -99,7 +106,7 @@ def test_redis_and_postgresql_are_reached_by_the_tasks_alone():
 
 
 def test_tasks_redis_and_the_database_lie_in_private_subnets():
-    for user in (service(), schedule()["Target"]["EcsParameters"]):
+    for user in (service(), live_service(), schedule()["Target"]["EcsParameters"]):
         network = user["NetworkConfiguration"]["AwsvpcConfiguration"]
         assert imported(network["Subnets"]) == "private-subnets" and network["AssignPublicIp"] == "DISABLED"
         assert imported(network["SecurityGroups"]) == "task-group"
@@ -163,7 +170,7 @@ def test_the_database_takes_the_connections_of_all_tasks():
     tasks = scalable()["MaxCapacity"] * service()["DeploymentConfiguration"]["MaximumPercent"] // 100
     of_a_worker = READERS + 1  # and a login
     staff, prewarm, migrate, people, kept_by_rds = 20, 2, 1, 2, 5
-    wanted = tasks * int(environment("InstanceTask")["WORKERS"]) * of_a_worker
+    wanted = tasks * int(environment("InstanceTask")["WORKERS"]) * of_a_worker  # streams need no database
     wanted += staff + prewarm + migrate + people + kept_by_rds
     (group,) = of_type("data", "RDS::DBParameterGroup").values()
     assert wanted <= int(group["Parameters"]["max_connections"]) <= 1.1 * wanted
@@ -191,9 +198,8 @@ def balancer() -> dict[str, str]:
     return attributes(one, "LoadBalancerAttributes")
 
 
-def targets() -> dict[str, Any]:
-    (one,) = of_type("service", "ElasticLoadBalancingV2::TargetGroup").values()
-    return one
+def targets(name: str = "Targets") -> dict[str, Any]:
+    return of_type("service", "ElasticLoadBalancingV2::TargetGroup")[name]
 
 
 def listeners() -> dict[int, dict[str, Any]]:
@@ -207,9 +213,45 @@ def test_tls_1_3_alone_and_http_leads_there():
     assert hsts["Value"].startswith("max-age=31536000")
 
 
-def test_health_decides_and_nobody_is_bound_to_a_task():
-    assert targets()["HealthCheckPath"] == "/health" and targets()["Matcher"] == {"HttpCode": "200"}
-    assert attributes(targets(), "TargetGroupAttributes")["stickiness.enabled"] == "false"
+@pytest.mark.parametrize("name", ["Targets", "LiveTargets"])
+def test_health_decides_and_nobody_is_bound_to_a_task(name):
+    assert targets(name)["HealthCheckPath"] == "/health" and targets(name)["Matcher"] == {"HttpCode": "200"}
+    assert attributes(targets(name), "TargetGroupAttributes")["stickiness.enabled"] == "false"
+
+
+def test_streams_go_to_the_live_processes_and_nothing_else_does():
+    (rule,) = of_type("service", "ElasticLoadBalancingV2::ListenerRule").values()
+    assert rule["ListenerArn"] == {"Ref": "Https"}
+    (condition,) = rule["Conditions"]
+    paths = {route for route, name in ROUTES.items() if name in ("live", "events")}
+    assert set(condition["PathPatternConfig"]["Values"]) == paths | {f"{path}/" for path in paths}
+    assert rule["Actions"] == [{"Type": "forward", "TargetGroupArn": {"Ref": "LiveTargets"}}]
+    assert live_service()["LoadBalancers"] == [
+        {"ContainerName": "live", "ContainerPort": 8001, "TargetGroupArn": {"Ref": "LiveTargets"}}
+    ]
+    assert environment("LiveTask")["LIVE_PORT"] == str(targets("LiveTargets")["Port"]) == "8001"
+    assert environment("InstanceTask")["LIVE_PORT"] == "0"
+
+
+def test_the_balancer_reaches_both_kinds_of_tasks():
+    (ingress,) = of_type("network", "EC2::SecurityGroupIngress").values()
+    (egress,) = of_type("network", "EC2::SecurityGroup")["BalancerGroup"]["SecurityGroupEgress"]
+    for rule in (ingress, egress):
+        assert (rule["FromPort"], rule["ToPort"]) == (targets()["Port"], targets("LiveTargets")["Port"])
+
+
+def test_the_balancer_leaves_a_stream_open_between_two_heartbeats():
+    # Events are looked after every STEP_SECONDS.
+    idle_seconds = int(balancer()["idle_timeout.timeout_seconds"])
+    assert idle_seconds > max(upkeep.PING_SECONDS + upkeep.STEP_SECONDS, live.PING_SECONDS)
+
+
+def test_phones_have_time_to_leave_a_live_process_by_themselves():
+    delay = int(attributes(targets("LiveTargets"), "TargetGroupAttributes")["deregistration_delay.timeout_seconds"])
+    assert delay >= 600
+    assert container("LiveTask")["StopTimeout"] > int(environment("LiveTask")["DRAIN_SECONDS"]) + 10
+    (limit,) = container("LiveTask")["Ulimits"]
+    assert limit["Name"] == "nofile" and limit["SoftLimit"] > 2 * settings.LIVE_STREAMS
 
 
 def test_the_balancer_lets_go_of_an_idle_connection_before_the_instance_does():
@@ -322,12 +364,15 @@ def test_what_waf_answers_has_our_shape():
 
 # ── the tasks ────────────────────────────────────────────────────────────────────────────────────
 
-TASKS = ["InstanceTask", "PrewarmTask", "MigrateTask"]
+TASKS = ["InstanceTask", "LiveTask", "PrewarmTask", "MigrateTask"]
 
 
 def service() -> dict[str, Any]:
-    (one,) = of_type("service", "ECS::Service").values()
-    return one
+    return of_type("service", "ECS::Service")["Service"]
+
+
+def live_service() -> dict[str, Any]:
+    return of_type("service", "ECS::Service")["LiveService"]
 
 
 def schedule() -> dict[str, Any]:
@@ -402,6 +447,13 @@ def test_prewarm_has_the_environment_of_the_instances():
     assert environment("PrewarmTask").items() <= environment("InstanceTask").items()
 
 
+def test_a_live_process_has_it_too_but_for_its_port_and_its_drain():
+    assert secrets("LiveTask") == secrets("InstanceTask")
+    own = {name: value for name, value in environment("LiveTask").items() if name not in ("LIVE_PORT", "DRAIN_SECONDS")}
+    assert own.items() <= environment("InstanceTask").items()
+    assert container("LiveTask")["Command"] == ["python", "manage.py", "live"]
+
+
 def test_prewarm_runs_every_ten_minutes():
     assert schedule()["ScheduleExpression"] == f"rate({PERIOD_SECONDS // 60} minutes)"
     assert schedule()["Target"]["EcsParameters"]["TaskDefinitionArn"] == {"Ref": "PrewarmTask"}
@@ -430,15 +482,18 @@ def test_the_line_that_migrates_is_one_that_a_shell_can_read():
 def test_the_share_of_each_process_counts_them_all():
     most = scalable()["MaxCapacity"] * service()["DeploymentConfiguration"]["MaximumPercent"] // 100
     workers = int(environment("InstanceTask")["WORKERS"])
-    assert int(environment("InstanceTask")["FLEET_PROCESSES"]) == most * workers + 1
+    live = scalable("Live")["MaxCapacity"] * live_service()["DeploymentConfiguration"]["MaximumPercent"] // 100
+    assert int(environment("InstanceTask")["FLEET_PROCESSES"]) == most * workers + live + 1
 
 
-def test_a_rollout_never_has_fewer_than_there_were_and_goes_back_by_itself():
-    rollout = service()["DeploymentConfiguration"]
+@pytest.mark.parametrize(("service", "target"), [("Service", "Tasks"), ("LiveService", "Live")])
+def test_a_rollout_never_has_fewer_than_there_were_and_goes_back_by_itself(service, target):
+    one = of_type("service", "ECS::Service")[service]
+    rollout, least = one["DeploymentConfiguration"], scalable(target)["MinCapacity"]
     assert rollout["MinimumHealthyPercent"] == 100
-    assert scalable()["MinCapacity"] * rollout["MaximumPercent"] // 100 > scalable()["MinCapacity"]
+    assert least * rollout["MaximumPercent"] // 100 > least
     assert rollout["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
-    assert "DesiredCount" not in service()
+    assert "DesiredCount" not in one
 
 
 def test_logs_do_not_stay_for_ever():
@@ -471,9 +526,8 @@ def alarms() -> dict[str, dict[str, Any]]:
     return of_type("scaling", "CloudWatch::Alarm")
 
 
-def scalable() -> dict[str, Any]:
-    (one,) = of_type("scaling", "ApplicationAutoScaling::ScalableTarget").values()
-    return one
+def scalable(name: str = "Tasks") -> dict[str, Any]:
+    return of_type("scaling", "ApplicationAutoScaling::ScalableTarget")[name]
 
 
 def steps(name: str) -> list[dict[str, Any]]:
@@ -564,19 +618,49 @@ def test_one_task_goes_in_as_many_minutes_as_are_looked_at():
     assert policy["Cooldown"] == 15 * 60 and policy["StepAdjustments"][0]["ScalingAdjustment"] == -1
 
 
+# ── live processes, by their streams ──────────────────────────────────────────────────────────────
+
+
+def tracked(name: str) -> dict[str, Any]:
+    policy = of_type("scaling", "ApplicationAutoScaling::ScalingPolicy")[name]
+    assert policy["PolicyType"] == "TargetTrackingScaling" and policy["ScalingTargetId"] == {"Ref": "Live"}
+    return policy["TargetTrackingScalingPolicyConfiguration"]
+
+
+def test_live_processes_are_as_many_as_have_half_the_streams_that_they_could():
+    assert (scalable("Live")["MinCapacity"], scalable("Live")["MaxCapacity"]) == (2, 10)
+    assert tracked("ByStreams")["TargetValue"] == settings.LIVE_STREAMS / 2
+    assert tracked("ByStreams")["CustomizedMetricSpecification"]["Statistic"] == "Average"
+
+
+def test_the_streams_that_scale_are_those_that_a_live_process_logs(caplog):
+    filter_ = of_type("scaling", "Logs::MetricFilter")["OpenStreams"]
+    (transformation,) = filter_["MetricTransformations"]
+    metric = tracked("ByStreams")["CustomizedMetricSpecification"]
+    assert (metric["Namespace"], metric["MetricName"]) == (
+        transformation["MetricNamespace"],
+        transformation["MetricName"],
+    )
+    with caplog.at_level("INFO"):
+        upkeep.report(cast("Hub", SimpleNamespace(streams={1, 2, 3})))
+    line = json.loads(JsonLines().format(caplog.records[-1]))
+    ((message, field),) = re.findall(r'^{ \$\.message = "(\w+)" && \$\.(\w+) >= 0 }$', filter_["FilterPattern"])
+    assert (line["message"], line[field], transformation["MetricValue"]) == (message, 3, f"$.{field}")
+
+
 # ── what wakes somebody ──────────────────────────────────────────────────────────────────────────
 
 
 def test_somebody_is_told_of_errors_of_sick_tasks_and_of_a_full_redis():
     told = {name for name, one in alarms().items() if one["AlarmActions"] == [{"Ref": "Alarms"}]}
-    assert {"Errors", "Unhealthy", "NoneHealthy", "RedisMemory", "PrewarmMissing"} <= told
+    assert {"Errors", "Unhealthy", "NoneHealthy", "NoneLive", "RedisMemory", "PrewarmMissing"} <= told
     assert alarms()["RedisMemory"]["MetricName"] == "DatabaseMemoryUsagePercentage"
 
 
 def test_two_missing_prewarms_are_told():
     alarm = alarms()["PrewarmMissing"]
     assert alarm["Period"] == PERIOD_SECONDS * 5 // 2 and alarm["TreatMissingData"] == "breaching"
-    (filter_,) = of_type("scaling", "Logs::MetricFilter").values()
+    filter_ = of_type("scaling", "Logs::MetricFilter")["GoodRuns"]
     assert filter_["FilterPattern"] == "{ $.exit_code = 0 }"
     assert filter_["MetricTransformations"][0]["MetricName"] == alarm["MetricName"]
 
@@ -590,7 +674,7 @@ def test_the_line_of_a_prewarm_has_what_is_counted():
 def test_every_heading_of_the_runbook_that_is_named_is_there():
     named = set(re.findall(r"^  # (WeatherNote\w+)", (AWS / "scaling.yaml").read_text(), re.MULTILINE))
     headings = set(re.findall(r"^### (\w+)$", (TOP / "docs" / "runbook.md").read_text(), re.MULTILINE))
-    assert len(named) == 5 and named <= headings
+    assert len(named) == 6 and named <= headings
 
 
 def test_yaml_aliases_are_not_used_for_cloudformation_has_none():

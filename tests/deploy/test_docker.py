@@ -25,12 +25,14 @@ import pytest
 import redis
 import requests
 import yaml
+from django.conf import settings
 
 from prewarm.runs.plan import PERIOD_SECONDS
 from tests.support.promql import needs_promtool, promtool
 from tests.support.servers import TOP, Process, eventually, free_port
 from tests.support.settings_names import SETTINGS_READ
 from tests.support.tree import alive
+from weathernote.runtime.live import DEFAULT_PORT
 from weathernote.runtime.local_servers import redis_binary
 
 DOCKER = TOP / "deploy" / "docker"
@@ -38,6 +40,7 @@ DOCKERFILE = (DOCKER / "Dockerfile").read_text()
 COMPOSE_TEXT = (DOCKER / "compose.yaml").read_text()
 #: What must be given: `${NAME:?what to do}`.
 REQUIRED = sorted(set(re.findall(r"\$\{(\w+):\?", COMPOSE_TEXT)))
+LIVE = ["python", "manage.py", "live"]
 HADOLINT = Path(sys.executable).with_name("hadolint")
 
 
@@ -116,7 +119,7 @@ def test_a_start_without_a_secret_fails_and_says_which(made, tmp_path, name):
 def test_a_key_for_open_meteo_in_the_file_reaches_whoever_asks_there(made, tmp_path):
     (tmp_path / "env").write_text((made / ".env").read_text() + "OPEN_METEO_API_KEY=paid\n")
     told = yaml.safe_load(configured(tmp_path / "env").stdout)["services"]
-    for name in ("instance-1", "instance-2", "prewarm"):
+    for name in ("instance-1", "instance-2", "live-1", "live-2", "prewarm"):
         assert told[name]["environment"]["OPEN_METEO_API_KEY"] == "paid"
 
 
@@ -132,7 +135,19 @@ def test_promtool_takes_the_scrape_configuration_beside_its_rules(tmp_path):
 
 
 def test_all_that_the_plan_names_is_there():
-    named = {"edge", "instance-1", "instance-2", "redis", "postgres", "migrate", "prewarm", "prometheus", "grafana"}
+    named = {
+        "edge",
+        "instance-1",
+        "instance-2",
+        "live-1",
+        "live-2",
+        "redis",
+        "postgres",
+        "migrate",
+        "prewarm",
+        "prometheus",
+        "grafana",
+    }
     assert named <= set(SERVICES)
 
 
@@ -224,7 +239,7 @@ def test_an_instance_has_longer_to_stop_than_it_takes():
 
 def test_migrating_is_done_once_and_before_any_instance():
     assert SERVICES["migrate"]["command"] == ["python", "manage.py", "migrate", "--no-input"]
-    for name in ("instance-1", "instance-2", "prewarm"):
+    for name in ("instance-1", "instance-2", "live-1", "live-2", "prewarm"):
         assert SERVICES[name]["environment"]["MIGRATE"] == "0"
         assert SERVICES[name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
 
@@ -236,7 +251,20 @@ def test_prewarm_runs_as_often_as_it_plans_for():
 
 def test_the_share_of_each_process_counts_them_all():
     environment = SERVICES["instance-1"]["environment"]
-    assert int(environment["FLEET_PROCESSES"]) == 2 * int(environment["WORKERS"]) + 1
+    live = [name for name, one in SERVICES.items() if one.get("command") == LIVE]
+    assert int(environment["FLEET_PROCESSES"]) == 2 * int(environment["WORKERS"]) + len(live) + 1
+
+
+def test_two_live_processes_hold_the_streams_and_no_instance_does():
+    for name in ("live-1", "live-2"):
+        one = SERVICES[name]
+        assert one["command"] == LIVE and f":{DEFAULT_PORT}/health" in str(one["healthcheck"]["test"])
+        assert one["ulimits"]["nofile"]["soft"] > 2 * settings.LIVE_STREAMS
+        assert int(one["stop_grace_period"].removesuffix("s")) > int(one["environment"]["DRAIN_SECONDS"]) + 20
+    # What both kinds have but for the time to send phones away.
+    instance = SERVICES["instance-1"]["environment"]
+    assert SERVICES["live-1"]["environment"] | {"DRAIN_SECONDS": "5"} == instance
+    assert instance["LIVE_PORT"] == "0"
 
 
 def address(service: str, network: str) -> str:
@@ -273,6 +301,8 @@ def test_prometheus_keeps_to_the_intervals_and_rules_of_the_other_one():
     other = yaml.safe_load((TOP / "deploy" / "prometheus" / "prometheus.yml").read_text())
     assert (ours["global"], ours["rule_files"]) == (other["global"], other["rule_files"])
     assert ours["scrape_configs"][0]["static_configs"][0]["targets"] == ["instance-1:8000", "instance-2:8000"]
+    assert ours["scrape_configs"][1]["static_configs"][0]["targets"] == ["live-1:8001", "live-2:8001"]
+    assert {one["job_name"] for one in ours["scrape_configs"]} <= {one["job_name"] for one in other["scrape_configs"]}
 
 
 def test_grafana_differs_from_the_other_one_by_the_address_alone():
@@ -282,7 +312,7 @@ def test_grafana_differs_from_the_other_one_by_the_address_alone():
     assert ours.pop("url") == "http://prometheus:9090" and other.pop("url") and ours == other
 
 
-def test_the_edge_is_rendered_for_the_two_instances_and_its_own_nginx(tmp_path, made):
+def test_the_edge_is_rendered_for_the_others_and_its_own_nginx(tmp_path, made):
     (shell, option, script) = SERVICES["edge-configuration"]["command"]
     script = script.replace("/srv/edge", str(tmp_path)).replace("python ", f"{sys.executable} ")
     given = {name: value for name, value in variables(made).items() if name in SETTINGS_READ}
@@ -293,6 +323,8 @@ def test_the_edge_is_rendered_for_the_two_instances_and_its_own_nginx(tmp_path, 
     rendered = (tmp_path / "nginx.conf").read_text()
     for name in ("instance-1", "instance-2"):
         assert f"server {address(name, 'service')}:8000 " in rendered
+    for name in ("live-1", "live-2"):
+        assert f"server {address(name, 'service')}:{DEFAULT_PORT} " in rendered
     assert "load_module /usr/lib/nginx/modules/ngx_http_js_module.so;" in rendered
     assert f"js_path {TOP}/deploy/nginx/njs;" in rendered  # mounted at the image's own place for it
     assert "../nginx/njs:/srv/weathernote/deploy/nginx/njs:ro" in SERVICES["edge"]["volumes"]

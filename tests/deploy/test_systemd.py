@@ -16,7 +16,7 @@ from weathernote import settings as own
 
 FOLDER = TOP / "deploy" / "systemd"
 UNITS = sorted(FOLDER.glob("*.service")) + sorted(FOLDER.glob("*.timer"))
-INSTANCE = FOLDER / "weathernote@.service"
+INSTANCE, LIVE = FOLDER / "weathernote@.service", FOLDER / "weathernote-live@.service"
 FIREWALL = FOLDER / "nftables.conf"
 SWITCHES = """NoNewPrivileges PrivateTmp PrivateDevices ProtectHome ProtectClock ProtectControlGroups ProtectHostname
 ProtectKernelLogs ProtectKernelModules ProtectKernelTunables RestrictNamespaces RestrictRealtime RestrictSUIDSGID
@@ -24,6 +24,8 @@ LockPersonality MemoryDenyWriteExecute""".split()
 each_service = pytest.mark.parametrize(
     "unit", [unit for unit in UNITS if unit.suffix == ".service"], ids=lambda unit: unit.name
 )
+
+each_server = pytest.mark.parametrize("unit", [INSTANCE, LIVE], ids=lambda unit: unit.name)
 
 
 def lines(unit: Path, key: str) -> list[str]:
@@ -70,24 +72,38 @@ def test_a_unit_runs_as_a_user_of_its_own_that_may_write_one_folder(unit):
     assert only(unit, "BindPaths") == f"/var/lib/{only(unit, 'StateDirectory')}:/srv/weathernote/{kept}"
 
 
-def test_an_instance_has_time_to_drain_and_its_requests_to_finish():
-    (drain,) = re.findall(r"DRAIN_SECONDS=(\d+)", " ".join(lines(INSTANCE, "Environment")))
-    stop_seconds = int(only(INSTANCE, "TimeoutStopSec").removesuffix("s"))
-    assert only(INSTANCE, "KillMode") == "mixed"
+@each_server
+def test_a_server_has_time_to_drain_and_its_requests_to_finish(unit):
+    (drain,) = re.findall(r"DRAIN_SECONDS=(\d+)", " ".join(lines(unit, "Environment")))
+    stop_seconds = int(only(unit, "TimeoutStopSec").removesuffix("s"))
+    assert only(unit, "KillMode") == "mixed"
     assert stop_seconds > int(drain) + own.UPSTREAM_TIMEOUT_SECONDS + 10
 
 
-def test_no_instance_migrates_or_starts_the_task_that_does():
-    assert "MIGRATE=0" in lines(INSTANCE, "Environment")
-    assert lines(INSTANCE, "(?:Wants|Requires|Requisite|BindsTo|Upholds)") == ["network-online.target"]
-    assert "weathernote-migrate.service" in only(INSTANCE, "After").split()
+@each_server
+def test_no_server_migrates_or_starts_the_task_that_does(unit):
+    assert "MIGRATE=0" in lines(unit, "Environment")
+    assert lines(unit, "(?:Wants|Requires|Requisite|BindsTo|Upholds)") == ["network-online.target"]
+    assert "weathernote-migrate.service" in only(unit, "After").split()
     assert lines(FOLDER / "weathernote-migrate.service", "WantedBy") == []  # nor does a boot
 
 
-def test_an_instance_is_started_again_and_again_and_has_files_for_ten_thousand_phones():
-    assert (only(INSTANCE, "Restart"), only(INSTANCE, "StartLimitIntervalSec")) == ("on-failure", "0")
-    assert only(INSTANCE, "OOMPolicy") == "continue"  # a worker that is killed is no reason to stop the others
-    assert int(only(INSTANCE, "LimitNOFILE")) > 2 * 10_000
+@each_server
+def test_a_server_is_started_again_and_again_and_has_files_for_its_phones(unit):
+    assert (only(unit, "Restart"), only(unit, "StartLimitIntervalSec")) == ("on-failure", "0")
+    assert int(only(unit, "LimitNOFILE")) > 2 * max(10_000, own.LIVE_STREAMS)
+    # A worker that is killed is no reason to stop the others.
+    assert lines(unit, "OOMPolicy") == (["continue"] if unit == INSTANCE else [])
+
+
+def test_streams_are_held_by_the_live_processes_and_no_instance_starts_one():
+    assert "LIVE_PORT=0" in lines(INSTANCE, "Environment")
+    assert only(LIVE, "ExecStart").endswith(" manage.py live --port %i")
+
+
+def test_a_live_process_is_confined_as_an_instance_is():
+    confined, other = (unit.read_text().partition("StateDirectory=")[2] for unit in (LIVE, INSTANCE))
+    assert confined == other != ""
 
 
 def test_no_file_names_this_machine():
@@ -155,7 +171,7 @@ def machine() -> Iterator[str]:
     """
     listen = (
         "import socket, sys; open_ = [socket.create_server(('::', p), family=socket.AF_INET6, dualstack_ipv6=True)"
-        " for p in (22, 80, 443, 8001, 6379, 5432)]; print('listening', flush=True); sys.stdin.read()"
+        " for p in (22, 80, 443, 8001, 8011, 6379, 5432)]; print('listening', flush=True); sys.stdin.read()"
     )
     try:
         for name in (inside, outside):
@@ -187,7 +203,7 @@ def reached(outside: str, host: str, *ports: int) -> list[int]:
 @needs_nft
 @pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1"])
 def test_a_stranger_reaches_80_443_and_22_and_nothing_else(machine, host):
-    assert reached(machine, host, 80, 443, 22, 8001, 6379, 5432) == [80, 443, 22]
+    assert reached(machine, host, 80, 443, 22, 8001, 8011, 6379, 5432) == [80, 443, 22]
 
 
 @needs_nft

@@ -24,6 +24,8 @@ from weathernote.runtime.edge_configuration import Edge
 OUTSIDE = "127.0.0.77"
 #: An address that staff and Prometheus ask from.
 INSIDE = "127.0.0.1"
+#: Where no process listens.
+NOBODY = "127.0.0.1:9"
 NAMES = ("127.0.0.1", "localhost", "weather.example")
 
 
@@ -51,6 +53,7 @@ def edge_before(instances: Sequence[str], folder: Path, **changes: Any) -> Edge:
         folder=folder,
         names=NAMES,
         instances=tuple(instances),
+        live=(NOBODY,),
         certificate=folder / "certificate.pem",
         certificate_key=folder / "certificate.key",
         listen_https=f"127.0.0.1:{https}",

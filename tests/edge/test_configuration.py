@@ -12,7 +12,8 @@ from django.core.management import call_command
 from tests.edge.edge_server import edge_before
 from tests.support.servers import TOP, free_port
 from weather.core.datasets import DATASETS
-from weathernote.runtime import edge_configuration, nginx
+from weather.live import upkeep
+from weathernote.runtime import edge_configuration, live, nginx
 from weathernote.telemetry.metrics import ROUTES
 
 pytestmark = pytest.mark.pure
@@ -80,6 +81,36 @@ def test_the_service_s_own_numbers_are_filled_in(edge, settings):
     assert 'Access-Control-Allow-Origin "*"' in text["error_headers.conf"]
     assert "rate=1000r/s" in text["nginx.conf"]
     assert json.loads(text["limits.json"])["requests"] == 7
+
+
+def test_a_stream_may_be_silent_for_longer_than_two_heartbeats(edge):
+    edge_configuration.render(edge)
+    (seconds,) = re.findall(r"proxy_read_timeout (\d+)s;", files(edge.folder)["streams.conf"])
+    assert int(seconds) > 2 * max(live.PING_SECONDS, upkeep.PING_SECONDS + upkeep.STEP_SECONDS)
+
+
+def test_a_worker_has_files_for_all_its_connections(edge):
+    edge_configuration.render(edge)
+    text = files(edge.folder)["nginx.conf"]
+    patterns = (r"worker_rlimit_nofile (\d+);", r"worker_connections (\d+);", r"open_file_cache max=(\d+) ")
+    most, connections, stay_open = (int(re.findall(pattern, text)[0]) for pattern in patterns)
+    # Of a request's two connections one may need a file of the cache.
+    assert connections + connections / 2 + stay_open < most
+
+
+def test_the_command_is_told_the_live_processes_and_knows_some_by_itself(tmp_path):
+    words = ["--certificate", "c.pem", "--certificate-key", "c.key"]
+    for folder, told, expected in (
+        ("a", [], ["127.0.0.1:8011", "127.0.0.1:8012"]),
+        (
+            "b",
+            ["--live", "10.0.0.11:8011,10.0.0.12:8011,[::1]:8011"],
+            ["10.0.0.11:8011", "10.0.0.12:8011", "[::1]:8011"],
+        ),
+    ):
+        call_command("edge", "--render", str(tmp_path / folder), *words, *told)
+        text = (tmp_path / folder / "nginx.conf").read_text().partition("upstream live {")[2].partition("}")[0]
+        assert re.findall(r"server (\S+) max_fails=0;", text) == expected
 
 
 def test_no_place_is_left_empty(edge):

@@ -11,6 +11,7 @@ import requests
 
 from tests.edge.edge_server import INSIDE, OUTSIDE
 from tests.edge.fleet import HANDED_SECONDS
+from tests.edge.streams import LIVE, OF_A_PLACE
 from tests.edge.wire import said_to
 from tests.support.problems import code
 from tests.support.servers import eventually
@@ -95,6 +96,15 @@ def test_a_client_is_one_user_though_the_edge_and_an_instance_saw_it(small_fleet
         return [value for labels, value in users if labels["window"] == "5m"]
 
     eventually(lambda: told() == [10, 10])
+
+
+def test_a_stream_that_the_edge_refuses_is_counted_as_one(fleet):
+    """No live process is there."""
+    before = fleet.settled_counts()
+    for path in (LIVE, OF_A_PLACE, OF_A_PLACE):
+        assert fleet.get(path).status_code == 503
+    after = fleet.settled_counts()
+    assert [after[route, 503] - before[route, 503] for route in ("live", "events")] == [1, 2]
 
 
 # ── the address where they are handed over ────────────────────────────────────────────────────────

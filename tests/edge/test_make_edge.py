@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import warnings
+from typing import Any
 
 import pytest
 import requests
@@ -24,10 +25,10 @@ class ServedByEdge(Served):
             raise AssertionError("ended")
         return self.get("/health").ok and any(line.startswith("Try") for line in self.lines())
 
-    def get(self, path: str) -> requests.Response:
+    def get(self, path: str, **options: Any) -> requests.Response:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", InsecureRequestWarning)  # the certificate was made on this machine
-            return requests.get(self.base + path, timeout=15, verify=False)  # noqa: S501 - likewise
+            return requests.get(self.base + path, timeout=15, verify=False, **options)  # noqa: S501 - likewise
 
 
 @pytest.fixture
@@ -55,13 +56,17 @@ def served(tmp_path, simulator, demo):
 
 def test_it_greets_serves_over_https_and_leaves_nothing_behind(served, tmp_path):
     assert not any("cannot be reached" in line for line in served.lines())
-    assert served.lines()[-3].startswith(f"Serving on {served.base} (docs: {served.base}/api/v1/docs)")
+    assert served.lines()[-4].startswith(f"Serving on {served.base} (docs: {served.base}/api/v1/docs)")
     first, again = (served.get("/api/v1/weather?lat=40.7128&lon=-74.0060") for _ in range(2))
     assert (first.status_code, again.status_code) == (200, 200)
     assert again.headers["Cache-Status"].endswith("edge; hit")
+    with served.get("/api/v1/weather/events?lat=40.7128&lon=-74.0060", stream=True) as events:
+        assert any(line == "event: weather" for line in events.iter_lines(decode_unicode=True, chunk_size=1))
     family = served.family()
     assert sum("granian" in words for words in family.values()) >= 2
+    assert sum("manage.py live" in words and "supervisor" not in words for words in family.values()) == 2
     assert any("nginx" in words for words in family.values())
+    assert sum("manage.py live" in words and "supervisor" not in words for words in family.values()) == 2
     key = tmp_path / ".run" / f"edge-{served.port}" / "certificate.key"
     assert key.stat().st_mode & 0o077 == 0
     assert served.stop() == 0

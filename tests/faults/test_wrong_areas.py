@@ -22,8 +22,9 @@ from weathernote.telemetry import metrics
 pytest_plugins = ["tests.support.redis_fixtures"]
 
 HOUR, DAY = 3600, 86_400
-MODEL = "dwd_icon_d2"
-BERLIN, POTSDAM = Cell(525, 134), Cell(524, 131)
+#: Runs every three hours, and every hour.
+GERMAN, BRITISH = "dwd_icon_d2", "ukmo_uk_deterministic_2km"
+PLACES = {GERMAN: (Cell(525, 134), Cell(524, 131)), BRITISH: (Cell(535, -22), Cell(534, -30))}
 STEP_SECONDS = 1200
 #: How old a record grows in a tile that goes by refresh intervals.
 INTERVAL_SECONDS = 2 * HOUR
@@ -32,12 +33,14 @@ INTERVAL_SECONDS = 2 * HOUR
 class Fleet:
     """A poller, a refresher and probes, step by step: a record is refreshed when its model has a run that it lacks."""
 
-    def __init__(self, simulator: OpenMeteoSimulator, clock: SetClock) -> None:
+    def __init__(self, simulator: OpenMeteoSimulator, clock: SetClock, model: str) -> None:
         assert WEATHER.areas is not None
         self.simulator = simulator
         self.clock = clock
+        self.model = model
+        self.places = PLACES[model]
         self.run_times = RunTimesClient(f"{simulator.url}/data", now=clock)
-        self.table = RunTable([MODEL])
+        self.table = RunTable([model])
         self.evidence = Evidence(WEATHER.areas, self.table, clock)
         self.probes = Probes(self.evidence, day_budget=10_000)
         self.fetching = Fetching(OpenMeteo(simulator.url, WEATHER, now=clock))
@@ -47,13 +50,13 @@ class Fleet:
 
     def step(self) -> None:
         now = self.clock()
-        newest = self.run_times.newest_run(MODEL)
-        times = self.table.times_of(MODEL) or RunTimes(newest.interval_seconds, (), 0)
-        self.table.write(MODEL, times.with_run(newest.run, int(now)))
+        newest = self.run_times.newest_run(self.model)
+        times = self.table.times_of(self.model) or RunTimes(newest.interval_seconds, (), 0)
+        self.table.write(self.model, times.with_run(newest.run, int(now)))
         held = {cell: series.fetched_at for cell, series in self.fetching.store.known.items()}
         probes = self.probes.cells_to_probe(held, held, now, most=10)
         self.probed += len(probes)
-        due = [cell for cell in (BERLIN, POTSDAM) if cell not in held or self._is_due(cell, held[cell], now)]
+        due = [cell for cell in self.places if cell not in held or self._is_due(cell, held[cell], now)]
         if due or probes:
             self.fetching.round.run(Lease(0, "token", [], [*due, *probes]))
         self.evidence.flush()
@@ -61,8 +64,8 @@ class Fleet:
         self.clock.seconds += STEP_SECONDS
 
     def _is_due(self, cell: Cell, fetched_at: int, now: float) -> bool:
-        times = self.table.times_of(MODEL)
-        if times is None or not times.is_trusted(now) or self.evidence.contradicts(cell, MODEL):
+        times = self.table.times_of(self.model)
+        if times is None or not times.is_trusted(now) or self.evidence.contradicts(cell, self.model):
             return now - fetched_at >= INTERVAL_SECONDS
         return times.missing(fetched_at, now) > 0
 
@@ -76,32 +79,43 @@ class Fleet:
         return (self.clock() - began) / HOUR
 
     def is_by_interval(self) -> bool:
-        return self.evidence.contradicts(BERLIN, MODEL)
+        return self.evidence.contradicts(self.places[0], self.model)
 
 
 @pytest.fixture
-def fleet(here: redis_py.Redis) -> Iterator[Fleet]:
+def fleet_of(here: redis_py.Redis) -> Iterator[Callable[[str], Fleet]]:
+    """Makes the fleet of a model's places."""
     clock = SetClock(MIDNIGHT)
     with OpenMeteoSimulator(base_ms=0, per_place_ms=0, unlimited=True, model_runs=True, clock=clock) as simulator:
-        yield Fleet(simulator, clock)
+        yield lambda model: Fleet(simulator, clock, model)
 
 
-@pytest.mark.parametrize("other", ["ncep_hrrr_conus", "ecmwf_ifs"])
+@pytest.mark.parametrize(("model", "other"), [(GERMAN, "ncep_hrrr_conus"), (BRITISH, "ecmwf_ifs")])
 def test_places_that_follow_another_model_go_by_intervals_within_two_days_and_return_when_that_is_mended(
-    fleet: Fleet, other: str
+    fleet_of: Callable[[str], Fleet], model: str, other: str
 ) -> None:
-    """The one runs three times as often as the table says, which only probes can tell; the other half as often."""
+    """The one runs three times as often as the table says, which only probes can tell; the other once in six."""
+    fleet = fleet_of(model)
     assert fleet.hours_until(fleet.is_by_interval, most_hours=24) is None
-    fleet.simulator.settings(followed_models={MODEL: other})
+    fleet.simulator.settings(followed_models={model: other})
     assert fleet.hours_until(fleet.is_by_interval, most_hours=48) is not None
-    assert metrics.TILES_BY_INTERVAL.labels(MODEL)._value.get() == 1
+    assert metrics.TILES_BY_INTERVAL.labels(model)._value.get() == 1
 
     fleet.simulator.settings(followed_models={})
     assert fleet.hours_until(lambda: not fleet.is_by_interval(), most_hours=72) is not None
-    assert metrics.TILES_BY_INTERVAL.labels(MODEL)._value.get() == 0
+    assert metrics.TILES_BY_INTERVAL.labels(model)._value.get() == 0
 
 
-def test_where_the_table_is_right_late_runs_and_all_nothing_goes_by_intervals_and_probes_are_few(fleet: Fleet) -> None:
+def test_a_model_with_half_as_many_runs_costs_calls_and_no_freshness(fleet_of: Callable[[str], Fleet]) -> None:
+    fleet = fleet_of(GERMAN)
+    fleet.simulator.settings(followed_models={GERMAN: "ecmwf_ifs"})
+    assert fleet.hours_until(fleet.is_by_interval, most_hours=4 * 24) is None
+
+
+def test_where_the_table_is_right_late_runs_and_all_nothing_goes_by_intervals_and_probes_are_few(
+    fleet_of: Callable[[str], Fleet],
+) -> None:
+    fleet = fleet_of(GERMAN)
     fleet.simulator.settings(run_lateness_seconds=900)
     assert fleet.hours_until(fleet.is_by_interval, most_hours=7 * 24) is None
     assert 5 <= fleet.probed <= 8

@@ -19,7 +19,7 @@ from tests.support.servers import eventually
 from weathernote import __version__
 
 WEATHER = "/api/v1/weather?lat={}&lon=13.4"
-LONG_RUNNING = ["edge", "instance-1", "instance-2", "redis", "postgres", "prewarm"]
+LONG_RUNNING = ["edge", "instance-1", "instance-2", "live-1", "live-2", "redis", "postgres", "prewarm"]
 ONCE = ["migrate", "edge-configuration"]
 RELEASE = "1.0.1"
 
@@ -120,7 +120,7 @@ def test_staff_are_made_by_the_command_at_the_head_of_the_file(composed: Compose
     composed.execute("instance-1", "env", "DJANGO_SUPERUSER_PASSWORD=long enough 7", *command)
 
 
-@pytest.mark.parametrize("service", ["instance-1", "prewarm", "edge"])
+@pytest.mark.parametrize("service", ["instance-1", "live-1", "prewarm", "edge"])
 def test_no_process_of_a_service_has_any_right(composed: Composed, service):
     read = 'for each in /proc/[0-9]*; do cat "$each/status"; done'
     lines = [line.split() for line in composed.execute(service, "sh", "-c", read).splitlines()]

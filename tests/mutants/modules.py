@@ -17,6 +17,13 @@ TESTS: dict[str, tuple[str, ...]] = {
     "weather/core/drift.py": ("tests/weather/core/test_drift.py",),
     "weather/core/cells.py": ("tests/weather/core/test_cells.py",),
     "weather/core/units.py": ("tests/weather/core/test_units.py",),
+    "weather/core/runs/areas.py": ("tests/weather/core/runs/test_areas.py",),
+    "weather/core/runs/regions.py": (
+        "tests/weather/core/runs/test_regions.py",
+        "tests/weather/core/runs/test_areas.py",
+    ),
+    "weather/core/runs/run_times.py": ("tests/weather/core/runs/test_run_times.py",),
+    "weather/core/runs/polling.py": ("tests/weather/core/runs/test_polling.py",),
     "weather/core/sun.py": ("tests/weather/core/test_sun.py",),
     "weather/api/query.py": ("tests/weather/api/test_query.py",),
     "weathernote/http/parameters.py": ("tests/weather/api/test_query.py",),

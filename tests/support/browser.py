@@ -12,6 +12,7 @@ document.addEventListener("securitypolicyviolation", (event) =>
   console.error(`violates ${event.effectiveDirective}: ${event.blockedURI} ${event.sample}`));
 """
 SERIOUS = {"serious", "critical"}
+STREAMS = "/api/v1/weather/events"
 
 OpenPage = Callable[..., Page]
 
@@ -36,9 +37,12 @@ class Watch:
             self.complaints.append(f"{message.type}: {message.text}")
 
     def _request(self, request: Request, hosts: list[str]) -> None:
-        host = urlsplit(request.url).netloc
-        hosts.append(host)
-        if host != hosts[0]:
+        asked = urlsplit(request.url)
+        hosts.append(asked.netloc)
+        # Without an edge the streams are on a port of their own.
+        if asked.path == STREAMS and asked.hostname == urlsplit(f"//{hosts[0]}").hostname:
+            return
+        if asked.netloc != hosts[0]:
             self.complaints.append(f"a request to another host: {request.url}")
 
     def unexpected(self) -> list[str]:

@@ -154,7 +154,8 @@ class Instance(Process):
         self.port = int(str(variables.get("PORT") or free_port()))
         self.base = f"http://127.0.0.1:{self.port}"
         self.workers = int(str(variables.get("WORKERS", os.cpu_count())))
-        own = {"PORT": self.port, "DATABASE_URL": f"sqlite:///{folder / 'db.sqlite3'}", **variables}
+        # Without streams, but where a test is about them.
+        own = {"PORT": self.port, "LIVE_PORT": 0, "DATABASE_URL": f"sqlite:///{folder / 'db.sqlite3'}", **variables}
         if "OPEN_METEO_URL" in own:  # the same server answers about air quality
             own.setdefault("AIR_QUALITY_URL", own["OPEN_METEO_URL"])
         env = {name: value for name, value in os.environ.items() if name not in (*OURS, "DJANGO_SETTINGS_MODULE")}

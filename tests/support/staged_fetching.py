@@ -29,6 +29,7 @@ class NoStore:
 
     def __init__(self):
         self.rejected = []
+        self.announced = []
         self.known = {}
 
     def held(self, cell):
@@ -39,6 +40,9 @@ class NoStore:
 
     def holding(self, fetched):
         return Lookup(read=lambda: self.known.update(fetched))
+
+    def announcing(self, cells):
+        return Lookup(read=lambda: self.announced.extend(cells))
 
     def rejecting(self, cells):
         return Lookup(read=lambda: self.rejected.extend(cells))

@@ -58,7 +58,7 @@ class Served(Process):
             self.popen = subprocess.Popen(
                 [sys.executable, "manage.py", *arguments, *address],
                 cwd=tree,
-                env=environment(**{"PORT": self.port, "WORKERS": 1, **variables}),
+                env=environment(**{"PORT": self.port, "LIVE_PORT": 0, "WORKERS": 1, **variables}),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

@@ -40,8 +40,11 @@ class Misses:
 
     parts: Parts
 
-    def outcomes(self, missed: Mapping[Question, Cached], requester: Requester) -> dict[Question, Outcome]:
-        """The outcome for each question about a different cell, given what the cache said of it."""
+    def outcomes(self, missed: Mapping[Question, Cached], requester: Requester | None) -> dict[Question, Outcome]:
+        """The outcome for each question about a different cell, given what the cache said of it.
+
+        Without a requester nobody waits for Open-Meteo, and a question that only a fetch could answer is left out.
+        """
         parts, cells = self.parts, [question.cell for question in missed]
         states = states_of(cells, parts.store, parts.popularity, parts.queue)
         expired = {

@@ -15,6 +15,7 @@ from weather.core.answers import Answer, Question
 from weather.core.cells import Cell
 from weather.core.datasets import DATASETS, WEATHER, Dataset
 from weather.fetching.admission import UNIDENTIFIED, Requester
+from weathernote import redis
 from weathernote.http.problems import Problem
 from weathernote.http.request_context import RequestContext
 from weathernote.redis import Lookup
@@ -45,14 +46,40 @@ class Service(Parts):
         hits = {question: _hit(one.answer, one) for question, one in found.items() if one.answer is not None}
         return {question: hits.get(question) or outcomes[question] for question in found}
 
+    def present(self, shown: Mapping[Question, int]) -> dict[Question, Outcome]:
+        """The answer to each question now, for somebody who was shown one before: it counts no request.
+
+        Each question must be about a different cell, and comes with the time (unix seconds) after which the forecast
+        behind the answer must have been fetched: a finished answer with an older one is not taken, but one is derived
+        from what is held. Refreshes are queued and not waited for. A question about a cell without a record is
+        left out.
+        """
+        questions = list(shown)
+        found = dict(zip(questions, redis.fetch_all(map(self.lookup, questions)), strict=True))
+        outcomes: dict[Question, Outcome] = {
+            question: _hit(one.answer, one)
+            for question, one in found.items()
+            if one.answer is not None and one.answer.fetched_at > shown[question]
+        }
+        missed = {
+            question: Cached(None, one.is_redis_up) for question, one in found.items() if question not in outcomes
+        }
+        if missed:
+            outcomes |= Misses(self).outcomes(missed, None)
+        return outcomes
+
+    def fetched_at_of(self, cells: Iterable[Cell]) -> dict[Cell, int]:
+        """Cell → when its held record was fetched, in unix seconds, for those that have one. Raises RedisDown."""
+        return self.store.fetched_at_of(cells)
+
     def record(self, cell: Cell) -> Lookup[Record]:
         """What is held of a cell, for `sources`; sent together with the throttle's count."""
         return RecordLookup(self, cell)
 
-    def count(self, cells: Iterable[Cell]) -> None:
-        """Counts a request for each cell in its popularity; `answer` and `answers` do that by themselves."""
+    def count(self, cells: Iterable[Cell], times: int = 1) -> None:
+        """Counts requests for each cell in its popularity; `answer` and `answers` do that by themselves."""
         for cell in cells:
-            self.popularity.record(cell)
+            self.popularity.record(cell, times)
 
     def sources(self, found: Mapping[Cell, Record], requester: Requester) -> dict[Cell, Source | Problem]:
         """What to derive the answer about each cell from, given what `record` found, or why there is none.

@@ -51,11 +51,12 @@ class DecidedCell:
 
 
 def sources_of(
-    parts: Parts, decided: Iterable[DecidedCell], requester: Requester
+    parts: Parts, decided: Iterable[DecidedCell], requester: Requester | None
 ) -> dict[Cell, Source | NotFetched | None]:
-    """Cell → its source, or why it was not fetched; None if only an expired answer can be shown.
+    """Cell → its source, or why it was not fetched; None if only an expired answer can be shown, or none.
 
-    Waits for what the decisions say to wait for, once for all cells, and queues the refreshes that nobody waits for.
+    Waits for what the decisions say to wait for, once for all cells, and queues the refreshes that nobody waits for;
+    without a requester it waits for nothing.
     """
     decided = list(decided)
     fetched = _fetched(parts, decided, requester)
@@ -72,11 +73,11 @@ def _source(decided: DecidedCell, got: Series | NotFetched | None) -> Source | N
     return Source(decided.state.held, "derived" if decided.decision is Decision.DERIVE else "stale")
 
 
-def _fetched(parts: Parts, decided: list[DecidedCell], requester: Requester) -> dict[Cell, Series | NotFetched]:
+def _fetched(parts: Parts, decided: list[DecidedCell], requester: Requester | None) -> dict[Cell, Series | NotFetched]:
     """The outcome of each cell that the request waits for; queues the refreshes that no request waits for."""
     cold = {one.cell: one.state for one in decided if one.decision is Decision.WAIT}
     awaited = {one.cell: one.refresh_spender for one in decided if one.decision is Decision.WAIT_THEN_STALE}
-    fetched = parts.admission.fetch(cold, awaited, requester) if cold or awaited else {}
+    fetched = parts.admission.fetch(cold, awaited, requester) if requester and (cold or awaited) else {}
     behind = [one.cell for one in decided if one.decision is Decision.SERVE_STALE_AND_REFRESH]
     # A refresh that did not come in time continues in the background.
     behind += [cell for cell, spender in awaited.items() if spender == "refresh" and cell not in fetched]

@@ -7,7 +7,6 @@ import logging
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from time import time
-from typing import Protocol
 
 from weather.budget.budget import Budget
 from weather.budget.payment import Payments
@@ -16,7 +15,7 @@ from weather.core.cells import Cell
 from weather.core.series import Series, with_earlier_rows
 from weather.fetching import observation
 from weather.fetching.fetch_queue import FetchQueue, Lease
-from weather.fetching.round_result import BudgetSpent, CellOutcomes, RoundResult
+from weather.fetching.round_result import BudgetSpent, CellOutcomes, RoundResult, Upstream
 from weather.fetching.store import RECORDS_AT_ONCE, Store
 from weather.runs.evidence import Evidence
 from weather.upstream.errors import (
@@ -36,14 +35,6 @@ log = logging.getLogger(__name__)
 
 #: Enough to isolate two bad places in a hundred; bounds the cost if Open-Meteo rejects the call as a whole.
 CALLS_TO_FIND_A_BAD_PLACE = 30
-
-
-class Upstream(Protocol):
-    """A client that fetches cells, such as OpenMeteo; it calls `before_attempt` with the weight before each attempt."""
-
-    def fetch(self, cells: list[Cell], before_attempt: Callable[[int], None]) -> CellOutcomes:
-        """Cell → its series or the error about it, by one call. Raises UpstreamError if the call failed."""
-        ...
 
 
 class Round:
@@ -221,12 +212,16 @@ class Round:
     def _hold_and_release(
         self, lease: Lease, done: Collection[Cell], fetched: Mapping[Cell, Series], rejected: Collection[Cell]
     ) -> None:
-        """Holds records and rejections, and releases the lease without the cells that are `done`."""
+        """Holds records and rejections, tells who listens, and releases the lease without the cells that are `done`."""
         holding, rejecting = self.store.holding(fetched), self.store.rejecting(rejected)
-        _, _, is_released = redis.fetch(holding, rejecting, self.queue.releasing(lease, done))
+        releasing, announcing = self.queue.releasing(lease, done), self.store.announcing(fetched)
+        if redis.is_cluster():  # another shard could tell of a record before its own holds it
+            _, _, is_released = redis.fetch(holding, rejecting, releasing)
+            redis.fetch_one(announcing)
+        else:
+            _, _, _, is_released = redis.fetch(holding, announcing, rejecting, releasing)
         if lease.token and not is_released:
-            # The release was lost with the large write before it. Send it again, or the slot is blocked until the lease
-            # expires.
+            # Lost with the large write before it; if it were not sent again, the slot would be blocked for a while.
             self.queue.release(lease, done)
 
     def _rejected(self, outcomes: CellOutcomes) -> list[Cell]:

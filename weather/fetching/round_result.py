@@ -1,7 +1,8 @@
-"""What a round did: the outcome of each cell, and what it cost."""
+"""What a round asks, and what it did: the outcome of each cell, and what it cost."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from weather.budget.quota import Denied
 from weather.core.cells import Cell
@@ -26,6 +27,14 @@ class BudgetSpent(UpstreamError):
 
 #: What became of each cell: its series, or why there is none.
 CellOutcomes = dict[Cell, Series | UpstreamError]
+
+
+class Upstream(Protocol):
+    """A client that fetches cells, such as OpenMeteo; it calls `before_attempt` with the weight before each attempt."""
+
+    def fetch(self, cells: list[Cell], before_attempt: Callable[[int], None]) -> CellOutcomes:
+        """Cell → its series or the error about it, by one call. Raises UpstreamError if the call failed."""
+        ...
 
 
 @dataclass(slots=True)

@@ -146,6 +146,15 @@ class Store:
             commands.append(self.held_times.noting({cell: series.fetched_at for cell, series in fetched.items()}))
         return Lookup(*commands, read=lambda *_: True, without=metrics.count_lost_write)
 
+    def announcing(self, cells: Collection[Cell]) -> Lookup[None]:
+        """Publishes that new records of the cells are held; to be sent after them. Without Redis nobody hears it."""
+        channel = self.dataset.held_channel
+        commands: list[Command] = [
+            ("SPUBLISH", channel, cell.key) if redis.is_cluster() else ("PUBLISH", channel, cell.key)
+            for cell in (cells if channel else ())
+        ]
+        return Lookup(*commands, read=lambda *_: None, without=lambda: None)
+
     def _read_packed(self, cell: Cell, packed: bytes | None) -> Sourced[bytes | None]:
         if packed is not None:
             self._remembered.put(self.dataset.record_key_of(cell), packed, packed)

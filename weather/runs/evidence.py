@@ -88,6 +88,7 @@ class Evidence:
         # Appending and taking are atomic each, so that no round ever waits for a lock.
         self._pending: deque[_Refresh] = deque(maxlen=_MOST_PENDING)
         self._unwritten: dict[tuple[Tile, int], _Addition] = {}
+        self._texts: Mapping[bytes, bytes] = {}
         self._outdated: dict[str, bytes] = {}
         for model in areas.models:  # series begin at 0, so that the first event shows as an increase
             metrics.TILES_BY_INTERVAL.labels(model)
@@ -182,18 +183,25 @@ class Evidence:
     def read(self) -> None:
         """Reads the evidence of all processes. Without Redis, and where it has forgotten, what is known stays."""
         fields: list[bytes] = redis.fetch_one(Lookup(("HGETALL", KEY), read=list))
-        now, read = self.now(), {}
+        now, read, texts = self.now(), {}, dict(zip(fields[::2], fields[1::2], strict=True))
         self._outdated = {}
-        for field, text in zip(fields[::2], fields[1::2], strict=True):
+        for field, text in texts.items():
             model, _, tile = field.decode("utf-8", "replace").partition(":")
-            is_tile = model in self.areas.models and TILE.fullmatch(tile)
-            evidence = TileEvidence.read(text) if is_tile else None
+            at = Tile(model, tile)
+            # Most texts are those of the last time, and parsing hundreds would delay the threads that serve hits.
+            is_same = self._texts.get(field) == text
+            evidence = (self.tiles.get(at) if is_same else None) or self._read(at, text)
             if evidence is None:
                 continue
-            read[Tile(model, tile)] = evidence
+            read[at] = evidence
             if evidence.age_at(now) >= LIFE_SECONDS:
-                self._outdated[str(Tile(model, tile))] = text
+                self._outdated[str(at)] = text
+        self._texts = texts
         self._remember(read)
+
+    def _read(self, at: Tile, text: bytes) -> TileEvidence | None:
+        is_tile = at.model in self.areas.models and TILE.fullmatch(at.tile)
+        return TileEvidence.read(text) if is_tile else None
 
     @without_redis(returns=None)
     def _remove_outdated(self) -> None:

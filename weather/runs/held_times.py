@@ -39,7 +39,7 @@ class HeldTimes:
 
     def __init__(self, dataset: str, hold_seconds: int, clock: RedisClock | None = None) -> None:
         self.clock = clock or RedisClock()
-        self.key = f"held:{dataset}"
+        self.key = f"fetched:{dataset}"
         self.hold_seconds = hold_seconds
 
     def noting(self, fetched_at: Mapping[Cell, int]) -> Command:

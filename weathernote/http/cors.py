@@ -17,7 +17,7 @@ HEADERS = {
 }
 PREFLIGHT_HEADERS = {
     "Access-Control-Allow-Methods": METHODS,
-    "Access-Control-Allow-Headers": "x-client-id, x-request-id, if-none-match",
+    "Access-Control-Allow-Headers": "x-client-id, x-request-id, if-none-match, last-event-id",
     # One preflight a day; browsers cut it to their own maximum.
     "Access-Control-Max-Age": "86400",
 }

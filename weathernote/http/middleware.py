@@ -19,7 +19,7 @@ from django.utils.module_loading import import_string
 from weathernote.http import networks
 from weathernote.http.plain_settings import settings
 from weathernote.http.problems import Problem, respond
-from weathernote.http.request_context import RequestContext, context_of
+from weathernote.http.request_context import context_of
 from weathernote.telemetry import request_events
 from weathernote.telemetry.metrics import API_ROUTES, METHODS, route_of
 from weathernote.telemetry.request_event import RequestEvent
@@ -41,24 +41,30 @@ def record_request(get_response: Handler) -> Handler:
     def middleware(request: HttpRequest) -> HttpResponseBase:
         began = perf_counter()
         context = context_of(request)
-        given = request.META.get("HTTP_X_REQUEST_ID", "")
-        context.request_id = given if _SANE_REQUEST_ID.fullmatch(given) else f"{getrandbits(128):032x}"
+        context.request_id = context.request_id or request_id_of(request)
         response = get_response(request)
         response.headers["X-Request-ID"] = context.request_id
-        request_events.record(_event(request, context, response, perf_counter() - began))
+        request_events.record(event_of(request, response.status_code, perf_counter() - began))
         return response
 
     return middleware
 
 
-def _event(request: HttpRequest, context: RequestContext, response: HttpResponseBase, seconds: float) -> RequestEvent:
-    method = request.method or ""
+def request_id_of(request: HttpRequest) -> str:
+    """The X-Request-ID that came, if well-formed, else a new one."""
+    given: str = request.META.get("HTTP_X_REQUEST_ID", "")
+    return given if _SANE_REQUEST_ID.fullmatch(given) else f"{getrandbits(128):032x}"
+
+
+def event_of(request: HttpRequest, status: int, seconds: float) -> RequestEvent:
+    """The event of a request that was answered just now with this status, after so many seconds."""
+    context, method = context_of(request), request.method or ""
     return RequestEvent(
         time(),
         seconds,
         route_of(request.path_info),
         method if method in METHODS else "OTHER",
-        response.status_code,
+        status,
         context.request_id,
         context.client_hash,
         request_events.take_upstream_wait(),
@@ -116,7 +122,7 @@ class MiddlewareByArea:
         return next((answer for step in self.view_steps if (answer := step(request, *view))), None)
 
     def _api(self, request: HttpRequest) -> HttpResponseBase:
-        _require_served_host(request)
+        require_served_host(request)
         response: Any = self.get_response(request)
         response.headers["X-Content-Type-Options"] = "nosniff"
         if response.status_code not in BODILESS:
@@ -142,7 +148,8 @@ class MiddlewareByArea:
         return handler
 
 
-def _require_served_host(request: HttpRequest) -> None:
+def require_served_host(request: HttpRequest) -> None:
+    """Raises DisallowedHost if the request's `Host` is none of ALLOWED_HOSTS."""
     host = request.META.get("HTTP_HOST")
     if host is None:
         request.get_host()  # checks the server's own name

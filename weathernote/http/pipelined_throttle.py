@@ -16,6 +16,11 @@ class PipelinedThrottle(BaseThrottle):
         """A lookup that counts the call as `counts_as` requests (one for each cell) and gives its throttle."""
         raise NotImplementedError
 
+    @classmethod
+    def lookup_again(cls, client_hash: str, counts_as: int) -> Lookup[Self]:
+        """The same for a client that `lookup` has identified: for what it asks on a stream that it holds open."""
+        raise NotImplementedError
+
     def headers(self) -> dict[str, str]:
         """Name → value of the headers that describe the client's limit, for every answer."""
         raise NotImplementedError

@@ -87,6 +87,11 @@ def invalid_parameters(errors: Sequence[tuple[str, str]]) -> Problem:
 
 def problem_details(request: HttpRequest | Request, problem: Problem) -> dict[str, Any]:
     """The members of the problem's JSON object, for a response's body or one item of a batch."""
+    return details_of(problem, context_of(request).request_id)
+
+
+def details_of(problem: Problem, request_id: str) -> dict[str, Any]:
+    """The members of the problem's JSON object, with the ID of the request that it is about."""
     status, title = CODES[problem.code]
     body: dict[str, Any] = {
         "type": "about:blank",
@@ -94,7 +99,7 @@ def problem_details(request: HttpRequest | Request, problem: Problem) -> dict[st
         "status": status,
         "detail": problem.text,
         "code": problem.code,
-        "request_id": context_of(request).request_id,
+        "request_id": request_id,
     }
     if status == HTTPStatus.BAD_REQUEST:
         body["errors"] = [{"parameter": name, "detail": detail} for name, detail in problem.errors]
@@ -119,9 +124,7 @@ def from_exception(exception: Exception, context: dict[str, Any]) -> HttpRespons
     """DRF's exception handler: a problem response; an unexpected exception is logged and answered as 500."""
     request = context["request"]
     if isinstance(exception, exceptions.Throttled):
-        wait = math.ceil(getattr(exception, "wait", None) or 0)
-        detail = f"Too many requests; come again in {wait} s."
-        return respond(request, Problem("rate_limited", detail, retry_after_seconds=wait))
+        return respond(request, too_many_requests(getattr(exception, "wait", None) or 0))
     if isinstance(exception, exceptions.MethodNotAllowed):
         response = respond(request, method_not_allowed(request.method))
         response["Allow"] = ", ".join(context["view"].allowed_methods)
@@ -131,6 +134,12 @@ def from_exception(exception: Exception, context: dict[str, Any]) -> HttpRespons
     if isinstance(exception, Problem):
         return respond(request, exception)
     return _internal_error(request, exception)
+
+
+def too_many_requests(wait_seconds: float) -> Problem:
+    """A 429 for a client that has no request left for so long."""
+    wait = math.ceil(wait_seconds)
+    return Problem("rate_limited", f"Too many requests; come again in {wait} s.", retry_after_seconds=wait)
 
 
 def no_such_path() -> Problem:

@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from weathernote.telemetry.request_event import CellAnswer
 
 #: WSGI leaves names with a dot to the application, so no header can set it.
-_KEY = "weathernote.request_context"
+CONTEXT_KEY = "weathernote.request_context"
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ class RequestContext:
 
 def context_of(request: HttpRequest | Request) -> RequestContext:
     """The context of a request, given as Django's or DRF's object; a new one at the first call."""
-    context: RequestContext | None = request.META.get(_KEY)
+    context: RequestContext | None = request.META.get(CONTEXT_KEY)
     if context is None:
-        context = request.META[_KEY] = RequestContext()
+        context = request.META[CONTEXT_KEY] = RequestContext()
     return context

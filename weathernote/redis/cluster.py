@@ -89,6 +89,18 @@ class Cluster:
         redis_py = self._map()
         return [self._node(master.name) for master in redis_py.get_primaries()] if redis_py else []
 
+    def address_of(self, key: str) -> tuple[str, int]:
+        """Host and port of the master that serves the key, or the channel; raises RedisDown while none is known."""
+        owner = self._owner(("GET", key))
+        if isinstance(owner, RedisDown):
+            raise owner
+        host, _, port = owner.name.rpartition(":")
+        return host, int(port)
+
+    def note_stale(self) -> None:
+        """Has the map asked for anew: a connection to a node of it was lost."""
+        self._stale.set()
+
     def client(self) -> RedisCluster:
         """redis-py's client of this cluster, for Django's cache; raises redis-py's ConnectionError without a map."""
         redis_py = self._map()

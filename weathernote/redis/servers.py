@@ -5,10 +5,12 @@ import threading
 from typing import Any
 
 from django.conf import settings
+from redis.asyncio import connection as asyncio_redis
+from redis.asyncio.connection import AbstractConnection
 from redis.connection import ConnectionPool
 
-from weathernote.redis.cluster import SCHEME, Cluster
-from weathernote.redis.node import Node
+from weathernote.redis.cluster import SCHEME, Cluster, credentials
+from weathernote.redis.node import Command, Node
 from weathernote.redis.resolver import BY_NAME, Resolver
 
 #: Options of redis-py's pools that its cluster does not take.
@@ -38,6 +40,27 @@ def _from_settings() -> Node | Cluster:
     if url.startswith(f"{SCHEME}:"):
         return Cluster(url, {name: value for name, value in of_connections.items() if name not in _FOR_POOLS})
     return _node(ConnectionPool.from_url(url, **of_connections))
+
+
+def listening_connection(channel: str) -> tuple[Command, AbstractConnection]:
+    """A command that subscribes to a channel, and an asyncio connection of its own to send it on; not connected yet.
+
+    May wait a second for a cluster's first map, so call it in a thread; raises RedisDown if nobody serves the channel.
+    """
+    cache: dict[str, Any] = settings.CACHES["default"]
+    (url,), options = cache["LOCATION"], cache["OPTIONS"]
+    timeouts = {name.lower(): options[name] for name in ("SOCKET_CONNECT_TIMEOUT", "SOCKET_TIMEOUT")}
+    of_connection: dict[str, Any] = timeouts | {"protocol": 2, "driver_info": None}
+    target = server()
+    if isinstance(target, Cluster):
+        host, port = target.address_of(channel)
+        # A lost connection may be the first sign of a failover.
+        target.note_stale()
+        return ("SSUBSCRIBE", channel), asyncio_redis.Connection(
+            host=host, port=port, **of_connection | credentials(url)
+        )
+    pool = asyncio_redis.ConnectionPool.from_url(url, **of_connection)
+    return ("SUBSCRIBE", channel), pool.connection_class(**pool.connection_kwargs)
 
 
 def _node(pool: ConnectionPool) -> Node:

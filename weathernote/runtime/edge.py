@@ -17,6 +17,7 @@ from django.conf import settings
 from weathernote.runtime import database, edge_configuration, local_servers, nginx
 from weathernote.runtime import serve as serving
 from weathernote.runtime.edge_configuration import Edge
+from weathernote.runtime.live_beside import Live, live_beside
 from weathernote.runtime.local_servers import LocalServerError
 from weathernote.runtime.nginx import Nginx
 
@@ -28,14 +29,19 @@ def serve(*, say: Callable[[str], None]) -> None:
     """Serves until SIGTERM or Ctrl-C; raises LocalServerError if a server does not start or ends by itself."""
     for port, name in ((settings.EDGE_PORT, "EDGE_PORT"), (settings.EDGE_HTTP_PORT, "EDGE_HTTP_PORT")):
         local_servers.require_free_port(settings.HOST, port, f"choose another with {name}.")
-    serving.interrupt_on_signals()
+    local_servers.interrupt_on_signals()
     found = nginx.find()
     with suppress(KeyboardInterrupt), ExitStack() as stack:
         folder, lock = stack.enter_context(local_servers.locked_folder(settings.RUN_DIR / f"edge-{settings.EDGE_PORT}"))
         redis_url = serving.redis_url(stack, folder, lock)
         database.prepare(demo=False, say=say)
-        ports = stack.enter_context(_instances(folder, lock, redis_url))
-        configuration = edge_configuration.render(_edge(folder, ports, found))
+        variables = _variables(redis_url)
+        # Both kinds start at the same time.
+        streams = stack.enter_context(_streams(folder, lock, variables))
+        ports = stack.enter_context(_instances(folder, lock, variables))
+        for live in streams:
+            live.wait()
+        configuration = edge_configuration.render(_edge(folder, ports, [live.port for live in streams], found))
         command = [found.binary, "-p", str(folder), "-c", str(configuration), "-g", "daemon off;"]
         running = stack.enter_context(local_servers.supervised(command, lock=lock, grace_seconds=_GRACE_SECONDS))
         local_servers.wait_until(
@@ -48,12 +54,13 @@ def serve(*, say: Callable[[str], None]) -> None:
         raise LocalServerError(f"nginx ended by itself (exit code {code}): {folder / 'error.log'} says why.")
 
 
-def _edge(folder: Path, ports: list[int], found: Nginx) -> Edge:
+def _edge(folder: Path, ports: list[int], live_ports: list[int], found: Nginx) -> Edge:
     certificate, key = _certificate(folder)
     return Edge(
         folder=folder,
         names=tuple(settings.ALLOWED_HOSTS),
         instances=tuple(f"127.0.0.1:{port}" for port in ports),
+        live=tuple(f"127.0.0.1:{port}" for port in live_ports),
         certificate=certificate,
         certificate_key=key,
         listen_https=serving.host_and_port(settings.EDGE_PORT),
@@ -65,6 +72,7 @@ def _edge(folder: Path, ports: list[int], found: Nginx) -> Edge:
         spares_connections=found.spares_connections,
         user=pwd.getpwuid(0).pw_name if os.geteuid() == 0 else "",  # by default `nobody`, who may not read this folder
         address_requests=settings.EDGE_ADDRESS_REQUESTS,
+        address_streams=settings.LIVE_STREAMS_PER_ADDRESS,
     )
 
 
@@ -84,11 +92,27 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
 
 
 @contextmanager
-def _instances(folder: Path, lock: int, redis_url: str) -> Iterator[list[int]]:
+def _streams(folder: Path, lock: int, variables: dict[str, str]) -> Iterator[list[Live]]:
+    """The processes that hold open streams for the `with` block; each logs to a file of its own."""
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(
+                live_beside("127.0.0.1", port, lock=lock, log=folder / f"live-{number}.log", variables=variables)
+            )
+            for number, port in enumerate(_free_ports(INSTANCES), start=1)
+        ]
+
+
+def _variables(redis_url: str) -> dict[str, str]:
+    """The environment of all processes behind the edge, whose streams are reached through it."""
+    variables = os.environ | {"REDIS_URL": redis_url, "HOST": "127.0.0.1", "LIVE_PORT": "0"}
+    return variables | {"TRUSTED_PROXY_COUNT": "1", "MIGRATE": "0"}
+
+
+@contextmanager
+def _instances(folder: Path, lock: int, variables: dict[str, str]) -> Iterator[list[int]]:
     """The ports of instances that run for the `with` block; each logs to a file of its own."""
-    workers = os.environ.get("WORKERS") or str(max(1, settings.WORKERS // INSTANCES))
-    variables = os.environ | {"REDIS_URL": redis_url, "HOST": "127.0.0.1", "WORKERS": workers}
-    variables |= {"TRUSTED_PROXY_COUNT": "1", "MIGRATE": "0"}
+    variables = variables | {"WORKERS": os.environ.get("WORKERS") or str(max(1, settings.WORKERS // INSTANCES))}
     with ExitStack() as stack:
         ports = _free_ports(INSTANCES)
         logs = [folder / f"instance-{number}.log" for number in range(1, INSTANCES + 1)]
@@ -127,5 +151,7 @@ def _greet(folder: Path, say: Callable[[str], None]) -> None:
     base = f"https://{serving.host_and_port(settings.EDGE_PORT)}"
     serving.warn_if_unreachable(say)
     say(f"Serving on {base} (docs: {base}/api/v1/docs), with a certificate made here, before {INSTANCES} instances")
+    streams = serving.host_and_port(settings.EDGE_PORT)
+    say(f"Streams on wss://{streams}/api/v1/live and {base}/api/v1/weather/events, before {INSTANCES} processes")
     say(f"Logs, cache and configuration: {folder}")
     say(f"Try: curl -ki '{base}/api/v1/weather?lat=40.7128&lon=-74.0060'")

@@ -17,24 +17,30 @@ from django.conf import settings
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "deploy" / "nginx"
 _PLACE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
-#: Of a request: one for the client, one for the instance, one for a file of the cache.
-_DESCRIPTORS_OF_A_CONNECTION = 3
-MOST_CONNECTIONS = 10_240
+#: Parts of a worker's open files: a stream or a request takes two connections, one to the phone and one inwards, and a
+#: request up to one file of the cache, for which three of ten are left; and of a fifteenth the file stays open.
+_CONNECTIONS_PART, _OPEN_CELLS_PART = 0.6, 1 / 15
+MOST_CONNECTIONS = 40_960
 _MOST_OF_LIMIT_CONN = 65_535
+#: Longer than two heartbeats of a stream (weather/live), by which a live process knows whether a phone is still there.
+STREAM_SECONDS = 60
+#: How long a reload leaves open streams to the workers before it.
+RELOAD_SECONDS = 3600
 #: Exists if Linux has IPv6.
 _IPV6 = Path("/proc/net/if_inet6")
 
 
 @dataclass(frozen=True)
 class Edge:
-    """An edge: its ports, the instances behind it, and the limit for one address.
+    """An edge: its ports, the instances and live processes behind it, and the limits for one address.
 
-    `folder` is for the configuration, the logs and the cache; `instances` are `host:port`.
+    `folder` is for the configuration, the logs and the cache; `instances` and `live` are `host:port`.
     """
 
     folder: Path
     names: tuple[str, ...]
     instances: tuple[str, ...]
+    live: tuple[str, ...]
     certificate: Path
     certificate_key: Path
     listen_https: str = "443"
@@ -47,6 +53,7 @@ class Edge:
     user: str = ""
     resolver: str = ""
     address_requests: int = 1000
+    address_streams: int = 500
     error_log_level: str = "alert"
     hand_seconds: int = 5
     cache_size: str = "1g"
@@ -76,8 +83,7 @@ def filled_in(template: str, values: dict[str, str]) -> str:
 
 def _values(edge: Edge) -> dict[str, str]:
     _, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
-    descriptors = min(allowed, MOST_CONNECTIONS * _DESCRIPTORS_OF_A_CONNECTION)
-    connections = descriptors // _DESCRIPTORS_OF_A_CONNECTION
+    descriptors = min(allowed, math.ceil(MOST_CONNECTIONS / _CONNECTIONS_PART))
     return {
         "FOLDER": str(edge.folder),
         "NJS": str(TEMPLATES / "njs"),
@@ -88,6 +94,7 @@ def _values(edge: Edge) -> dict[str, str]:
         **_listen_on_ipv6(edge),
         "HTTPS_PORT": "" if edge.https_port == 443 else f":{edge.https_port}",
         "INSTANCES": "\n".join(_servers(edge.instances)),
+        "LIVE": "\n".join(f"        server {one} max_fails=0;" for one in edge.live),
         "CERTIFICATE": str(edge.certificate),
         "CERTIFICATE_KEY": str(edge.certificate_key),
         "ACME": str(edge.acme_folder),
@@ -97,12 +104,15 @@ def _values(edge: Edge) -> dict[str, str]:
         "SPARED": "keepalive_min_timeout 20s;" if edge.spares_connections else "",
         "RESOLVER": f"resolver {edge.resolver};" if edge.resolver else "",
         "OPEN_FILES": str(descriptors),
-        "WORKER_CONNECTIONS": str(connections),
-        "OPEN_CELLS": str(descriptors // 5 // _DESCRIPTORS_OF_A_CONNECTION),
+        "WORKER_CONNECTIONS": str(int(descriptors * _CONNECTIONS_PART)),
+        "OPEN_CELLS": str(int(descriptors * _OPEN_CELLS_PART)),
         "ERROR_LOG_LEVEL": edge.error_log_level,
         "ADDRESS_REQUESTS": str(edge.address_requests),
         "ADDRESS_BURST": str(max(1, edge.address_requests // 2)),
         "ADDRESS_CONNECTIONS": str(min(edge.address_requests, _MOST_OF_LIMIT_CONN)),
+        "ADDRESS_STREAMS": str(min(edge.address_streams, _MOST_OF_LIMIT_CONN)),
+        "STREAM_SECONDS": str(STREAM_SECONDS),
+        "RELOAD_SECONDS": str(RELOAD_SECONDS),
         "REQUESTS": str(settings.RATE_LIMIT_REQUESTS),
         "WINDOW_SECONDS": str(settings.RATE_LIMIT_WINDOW_SECONDS),
         "READ_TIMEOUT": str(math.ceil(settings.UPSTREAM_TIMEOUT_SECONDS) + 3),

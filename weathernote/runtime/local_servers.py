@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -13,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 from typing import IO, Any
 from urllib.parse import quote
 
@@ -125,10 +127,14 @@ def supervised(
     grace_seconds: float = 10,
     stdout: IO[bytes] | None = None,
     env: dict[str, str] | None = None,
+    again: bool = False,
 ) -> Iterator[subprocess.Popen[Any]]:
-    """Runs `command` under the supervisor for the `with` block; it also ends if this process does, even by a kill."""
+    """Runs `command` under the supervisor for the `with` block; it also ends if this process does, even by a kill.
+
+    With `again` a command that ends by itself is started again.
+    """
     process = subprocess.Popen(
-        [sys.executable, str(_SUPERVISOR), str(grace_seconds), *command],
+        [sys.executable, str(_SUPERVISOR), str(grace_seconds), *(["--again"] if again else []), *command],
         stdin=subprocess.PIPE,
         stdout=stdout,
         stderr=subprocess.STDOUT if stdout else None,
@@ -174,6 +180,23 @@ def require_free_port(host: str, port: int, remedy: str) -> None:
     except OSError as error:
         reason = error.strerror or "not possible"
         raise LocalServerError(f"Cannot listen on {host}:{port} ({reason}): {remedy}") from None
+
+
+def allow_many_connections() -> None:
+    """Raises the limit of open files, which is 1,024 on many systems, to this user's maximum."""
+    with suppress(ValueError, OSError):
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def interrupt_on_signals() -> None:
+    """Has SIGTERM and SIGINT raise KeyboardInterrupt; a shell's background jobs begin with SIGINT ignored."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _interrupt)
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def end_with_parent() -> None:

@@ -6,9 +6,7 @@ Django has loaded by then: as much as a worker takes.
 
 import importlib
 import os
-import resource
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -17,7 +15,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,6 +22,7 @@ from django.conf import settings
 
 from weathernote.instance import METRICS, METRICS_VARIABLE, STOPPING_FILE, Instance
 from weathernote.runtime import local_servers
+from weathernote.runtime.live_beside import Live, live_beside, usable_port
 from weathernote.runtime.local_servers import LocalServerError
 
 Say = Callable[[str], None]
@@ -38,11 +36,26 @@ _CONNECTIONS, _BACKLOG = 16_384, 4096
 def serve(*, demo: bool, say: Say) -> None:
     """Serves until SIGTERM or Ctrl-C; raises LocalServerError if a server does not start or ends by itself."""
     local_servers.require_free_port(settings.HOST, settings.PORT, OTHER_PORT)
-    _allow_many_connections()
-    interrupt_on_signals()
+    local_servers.allow_many_connections()
+    local_servers.interrupt_on_signals()
     with suppress(KeyboardInterrupt), servers_beside(f"{'demo' if demo else 'run'}-{settings.PORT}", demo=demo) as lock:
         _prepare_metrics(say)
-        _run_granian(lock, lambda: _greet(demo, say))
+        with _streams_beside(lock, say) as live:
+            _run_granian(lock, lambda: _greet(demo, say), live)
+
+
+@contextmanager
+def _streams_beside(lock: int, say: Say) -> Iterator[Live | None]:
+    """Runs the process that holds open streams for the `with` block, unless LIVE_PORT is 0."""
+    if not settings.LIVE_PORT:
+        yield None
+        return
+    port = usable_port(settings.HOST, settings.LIVE_PORT, say, taken=settings.PORT)
+    # The workers name it to the page.
+    settings.LIVE_PORT = port
+    os.environ["LIVE_PORT"] = str(port)
+    with live_beside(settings.HOST, port, lock=lock) as live:
+        yield live
 
 
 @contextmanager
@@ -81,16 +94,6 @@ def _reload_settings() -> None:
     settings.CACHES["default"].update(own.CACHES["default"])
 
 
-def interrupt_on_signals() -> None:
-    """Has SIGTERM and SIGINT raise KeyboardInterrupt; a shell's background jobs begin with SIGINT ignored."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _interrupt)
-
-
-def _interrupt(signum: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
 def _prepare_metrics(say: Say) -> None:
     """Makes an empty folder for the metrics of all workers, and removes those of earlier ones."""
     folder = settings.INSTANCE.folder / METRICS
@@ -114,6 +117,9 @@ def _greet(demo: bool, say: Say) -> None:
     else:
         warn_if_unreachable(say)
     say(f"Serving on {base} (docs: {base}/api/v1/docs)")
+    if settings.LIVE_PORT:
+        streams = host_and_port(settings.LIVE_PORT)
+        say(f"Streams on ws://{streams}/api/v1/live and http://{streams}/api/v1/weather/events")
     say(f"Try: curl '{base}/api/v1/weather?lat=40.7128&lon=-74.0060'")
 
 
@@ -134,7 +140,7 @@ def _out_of_reach() -> str:
     return ""
 
 
-def _run_granian(lock: int, greet: Callable[[], None]) -> None:
+def _run_granian(lock: int, greet: Callable[[], None], live: Live | None) -> None:
     # A request may wait for Open-Meteo, so a worker gets longer to finish; granian outlives its workers.
     worker_grace_seconds = round(settings.UPSTREAM_TIMEOUT_SECONDS) + 5
     command = _granian_command(worker_grace_seconds)
@@ -142,11 +148,15 @@ def _run_granian(lock: int, greet: Callable[[], None]) -> None:
         try:
             ready = partial(local_servers.accepts, settings.HOST, settings.PORT)
             local_servers.wait_until(ready, granian, "The server did not start: its lines above say why.")
+            if live:
+                live.wait()
             greet()
             # It was not asked to end, so 0 is a failure too.
             code = granian.wait()
             raise LocalServerError(f"The server ended by itself (exit code {code}): its lines above say why.")
         except KeyboardInterrupt:
+            if live:
+                live.drain()
             _drain(granian)
 
 
@@ -158,13 +168,6 @@ def _drain(granian: subprocess.Popen[Any]) -> None:
     with suppress(KeyboardInterrupt):
         while time.monotonic() < end and granian.poll() is None:
             time.sleep(0.1)
-
-
-def _allow_many_connections() -> None:
-    """Raises the limit of open files, which is 1,024 on many systems, to this user's maximum."""
-    with suppress(ValueError, OSError):
-        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _granian_command(worker_grace_seconds: int) -> list[str]:

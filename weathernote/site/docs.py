@@ -17,6 +17,8 @@ from weathernote.site import base_url
 GUIDE = Path(__file__).parent / "guide"
 #: Language → file of a complete client, in the order of display.
 EXAMPLES = {"Dart": "weather.dart", "Kotlin": "weather.kt", "Swift": "weather.swift", "curl": "weather.sh"}
+#: The same for a client that listens to a stream.
+LIVE_EXAMPLES = {"Dart": "live.dart", "Kotlin": "live.kt", "Swift": "live.swift", "JavaScript": "live.mjs"}
 #: The address in the files, replaced by that of this service.
 PLACEHOLDER = "https://weather.example"
 
@@ -32,20 +34,21 @@ class DocsView(SpectacularSwaggerView):
         """The page, with the rate limit and the address of this service."""
         response = super().get(request, *args, **kwargs)
         base = base_url.base(request)
+        streams = base_url.streams(request) or base
         response.data |= {
             "title": "WeatherNote API",
             "base": base,
-            "examples": _examples(base),
+            "streams": streams,
+            "examples": _examples(EXAMPLES, base),
+            "live_examples": _examples(LIVE_EXAMPLES, streams),
             "limit": settings.RATE_LIMIT_REQUESTS,
             "window_seconds": settings.RATE_LIMIT_WINDOW_SECONDS,
         }
         return response
 
 
-def _examples(base: str) -> list[dict[str, str]]:
-    return [
-        {"language": language, "text": _text(file).replace(PLACEHOLDER, base)} for language, file in EXAMPLES.items()
-    ]
+def _examples(files: dict[str, str], base: str) -> list[dict[str, str]]:
+    return [{"language": language, "text": _text(file).replace(PLACEHOLDER, base)} for language, file in files.items()]
 
 
 @functools.cache

@@ -80,7 +80,7 @@ def _answer(key: str, times: object) -> EdgeAnswers | None:
     try:
         route, method, status, cache, cell = key.split(" ")
         return EdgeAnswers(
-            route if route in metrics.API_ROUTES else "other",
+            route if route in metrics.API_ROUTES | metrics.STREAM_ROUTES else "other",
             method if method in metrics.METHODS else "OTHER",
             _positive(status, 599),
             cache if cache in _FROM_CACHE else "NONE",

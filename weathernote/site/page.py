@@ -16,24 +16,23 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "script-src 'self'",
         "style-src 'self'",
         "img-src 'self'",
-        "connect-src 'self'",
         "base-uri 'none'",
         "form-action 'self'",
         "frame-ancestors 'none'",
         "require-trusted-types-for 'script'",
+        "connect-src 'self'",
     ]
 )
 HEADERS = {
     # Short, as the page links to the files of this release.
     "Cache-Control": "public, max-age=60",
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "Permissions-Policy": "geolocation=(self)",
     "Referrer-Policy": "no-referrer",
 }
 #: The modules that app.js imports, preloaded so that none waits until its importer has been parsed.
 MODULES = [
     *("air.js", "airquality.js", "airview.js", "api.js", "chart.js", "codes.js", "dom.js", "format.js"),
-    *("rounding.js", "search.js", "view.js"),
+    *("live.js", "rounding.js", "search.js", "view.js"),
 ]
 #: Names of usual length: placeholders that keep the layout until the cities have loaded.
 PLACES = ["Shanghai", "Istanbul", "Tokyo", "São Paulo", "Lagos", "Moscow", "London", "Sydney"]
@@ -52,8 +51,11 @@ POLLUTANTS = ["Fine particles, PM2.5", "Particles, PM10", "Nitrogen dioxide", "O
 
 def page(request: HttpRequest) -> HttpResponseBase:
     """The HTML of the page, or a 304 if the client has it."""
-    text = _html(base_url.base(request)).encode()
-    headers = HEADERS | {"ETag": weak_etag(text)}
+    base, streams = base_url.base(request), base_url.streams(request)
+    live = "" if streams == base else streams  # of another origin: on another port
+    text = _html(base, live).encode()
+    policy = f"{CONTENT_SECURITY_POLICY} {live or ''}".rstrip()
+    headers = HEADERS | {"ETag": weak_etag(text), "Content-Security-Policy": policy}
     if matches(request.META.get("HTTP_IF_NONE_MATCH"), headers["ETag"]):
         return HttpResponseNotModified(headers=headers)
     return HttpResponse(text, headers=headers)
@@ -67,12 +69,13 @@ def file_of_another_release(request: HttpRequest, name: str) -> HttpResponseBase
     return HttpResponseRedirect(static(present), headers={"Cache-Control": "no-store"})
 
 
-def _html(base: str) -> str:
+def _html(base: str, live: str | None) -> str:
     return render_to_string(
         "page/index.html",
         {
             "files": static(settings.PAGE_FOLDER),
             "base": base,
+            "live": live,
             "simulated": settings.SOURCE == "simulator",
             "modules": MODULES,
             "places": PLACES,

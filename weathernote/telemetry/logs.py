@@ -13,7 +13,10 @@ _SHORTEST_SECRET = 6
 
 
 class JsonLines(logging.Formatter):
-    """Lines with the keys `time`, `level`, `logger`, `message` and, for an exception, `traceback`."""
+    """Lines with the keys `time`, `level`, `logger`, `message` and, for an exception, `traceback`.
+
+    `figures` in the record's `extra`, a dict of names and numbers, are keys of the line too.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as JSON, without a line break; the time is in UTC with milliseconds."""
@@ -22,6 +25,7 @@ class JsonLines(logging.Formatter):
             "level": record.levelname,
             "logger": record.name,
             "message": without_secrets(record.getMessage()),
+            **getattr(record, "figures", {}),
         }
         if record.exc_info:
             line["traceback"] = without_secrets(self.formatException(record.exc_info))

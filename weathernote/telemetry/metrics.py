@@ -15,6 +15,8 @@ ROUTES = {
     "/api/v1/weather": "weather",
     "/api/v1/forecast": "forecast",
     "/api/v1/air-quality": "air_quality",
+    "/api/v1/live": "live",
+    "/api/v1/weather/events": "events",
     "/api/v1/cities": "cities",
     "/api/v1/places": "places",
     "/v1/forecast": "openmeteo",
@@ -29,6 +31,10 @@ CELL_ROUTES = ("weather", "forecast", "air_quality")
 #: With the one whose answers are about cells too, and have no key.
 ANSWER_ROUTES = (*CELL_ROUTES, "openmeteo")
 API_ROUTES = frozenset({*ANSWER_ROUTES, "cities", "places"})
+#: The routes of streams.
+STREAM_ROUTES = frozenset({"live", "events"})
+#: Route → the label `record` of the finished answers that it gives, where that is not the route's own.
+RECORDS = {"live": "weather", "events": "weather"}
 #: Dataset → the label `record` of its held records.
 HELD_RECORDS = {"weather": "upstream", "air_quality": "upstream:air_quality"}
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
@@ -91,6 +97,27 @@ EDGE_ANSWERS = Counter(
 )
 ANSWERED_FROM_MEMORY = Counter(
     "weathernote_answered_from_memory", "Answers from the process's own memory because Redis did not answer"
+)
+
+# ── streams ───────────────────────────────────────────────────────────────────────────────────────
+#: The kinds of streams: a WebSocket, and server-sent events.
+STREAM_KINDS = ("websocket", "events")
+LIVE_STREAMS = Gauge(
+    "weathernote_live_streams", "Streams that are open, by kind", ["kind"], multiprocess_mode="livesum"
+)
+LIVE_MESSAGES = Counter("weathernote_live_messages", "Answers and problems sent on streams, by kind", ["kind"])
+LIVE_DROPPED = Counter(
+    "weathernote_live_dropped",
+    "What streams did not get: answers that a newer one replaced before a slow reader took them (replaced), and "
+    "streams that were closed because their reader was too slow (slow) or had asked too often (rate_limited), or "
+    "refused for a limit of streams (client, address, all)",
+    ["reason"],
+)
+LIVE_DROPS = ("replaced", "slow", "rate_limited", "client", "address", "all")
+LIVE_LAG = Histogram(
+    "weathernote_live_lag_seconds",
+    "Time from the moment at which a new record was held to that at which the answer was written to a stream's socket",
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10),
 )
 
 # ── Open-Meteo ────────────────────────────────────────────────────────────────────────────────────
@@ -157,6 +184,11 @@ for _route in ANSWER_ROUTES:
         CACHE_LOOKUPS.labels(_route, _outcome)
     for _cache in ("hit", "stale", "updating"):
         EDGE_ANSWERS.labels(_route, _cache)
+for _kind in STREAM_KINDS:
+    LIVE_STREAMS.labels(_kind)
+    LIVE_MESSAGES.labels(_kind)
+for _drop in LIVE_DROPS:
+    LIVE_DROPPED.labels(_drop)
 for _dataset, _record in HELD_RECORDS.items():
     DATASET_ANSWER_AGE.labels(_dataset)
     DATASET_WEIGHT.labels(_dataset)

@@ -96,7 +96,7 @@ def _count_answers(answers: list[tuple[str, CellAnswer]]) -> None:
     counted = Counter((route, answer.origin, answer.dataset) for route, answer in answers)
     for (route, origin, dataset), number in counted.items():
         outcome, held = LOOKUPS[origin]
-        metrics.CACHE_LOOKUPS.labels(route, outcome).inc(number)
+        metrics.CACHE_LOOKUPS.labels(metrics.RECORDS.get(route, route), outcome).inc(number)
         if held:
             metrics.CACHE_LOOKUPS.labels(metrics.HELD_RECORDS[dataset], held).inc(number)
     _count_ages(answer for _, answer in answers)

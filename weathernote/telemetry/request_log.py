@@ -45,7 +45,7 @@ def line(event: RequestEvent) -> str:
     """The log line of a request: JSON without escaping, as its texts are our own or match a pattern without quotes."""
     second = int(event.at)
     cell, origin = (event.answer.cell_key, event.answer.origin) if event.answer else ("", "")
-    level = "WARNING" if event.status >= 500 else "INFO"
+    level = "WARNING" if is_failure(event) else "INFO"
     places = f',"places":{len(event.batch)}' if event.batch else ""
     return (
         f'{{"time":"{_timestamp(second)}.{int((event.at - second) * 1000):03}Z","level":"{level}",'
@@ -54,6 +54,11 @@ def line(event: RequestEvent) -> str:
         f'"duration_ms":{event.seconds * 1000:.2f},"cell":"{cell}","cache":"{origin}",'
         f'"client":"{event.client}","upstream_wait_ms":{event.upstream_wait_seconds * 1000:.0f}{places}}}\n'
     )
+
+
+def is_failure(event: RequestEvent) -> bool:
+    """Whether the request got a 5xx; the end of a stream has the code that closed it, 1000 and more."""
+    return 500 <= event.status < 600
 
 
 @lru_cache(maxsize=16)
@@ -71,7 +76,7 @@ def write() -> None:
 def _is_logged(event: RequestEvent) -> bool:
     if event.route in _QUIET:
         return _log.isEnabledFor(logging.DEBUG)
-    return _log.isEnabledFor(logging.WARNING if event.status >= 500 else logging.INFO)
+    return _log.isEnabledFor(logging.WARNING if is_failure(event) else logging.INFO)
 
 
 def _chunks(lines: Iterable[str]) -> Iterable[bytes]:

@@ -13,7 +13,7 @@ function reader() {
     // As in questions.conf.
     const ASKED = /^(?:current|hourly|daily|forecast_days|forecast_hours|timezone|timeformat|temperature_unit|wind_?speed_unit|precipitation_unit|cell_selection|models|format|past_days)=[A-Za-z0-9_.,\/%+-]{0,500}$/;
 
-    // `record` is "weather", "forecast" or "air_quality", which has no imperial units; `args` the query string; {cell: "lat:40.7:lon:-74.0", key, query} or null.
+    // `record` is "weather", "events", "forecast" or "air_quality", which has no imperial units; `args` the query string; {cell: "lat:40.7:lon:-74.0", key, query} or null.
     function question(record, args) {
         const given = parameters(args, record === 'forecast' ? ['lat', 'lon', 'units', 'days'] : ['lat', 'lon', 'units']);
         return given && answerable(record, given.lat, given.lon, given.days, given.units);

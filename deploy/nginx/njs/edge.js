@@ -19,7 +19,7 @@ function verdictOfSeveral(r) {
 // no position goes further than here. Empty for what is not one cell's answer, which no phones share.
 function asked(r) {
     const record = r.variables.edge_record, args = r.variables.args || '';
-    const is_read = record === 'weather' || record === 'forecast' || record === 'air_quality';
+    const is_read = record === 'weather' || record === 'forecast' || record === 'air_quality' || record === 'events';
     const found = record === 'openmeteo' ? reader().openMeteo(args) : is_read && reader().question(record, args);
     return found ? `${found.key} ${found.query}` : '';
 }

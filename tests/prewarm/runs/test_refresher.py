@@ -127,7 +127,7 @@ def test_staffs_cities_come_first_though_nobody_asks_for_them(fleet, monkeypatch
     fleet.ask(MUNICH, times=1)
     fleet.ask(BERLIN, PRAGUE)
     fleet.wait_for_a_run()
-    names = []
+    names: list[str] = []
 
     def refresh(work, batches, advance):
         names.extend(candidate.name for batch in batches for candidate in batch.candidates)

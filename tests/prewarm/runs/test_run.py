@@ -142,15 +142,17 @@ def test_a_cell_that_is_asked_for_is_refreshed_after_the_cities(five, simulator,
 
 def test_the_models_of_the_cities_are_followed(five):
     prewarm()
-    table = service().runs.known.table
-    table.read()
-    assert table.used(time.time()) == ["dwd_icon_d2", "dwd_icon_eu", "ecmwf_ifs"]
+    runs = service().runs
+    assert runs is not None
+    runs.known.table.read()
+    assert runs.known.table.used(time.time()) == ["dwd_icon_d2", "dwd_icon_eu", "ecmwf_ifs"]
 
 
 def test_what_the_refreshes_brought_is_told_to_the_fleet(five, valkey):
     prewarm()
     one, now = service(), int(time.time())
     held = redis.fetch_one(one.store.held(BERLIN_CELL))
+    assert held is not None and one.runs is not None
     redis.fetch_one(one.store.holding({BERLIN_CELL: replace(held, fetched_at=now - 7200)}))
     one.runs.known.table.write("dwd_icon_d2", RunTimes(10_800, (Run(now - 10_800, now - 3600),), now))
     prewarm("--force")

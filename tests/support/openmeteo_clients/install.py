@@ -27,14 +27,17 @@ def folder() -> Path:
     return made
 
 
-def npm_folder() -> Path:
-    """The folder in which node finds the official npm client; needs npm. Made as `folder` is."""
-    digest = hashlib.sha256((HERE / "npm" / "package-lock.json").read_bytes()).hexdigest()[:16]
-    made = TOP / ".run" / f"openmeteo-npm-{digest}"
+def npm_folder(source: Path = HERE / "npm", script: str = "official.js") -> Path:
+    """A folder with the script of `source`, in which node finds the packages of its lock; needs npm.
+
+    Made as `folder` is.
+    """
+    digest = hashlib.sha256((source / "package-lock.json").read_bytes()).hexdigest()[:16]
+    made = TOP / ".run" / f"npm-{source.parent.name}-{source.name}-{digest}"
     stamp = made / "installed"
     if not stamp.exists():
-        shutil.copytree(HERE / "npm", made, dirs_exist_ok=True)
+        shutil.copytree(source, made, dirs_exist_ok=True)
         subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--silent"], cwd=made, check=True)
         stamp.touch()
-    shutil.copyfile(HERE / "npm" / "official.js", made / "official.js")
+    shutil.copyfile(source / script, made / script)
     return made

@@ -31,6 +31,14 @@ def test_it_asks_for_what_is_not_known_in_one_call_and_holds_it():
     assert result.refusal_of(CELLS[:5]) is None
 
 
+def test_it_announces_the_cells_of_new_records_alone():
+    one = Fetching(Upstream())
+    one.store.known[CELLS[0]] = a_series()
+    one.store.rejected.append(CELLS[1])
+    one.round.run(lease(cold=CELLS[:3], refresh=CELLS[3:4]))
+    assert one.store.announced == CELLS[2:4]
+
+
 def test_how_old_a_record_may_be_is_the_callers_to_say():
     upstream = Upstream()
     one = Fetching(upstream)

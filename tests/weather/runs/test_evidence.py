@@ -237,6 +237,25 @@ def test_flushing_is_two_round_trips_and_asking_is_none(fleet: Fleet, round_trip
     assert len(round_trips) == 2
 
 
+def test_a_text_is_parsed_once_and_again_when_it_has_changed(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, another = fleet.process(), fleet.process()
+    fleet.contradict(one)
+    parsed: list[Tile] = []
+    read = another._read
+
+    def noted(at: Tile, text: bytes) -> TileEvidence | None:
+        parsed.append(at)
+        return read(at, text)
+
+    monkeypatch.setattr(another, "_read", noted)
+    another.read()
+    another.read()
+    assert parsed == [TILE] and another.contradicts(BERLIN, MODEL)
+    fleet.contradict(one, runs=1)
+    another.read()
+    assert parsed == [TILE, TILE] and another.tiles[TILE].text == one.tiles[TILE].text
+
+
 def test_the_gauge_tells_how_many_tiles_of_each_model_go_by_intervals(fleet: Fleet) -> None:
     process = fleet.process()
     fleet.contradict(process)

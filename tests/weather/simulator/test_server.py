@@ -803,7 +803,8 @@ def test_stop_ends_every_thread_and_frees_the_port() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_command_says_where_it_listens_and_stops_when_told(number: signal.Signals) -> None:
-    command = [sys.executable, "-m", "weather.simulator.server", "--port", "0", "--base-ms", "1", "--unlimited"]
+    options = ["--port", "0", "--base-ms", "1", "--unlimited", "--model-runs"]
+    command = [sys.executable, "-m", "weather.simulator.server", *options]
     process = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
@@ -813,6 +814,7 @@ def test_the_command_says_where_it_listens_and_stops_when_told(number: signal.Si
         assert requests.get(f"{url}/v1/forecast", query(), timeout=30).status_code == 200
         settings = requests.get(f"{url}/simulator/state", timeout=30).json()["settings"]
         assert settings["concurrency"] is None and settings["limits"] == {"minute": None, "hour": None, "day": None}
+        assert requests.get(f"{url}/data/ecmwf_ifs/static/meta.json", timeout=30).status_code == 200
         process.send_signal(number)
         assert process.communicate(timeout=60) == ("", "")
         assert process.returncode == 0

@@ -31,6 +31,17 @@ def test_the_exit_code_is_the_commands_as_a_shell_gives_it(started, code, expect
     assert process.wait(60) == expected
 
 
+def test_a_command_that_ends_by_itself_is_started_again_where_that_is_asked_for(started):
+    code = "import os, signal; print(os.getpid()); os.kill(os.getpid(), 9)"
+    command = [sys.executable, supervisor.__file__, "60", "--again", sys.executable, "-u", "-c", code]
+    started.append(process := subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+    assert process.stdout is not None
+    first, second = process.stdout.readline(), process.stdout.readline()
+    assert first != second and second.strip().isdecimal()
+    process.terminate()
+    assert process.wait(60) in (128 + 9, 128 + 15)
+
+
 def test_the_end_of_the_pipe_terminates_the_command(started):
     started.append(process := supervised("import signal; print('up'); signal.pause()"))
     assert process.stdout.readline() == "up\n"

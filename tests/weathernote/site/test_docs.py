@@ -8,15 +8,17 @@ import csv
 import html
 import re
 import subprocess
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from tests.support.servers import Instance
+from tests.support.limits import LIFTED
+from tests.support.servers import Instance, free_port
 from tests.support.staged_upstream import StagedUpstream, http
 from weather.core.cells import Cell
-from weathernote.site.docs import EXAMPLES, GUIDE
+from weathernote.site.docs import EXAMPLES, GUIDE, LIVE_EXAMPLES
 
 with (Path(__file__).parents[2] / "data" / "cells.csv").open(encoding="utf-8") as file:
     #: As doubles: what a phone's position is.
@@ -24,6 +26,14 @@ with (Path(__file__).parents[2] / "data" / "cells.csv").open(encoding="utf-8") a
 
 
 SPENT = {"code": "budget_exhausted", "status": 503}
+
+
+@pytest.fixture(scope="module")
+def instance(tmp_path_factory, valkey_server, simulator_server) -> Iterator[Instance]:
+    """An instance with streams beside it."""
+    servers = {"REDIS_URL": valkey_server.url, "OPEN_METEO_URL": simulator_server.url}
+    with Instance(tmp_path_factory.mktemp("docs"), WORKERS=2, LIVE_PORT=free_port(), **servers, **LIFTED) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +55,7 @@ def test_every_curl_line_of_the_guide_gets_weather(page, valkey, simulator, tmp_
     for line in lines:
         ran = run(line, tmp_path)
         assert ran.returncode == 0, f"{line}\n{ran.stdout}\n{ran.stderr}"
-        assert ran.stdout.startswith('{"') or ran.stdout == "200\n304\n", line
+        assert ran.stdout.startswith('{"') or ran.stdout == "200\n304\n" or '\ndata: {"' in ran.stdout, line
 
 
 def test_the_client_in_shell_gets_two_places_and_then_a_304(page, valkey, simulator, tmp_path):
@@ -58,6 +68,7 @@ def test_the_client_in_shell_gets_two_places_and_then_a_304(page, valkey, simula
 def test_the_examples_name_the_address_that_the_reader_came_by(page, instance):
     assert "weather.example" not in page
     assert page.count(instance.base) > len(EXAMPLES)
+    assert len(re.findall(r"http://127\.0\.0\.1:\d+/api/v1/weather/events", page)) == len(LIVE_EXAMPLES) + 1
 
 
 @pytest.mark.parametrize("language", ["dart", "kotlin", "swift"])
@@ -174,11 +185,32 @@ def test_no_client_knows_an_id_of_the_device(page, language):
     assert not re.search(r"advertisingIdentifier|ANDROID_ID|identifierForVendor|getAdvertisingIdInfo", code)
 
 
+@pytest.mark.parametrize("language", ["dart", "kotlin", "swift", "javascript"])
+@pytest.mark.parametrize(
+    "needed",
+    [
+        *("?lat=", "&lon=", "&units=", "x-client-id", "last-event-id", "retry-after", "400", "404", "200"),
+        *("event", "data", "retry", "300", "60", "Full jitter: anywhere in a span that doubles", "temperature_2m"),
+    ],
+)
+def test_each_client_that_listens_does_what_the_guide_says(page, language, needed):
+    (code,) = codes(page, f"{language}-live")
+    assert needed.lower() in code.lower().replace("300_000", "300000")
+
+
+def test_swift_reads_the_empty_lines_that_end_events(page):
+    """By its words: the usual way to read lines leaves them out."""
+    (code,) = codes(page, "swift-live")
+    assert "in bytes {" in code and "in bytes.lines" not in code
+
+
 def test_every_name_that_the_guide_and_the_clients_read_is_in_the_schema(page, instance):
     schemas = instance.get("/api/v1/schema").json()["components"]["schemas"]
     known = {name for schema in schemas.values() for name in schema.get("properties", ())}
     known |= set(schemas["CodeEnum"]["enum"]) | {"client_id"}
-    written = " ".join([page, *(GUIDE.joinpath(file).read_text() for file in EXAMPLES.values())])
+    written = " ".join(
+        [page, *(GUIDE.joinpath(file).read_text() for file in (*EXAMPLES.values(), *LIVE_EXAMPLES.values()))]
+    )
     words = re.sub(r"<style>.*?</style>|<script.*?</script>", "", written, flags=re.DOTALL)
     read = set(re.findall(r"\b[a-z]+(?:_[a-z0-9]+)+\b", words))
     assert read - known <= {"http_code", "drf_spectacular_sidecar"}  # curl's own, and a path

@@ -34,7 +34,38 @@ def test_it_counts_against_no_limit(api, valkey):
 def test_nothing_from_elsewhere_is_allowed_and_nothing_inline(policy):
     assert policy.pop("default-src") == policy.pop("base-uri") == policy.pop("frame-ancestors") == "'none'"
     assert policy.pop("require-trusted-types-for") == "'script'"
+    assert policy.pop("connect-src") == "'self' http://testserver:8001"  # the streams, without an edge
     assert set(policy.values()) == {"'self'"}
+
+
+@pytest.mark.parametrize(("name", "value"), [("TRUSTED_PROXY_COUNT", 1), ("HOSTS_ARE_REAL", True)])
+def test_behind_a_proxy_nothing_but_its_own_origin_is_connected_to(client, settings, name, value):
+    setattr(settings, name, value)
+    response = client.get("/")
+    assert "connect-src 'self'" in response.headers["Content-Security-Policy"].split("; ")
+    assert 'data-live=""' in response.text
+
+
+def test_where_there_are_no_streams_the_page_looks_for_none(client, settings):
+    settings.LIVE_PORT = 0
+    response = client.get("/")
+    assert response.headers["Content-Security-Policy"].endswith("; connect-src 'self'")
+    assert "data-live" not in response.text
+
+
+@pytest.mark.parametrize(
+    ("host", "streams"),
+    [
+        ("localhost:8000", "http://localhost:8001"),
+        ("[::1]:8000", "http://[::1]:8001"),
+        ("testserver", "http://testserver:8001"),
+    ],
+)
+def test_without_a_proxy_the_page_knows_the_port_of_the_streams(client, settings, host, streams):
+    settings.ALLOWED_HOSTS = ["*"]
+    response = client.get("/", headers={"Host": host})
+    assert f'data-live="{streams}"' in response.text
+    assert response.headers["Content-Security-Policy"].endswith(f"; connect-src 'self' {streams}")
 
 
 def test_it_holds_no_inline_script_style_or_handler(client):

@@ -34,6 +34,13 @@ def record(message: str, *arguments: object, error: BaseException | None = None)
 # ── a line ────────────────────────────────────────────────────────────────────────────────────────
 
 
+def test_figures_are_keys_of_the_line() -> None:
+    told = record("streams")
+    told.figures = {"streams": 7}
+    line = json.loads(JsonLines().format(told))
+    assert (line["message"], line["streams"]) == ("streams", 7)
+
+
 def test_an_error_with_its_traceback_is_one_line() -> None:
     try:
         raise ValueError("two\nlines")

@@ -129,6 +129,8 @@ class Dataset:
     #: Which model a cell's values come from, so that a record is refreshed after that model's runs; None for a dataset
     #: whose records are refreshed at intervals alone.
     areas: Areas | None = None
+    #: The channel in Redis on which the keys of cells are published whose records are new; empty if nobody listens.
+    held_channel: str = ""
 
     def with_extras(self, names: Iterable[str]) -> "Dataset":
         """This dataset with the optional variables of these names; unknown names are ignored."""

@@ -27,6 +27,7 @@ WEATHER = Dataset(
     recent_popularity_key="popularity:now",
     queue_key="wanted:{open-meteo}",
     areas=areas.load("weather.json"),
+    held_channel="held:weather",
     drift=Drift(forecast.current, distances=("temperature_2m", "precipitation"), codes=("weather_code",)),
     kinds=(
         AnswerKind(

@@ -25,6 +25,7 @@ class Command(BaseCommand):
             "--render", type=Path, metavar="FOLDER", help="only write the configuration into this folder"
         )
         parser.add_argument("--instances", default="127.0.0.1:8000,127.0.0.1:8001", help="host:port of each")
+        parser.add_argument("--live", default="127.0.0.1:8011,127.0.0.1:8012", help="host:port of each live process")
         parser.add_argument("--certificate", type=Path, help="fullchain.pem (Let's Encrypt's of the first host)")
         parser.add_argument("--certificate-key", type=Path, help="privkey.pem, likewise")
         parser.add_argument("--acme", type=Path, default=Path("/var/www/acme"), help="where certbot's webroot is")
@@ -57,6 +58,7 @@ def _edge_of(options: dict[str, Any]) -> Edge:
         folder=options["render"].absolute(),
         names=tuple(settings.ALLOWED_HOSTS),
         instances=tuple(options["instances"].split(",")),
+        live=tuple(options["live"].split(",")),
         certificate=(options["certificate"] or live / "fullchain.pem").absolute(),
         certificate_key=(options["certificate_key"] or live / "privkey.pem").absolute(),
         acme_folder=options["acme"],
@@ -66,4 +68,5 @@ def _edge_of(options: dict[str, Any]) -> Edge:
         user=options["user"],
         resolver=options["resolver"],
         address_requests=settings.EDGE_ADDRESS_REQUESTS,
+        address_streams=settings.LIVE_STREAMS_PER_ADDRESS,
     )

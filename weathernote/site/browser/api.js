@@ -39,7 +39,7 @@ function forgetIn(kind) {
 
 // Several phones behind one address must not share one allowance, so each device names itself, by nothing but chance.
 let clientId = null;
-function client() {
+export function client() {
   const known = clientId ?? store.get("client");
   clientId = /^[0-9a-f]{32}$/.test(known) ? known : random();
   store.set("client", clientId);
@@ -113,6 +113,16 @@ export async function ask(url, signal, part = (body) => body) {
   return answer;
 }
 
+// What a stream has said in place of the next answer to `url`, after `before`; it is kept likewise.
+export function pushed(url, before, { id, data }, exchange) {
+  const body = parsed(data);
+  if (body === null) return null;
+  const { clockSkewMs } = before;
+  const answer = { etag: id, body, expiresAt: Date.parse(body.expires_at) - clockSkewMs, clockSkewMs, exchange };
+  keep(url, answer);
+  return answer;
+}
+
 // When an answer ends by this device's clock, and how far the service's clock is ahead of it. A cache between gives an answer's
 // first `max-age` and how much of it is gone, and its own `Date`: so the body's end tells the service's time better.
 export function timesOf(headers, body, now = Date.now()) {
@@ -166,7 +176,8 @@ function refused(response, problem, exchange) {
 
 const query = (cell, units) => `lat=${cell.lat}&lon=${cell.lon}${units === "imperial" ? "&units=imperial" : ""}`;
 export const weatherUrl = (cell, units) => `/api/v1/weather?${query(cell, units)}`;
+export const eventsUrl = (cell, units) => `/api/v1/weather/events?${query(cell, units)}`;
 export const forecastUrl = (cell, units) => `/api/v1/forecast?${query(cell, units)}`;
 export const airQualityUrl = (cell) => `/api/v1/air-quality?${query(cell)}`; // its units are the same for all
 export const placeAtUrl = (cell) => `/api/v1/places?${query(cell)}`;
-export const curl = (url) => `curl -i '${location.origin}${url}'`;
+export const curl = (url) => `curl -i '${new URL(url, location.origin)}'`;

@@ -1,9 +1,10 @@
 // The page's course: which place is shown, what is asked for it, when it is asked again.
 
 import { airExchange, isAirFresh, loadAir, refreshAir, stopAir } from "./airquality.js";
-import { Trouble, ask, forecastUrl, isFresh, keptAnswer, placeAtUrl, store, weatherUrl } from "./api.js";
+import { Trouble, ask, eventsUrl, forecastUrl, isFresh, keptAnswer, placeAtUrl, pushed, store, weatherUrl } from "./api.js";
 import { $, say } from "./dom.js";
 import { where } from "./format.js";
+import { isLive, origin, unwatch, watch } from "./live.js";
 import { cellOf } from "./rounding.js";
 import { watchSearch } from "./search.js";
 import * as view from "./view.js";
@@ -11,6 +12,7 @@ import * as view from "./view.js";
 const LONGEST_NAME = 80;
 const BACKOFF_SECONDS = [5, 10, 20, 40, 60];
 const MOST_CITIES = 8;
+const BEHIND_MS = 30_000; // how long the forecast may stay behind the weather that was pushed
 const LAST_POSITION = "Your last position";
 // They turn the direction of all text after them.
 const DIRECTION_MARKS = /[\u202a-\u202e\u2066-\u2069]/g;
@@ -21,6 +23,7 @@ let shown = null; // {key, answers} that the page shows
 let asking = null; // the AbortController of what is under way
 let exchanges = []; // how the weather was answered last
 let failures = 0;
+let fetchedAt = ""; // of the record that a stream last told of
 let locating = 0; // counts up with each position that is asked for, and with whatever makes one come too late
 const timers = { again: 0, count: 0 };
 
@@ -92,21 +95,22 @@ function follow() {
 }
 
 function refuse() {
-  stop();
-  stopAir();
-  forgetPosition();
-  place = shown = null;
-  document.title = "WeatherNote";
+  leave();
   const detail = "is not a decimal number of degrees. Nothing was sent.";
   trouble(new Trouble("invalid", { problem: { errors: [{ parameter: "position", detail }] } }));
 }
 
-async function welcome() {
+function leave() {
   stop();
   stopAir();
+  unwatch();
   forgetPosition();
   place = shown = null;
   document.title = "WeatherNote";
+}
+
+async function welcome() {
+  leave();
   view.hideTrouble();
   view.setState("welcome");
   try {
@@ -162,14 +166,18 @@ async function load({ force = false } = {}) {
   stop();
   loadAir(place.cell, () => shown && showExchanges(), { force });
   const [urls, key] = [[weatherUrl(place.cell, units), forecastUrl(place.cell, units)], `${place.cell.lat},${place.cell.lon},${units}`];
+  if (shown?.key !== key) {
+    unwatch();
+    fetchedAt = "";
+  }
   const before = urls.map(keptAnswer);
-  if (!force && before.every((answer) => isFresh(answer))) return arrived(key, before);
+  const needed = (index) => force || !isFresh(before[index]) || before[index].body.fetched_at < fetchedAt;
+  if (!before.some((_, index) => needed(index))) return arrived(key, before);
   if (before.every(Boolean)) show(key, before);
   else if (shown?.key !== key) begin();
   asking = new AbortController();
   const { signal } = asking;
   $("refresh").classList.add("busy");
-  const needed = (index) => force || !isFresh(before[index]);
   const results = await Promise.allSettled(urls.map((url, index) => (needed(index) ? ask(url, signal) : before[index])));
   if (signal.aborted) return;
   $("refresh").classList.remove("busy");
@@ -197,8 +205,16 @@ function arrived(key, answers) {
   view.hideTrouble();
   show(key, answers);
   if (isNew) say(`${$("place-name").textContent}: ${$("now-temperature").textContent}, ${$("now-words").textContent}.`);
-  again(Math.min(...answers.map((answer) => answer.expiresAt)) - Date.now() + 1000 + Math.random() * 2000);
+  planNext(answers);
+  listen();
 }
+
+function planNext(answers) {
+  const ends = Math.min(...answers.map((answer) => answer.expiresAt)) - Date.now() + 1000 + Math.random() * 2000;
+  // Of a refresh all pages of the cell are told in the same second.
+  again(answers[1].body.fetched_at < fetchedAt ? Math.min(ends, Math.random() * BEHIND_MS) : ends);
+}
+
 
 // One of the answers may be null: what has come is shown without it.
 function show(key, answers) {
@@ -233,6 +249,25 @@ function again(ms) {
   timers.again = setTimeout(() => {
     if (document.visibilityState === "visible") load();
   }, Math.max(ms, 5000));
+}
+
+// ── what is pushed meanwhile ──
+
+// Where nothing comes of it, the page asks as before when an answer ends.
+function listen() {
+  if (origin === undefined || document.visibilityState !== "visible") return;
+  watch(origin + eventsUrl(place.cell, units), shown.answers[0].etag, heard, () => view.showLive(isLive()));
+}
+
+function heard(event, url, headers) {
+  const [before, forecast] = shown?.answers ?? [];
+  if (!before || !forecast) return;
+  const exchange = { url, status: 200, words: "200 OK", ms: null, headers, bytes: new TextEncoder().encode(event.data).length };
+  const answer = pushed(weatherUrl(place.cell, units), before, event, exchange);
+  if (!answer) return;
+  fetchedAt = answer.body.fetched_at;
+  show(shown.key, [answer, forecast]);
+  planNext(shown.answers);
 }
 
 // ── what goes wrong ──
@@ -300,9 +335,11 @@ function watchWorld() {
   addEventListener("online", () => place && load());
   addEventListener("offline", () => shown && trouble(new Trouble("offline")));
   document.addEventListener("visibilitychange", () => {
-    if (document.visibilityState !== "visible" || !shown || timers.count) return;
-    if (shown.answers.every((answer) => isFresh(answer)) && isAirFresh()) showFresh();
-    else load();
+    if (document.visibilityState !== "visible") return unwatch();
+    if (!shown || timers.count) return;
+    if (!shown.answers.every((answer) => isFresh(answer)) || !isAirFresh()) return load();
+    showFresh();
+    listen();
   });
   setInterval(() => shown && navigator.onLine && showFresh(), 15_000);
 }

@@ -229,6 +229,11 @@ export function showFresh(answers, when) {
   $("simulated").hidden = answers.find(Boolean).body.source !== "simulator";
 }
 
+// Seen only while it is so; its room is kept.
+export function showLive(isLive) {
+  $("live").classList.toggle("on", isLive);
+}
+
 export function showMark(id, mark) {
   fill(id, mark);
   $(id).dataset.mark = mark.toLowerCase();
@@ -250,7 +255,7 @@ export function showExchanges(exchanges) {
 
 function exchangeBox(exchange, open) {
   const { url, words, status, ms, headers, bytes } = exchange;
-  const [path, query] = url.split("?");
+  const [path, query] = url.replace(/^https?:..[^/]+/, "").split("?");
   const meaning = CACHE_WORDS.find(([form]) => form.test(header(exchange, "cache-status")))?.[1];
   const line = curl(url);
   const button = h("button", { type: "button", class: "round", "aria-label": `Copy the curl line for ${path}`, title: "Copy", onclick: () => copy(button, line) }, icon("copy"));
@@ -258,7 +263,7 @@ function exchangeBox(exchange, open) {
     "div",
     { class: "exchange" },
     h("h3", {}, h("span", { class: "verb" }, "GET "), path, h("wbr"), h("span", { class: "query" }, `?${query}`)),
-    h("p", { class: "chips" }, h("span", { class: `chip ${status < 400 ? "good" : "bad"}` }, words), meaning && h("span", { class: "chip" }, meaning), h("span", { class: "chip" }, `${ms} ms`), h("span", { class: "chip" }, status === 304 ? "nothing sent again" : `${bytes.toLocaleString("en")} bytes`)),
+    h("p", { class: "chips" }, h("span", { class: `chip ${status < 400 ? "good" : "bad"}` }, words), meaning && h("span", { class: "chip" }, meaning), h("span", { class: "chip" }, ms === null ? "pushed" : `${ms} ms`), h("span", { class: "chip" }, status === 304 ? "nothing sent again" : `${bytes.toLocaleString("en")} bytes`)),
     h("div", { class: "curl" }, h("code", {}, line), button),
     h("details", { open }, h("summary", {}, `Response headers (${headers.length})`), h("dl", { class: "headers" }, ...headers.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))))),
   );

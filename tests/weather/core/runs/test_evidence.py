@@ -87,13 +87,24 @@ def test_three_runs_in_a_row_contradict_a_table_that_nothing_spoke_for(kind: tup
     assert after([kind[1]] * 3).is_contradicted
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("hours", [1, 3, 6])
-def test_a_table_that_becomes_wrong_is_found_out_within_a_day_or_two(kind: tuple[Counts, Counts], hours: int) -> None:
+@pytest.mark.parametrize(("kind", "hours", "against"), [
+    (KINDS[0], 1, 5 / 6), (KINDS[0], 3, 5 / 6), (KINDS[0], 6, 1), (KINDS[1], 1, 1 / 2), (KINDS[1], 3, 5 / 6),
+    (KINDS[1], 6, 5 / 6),
+])  # fmt: skip
+def test_a_table_that_becomes_wrong_is_found_out_within_a_day_or_two(
+    kind: tuple[Counts, Counts], hours: int, against: float
+) -> None:
     right = after([kind[0]] * 100, hours)
-    outcomes = [by_chance(random.Random(seed), 5 / 6, kind) for seed in range(20)]
+    outcomes = [by_chance(random.Random(seed), against, kind) for seed in range(20)]
     taken = [runs_until_contradicted(right, wrong, 100, hours) for wrong in outcomes]
     assert sum(runs is not None and runs * hours <= 48 for runs in taken) >= 18
+
+
+def test_where_every_second_run_changes_nothing_the_others_are_still_gone_by() -> None:
+    """By intervals more would be missed at the same cost."""
+    assert not any(after([UNCHANGED, CHANGED] * runs).is_contradicted for runs in range(1, 50))
+    assert not after([UNCHANGED, CHANGED] * 20, evidence=after([UNCHANGED] * 20)).is_contradicted
+    assert after([UNCHANGED_WITHOUT, CHANGED_WITHOUT] * 100).is_contradicted
 
 
 @pytest.mark.parametrize("hours", [3, 6, 24])
@@ -118,18 +129,21 @@ def test_refreshes_with_and_without_a_run_are_counted_apart() -> None:
 # Back to the table
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_tile_returns_once_what_speaks_against_the_table_is_outweighed(kind: tuple[Counts, Counts]) -> None:
+@pytest.mark.parametrize(("kind", "runs"), [(KINDS[0], 7), (KINDS[1], 14)])
+def test_a_tile_returns_once_what_speaks_against_the_table_is_outweighed(
+    kind: tuple[Counts, Counts], runs: int
+) -> None:
     agrees, against = kind
     wrong = after([against] * 30)
-    assert after([agrees] * 13, evidence=wrong).is_contradicted
-    assert not after([agrees] * 14, evidence=wrong).is_contradicted
+    assert after([agrees] * (runs - 1), evidence=wrong).is_contradicted
+    assert not after([agrees] * runs, evidence=wrong).is_contradicted
 
 
 def test_between_the_two_bounds_a_tile_stays_as_it_is() -> None:
-    """Three in ten would not contradict it, nor let it return."""
-    three_in_ten = ([CHANGED] * 2 + [UNCHANGED] + [CHANGED] * 2 + [UNCHANGED] + [CHANGED] * 3 + [UNCHANGED]) * 3
-    right, wrong = after([CHANGED] * 10), after([UNCHANGED] * 10)
+    """Changes between three runs in ten would not contradict it, nor let it return."""
+    agrees, against = KINDS[1]
+    three_in_ten = ([agrees] * 2 + [against] + [agrees] * 2 + [against] + [agrees] * 3 + [against]) * 3
+    right, wrong = after([agrees] * 10), after([against] * 10)
     assert not any(after(three_in_ten[:runs], evidence=right).is_contradicted for runs in range(30))
     assert after(three_in_ten, evidence=wrong).is_contradicted
 

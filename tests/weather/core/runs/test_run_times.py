@@ -14,6 +14,7 @@ from weather.core.runs.run_times import (
     UNSEEN_SECONDS,
     Run,
     RunTimes,
+    is_interval,
 )
 
 pytestmark = pytest.mark.pure
@@ -248,6 +249,18 @@ def test_what_is_written_is_what_is_read() -> None:
     assert RunTimes.read(_times().text.encode()) == _times()
 
 
+@pytest.mark.parametrize("interval_seconds", [900, 2 * 86_400])
+def test_a_model_may_run_every_quarter_of_an_hour_or_every_other_day(interval_seconds: int) -> None:
+    assert is_interval(interval_seconds)
+    assert RunTimes.read(RunTimes(interval_seconds, (), NOON).text.encode()) is not None
+    assert is_interval(interval_seconds - 1) != is_interval(interval_seconds + 1)
+
+
+def test_as_many_runs_as_are_kept_are_read() -> None:
+    most = RunTimes(900, tuple(Run(NOON - at, NOON) for at in range(MOST_RUNS)), NOON)
+    assert RunTimes.read(most.text.encode()) == most
+
+
 def _text(**changes: object) -> bytes:
     return json.dumps({**json.loads(THREE.text), **changes}).encode()
 
@@ -274,6 +287,7 @@ def _text(**changes: object) -> bytes:
         _text(runs=[[NOON - at, NOON - at] for at in range(MOST_RUNS + 1)]),
         _text(runs=[[NOON, 10**30]]),
         _text(seen_at=-1),
+        _text(seen_at=0),
         _text(seen_at=None),
         _text(interval_seconds=0),
         _text(interval_seconds=60),

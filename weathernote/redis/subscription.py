@@ -1,0 +1,81 @@
+"""Hears a channel of Redis in an event loop, over one connection of its own that is made again when it breaks."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from random import random
+
+from redis.asyncio.connection import AbstractConnection
+
+from weathernote.redis.node import BROKEN, RedisDown
+from weathernote.redis.servers import listening_connection
+
+log = logging.getLogger(__name__)
+
+#: After so long a silence the server is asked whether it is there.
+SILENT_SECONDS = 10.0
+_REPLY_SECONDS = 2.0
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 1.0
+_MESSAGES = (b"message", b"smessage")
+
+
+class Subscription:
+    """Calls `on_message` with each payload, and `on_begin` whenever it begins to hear: before that, some were missed.
+
+    Both are called in the event loop and must not block.
+    """
+
+    def __init__(self, channel: str, on_message: Callable[[bytes], None], on_begin: Callable[[], None]) -> None:
+        self.channel = channel
+        self.on_message = on_message
+        self.on_begin = on_begin
+        self.is_hearing = False
+        self._has_warned = False
+
+    async def run(self) -> None:
+        """Hears until it is cancelled."""
+        pause_seconds = _FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                await self._hear()
+            except (*BROKEN, RedisDown) as error:
+                if not self._has_warned:
+                    log.warning("The channel %s is not heard (%s).", self.channel, type(error).__name__)
+                self._has_warned = True
+            pause_seconds = _FIRST_PAUSE_SECONDS if self.is_hearing else min(2 * pause_seconds, _LONGEST_PAUSE_SECONDS)
+            self.is_hearing = False
+            await asyncio.sleep(pause_seconds * (0.5 + random()))  # noqa: S311 - so that not all processes come at once
+
+    async def _hear(self) -> None:
+        """Hears until the connection breaks, with one of BROKEN."""
+        command, connection = await asyncio.to_thread(listening_connection, self.channel)
+        try:
+            await connection.connect()
+            await connection.send_command(*command)
+            await self._reply(connection)
+            self.is_hearing = True
+            if self._has_warned:
+                log.warning("The channel %s is heard again.", self.channel)
+                self._has_warned = False
+            self.on_begin()
+            while True:
+                self._take(await connection.read_response(timeout=SILENT_SECONDS) or await self._ping(connection))
+        finally:
+            with suppress(*BROKEN):
+                await connection.disconnect(nowait=True)
+
+    async def _ping(self, connection: AbstractConnection) -> list[bytes]:
+        """The next thing that a silent server says, be it no more than that it is there."""
+        await connection.send_command("PING", check_health=False)
+        return await self._reply(connection)
+
+    async def _reply(self, connection: AbstractConnection) -> list[bytes]:
+        reply = await connection.read_response(timeout=_REPLY_SECONDS)
+        if not isinstance(reply, list):
+            raise ConnectionError("no reply in time")
+        return reply
+
+    def _take(self, said: list[bytes]) -> None:
+        if said[0] in _MESSAGES:
+            self.on_message(said[2])

@@ -1,0 +1,164 @@
+"""uvicorn's protocols, with what open streams need besides: bounds, a way to cut a connection, and ends that arrive.
+
+In ASGI's `scope["state"]` they give `abort`, which drops a connection with all that its reader has not taken, and
+`forget`, which frees what is not needed any more once a stream is open.
+"""
+
+import asyncio
+import json
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request, Response
+from websockets.server import ServerProtocol
+
+from weathernote.runtime.one_reader import Flag, OneReaderQueue
+
+#: What a connection may hold here for a slow reader, besides the kernel's buffer; a message has about 1 kB.
+WAITING_BYTES = 4096
+#: A request's line and headers must have come after so long, and may have so many bytes.
+HEAD_SECONDS, HEAD_BYTES = 10.0, 32_768
+#: For how long the rest of a message is read and dropped after the close that it caused, so that the close arrives.
+_LINGER_SECONDS = 2.0
+_CONTENT_TYPE = "application/problem+json"
+
+
+class StreamHttpProtocol(HttpToolsProtocol):
+    """HTTP for events, and for all that is no stream."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's
+        """Bounds what waits for a slow reader, and how long a request may take to come."""
+        super().connection_made(transport)
+        transport.set_write_buffer_limits(high=WAITING_BYTES)
+        self.head_bytes = 0
+        self.head_timer: asyncio.TimerHandle | None = self.loop.call_later(HEAD_SECONDS, transport.abort)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Ends the wait for a request."""
+        self._head_has_come()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Refuses a head that does not end."""
+        if self.head_timer is not None:
+            self.head_bytes += len(data)
+            if self.head_bytes > HEAD_BYTES:
+                self.send_400_response("the request's head is too long")
+                self._head_has_come()
+                return
+        super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        """Gives the application the means to cut the connection."""
+        super().on_message_begin()
+        self.scope["state"]["abort"] = self.transport.abort
+        if self.head_timer is None:  # a further request on the connection
+            self.head_bytes = 0
+            self.head_timer = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
+
+    def on_headers_complete(self) -> None:
+        """Ends the wait for the request."""
+        self._head_has_come()
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuses what is no HTTP, in the shape of all errors."""
+        body = _problem(400, msg)
+        head = f"content-type: {_CONTENT_TYPE}\r\ncontent-length: {len(body)}\r\ncache-control: no-store\r\n"
+        self.transport.write(STATUS_LINE[400] + head.encode() + b"connection: close\r\n\r\n" + body)
+        self.transport.close()
+
+    def _head_has_come(self) -> None:
+        if self.head_timer is not None:
+            self.head_timer.cancel()
+            self.head_timer = None
+
+
+class StreamWebSocketProtocol(WebSocketsSansIOProtocol):
+    """WebSockets whose ends arrive, also at who is still sending, and that are cut where nobody reads."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.conn = _Handshake(max_size=self.config.ws_max_size, logger=self.logger)
+        self.queue: Any = OneReaderQueue()
+        self.writable: Any = Flag()
+        self.is_lingering = False
+
+    def connection_made(self, transport: Any) -> None:
+        """Bounds what waits for a slow reader."""
+        super().connection_made(transport)
+        transport.set_write_buffer_limits(high=WAITING_BYTES)
+
+    def handle_connect(self, event: Request) -> None:
+        """Gives the application the means to cut the connection."""
+        super().handle_connect(event)
+        if self.response.status_code == 101:
+            self.scope["state"] |= {"abort": self.transport.abort, "forget": self.forget_handshake}
+
+    def forget_handshake(self) -> None:
+        """Frees what only the handshake needed, the headers three times over: 6 kB of each stream."""
+        self.request.headers.clear()  # the parser holds it to the end
+        self.scope.clear()  # type: ignore[attr-defined] # a dict
+        self.request = self.response = None  # type: ignore[assignment] # neither is used any more
+
+    def data_received(self, data: bytes) -> None:
+        """Drops what still comes after the close."""
+        if not self.is_lingering:
+            super().data_received(data)
+
+    def send_receive_event_to_app(self) -> None:
+        """Closes with 1007 for a text that is no UTF-8; uvicorn logs a traceback for it, as many as a client likes."""
+        if self.curr_msg_data_type == "text" and not self.close_sent:
+            try:
+                b"".join(self.frames).decode()
+            except UnicodeDecodeError:
+                self.frames = []
+                self.conn.fail(1007, "not UTF-8")
+                self.handle_parser_exception()
+                return
+        super().send_receive_event_to_app()
+
+    def handle_parser_exception(self) -> None:
+        """Sends the close that the protocol asks for, and reads on for a moment.
+
+        A socket that is closed with bytes unread is reset, and the other side may never see the close.
+        """
+        if self.conn.close_sent is None:  # an upgrade that cannot be parsed: there is nothing to close
+            self.transport.abort()
+            return
+        close = self.conn.close_sent
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": close.code, "reason": close.reason})
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = self.is_lingering = True
+        self.stop_keepalive()
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+        # Under the name of uvicorn's own timer: while there is one, it leaves the transport open.
+        self.close_timer = self.loop.call_later(_LINGER_SECONDS, self.transport.abort)
+
+    def keepalive_timeout(self) -> None:
+        """Cuts the connection of who did not answer a ping: to wait until its buffer is taken would be for ever."""
+        super().keepalive_timeout()
+        if self.close_sent:
+            self.loop.call_later(_LINGER_SECONDS, self.transport.abort)
+
+
+class _Handshake(ServerProtocol):
+    """Refuses a broken upgrade in the shape of all errors."""
+
+    def reject(self, status: Any, text: str) -> Response:
+        response = super().reject(status, text)
+        response.body = _problem(response.status_code, text.strip())
+        del response.headers["Content-Type"], response.headers["Content-Length"]
+        response.headers["Content-Type"] = _CONTENT_TYPE
+        response.headers["Content-Length"] = str(len(response.body))
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+
+def _problem(status: int, detail: str) -> bytes:
+    problem = {"type": "about:blank", "title": "Invalid parameter", "status": status, "detail": detail}
+    errors = [{"parameter": "request", "detail": detail}]
+    return json.dumps(problem | {"code": "invalid_parameter", "request_id": "", "errors": errors}).encode()

@@ -62,6 +62,11 @@ class StreamHttpProtocol(HttpToolsProtocol):
         self._head_has_come()
         super().on_headers_complete()
 
+    def handle_websocket_upgrade(self) -> None:
+        """Hands the connection over, and is freed without the garbage collector."""
+        super().handle_websocket_upgrade()
+        self.parser = None  # type: ignore[assignment] # they hold each other, and nothing more is parsed
+
     def send_400_response(self, msg: str) -> None:
         """Refuses what is no HTTP, in the shape of all errors."""
         body = _problem(400, msg)

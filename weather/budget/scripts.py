@@ -80,8 +80,10 @@ for at = 7, #ARGV, 6 do
     if spender == 'refresh' then
       limit, at_midnight, at_the_end = refresh_limit(budget, cold, t), spare(budget), 1
     else
-      -- Those for runs come in bursts: late ones must not take what the line gives out for the next.
-      cold, counted = math.max(0, cold - of_runs), refreshed + of_runs
+      -- Those for runs come in bursts: late ones must not take what the line gives out for the next. An instance of
+      -- an older release ends a day without ending their count.
+      of_runs = math.max(0, math.min(of_runs, cold))
+      cold, counted = cold - of_runs, refreshed + of_runs
       limit = late_refresh_limit(budget, cold, t)
     end
     -- When the line will have reached what is wanted.

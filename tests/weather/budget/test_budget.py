@@ -286,6 +286,15 @@ def test_late_refreshes_leave_what_the_line_gives_out_for_the_next_run(budget, c
     assert spender.charge(30, "late_refresh") == Granted(30)
 
 
+def test_what_a_day_before_spent_on_runs_holds_no_late_refresh_up(budget, clock, valkey):
+    """An instance of an older release, beside new ones, ends no count that it does not know."""
+    clock.seconds += DAY // 2 + 1800
+    spender = budget(minute=10**6, hour=10**6)
+    assert drained(spender, "cold", most=100) == 100
+    valkey.hset(KEY, "of_runs", 7_000)
+    assert drained(spender, "late_refresh") == int(10_000 * line(12.5 / 24)) - 100
+
+
 def test_late_refreshes_take_no_more_than_a_quarter_from_refreshes_for_runs(budget, clock):
     spender, of_runs = budget(minute=10**6, hour=10**6), 0
     for step in range(144):

@@ -10,6 +10,7 @@ import json
 import os
 import secrets
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from prewarm.cities.views import cities_cache
 from prewarm.runs import lock, plan, run_candidates
@@ -101,7 +102,7 @@ class Refresher:
             # What was fetched since the plan was made has the run.
             work.fresh_seconds = int(self.service.now() - self._planned_at)
             # Out of the list first: one that raises an error must not come up again and again.
-            batch = self._batches.pop(0)
+            batch = self._next_batch()
             done: list[int] = []
             work.refresh([batch], done.append)
             if sum(done) < len({candidate.cell for candidate in batch.candidates}):
@@ -109,6 +110,15 @@ class Refresher:
                 return
         if not self._batches:
             refreshed_runs.note(news, self._planned_at)
+
+    def _next_batch(self) -> Batch:
+        """Takes the next batch out of the list: of it one cell only while calls fail, as one that fails is given up."""
+        batch = self._batches.pop(0)
+        first, *others = batch.candidates
+        if others and self.service.budget.is_failing():
+            self._batches.insert(0, replace(batch, candidates=others))
+            return replace(batch, candidates=[first])
+        return batch
 
     def _plan(self, news: dict[str, int]) -> None:
         now = self.service.now()

@@ -194,6 +194,14 @@ def test_what_the_budget_refuses_is_refreshed_later(fleet, valkey):
     assert fleet.calls_in(fleet.refresher.step) == 1 and not news(fleet)
 
 
+def test_while_open_meteo_fails_one_cell_at_a_time_finds_out_whether_it_answers(fleet):
+    fleet.ask(BERLIN, PRAGUE, MUNICH)
+    fleet.wait_for_a_run()
+    fleet.service.budget.failed()
+    fleet.refresher.step()
+    assert fleet.simulator.state()["cells_per_call"][3:] == [1, 2] and not news(fleet)
+
+
 def test_redis_may_go_and_come_back(fleet, monkeypatch):
     fleet.ask(BERLIN)
     fleet.wait_for_a_run()

@@ -1,12 +1,16 @@
 """Refreshes cells when their model has a new run: ahead of requests, those worth most first, staff's cities before all.
 
-Each serving process has a refresher, and one of the fleet acts at a time: the one that holds prewarm's lock. A run of
-prewarm takes the lock over, since it does the same by the same code.
+Each serving process has a refresher, and one of the fleet acts: the one that has the lease, so that one plans, which
+reads thousands of cells. It works under prewarm's lock, which a run of prewarm takes over, since it does the same by
+the same code.
 """
 
 import functools
 import json
+import os
+import secrets
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from prewarm.cities.views import cities_cache
 from prewarm.runs import lock, plan, run_candidates
@@ -22,8 +26,11 @@ from weather.runs import refreshed_runs
 from weather.runs.probes import Probes
 from weathernote import redis
 from weathernote.http.problems import Problem
-from weathernote.redis import RedisDown
+from weathernote.redis import RedisDown, owned_key, without_redis
 
+LEASE_KEY = "runs:refresher"
+#: A step and the pause after it end well before.
+LEASE_SECONDS = 60
 STEP_SECONDS = 10
 #: A step ends after these seconds, and the next one goes on.
 MOST_SECONDS = 20
@@ -53,6 +60,7 @@ class Refresher:
         self._runs: dict[str, int] = {}
         self._planned_at = 0.0
         self._probed_at = 0.0
+        self._name = secrets.token_hex(8)
 
     def step(self) -> None:
         """Goes on with the refreshes for the runs that the fleet has not gone through, for MOST_SECONDS at most."""
@@ -61,6 +69,8 @@ class Refresher:
             trusted = self.runs.known.trusted(now)
             # Until the price is known nothing is too dear, and the day's budget would go to whatever lacks a run.
             if not trusted or not self.service.price.is_known:
+                return
+            if not self._takes_the_lease():
                 return
             news = refreshed_runs.news(trusted, now)
             if not news and 0 <= now - self._probed_at < PROBES_SECONDS:
@@ -71,6 +81,19 @@ class Refresher:
         except RedisDown:
             self._batches = []
 
+    @without_redis(returns=None)
+    def release(self) -> None:
+        """Lets another process act at once, as this one ends."""
+        redis.execute(owned_key.releasing(LEASE_KEY, self._token))
+
+    def _takes_the_lease(self) -> bool:
+        (is_ours,) = redis.execute(owned_key.taking(LEASE_KEY, self._token, LEASE_SECONDS * 1000))
+        return bool(is_ours)
+
+    @property
+    def _token(self) -> str:
+        return f"{self._name}:{os.getpid()}"  # a forked child has the same name
+
     def _refresh(self, news: dict[str, int], held: Lock) -> None:
         if not self._batches or self._runs != news or not 0 <= self.service.now() - self._planned_at <= PLAN_SECONDS:
             self._plan(news)
@@ -79,7 +102,7 @@ class Refresher:
             # What was fetched since the plan was made has the run.
             work.fresh_seconds = int(self.service.now() - self._planned_at)
             # Out of the list first: one that raises an error must not come up again and again.
-            batch = self._batches.pop(0)
+            batch = self._next_batch()
             done: list[int] = []
             work.refresh([batch], done.append)
             if sum(done) < len({candidate.cell for candidate in batch.candidates}):
@@ -87,6 +110,15 @@ class Refresher:
                 return
         if not self._batches:
             refreshed_runs.note(news, self._planned_at)
+
+    def _next_batch(self) -> Batch:
+        """Takes the next batch out of the list: of it one cell only while calls fail, as one that fails is given up."""
+        batch = self._batches.pop(0)
+        first, *others = batch.candidates
+        if others and self.service.budget.is_failing():
+            self._batches.insert(0, replace(batch, candidates=others))
+            return replace(batch, candidates=[first])
+        return batch
 
     def _plan(self, news: dict[str, int]) -> None:
         now = self.service.now()
@@ -128,6 +160,12 @@ def step() -> None:
     """A step of this process's refresher, if it has one."""
     if one := refresher():
         one.step()
+
+
+def release() -> None:
+    """Ends the part of this process's refresher, if it has one."""
+    if one := refresher():
+        one.release()
 
 
 def staffs_cities() -> Cities:

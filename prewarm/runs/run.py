@@ -198,6 +198,9 @@ def _price(one: Service, cities: int) -> float:
     """
     if one.price.follows_runs():
         one.price.agree()
+        if not one.price.is_known:
+            # Another process took the turn and has not ended it: at a price of nothing all that lacks a run is due.
+            with_retries(one.price.work_out)
         return one.price.value
     demands = with_retries(one.price.demands)
     return plan.common_price(demands, cities, one.round.weight_of_a_cell, one.budget.refresh_weight_per_second())

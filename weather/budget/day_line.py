@@ -11,7 +11,9 @@ A record that ends within hours is not refreshed late but as the others' are (fe
 At the day's end late refreshes leave a second spare hundredth unspent, for the others' last ones.
 
 Refreshes for a new run do not keep to the line: runs come when they come, and the price of freshness is the one at
-which the day's are paid. They leave the reserve for cold cells, and the line shares out what they leave.
+which the day's are paid. They leave the reserve for cold cells, and the line shares out to refreshes by interval what
+they leave. Late refreshes count them as spent of the line: else they would take between two runs what the price has for
+the next.
 """
 
 import math
@@ -42,12 +44,15 @@ def spare(day_budget: float) -> float:
 
 
 def late_refresh_limit(day_budget: float, cold: float, t: float) -> float:
-    """The weight of all refreshes by `t` (0 to 1) beyond which no late one goes out; `cold` as for `refresh_limit`."""
+    """The weight of all refreshes, those for runs too, by `t` (0 to 1) beyond which no late one goes out.
+
+    `cold` is what cold cells have spent.
+    """
     return max(1, day_budget - cold) * line(t)
 
 
 def refresh_limit(day_budget: float, cold: float, t: float) -> float:
-    """The weight that refreshes may have spent by `t` (0 to 1), if cold cells have spent `cold` of the budget."""
+    """The weight that refreshes by interval may have spent by `t` (0 to 1), if all else has spent `cold`."""
     return spare(day_budget) + late_refresh_limit(day_budget, cold, t)
 
 

@@ -21,6 +21,8 @@ _ROWS_LUA = ", ".join(f"{{'{name}', '{row.failures}', '{row.paused_until}'}}" fo
 # `spent:<dataset>:refresh` and `spent:<dataset>:cold` are what each dataset spent of the day. They are for people to
 # look at, and limit nothing: what was spent without Redis is not in them.
 #
+# `of_runs` is what refreshes for runs spent of the day. Lost, or spent without Redis, it counts as spent on cold cells.
+#
 # The reply has the failures and the pause of every dataset, in the order of FIELDS, so that each process knows them.
 BUDGET = redis.script(
     NOW_LUA
@@ -29,7 +31,7 @@ BUDGET = redis.script(
 local weight, least, spender, refreshed = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
 local dataset, is_same_day, reserve = ARGV[6], false, reserves[spender]
 local rows = {{{_ROWS_LUA}}}
-local held = {{}}
+local held, of_runs = {{}}, 0
 if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then redis.call('DEL', KEYS[1]) end
 local flat = redis.call('HGETALL', KEYS[1])
 for at = 1, #flat, 2 do held[flat[at]] = tonumber(flat[at + 1]) end
@@ -62,7 +64,7 @@ for at = 7, #ARGV, 6 do
   if name == 'day' then
     is_same_day = known == start
     if seen_start ~= start then refreshed = 0 end
-    if is_same_day then refreshed = math.max(refreshed, held.refreshed or 0) end
+    if is_same_day then refreshed, of_runs = math.max(refreshed, held.refreshed or 0), held.of_runs or 0 end
   end
   if reserve and name ~= 'day' then
     -- Late refreshes may use an hour only as it passes: taken at its start, the others would lack it later.
@@ -74,12 +76,20 @@ for at = 7, #ARGV, 6 do
     narrow(run_refresh_limit(budget, t) - spent, 'pace', wait)
   elseif reserve then
     local t, cold = (now - start) / length, spent - refreshed
-    local limit, at_midnight, at_the_end = late_refresh_limit(budget, cold, t), 0, 2
-    if spender == 'refresh' then limit, at_midnight, at_the_end = refresh_limit(budget, cold, t), spare(budget), 1 end
+    local limit, counted, at_midnight, at_the_end = 0, refreshed, 0, 2
+    if spender == 'refresh' then
+      limit, at_midnight, at_the_end = refresh_limit(budget, cold, t), spare(budget), 1
+    else
+      -- Those for runs come in bursts: late ones must not take what the line gives out for the next. An instance of
+      -- an older release ends a day without ending their count.
+      of_runs = math.max(0, math.min(of_runs, cold))
+      cold, counted = cold - of_runs, refreshed + of_runs
+      limit = late_refresh_limit(budget, cold, t)
+    end
     -- When the line will have reached what is wanted.
-    local wanted = math.max(0, refreshed + least - at_midnight) / math.max(1, budget - cold)
+    local wanted = math.max(0, counted + least - at_midnight) / math.max(1, budget - cold)
     local wait = math.min(ends, math.max(0, time_at(wanted) - t) * length)
-    narrow(limit - refreshed, 'pace', wait)
+    narrow(limit - counted, 'pace', wait)
     narrow(budget - at_the_end * math.floor(budget / {day_line.SPARE_DIVISOR}) - spent, 'pace', ends)
   end
 end
@@ -95,7 +105,8 @@ end
 
 local granted = 0
 if room >= least then granted = math.max(0, room) end
-if reserve and spender ~= 'run_refresh' then refreshed = refreshed + granted end
+if spender == 'run_refresh' then of_runs = of_runs + granted
+elseif reserve then refreshed = refreshed + granted end
 local reply = {{granted, reason, tostring(seconds), string.format('%.3f', now),
   string.format('%.3f', closed), refreshed, failed}}
 for at, name in ipairs(names) do
@@ -103,7 +114,7 @@ for at, name in ipairs(names) do
   redis.call('HSET', KEYS[1], name .. ':start', starts[at], name .. ':spent', spent)
   reply[#reply + 1], reply[#reply + 2] = starts[at], spent
 end
-redis.call('HSET', KEYS[1], 'refreshed', refreshed)
+redis.call('HSET', KEYS[1], 'refreshed', refreshed, 'of_runs', of_runs)
 if not is_same_day then
   for name in pairs(held) do
     if string.sub(name, 1, 6) == 'spent:' then redis.call('HDEL', KEYS[1], name) end

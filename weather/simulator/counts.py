@@ -23,6 +23,8 @@ class Settings:
     #: everything changes every six hours, and no run times are told.
     model_runs: bool = False
     run_lateness_seconds: float = 300
+    #: What every model takes from the time that its forecast starts from until the run is there; None for the usual.
+    run_delay_seconds: int | None = None
     #: Unix seconds from which on there are no new runs, and from which on new ones are not told.
     runs_until: float | None = None
     run_times_until: float | None = None

@@ -31,7 +31,7 @@ def run_of(place: Place, settings: Settings, now: float) -> WeatherRun:
         return usual_run(now)
     name = _AREAS.model_of(Cell(round(place.latitude * 10), round(place.longitude * 10))).name
     model = MODELS[settings.followed_models.get(name, name)]
-    run = newest_run(model, _until(now, settings.runs_until), settings.run_lateness_seconds)
+    run = newest_run(model, _until(now, settings.runs_until), settings.run_lateness_seconds, settings.run_delay_seconds)
     return WeatherRun(run.initialised, run.initialised // model.interval_seconds + crc32(model.name.encode()))
 
 
@@ -41,7 +41,7 @@ def meta(name: str, settings: Settings, now: float) -> dict[str, Any] | None:
     if model is None or not settings.model_runs:
         return None
     until = _until(_until(now, settings.runs_until), settings.run_times_until)
-    run = newest_run(model, until, settings.run_lateness_seconds)
+    run = newest_run(model, until, settings.run_lateness_seconds, settings.run_delay_seconds)
     return {
         "last_run_initialisation_time": run.initialised,
         "last_run_modification_time": run.available - _COPYING_SECONDS,
@@ -51,21 +51,22 @@ def meta(name: str, settings: Settings, now: float) -> dict[str, Any] | None:
     }
 
 
-def newest_run(model: Model, now: float, lateness_seconds: float) -> Run:
-    """The newest run of a model that is there."""
+def newest_run(model: Model, now: float, lateness_seconds: float, delay_seconds: int | None = None) -> Run:
+    """The newest run of a model that is there; `delay_seconds` in place of the model's usual delay."""
     number = int(now // model.interval_seconds)
-    while (run := _run(model, number, lateness_seconds)).available > now:
+    while (run := _run(model, number, lateness_seconds, delay_seconds)).available > now:
         number -= 1
     return run
 
 
 @lru_cache(maxsize=2_000)
-def _run(model: Model, number: int, lateness_seconds: float) -> Run:
+def _run(model: Model, number: int, lateness_seconds: float, delay_seconds: int | None) -> Run:
     initialised = number * model.interval_seconds
     chance = crc32(f"{model.name}:{number}".encode()) / 2**32
     # Half of the runs are late by less than two thirds of `lateness_seconds`, one of a hundred by 24 times as much.
     late_seconds = min(lateness_seconds * ((1 - chance) ** -0.7 - 1), _MOST_LATE_SECONDS)
-    return Run(initialised, initialised + _DELAY_SECONDS[model.interval_seconds] + int(late_seconds))
+    usual_seconds = _DELAY_SECONDS[model.interval_seconds] if delay_seconds is None else delay_seconds
+    return Run(initialised, initialised + usual_seconds + int(late_seconds))
 
 
 def _until(now: float, end: float | None) -> float:

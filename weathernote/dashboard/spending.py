@@ -29,12 +29,14 @@ class Spending:
 
     budget: int
     spent: int
+    #: On all refreshes, and on those for runs alone.
     refreshed: int
     left: Mapping[BudgetWindow, int]
     now: float
     closed_until: float = 0.0
     paused_until: float = 0.0
     failures: int = 0
+    of_runs: int = 0
     #: Name of a dataset → its share of what was spent.
     shares: Mapping[str, Share] = field(default_factory=dict)
 
@@ -67,17 +69,22 @@ class Spending:
 
     def line_at(self, part_of_day: float) -> float:
         """The most that may be spent by this part of the day (0 to 1), with as many refreshes as the pace allows."""
-        by_the_line = self.on_new_places + day_line.refresh_limit(self.budget, self.on_new_places, part_of_day)
-        return min(by_the_line, self.budget - day_line.spare(self.budget))
+        others = self.on_new_places + self.of_runs
+        by_the_line = others + day_line.refresh_limit(self.budget, others, part_of_day)
+        # Those for runs keep to no pace but leave a reserve.
+        of_runs = day_line.run_refresh_limit(self.budget, part_of_day) if self.of_runs else 0.0
+        return min(max(by_the_line, of_runs), self.budget - day_line.spare(self.budget))
 
 
 def read(held: Mapping[str, float], budgets: Mapping[BudgetWindow, int], now: float) -> Spending:
     """Reads the budget's hash in Redis (weather/budget/scripts.py); a window that is over counts as unspent."""
     spent = {window: _spent(held, window, now) for window in WINDOW_SECONDS}
+    of_runs = int(held.get("of_runs", 0))
     return Spending(
         budget=budgets["day"],
         spent=spent["day"],
-        refreshed=int(held.get("refreshed", 0)) if spent["day"] else 0,
+        refreshed=int(held.get("refreshed", 0)) + of_runs if spent["day"] else 0,
+        of_runs=of_runs if spent["day"] else 0,
         left={window: max(0, budgets[window] - spent[window]) for window in WINDOW_SECONDS},
         now=now,
         closed_until=held.get("closed:until", 0.0),

@@ -35,5 +35,5 @@ def loops() -> list[Loop]:
         every(RUNS_SECONDS, *(one.known.read for one in runs), *(one.known.evidence.flush for one in runs)),
         # Threads of their own, since they wait for Open-Meteo.
         *(every(RUNS_SECONDS, one.poller.step, at_the_end=[one.poller.release]) for one in runs),
-        every(refresher.STEP_SECONDS, refresher.step),
+        every(refresher.STEP_SECONDS, refresher.step, at_the_end=[refresher.release]),
     ]

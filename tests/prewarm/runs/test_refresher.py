@@ -110,9 +110,23 @@ def test_a_run_is_gone_through_once_by_all_processes(fleet):
     fleet.ask(BERLIN)
     fleet.wait_for_a_run()
     assert fleet.calls_in(fleet.refresher.step) == 1
-    assert fleet.calls_in(fleet.refresher.step) == fleet.calls_in(fleet.another().step) == 0
+    assert fleet.calls_in(fleet.refresher.step) == 0
+    fleet.refresher.release()
+    another = fleet.another()
+    assert fleet.calls_in(another.step) == 0
     fleet.wait_for_a_run()
-    assert fleet.calls_in(fleet.another().step) == 1
+    assert fleet.calls_in(another.step) == 1
+
+
+def test_one_process_plans_and_another_goes_on_once_it_ends(fleet, monkeypatch):
+    fleet.ask(BERLIN)
+    fleet.wait_for_a_run()
+    planned, plan = [], Refresher._plan
+    monkeypatch.setattr(Refresher, "_plan", lambda one, news: planned.append(one) or plan(one, news))
+    others = [fleet.another() for _ in range(5)]
+    assert [fleet.calls_in(one.step) for one in others] == [0] * 5 and not planned
+    fleet.refresher.release()
+    assert [fleet.calls_in(one.step) for one in others] == [1, 0, 0, 0, 0] and planned == others[:1]
 
 
 def test_what_is_worth_less_than_the_price_waits_for_a_request(fleet):
@@ -135,6 +149,7 @@ def test_staffs_cities_come_first_though_nobody_asks_for_them(fleet, monkeypatch
 
     monkeypatch.setattr(refresher, "BATCH_CELLS", 1)
     monkeypatch.setattr(Work, "refresh", refresh)
+    fleet.refresher.release()
     fleet.another(CITY).step()
     assert names[0] == "Munich" and len(names) == 3
 
@@ -143,8 +158,8 @@ def test_while_one_process_refreshes_the_others_do_nothing(fleet):
     fleet.ask(BERLIN)
     fleet.wait_for_a_run()
     with lock.held(name=lock.REFRESHER):
-        assert fleet.calls_in(fleet.another().step) == 0
-    assert fleet.calls_in(fleet.another().step) == 1
+        assert fleet.calls_in(fleet.refresher.step) == 0
+    assert fleet.calls_in(fleet.refresher.step) == 1
 
 
 def test_prewarm_takes_the_work_over_and_the_refresher_goes_on_after_it(fleet):
@@ -177,6 +192,14 @@ def test_what_the_budget_refuses_is_refreshed_later(fleet, valkey):
     valkey.delete("budget:open-meteo")
     fleet.service.budget.quota.closed_until = 0
     assert fleet.calls_in(fleet.refresher.step) == 1 and not news(fleet)
+
+
+def test_while_open_meteo_fails_one_cell_at_a_time_finds_out_whether_it_answers(fleet):
+    fleet.ask(BERLIN, PRAGUE, MUNICH)
+    fleet.wait_for_a_run()
+    fleet.service.budget.failed()
+    fleet.refresher.step()
+    assert fleet.simulator.state()["cells_per_call"][3:] == [1, 2] and not news(fleet)
 
 
 def test_redis_may_go_and_come_back(fleet, monkeypatch):

@@ -18,6 +18,7 @@ from prewarm.runs.schedule import last_good_run
 from prewarm.runs.work import Work
 from tests.support.clocks import around_noon, wait_for_room
 from weather.api.service import service
+from weather.budget.price import TURN_KEY
 from weather.core.cells import Cell
 from weather.core.datasets import WEATHER
 from weather.core.packing import version_of
@@ -250,6 +251,13 @@ def test_a_cell_that_another_process_has_just_fetched_is_not_counted_as_asked(fi
     work.refresh([Batch(0, "refresh", [Candidate(BERLIN_CELL, {}, None, cities=("Berlin",))])], lambda done: None)
     assert (work.tally.refreshed, work.tally.skipped, work.tally.cities_in_order) == (0, 1, 1)
     assert simulator.state()["calls"] == 1
+
+
+def test_prewarm_never_goes_by_a_price_that_nobody_has_worked_out_yet(five, valkey):
+    RunTable(["dwd_icon_d2"]).write("dwd_icon_d2", run_times_of_now())
+    valkey.set(TURN_KEY, "1")
+    prewarm()
+    assert service().price.is_known and float(valkey.get("popularity:price")) == service().price.value
 
 
 # ── re-derive ──────────────────────────────────────────────────────────────────────────────────────────

@@ -276,6 +276,37 @@ def test_late_refreshes_take_what_the_others_leave(budget, clock):
     assert late > 5_400
 
 
+def test_late_refreshes_leave_what_the_line_gives_out_for_the_next_run(budget, clock):
+    clock.seconds += DAY // 2 + 1800
+    spender = budget(minute=10**6, hour=10**6)
+    assert drained(spender, "run_refresh", most=4_000) == 4_000
+    assert drained(spender, "late_refresh") == int(10_000 * line(12.5 / 24)) - 4_000
+    denied = spender.charge(30, "late_refresh")
+    clock.seconds += denied.retry_after_seconds
+    assert spender.charge(30, "late_refresh") == Granted(30)
+
+
+def test_what_a_day_before_spent_on_runs_holds_no_late_refresh_up(budget, clock, valkey):
+    """An instance of an older release, beside new ones, ends no count that it does not know."""
+    clock.seconds += DAY // 2 + 1800
+    spender = budget(minute=10**6, hour=10**6)
+    assert drained(spender, "cold", most=100) == 100
+    valkey.hset(KEY, "of_runs", 7_000)
+    assert drained(spender, "late_refresh") == int(10_000 * line(12.5 / 24)) - 100
+
+
+def test_late_refreshes_take_no_more_than_a_quarter_from_refreshes_for_runs(budget, clock):
+    spender, of_runs = budget(minute=10**6, hour=10**6), 0
+    for step in range(144):
+        clock.seconds = MIDNIGHT + step * 600
+        spender.charge(0, "cold")
+        weight, seconds = spender.refresh_weight_of_the_day()
+        granted = spender.charge(int(0.75 * weight * 600 / seconds), "run_refresh", least=1)
+        of_runs += granted.weight if isinstance(granted, Granted) else 0
+        drained(spender, "late_refresh", weight=10)
+    assert of_runs > 7_400
+
+
 def test_a_late_refresh_is_told_when_the_line_will_have_reached_it(budget, clock):
     clock.seconds += 7 * 3600 + 900
     spender = budget(minute=10**6, hour=10**6)

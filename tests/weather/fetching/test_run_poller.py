@@ -91,6 +91,16 @@ def test_a_process_that_ends_gives_its_lease_back(process, upstream, clock):
     assert asked(upstream) == {HOURLY: 2}
 
 
+def test_a_process_that_has_read_nothing_yet_adds_to_the_runs_that_the_fleet_knows(process, upstream, clock):
+    poller = process(HOURLY)
+    run_for(poller, clock, 3 * HOUR)
+    known = poller.table.times_of(HOURLY).runs
+    poller.release()
+    another = process(HOURLY)
+    another.step()
+    assert len(known) > 2 and another.table.times_of(HOURLY).runs == known
+
+
 def test_a_process_that_ends_takes_nobody_elses_lease(process, upstream, here):
     first, second = process(HOURLY), process(HOURLY)
     first.step()

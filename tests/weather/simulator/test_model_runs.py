@@ -151,3 +151,13 @@ def test_an_unknown_model_has_no_run_times_and_none_has_any_unless_that_is_set(s
         told = requests.get(f"{simulator.url}/data/{model}/static/meta.json", timeout=10)
         assert (told.status_code, told.json()["error"]) == (404, True)
     assert simulator.state()["run_times"] == {"unknown": 2}
+
+
+def test_a_run_comes_at_the_moment_that_is_set(simulator: OpenMeteoSimulator, clock: SetClock) -> None:
+    simulator.settings(run_lateness_seconds=0, run_delay_seconds=1000)
+    clock.seconds = NOON + 999
+    assert meta(simulator, "dwd_icon_d2")["last_run_initialisation_time"] == NOON - 3 * HOUR
+    before = hourly(simulator, (52.5, 13.4))
+    clock.seconds = NOON + 1000
+    assert meta(simulator, "dwd_icon_d2")["last_run_availability_time"] == NOON + 1000
+    assert hourly(simulator, (52.5, 13.4)) != before

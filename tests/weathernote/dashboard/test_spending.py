@@ -23,6 +23,13 @@ def test_the_line_is_the_one_that_refreshes_keep_to():
     assert spent(0, 0).line_at(0) == 100 and spent(0, 0).line_at(1) == 9900
 
 
+def test_refreshes_for_runs_are_refreshes_though_they_keep_to_no_pace():
+    day = {"day:start": NOON - 43_200, "day:spent": 4000, "refreshed": 500, "of_runs": 3000}
+    shown = spending.read(day, {"minute": 600, "hour": 5000, "day": 10_000}, NOON)
+    assert (shown.refreshed, shown.on_new_places) == (3500, 500)
+    assert [shown.line_at(part) for part in (0, 0.5, 1)] == pytest.approx([8000, 9000, 9900])
+
+
 def test_a_day_that_is_over_is_not_spent_yet():
     tomorrow = spent(900, 500, now=NOON + 86_400)
     assert (tomorrow.spent, tomorrow.refreshed, tomorrow.left["day"]) == (0, 0, 10_000)

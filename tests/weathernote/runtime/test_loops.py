@@ -43,6 +43,7 @@ def test_whatever_gathers_writes_it_down_at_the_end(own_service: Any) -> None:
         *(request_events.count, active_users.flush),  # in this order: what is counted last is flushed too
         *(one.popularity.flush for one in services()),
         own_service.runs.poller.release,
+        refresher.release,
     ]
 
 

@@ -66,7 +66,7 @@ class RunDemand:
 
     def _calls_of(self, kind: _Kind, price: float) -> float:
         level = 2 ** (kind.step / STEPS_IN_AN_OCTAVE)
-        interval = kind.model.interval_seconds
+        interval = self.times[kind.model.name].interval_seconds
         calls, missing = 0.0, float(kind.missing)
         for at, seconds in enumerate(self._slots[kind.model, kind.offset]):
             missing += at > 0
@@ -96,6 +96,6 @@ class RunDemand:
         begins, ends = self.now, self.times[model.name].next_expected(self.now)
         slots = [self.shape.seconds(offset, begins, ends)]
         while ends < self.until:
-            begins, ends = ends, ends + model.interval_seconds
+            begins, ends = ends, ends + self.times[model.name].interval_seconds
             slots.append(self.shape.seconds(offset, begins, ends))
         return slots

@@ -58,6 +58,11 @@ def test_what_is_not_held_or_not_asked_for_takes_no_calls(cell: CellOfRuns) -> N
     assert demand.number_of_cells == 0 and demand.calls(0.0) == 0
 
 
+def test_runs_are_expected_as_often_as_open_meteo_says_and_not_as_the_table_of_areas() -> None:
+    twice_as_rare = CellOfRuns(Model(MODEL.name, 2 * EVERY), 0, 1.0, FRESH)
+    assert _demand(twice_as_rare).calls(price=1000.0) == _demand(_cell(1.0)).calls(price=1000.0) == 4
+
+
 def test_until_the_next_run_what_lacks_none_takes_no_call() -> None:
     assert _demand(_cell(1.0), until=NOW + HOUR).calls(price=0.0) == 0
 

@@ -10,7 +10,7 @@ import requests
 
 from tests.support.limits import LIFTED
 from tests.support.live import Live, heard, refresh, subscribe
-from tests.support.raw_socket import BINARY, CLOSE, PING, TEXT, RawSocket, frame
+from tests.support.raw_socket import BINARY, CLOSE, PING, PONG, TEXT, RawSocket, frame
 from tests.support.servers import Valkey, eventually
 from weather.core.cells import Cell
 
@@ -129,6 +129,24 @@ def test_a_flood_of_messages_is_closed_when_the_limit_is_reached(live):
         with suppress(ConnectionError):
             phone.send(frame(BINARY, b"\0") * 5000)
         assert phone.close_code() == 1013
+
+
+@pytest.mark.parametrize(
+    ("name", "sent"),
+    [
+        ("pings", frame(PING, b"x")),
+        ("pongs", frame(PONG, b"x")),
+        ("empty-parts", frame(0, fin=False)),
+        ("empty-messages", frame(TEXT)),
+    ],
+)
+def test_a_flood_of_frames_that_no_limit_of_requests_counts_is_closed(live, name, sent):
+    with RawSocket(live.port, f"flood-{name}") as phone:
+        phone.send(frame(TEXT, fin=False) if name == "empty-parts" else b"")
+        with suppress(ConnectionError):
+            phone.send(sent * 100_000)
+        assert phone.close_code() == 1013
+    assert "Traceback" not in live.said()
 
 
 def test_idle_sockets_and_half_requests_are_closed_and_nothing_is_kept_of_them(live):

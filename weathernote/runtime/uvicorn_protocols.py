@@ -10,6 +10,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
 from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
@@ -21,6 +22,10 @@ WAITING_BYTES = 4096
 HEAD_SECONDS, HEAD_BYTES = 10.0, 32_768
 #: For how long the rest of a message is read and dropped after the close that it caused, so that the close arrives.
 _LINGER_SECONDS = 2.0
+#: A phone says little: who sends more frames than that between two pings is closed. What came at once is parsed in parts,
+#: as 256 kB of empty frames take seconds, in which no other stream gets anything.
+MOST_FRAMES, PARSED_AT_ONCE_BYTES = 1000, 4096
+_TRY_AGAIN_LATER = 1013
 _CONTENT_TYPE = "application/problem+json"
 
 
@@ -84,6 +89,7 @@ class StreamWebSocketProtocol(WebSocketsSansIOProtocol):
         self.queue: Any = OneReaderQueue()
         self.writable: Any = Flag()
         self.is_lingering = False
+        self.frames_since_ping = 0
 
     def connection_made(self, transport: Any) -> None:
         """Bounds what waits for a slow reader."""
@@ -103,9 +109,37 @@ class StreamWebSocketProtocol(WebSocketsSansIOProtocol):
         self.request = self.response = None  # type: ignore[assignment] # neither is used any more
 
     def data_received(self, data: bytes) -> None:
-        """Drops what still comes after the close."""
-        if not self.is_lingering:
-            super().data_received(data)
+        """Takes what comes in small parts; drops what still comes after the close."""
+        for begin in range(0, len(data), PARSED_AT_ONCE_BYTES):
+            if not self.is_lingering:
+                super().data_received(data[begin : begin + PARSED_AT_ONCE_BYTES])
+
+    def handle_events(self) -> None:
+        """Closes with 1013 for too many frames: pings and parts of messages are counted by no other limit."""
+        self.frames_since_ping += len(self.conn.events)
+        if self.frames_since_ping > MOST_FRAMES:
+            self.conn.fail(_TRY_AGAIN_LATER, "too many frames")
+            self.queue.clear()
+            self.handle_parser_exception()
+            return
+        super().handle_events()
+
+    def handle_ping(self) -> None:
+        """Leaves a ping without an answer whose sender does not read: the answers would pile up here."""
+        if self.writable.is_set:
+            super().handle_ping()
+        else:
+            self.conn.data_to_send()
+
+    def handle_cont(self, event: Frame) -> None:
+        """Keeps no empty parts: the bound of a message's size would let any number of them in."""
+        if event.data or event.fin:
+            super().handle_cont(event)
+
+    def send_keepalive_ping(self) -> None:
+        """Begins a new count of frames."""
+        self.frames_since_ping = 0
+        super().send_keepalive_ping()
 
     def send_receive_event_to_app(self) -> None:
         """Closes with 1007 for a text that is no UTF-8; uvicorn logs a traceback for it, as many as a client likes."""

@@ -22,8 +22,8 @@ WAITING_BYTES = 4096
 HEAD_SECONDS, HEAD_BYTES = 10.0, 32_768
 #: For how long the rest of a message is read and dropped after the close that it caused, so that the close arrives.
 _LINGER_SECONDS = 2.0
-#: A phone says little: who sends more frames than that between two pings is closed. What came at once is parsed in parts,
-#: as 256 kB of empty frames take seconds, in which no other stream gets anything.
+#: A phone says little: who sends more frames than that between two pings is closed. What came at once is parsed in
+#: parts, as 256 kB of empty frames take seconds, in which no other stream gets anything.
 MOST_FRAMES, PARSED_AT_ONCE_BYTES = 1000, 4096
 _TRY_AGAIN_LATER = 1013
 _CONTENT_TYPE = "application/problem+json"
@@ -32,12 +32,16 @@ _CONTENT_TYPE = "application/problem+json"
 class StreamHttpProtocol(HttpToolsProtocol):
     """HTTP for events, and for all that is no stream."""
 
+    #: What has come of a request's head; None while what comes belongs to no request.
+    head_bytes: int | None
+    #: Cuts the connection when a request takes too long to come; None while none is waited for.
+    head_timer: asyncio.TimerHandle | None
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's
         """Bounds what waits for a slow reader, and how long a request may take to come."""
         super().connection_made(transport)
         transport.set_write_buffer_limits(high=WAITING_BYTES)
-        self.head_bytes = 0
-        self.head_timer: asyncio.TimerHandle | None = self.loop.call_later(HEAD_SECONDS, transport.abort)
+        self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Ends the wait for a request."""
@@ -45,34 +49,50 @@ class StreamHttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Refuses a head that does not end."""
-        if self.head_timer is not None:
+        """Refuses a head that does not end, and cuts off who sends what belongs to no request."""
+        if self.head_timer is not None and self.head_bytes is not None:
             self.head_bytes += len(data)
             if self.head_bytes > HEAD_BYTES:
                 self.send_400_response("the request's head is too long")
                 self._head_has_come()
                 return
         super().data_received(data)
+        is_answered = self.cycle is not None and self.cycle.response_complete
+        if is_answered and self.head_timer is None and self.timeout_keep_alive_task is None:
+            # uvicorn's wait for the next request is over with any byte, such as one of a body that nobody reads.
+            self._await_head()
+            self.head_bytes = None
 
     def on_message_begin(self) -> None:
         """Gives the application the means to cut the connection."""
         super().on_message_begin()
         self.scope["state"]["abort"] = self.transport.abort
-        if self.head_timer is None:  # a further request on the connection
-            self.head_bytes = 0
-            self.head_timer = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
+        if self.head_timer is None or self.head_bytes is None:  # a further request on the connection
+            self._head_has_come()
+            self._await_head()
 
     def on_headers_complete(self) -> None:
         """Ends the wait for the request."""
         self._head_has_come()
         super().on_headers_complete()
 
+    def handle_websocket_upgrade(self) -> None:
+        """Refuses it in HTTP/1.0, and where a stream of events is open: nobody would tell that stream of its end."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.transport.abort()
+        elif self.scope["http_version"] == "1.0":
+            self.send_400_response("a WebSocket needs HTTP/1.1")
+        else:
+            super().handle_websocket_upgrade()
+            self.cycle = None  # type: ignore[assignment] # the connection is not this protocol's any more
+
     def send_400_response(self, msg: str) -> None:
         """Refuses what is no HTTP, in the shape of all errors."""
-        body = _problem(400, msg)
-        head = f"content-type: {_CONTENT_TYPE}\r\ncontent-length: {len(body)}\r\ncache-control: no-store\r\n"
-        self.transport.write(STATUS_LINE[400] + head.encode() + b"connection: close\r\n\r\n" + body)
-        self.transport.close()
+        _refuse(self.transport, msg)
+
+    def _await_head(self) -> None:
+        self.head_bytes = 0
+        self.head_timer = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
 
     def _head_has_come(self) -> None:
         if self.head_timer is not None:
@@ -113,6 +133,8 @@ class StreamWebSocketProtocol(WebSocketsSansIOProtocol):
         for begin in range(0, len(data), PARSED_AT_ONCE_BYTES):
             if not self.is_lingering:
                 super().data_received(data[begin : begin + PARSED_AT_ONCE_BYTES])
+        if not self.handshake_initiated:  # the first that comes here is the whole head: it could not be parsed
+            _refuse(self.transport, "the upgrade has a body, or too many headers")
 
     def handle_events(self) -> None:
         """Closes with 1013 for too many frames: pings and parts of messages are counted by no other limit."""
@@ -190,6 +212,13 @@ class _Handshake(ServerProtocol):
         response.headers["Content-Length"] = str(len(response.body))
         response.headers["Cache-Control"] = "no-store"
         return response
+
+
+def _refuse(transport: asyncio.Transport, detail: str) -> None:
+    body = _problem(400, detail)
+    head = f"content-type: {_CONTENT_TYPE}\r\ncontent-length: {len(body)}\r\ncache-control: no-store\r\n"
+    transport.write(STATUS_LINE[400] + head.encode() + b"connection: close\r\n\r\n" + body)
+    transport.close()
 
 
 def _problem(status: int, detail: str) -> bytes:

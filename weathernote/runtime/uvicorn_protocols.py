@@ -5,16 +5,15 @@ In ASGI's `scope["state"]` they give `abort`, which drops a connection with all 
 """
 
 import asyncio
-import json
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
-from websockets.http11 import Request, Response
-from websockets.server import ServerProtocol
+from websockets.http11 import Request
 
 from weathernote.runtime.one_reader import Flag, OneReaderQueue
+from weathernote.runtime.raw_refusals import Handshake, refuse
 
 #: What a connection may hold here for a slow reader, besides the kernel's buffer; a message has about 1 kB.
 WAITING_BYTES = 4096
@@ -26,7 +25,6 @@ _LINGER_SECONDS = 2.0
 #: parts, as 256 kB of empty frames take seconds, in which no other stream gets anything.
 MOST_FRAMES, PARSED_AT_ONCE_BYTES = 1000, 4096
 _TRY_AGAIN_LATER = 1013
-_CONTENT_TYPE = "application/problem+json"
 
 
 class StreamHttpProtocol(HttpToolsProtocol):
@@ -88,7 +86,7 @@ class StreamHttpProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuses what is no HTTP, in the shape of all errors."""
-        _refuse(self.transport, msg)
+        refuse(self.transport, msg)
 
     def _await_head(self) -> None:
         self.head_bytes = 0
@@ -105,7 +103,7 @@ class StreamWebSocketProtocol(WebSocketsSansIOProtocol):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self.conn = _Handshake(max_size=self.config.ws_max_size, logger=self.logger)
+        self.conn = Handshake(max_size=self.config.ws_max_size, logger=self.logger)
         self.queue: Any = OneReaderQueue()
         self.writable: Any = Flag()
         self.is_lingering = False
@@ -134,7 +132,7 @@ class StreamWebSocketProtocol(WebSocketsSansIOProtocol):
             if not self.is_lingering:
                 super().data_received(data[begin : begin + PARSED_AT_ONCE_BYTES])
         if not self.handshake_initiated:  # the first that comes here is the whole head: it could not be parsed
-            _refuse(self.transport, "the upgrade has a body, or too many headers")
+            refuse(self.transport, "the upgrade has a body, or too many headers")
 
     def handle_events(self) -> None:
         """Closes with 1013 for too many frames: pings and parts of messages are counted by no other limit."""
@@ -175,6 +173,20 @@ class StreamWebSocketProtocol(WebSocketsSansIOProtocol):
                 return
         super().send_receive_event_to_app()
 
+    async def send(self, message: Any) -> None:
+        """Notes that a refusal is an answer too: uvicorn logs each as an error of the application."""
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
+            self.handshake_complete = True
+
+    def send_500_response(self) -> None:
+        """Sends who asks for an upgrade while the process ends to another, with 503 in the shape of all errors."""
+        if not (self.initial_response or self.handshake_complete):
+            response = self.conn.reject(503, "The upgrade was not answered in time; come again.")
+            response.headers["Retry-After"] = "1"
+            self.conn.send_response(response)
+            self.transport.write(b"".join(self.conn.data_to_send()))
+
     def handle_parser_exception(self) -> None:
         """Sends the close that the protocol asks for, and reads on for a moment.
 
@@ -199,29 +211,3 @@ class StreamWebSocketProtocol(WebSocketsSansIOProtocol):
         super().keepalive_timeout()
         if self.close_sent:
             self.loop.call_later(_LINGER_SECONDS, self.transport.abort)
-
-
-class _Handshake(ServerProtocol):
-    """Refuses a broken upgrade in the shape of all errors."""
-
-    def reject(self, status: Any, text: str) -> Response:
-        response = super().reject(status, text)
-        response.body = _problem(response.status_code, text.strip())
-        del response.headers["Content-Type"], response.headers["Content-Length"]
-        response.headers["Content-Type"] = _CONTENT_TYPE
-        response.headers["Content-Length"] = str(len(response.body))
-        response.headers["Cache-Control"] = "no-store"
-        return response
-
-
-def _refuse(transport: asyncio.Transport, detail: str) -> None:
-    body = _problem(400, detail)
-    head = f"content-type: {_CONTENT_TYPE}\r\ncontent-length: {len(body)}\r\ncache-control: no-store\r\n"
-    transport.write(STATUS_LINE[400] + head.encode() + b"connection: close\r\n\r\n" + body)
-    transport.close()
-
-
-def _problem(status: int, detail: str) -> bytes:
-    problem = {"type": "about:blank", "title": "Invalid parameter", "status": status, "detail": detail}
-    errors = [{"parameter": "request", "detail": detail}]
-    return json.dumps(problem | {"code": "invalid_parameter", "request_id": "", "errors": errors}).encode()

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import socket
+import ssl
 from collections.abc import Iterator
 from time import monotonic
 
@@ -18,6 +20,7 @@ PLACE = {"lat": "40.7128", "lon": "-74.0060"}
 CELL = Cell.parse(PLACE["lat"], PLACE["lon"])
 PLACES = [{"lat": f"{number}.31", "lon": "7.52"} for number in range(10)]
 PHONES = 300
+KEY = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +56,26 @@ def test_a_page_gets_events_and_after_a_break_only_what_it_has_not(live_fleet):
         then = stream.next()
     assert (first["event"], then["event"]) == ("weather", "weather")
     assert json.loads(then["data"])["fetched_at"] == refreshed > json.loads(first["data"])["fetched_at"]
+
+
+@pytest.mark.parametrize(
+    ("version", "headers", "status"),
+    [
+        ("1.1", "Connection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n", 101),
+        ("1.1", "Upgrade: websocket\r\n", 400),
+        ("1.1", "Upgrade: upgrade|websocket\r\n", 400),
+        ("1.0", "Connection: Upgrade\r\nUpgrade: websocket\r\n", 400),
+    ],
+)
+def test_only_a_whole_upgrade_is_one(live_fleet, version, headers, status):
+    port = int(live_fleet.edge.base.rpartition(":")[2])
+    tls = ssl.create_default_context()
+    tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
+    head = f"GET /api/v1/live HTTP/{version}\r\nHost: 127.0.0.1\r\n{KEY}{headers}\r\n"
+    with tls.wrap_socket(socket.create_connection(("127.0.0.1", port))) as raw:
+        raw.settimeout(20)
+        raw.sendall(head.encode())
+        assert raw.recv(65_536).startswith(f"HTTP/1.1 {status} ".encode())
 
 
 def test_a_live_process_logs_how_many_streams_it_has(live_fleet):

@@ -203,6 +203,16 @@ def test_an_upgrade_where_events_are_open_ends_both_and_nothing_is_kept_of_them(
     assert eventually(lambda: [live.metric(kind) for kind in kinds] == [0, 0])
 
 
+def test_events_of_a_request_whose_body_does_not_come_end_as_a_whole_response(live):
+    with socket.create_connection(("127.0.0.1", live.port)) as sender:
+        sender.settimeout(30)
+        head = "GET /api/v1/weather/events?lat=1&lon=1 HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 50\r\n\r\n"
+        sender.sendall(head.encode() + b"x")
+        said = b""
+        while not said.endswith(b"\r\n0\r\n\r\n"):
+            said += sender.recv(65_536) or pytest.fail("cut off")
+
+
 def test_an_upgrade_in_http_1_0_is_refused(live):
     with socket.create_connection(("127.0.0.1", live.port)) as old:
         old.settimeout(30)

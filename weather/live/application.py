@@ -27,7 +27,7 @@ from weathernote.telemetry import request_events, request_log
 log = logging.getLogger(__name__)
 
 SOCKET_PATH, EVENTS_PATH = "/api/v1/live", "/api/v1/weather/events"
-GOING_AWAY = 1001
+GOING_AWAY, INTERNAL_ERROR = 1001, 1011
 #: How long a process may take to close a single stream, beyond what it spreads them over.
 _END_SECONDS = 2.0
 
@@ -118,6 +118,12 @@ class Application:
         code = GOING_AWAY
         try:
             code = await serve()
+        except OSError:  # the phone has gone
+            pass
+        except Exception:
+            log.exception("Internal error on a stream, request %s", stream.request_id)
+            code = INTERNAL_ERROR
+            await stream.close(code)
         finally:
             stream.is_closed = True
             self.hub.leave_all(stream)

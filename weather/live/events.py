@@ -71,4 +71,5 @@ class Events:
         # A GET has no body; whoever sends one and more of it gets no events.
         while event["type"] != "http.disconnect" and not event.get("more_body"):
             event = await self.receive()
+        await self.stream.close(NORMAL)  # of no effect where it has ended
         return self._code

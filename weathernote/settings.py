@@ -284,6 +284,8 @@ SPECTACULAR_SETTINGS = {
     "VERSION": __version__,
     "DESCRIPTION": (
         "Weather and forecast for mobile clients, by 0.1° cell.\n\n"
+        "`/api/v1/weather/events?lat=…&lon=…` pushes the answers of `/api/v1/weather` as server-sent events, and "
+        "`/api/v1/live` those of up to 20 places over a WebSocket; a schema of requests and answers cannot say how.\n\n"
         "Weather data by [Open-Meteo.com](https://open-meteo.com/), CC BY 4.0."
     ),
     "SERVE_INCLUDE_SCHEMA": False,

@@ -3,11 +3,13 @@
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.benchmarks.processes import family
+from tests.edge.edge_server import EdgeServer, edge_before
 from tests.support.limits import LIFTED
 from tests.support.refreshed import refresh
 from tests.support.servers import Instance, Valkey, children_of, command_of, eventually, free_port
@@ -66,6 +68,23 @@ def test_the_page_shows_a_refresh_by_itself(open_page, instance, valkey_server: 
     expect(page.locator("#now-temperature")).to_contain_text("44°")
     chip = page.locator(".exchange", has_text="/api/v1/weather/events")
     expect(chip).to_contain_text("pushed")
+
+
+def test_through_the_edge_the_streams_have_the_pages_own_origin(open_page, tmp_path, valkey_server, simulator_server):
+    port = free_port()
+    servers = {"REDIS_URL": valkey_server.url, "OPEN_METEO_URL": simulator_server.url, "LIVE_PORT": port}
+    with ExitStack() as stack:
+        behind = stack.enter_context(Instance(tmp_path, WORKERS=1, TRUSTED_PROXY_COUNT=1, **servers, **LIFTED))
+        before = edge_before([f"127.0.0.1:{behind.port}"], tmp_path / "edge", live=(f"127.0.0.1:{port}",))
+        edge = EdgeServer(before)
+        stack.callback(edge.stop)
+        page = open_page(f"{edge.base}/{HASH}", ignore_https_errors=True)
+        stack.callback(page.close)  # before the edge, of which it would complain
+        expect(page.locator("#live")).to_be_visible()
+        refresh(valkey_server, TOKYO, 11.1)
+        expect(page.locator("#now-temperature")).to_contain_text("11°")
+        chip = page.locator(".exchange", has_text="/api/v1/weather/events")
+        expect(chip.locator(".curl code")).to_contain_text(f"{edge.base}/api/v1/weather/events")
 
 
 @pytest.mark.parametrize("client", [EVENT_SOURCE, WEB_SOCKET], ids=["EventSource", "WebSocket"])

@@ -10,12 +10,16 @@ import requests
 
 from tests.support.limits import LIFTED
 from tests.support.live import Live, heard, refresh, subscribe
-from tests.support.raw_socket import BINARY, CLOSE, PING, TEXT, RawSocket, frame
+from tests.support.raw_socket import BINARY, CLOSE, PING, PONG, TEXT, RawSocket, frame
 from tests.support.servers import Valkey, eventually
 from weather.core.cells import Cell
 
 pytestmark = pytest.mark.usefixtures("api")
 MEGABYTE = 1_000_000
+UPGRADE = (
+    "Host: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+)
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +135,24 @@ def test_a_flood_of_messages_is_closed_when_the_limit_is_reached(live):
         assert phone.close_code() == 1013
 
 
+@pytest.mark.parametrize(
+    ("name", "sent"),
+    [
+        ("pings", frame(PING, b"x")),
+        ("pongs", frame(PONG, b"x")),
+        ("empty-parts", frame(0, fin=False)),
+        ("empty-messages", frame(TEXT)),
+    ],
+)
+def test_a_flood_of_frames_that_no_limit_of_requests_counts_is_closed(live, name, sent):
+    with RawSocket(live.port, f"flood-{name}") as phone:
+        phone.send(frame(TEXT, fin=False) if name == "empty-parts" else b"")
+        with suppress(ConnectionError):
+            phone.send(sent * 100_000)
+        assert phone.close_code() == 1013
+    assert "Traceback" not in live.said()
+
+
 def test_idle_sockets_and_half_requests_are_closed_and_nothing_is_kept_of_them(live):
     before = live.resident_bytes()
     with ExitStack() as stack:
@@ -142,6 +164,50 @@ def test_idle_sockets_and_half_requests_are_closed_and_nothing_is_kept_of_them(l
             with suppress(ConnectionError):
                 assert ending.recv(1) == b""
     assert live.resident_bytes() - before < 20 * MEGABYTE
+
+
+def test_an_answered_connection_on_which_no_request_comes_is_closed(live):
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.create_connection(("127.0.0.1", live.port))) for _ in range(2)]
+        for idle, head, rest in zip(sockets, ("", "Content-Length: 50\r\n"), (b"\r\n", b"x"), strict=True):
+            idle.settimeout(30)
+            idle.sendall(f"POST /nope HTTP/1.1\r\nHost: 127.0.0.1\r\n{head}\r\n".encode())
+            said = b""
+            while b"not_found" not in said:
+                said += idle.recv(65_536)
+            idle.sendall(rest)
+        for idle in sockets:
+            with suppress(ConnectionError):
+                while idle.recv(65_536):
+                    pass
+
+
+@pytest.mark.parametrize("head", ["Content-Length: 5\r\n", "x: y\r\n" * 300], ids=["body", "headers"])
+def test_an_upgrade_that_cannot_be_parsed_is_refused(live, head):
+    with socket.create_connection(("127.0.0.1", live.port)) as odd:
+        odd.settimeout(30)
+        odd.sendall(f"GET /api/v1/live HTTP/1.1\r\n{UPGRADE}{head}\r\n".encode())
+        assert odd.recv(65_536).startswith(b"HTTP/1.1 400 ")
+
+
+def test_an_upgrade_where_events_are_open_ends_both_and_nothing_is_kept_of_them(live):
+    kinds = [f'weathernote_live_streams{{kind="{kind}"}}' for kind in ("events", "websocket")]
+    with socket.create_connection(("127.0.0.1", live.port)) as both:
+        both.settimeout(30)
+        both.sendall(b"GET /api/v1/weather/events?lat=1&lon=1 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert eventually(lambda: live.metric(kinds[0]) == 1)
+        both.sendall(f"GET /api/v1/live HTTP/1.1\r\n{UPGRADE}\r\n".encode())
+        with suppress(ConnectionError):
+            while both.recv(65_536):
+                pass
+    assert eventually(lambda: [live.metric(kind) for kind in kinds] == [0, 0])
+
+
+def test_an_upgrade_in_http_1_0_is_refused(live):
+    with socket.create_connection(("127.0.0.1", live.port)) as old:
+        old.settimeout(30)
+        old.sendall(f"GET /api/v1/live HTTP/1.0\r\n{UPGRADE}\r\n".encode())
+        assert old.recv(65_536).startswith(b"HTTP/1.1 400 ")
 
 
 def test_a_head_without_end_is_refused(live):

@@ -1,5 +1,7 @@
 """Fault 85, of what users get: while model runs are not to be believed, records are refreshed as without them."""
 
+import json
+
 import pytest
 
 from tests.support.clocks import MIDNIGHT, SetClock
@@ -122,7 +124,8 @@ def test_where_refreshes_show_that_the_table_is_wrong_records_stand_as_without_r
 
 def test_run_times_that_somebody_wrote_into_redis_end_no_request_in_an_error(process, here):
     now = int(process.clock())
-    strange = f'{{"interval_seconds": 10800, "seen_at": {now}, "runs": [[{now - 60}, {now}], [9, {now}], [8, {now}]]}}'
+    runs = [[now - 2 * HOUR, now - HOUR], [9, now - 2 * HOUR], [8, now - 3 * HOUR]]
+    strange = json.dumps({"interval_seconds": 3 * HOUR, "seen_at": now, "runs": runs})
     here.hset("runs:models", MODEL, strange)
     process.known.table.read()
     assert process.follows_runs()

@@ -63,7 +63,9 @@ class Answers:
 
     async def count(self, request: HttpRequest, question: Question | None = None) -> Counted:
         """Identifies the client, counts a request of it, and looks the question up, in one round trip to Redis."""
-        counts = [throttle.lookup(Request(request), 1) for throttle in self.throttles]
+        wrapped = Request(request)
+        wrapped.parser_context.clear()  # it holds the request: a cycle that only the garbage collector would free
+        counts = [throttle.lookup(wrapped, 1) for throttle in self.throttles]
         return await self._in(self._quick, _ask, counts, question)
 
     async def count_again(self, client: str, question: Question | None = None) -> Counted:

@@ -54,10 +54,10 @@ class Gate:
 
         The stream itself is counted by `counting`, which must be entered before anything is awaited.
         """
-        if self.is_stopping:
-            raise Refused(Problem("overloaded", _STOPPING, retry_after_seconds=1), {})
+        self._require_running()
         wanted = question if isinstance(question, Question) else None
         counted = await self.answers.count(request, wanted)
+        self._require_running()  # it was perhaps told to stop meanwhile, and would not close this stream
         headers = _headers_of(counted)
         context = context_of(request)
         if counted.is_refused:
@@ -69,6 +69,10 @@ class Gate:
             metrics.LIVE_DROPPED.labels(limit).inc()
             raise Refused(self.limits.problem(limit), headers)
         return Admitted(requester, context.request_id, headers, wanted, counted.found)
+
+    def _require_running(self) -> None:
+        if self.is_stopping:
+            raise Refused(Problem("overloaded", _STOPPING, retry_after_seconds=1), {})
 
     @contextmanager
     def counting(self, requester: Requester, kind: str) -> Iterator[None]:

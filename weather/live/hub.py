@@ -90,6 +90,7 @@ class Hub:
             return
         answer, body = outcome.answer, outcome.text
         if topic.answer is None or (topic.problem and answer.fetched_at >= topic.fetched_at):
+            self._due.add([topic.question] if topic.problem else [], None)  # the others show the problem still
             topic.take(answer)
             self._time(topic)
             self._look_at([topic.question])  # a finished answer may be older than its record
@@ -175,9 +176,7 @@ class Hub:
 
     async def _renew(self, batch: Mapping[Question, float | None]) -> None:
         topics = {question: self.topics[question] for question in batch if question in self.topics}
-        shown = {
-            question: topic.fetched_at if batch[question] is not None else -1 for question, topic in topics.items()
-        }
+        shown = {each: -1 if batch[each] is None else topic.fetched_at for each, topic in topics.items()}
         outcomes = await self.answers.present(shown)
         for question, topic in topics.items():
             if question in outcomes:

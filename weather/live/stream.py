@@ -95,8 +95,10 @@ class Stream:
         self.is_closed = True
         try:
             await asyncio.wait_for(self.end(code), SLOW_SECONDS)
-        except (OSError, RuntimeError, TimeoutError):  # it has just ended by itself, or its reader takes nothing
+        except TimeoutError:  # its reader takes nothing
             self.abort()
+        except (OSError, RuntimeError):  # it has just ended by itself; a close on its way must not be cut off
+            pass
 
     async def _send(self) -> None:
         sent = metrics.LIVE_MESSAGES.labels(self.kind)

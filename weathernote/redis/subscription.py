@@ -18,6 +18,8 @@ SILENT_SECONDS = 10.0
 _REPLY_SECONDS = 2.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 1.0
 _MESSAGES = (b"message", b"smessage")
+#: A cluster's node says so, and keeps the connection, when the channel's slot moves to another.
+_ENDS = (b"unsubscribe", b"sunsubscribe")
 
 
 class Subscription:
@@ -79,3 +81,5 @@ class Subscription:
     def _take(self, said: list[bytes]) -> None:
         if said[0] in _MESSAGES:
             self.on_message(said[2])
+        elif said[0] in _ENDS:
+            raise ConnectionError("the server has ended the subscription")

@@ -25,6 +25,10 @@ class OneReaderQueue(Generic[T]):
         if self._reader is not None and not self._reader.done():
             self._reader.set_result(None)
 
+    def clear(self) -> None:
+        """Drops what nobody has read yet."""
+        self._items.clear()
+
     async def get(self) -> T:
         """The next item, once there is one."""
         while not self._items:

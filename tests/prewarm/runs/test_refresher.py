@@ -121,8 +121,14 @@ def test_a_run_is_gone_through_once_by_all_processes(fleet):
 def test_one_process_plans_and_another_goes_on_once_it_ends(fleet, monkeypatch):
     fleet.ask(BERLIN)
     fleet.wait_for_a_run()
-    planned, plan = [], Refresher._plan
-    monkeypatch.setattr(Refresher, "_plan", lambda one, news: planned.append(one) or plan(one, news))
+    planned: list[Refresher] = []
+    plan = Refresher._plan
+
+    def noted(one, news):
+        planned.append(one)
+        plan(one, news)
+
+    monkeypatch.setattr(Refresher, "_plan", noted)
     others = [fleet.another() for _ in range(5)]
     assert [fleet.calls_in(one.step) for one in others] == [0] * 5 and not planned
     fleet.refresher.release()
@@ -141,7 +147,7 @@ def test_staffs_cities_come_first_though_nobody_asks_for_them(fleet, monkeypatch
     fleet.ask(MUNICH, times=1)
     fleet.ask(BERLIN, PRAGUE)
     fleet.wait_for_a_run()
-    names = []
+    names: list[str] = []
 
     def refresh(work, batches, advance):
         names.extend(candidate.name for batch in batches for candidate in batch.candidates)

@@ -142,3 +142,17 @@ def test_with_runs_a_turn_takes_five_minutes_and_ends_with_the_day(price, shared
     price.left_of_the_day = lambda: (1_000.0, left)
     price.agree()
     assert seconds - 10 < shared.ttl(TURN_KEY) <= seconds
+
+
+def test_where_nobody_asks_the_price_is_nothing_and_known(price):
+    price.work_out()
+    assert price.value == 0 and price.is_known and price.active_cells == 0
+
+
+def test_where_nothing_is_left_of_the_day_the_price_is_more_than_any_refresh_is_worth(price, census, popularity, clock):
+    ask_for(popularity, {BERLIN: 1_000_000})
+    redis.execute(census.held.noting({BERLIN: int(clock()) - 8 * HOUR}))
+    price.left_of_the_day = lambda: (0.0, 10 * HOUR)
+    price.work_out()
+    demand, _ = census.demand(clock(), clock() + 10 * HOUR)
+    assert demand.calls(0.0) > demand.calls(price.value) == 0

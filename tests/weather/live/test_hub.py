@@ -220,6 +220,17 @@ def test_a_problem_is_said_once_and_ends_with_the_next_answer():
     assert told(story).said() == ["upstream_unavailable", "rain"]
 
 
+def test_an_answer_that_one_stream_got_ends_the_problem_that_others_show():
+    async def story(house: House) -> None:
+        house.stream(first=GONE)
+        await settle()
+        house.service.now[QUESTION] = answer("rain")
+        house.stream(first=answer("rain"))
+
+    house = told(story)
+    assert [house.said(number) for number in range(2)] == [["upstream_unavailable", "rain"], ["rain"]]
+
+
 def test_where_nothing_is_held_any_more_it_is_fetched_for_the_streams():
     async def story(house: House) -> None:
         house.stream(first=answer("rain"))

@@ -173,6 +173,7 @@ def test_a_client_has_so_many_streams_and_the_next_is_refused_before_the_upgrade
     response = refused.value.response
     assert response.status_code == 429 and json.loads(response.body)["code"] == "rate_limited"
     assert response.headers["Retry-After"] == "30" and "streams-client" in response.headers["RateLimit-Policy"]
+    assert "ERROR" not in live.said()  # a refusal is an answer, and no error of the application
     held.pop().close()
     eventually(lambda: live.socket("greedy").close() is None or True, within_seconds=PATIENCE_SECONDS)
     for socket in held:

@@ -13,7 +13,7 @@ pytest_plugins = ["tests.support.redis_fixtures"]
 
 HOLD_SECONDS = 48 * 3600
 BERLIN, TOKYO, NOWHERE = Cell(525, 134), Cell(357, 1397), Cell(0, -1800)
-KEY = "held:weather"
+KEY = "fetched:weather"
 
 
 @pytest.fixture

@@ -65,6 +65,6 @@ def test_a_day_after_counting_began_a_rate_is_taken_for_three_quarters_of_the_le
 
 
 def test_run_times_that_somebody_wrote_expect_a_run_in_a_thousand_years_and_break_nothing() -> None:
-    strange = RunTimes(EVERY, (Run(NOW - HOUR, NOW), Run(9, NOW - 60), Run(8, NOW - 90)), NOW)
+    strange = RunTimes(EVERY, (Run(NOW - 2 * HOUR, NOW - HOUR), Run(9, NOW - 2 * HOUR), Run(8, NOW - 3 * HOUR)), NOW)
     assert strange.is_trusted(NOW) and strange.next_expected(NOW) > 2 * NOW - EVERY
     assert _known(strange).expected_requests(BERLIN, 1.0, strange, NOW) == pytest.approx(7 * 86_400)

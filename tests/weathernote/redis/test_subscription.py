@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from redis.crc import key_slot
 
 from tests.support.redis_cluster import RedisCluster
 from tests.support.servers import Valkey
@@ -109,6 +110,22 @@ def test_in_a_cluster_the_shard_of_the_channel_is_heard_and_after_a_failover_its
         cluster.kill(cluster.master_of(CHANNEL))
         await listener.until(lambda: listener.begun == 2)
         while len(listener.heard) < 2:
+            await asyncio.to_thread(announce)
+            await asyncio.sleep(0.1)
+
+    assert set(Listener().run(story).heard) == {CELL.key.encode()}
+
+
+def test_in_a_cluster_the_shard_is_heard_that_the_channel_has_moved_to(cluster, monkeypatch):
+    monkeypatch.setattr(subscription, "SILENT_SECONDS", 600)  # it is not by its silence that the move is noticed
+
+    async def story(listener: Listener) -> None:
+        await listener.until(lambda: listener.begun == 1)
+        source = cluster.master_of(CHANNEL)
+        target = next(master for master in cluster.masters() if master is not source)
+        await asyncio.to_thread(cluster.move, key_slot(CHANNEL.encode()), source, target)
+        await listener.until(lambda: listener.begun > 1)
+        while not listener.heard:
             await asyncio.to_thread(announce)
             await asyncio.sleep(0.1)
 

@@ -91,10 +91,13 @@ class RunTimes:
     def next_expected(self, now: float) -> float:
         """When the next run is likely to be settled, later than now.
 
-        A run that is late is expected after as long again as it is late by now, or when the one after it is due.
+        One that is there already will be settled in minutes. A run that is late is expected after as long again as it
+        is late by now, or when the one after it is due.
         """
         if not self.runs:
             return now + self.interval_seconds
+        if self.runs[0].settled > now:
+            return float(min(run.settled for run in self.runs if run.settled > now))
         expected = self.next_available + SETTLED_SECONDS
         if expected > now:
             return float(expected)

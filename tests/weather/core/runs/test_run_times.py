@@ -147,6 +147,11 @@ def test_a_late_run_is_expected_soon_and_later_the_later_it_is() -> None:
     assert THREE.next_expected(now=expected + 20 * MINUTE) == expected + 40 * MINUTE
 
 
+def test_a_run_that_is_there_and_not_yet_settled_is_the_next_one() -> None:
+    assert THREE.next_expected(now=THREE.runs[0].available) == THREE.runs[0].settled
+    assert THREE.next_expected(now=THREE.runs[0].settled) == THREE.runs[0].settled + EVERY
+
+
 def test_a_run_that_does_not_come_at_all_is_expected_with_the_one_that_follows() -> None:
     assert THREE.next_expected(now=_run(4).settled - HOUR) == _run(4).settled
 

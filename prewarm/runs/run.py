@@ -178,8 +178,9 @@ def _planned(options: Options, cities: list[City], suspects: frozenset[str]) -> 
     budget.synchronize()
     if one.runs:
         one.runs.known.read()
-        # So that the runs of the cities' models are followed, however few ask for them.
-        one.runs.known.table.note_used({one.runs.known.model_of(city.as_cell).name for city in cities}, one.now())
+        if not options.dry_run:
+            # So that the runs of the cities' models are followed, however few ask for them.
+            one.runs.known.table.note_used({one.runs.known.model_of(city.as_cell).name for city in cities}, one.now())
     left, weight_of_a_cell = budget.remaining(), one.round.weight_of_a_cell
     return plan.plan(
         survey(one, cities, recently_requested(one), suspects),
@@ -192,15 +193,13 @@ def _planned(options: Options, cities: list[City], suspects: frozenset[str]) -> 
 
 
 def _price(one: Service, cities: int) -> float:
-    """The price of freshness: where runs are known the fleet's, worked out if there is none.
+    """The price of freshness: where runs are known the fleet's, computed if there is none.
 
     Else it is one with so many cities counted as asked for.
     """
     if one.price.follows_runs():
-        one.price.agree()
-        if not one.price.is_known:
-            # Another process took the turn and has not ended it: at a price of nothing all that lacks a run is due.
-            with_retries(one.price.work_out)
+        # At a price of nothing, that is not known yet, all that lacks a run would be due.
+        with_retries(one.price.read)
         return one.price.value
     demands = with_retries(one.price.demands)
     return plan.common_price(demands, cities, one.round.weight_of_a_cell, one.budget.refresh_weight_per_second())

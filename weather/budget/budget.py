@@ -114,8 +114,11 @@ class Budget:
                 row = self.quota.rows[dataset]
                 row.failures, row.paused_until = int(failures), float(paused_until)
             self.quota.closed_until = max(self.quota.closed_until, float(closed_until))
-            for window, start, spent in zip(WINDOW_SECONDS, windows[::2], windows[1::2], strict=True):
+            for window, start, spent, of_runs in zip(
+                WINDOW_SECONDS, windows[::3], windows[1::3], windows[2::3], strict=True
+            ):
                 self.quota.learn(window, int(start), int(spent), reported[window])
+                self.quota.of_runs[window] = int(of_runs)
             self.quota.refreshed = int(refreshed)
         return int(granted), reason.decode(), float(seconds), int(windows[0])
 

@@ -54,12 +54,14 @@ class Quota:
     spent: dict[BudgetWindow, int] = field(default_factory=_nothing)
     #: What this process spent that Redis does not know of yet.
     unreported: dict[BudgetWindow, int] = field(default_factory=_nothing)
-    #: What refreshes have spent of the day.
+    #: What other refreshes have spent of the day.
     refreshed: int = 0
     #: A 429 is about the address, from which all datasets are asked; failures are about the host of one of them.
     closed_until: float = 0.0
     #: Name of a dataset → its calls that failed.
     rows: dict[str, FailureRow] = field(default_factory=no_failures)
+    #: What refreshes for runs have spent, of what Redis knows.
+    of_runs: dict[BudgetWindow, int] = field(default_factory=_nothing)
 
     def roll(self, now: float) -> None:
         """Ends the windows that are over."""
@@ -67,6 +69,7 @@ class Quota:
             start = int(now // seconds) * seconds
             if start > self.start[window]:
                 self.start[window], self.spent[window], self.unreported[window] = start, 0, 0
+                self.of_runs[window] = 0
                 if window == "day":
                     self.refreshed = 0
 
@@ -88,9 +91,14 @@ class Quota:
         return self._denied_by(empty, now) if empty else None
 
     def left_for_cold(self, window: BudgetWindow, now: float) -> float:
-        """The weight left for cold cells, after the part that refreshes need for the rest of the window."""
+        """The weight left for cold cells, after the part that refreshes need for the rest of the window.
+
+        What refreshes for runs have spent ahead of the time they no longer need.
+        """
         to_come = 1 - now % WINDOW_SECONDS[window] / WINDOW_SECONDS[window]
-        return max(0.0, self.left(window) - (1 - COLD_RESERVE) * self.budgets[window] * to_come)
+        of_refreshes = (1 - COLD_RESERVE) * self.budgets[window]
+        needed = of_refreshes - max(self.of_runs[window], of_refreshes * (1 - to_come))
+        return max(0.0, self.left(window) - max(0.0, needed))
 
     def refresh_weight_per_second(self, now: float) -> float:
         """Weight per second at which refreshes reach the day's line in 3 hours."""

@@ -21,7 +21,8 @@ _ROWS_LUA = ", ".join(f"{{'{name}', '{row.failures}', '{row.paused_until}'}}" fo
 # `spent:<dataset>:refresh` and `spent:<dataset>:cold` are what each dataset spent of the day. They are for people to
 # look at, and limit nothing: what was spent without Redis is not in them.
 #
-# `of_runs` is what refreshes for runs spent of the day. Lost, or spent without Redis, it counts as spent on cold cells.
+# `<window>:of_runs` is what refreshes for runs spent of it. What is lost of it, or was spent without Redis, counts as
+# spent on cold cells.
 #
 # The reply has the failures and the pause of every dataset, in the order of FIELDS, so that each process knows them.
 BUDGET = redis.script(
@@ -31,13 +32,13 @@ BUDGET = redis.script(
 local weight, least, spender, refreshed = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
 local dataset, is_same_day, reserve = ARGV[6], false, reserves[spender]
 local rows = {{{_ROWS_LUA}}}
-local held, of_runs = {{}}, 0
+local held = {{}}
 if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then redis.call('DEL', KEYS[1]) end
 local flat = redis.call('HGETALL', KEYS[1])
 for at = 1, #flat, 2 do held[flat[at]] = tonumber(flat[at + 1]) end
 
 local room, reason, seconds = weight, '', 0
-local names, starts, spents = {{}}, {{}}, {{}}
+local names, starts, spents, on_runs = {{}}, {{}}, {{}}, {{}}
 
 local function narrow(left, why, wait)
   left = math.floor(left)
@@ -51,20 +52,22 @@ for at = 7, #ARGV, 6 do
   local start = now - now % length
   local known = held[name .. ':start'] or 0
   if known > start and known - start <= length then start = known end
-  local spent = 0
-  if known == start then spent = held[name .. ':spent'] end
+  local spent, of_runs = 0, 0
+  if known == start then spent, of_runs = held[name .. ':spent'], held[name .. ':of_runs'] or 0 end
   if seen_start == start then
     if known == 0 and seen > 0 then seen = seen + math.floor(budget / {day_line.SPARE_DIVISOR}) end
     spent = math.max(spent, seen) + unreported
   end
-  names[#names + 1], starts[#starts + 1], spents[#spents + 1] = name, start, spent
+  -- An instance of an older release ends a window without ending this count.
+  of_runs = math.max(0, math.min(of_runs, spent))
+  names[#names + 1], starts[#starts + 1], spents[#spents + 1], on_runs[#on_runs + 1] = name, start, spent, of_runs
 
   local ends = start + length - now
   narrow(budget - spent, name, ends)
   if name == 'day' then
     is_same_day = known == start
     if seen_start ~= start then refreshed = 0 end
-    if is_same_day then refreshed, of_runs = math.max(refreshed, held.refreshed or 0), held.of_runs or 0 end
+    if is_same_day then refreshed = math.max(refreshed, held.refreshed or 0) end
   end
   if reserve and name ~= 'day' then
     -- Late refreshes may use an hour only as it passes: taken at its start, the others would lack it later.
@@ -80,8 +83,7 @@ for at = 7, #ARGV, 6 do
     if spender == 'refresh' then
       limit, at_midnight, at_the_end = refresh_limit(budget, cold, t), spare(budget), 1
     else
-      -- Those for runs come in bursts: late ones must not take what the line gives out for the next. An instance of
-      -- an older release ends a day without ending their count.
+      -- Those for runs come in bursts: late ones must not take what the line gives out for the next.
       of_runs = math.max(0, math.min(of_runs, cold))
       cold, counted = cold - of_runs, refreshed + of_runs
       limit = late_refresh_limit(budget, cold, t)
@@ -105,16 +107,15 @@ end
 
 local granted = 0
 if room >= least then granted = math.max(0, room) end
-if spender == 'run_refresh' then of_runs = of_runs + granted
-elseif reserve then refreshed = refreshed + granted end
+if reserve and spender ~= 'run_refresh' then refreshed = refreshed + granted end
 local reply = {{granted, reason, tostring(seconds), string.format('%.3f', now),
   string.format('%.3f', closed), refreshed, failed}}
 for at, name in ipairs(names) do
-  local spent = spents[at] + granted
-  redis.call('HSET', KEYS[1], name .. ':start', starts[at], name .. ':spent', spent)
-  reply[#reply + 1], reply[#reply + 2] = starts[at], spent
+  local spent, of_runs = spents[at] + granted, on_runs[at] + (spender == 'run_refresh' and granted or 0)
+  redis.call('HSET', KEYS[1], name .. ':start', starts[at], name .. ':spent', spent, name .. ':of_runs', of_runs)
+  reply[#reply + 1], reply[#reply + 2], reply[#reply + 3] = starts[at], spent, of_runs
 end
-redis.call('HSET', KEYS[1], 'refreshed', refreshed, 'of_runs', of_runs)
+redis.call('HSET', KEYS[1], 'refreshed', refreshed)
 if not is_same_day then
   for name in pairs(held) do
     if string.sub(name, 1, 6) == 'spent:' then redis.call('HDEL', KEYS[1], name) end

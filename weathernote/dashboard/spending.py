@@ -79,7 +79,7 @@ class Spending:
 def read(held: Mapping[str, float], budgets: Mapping[BudgetWindow, int], now: float) -> Spending:
     """Reads the budget's hash in Redis (weather/budget/scripts.py); a window that is over counts as unspent."""
     spent = {window: _spent(held, window, now) for window in WINDOW_SECONDS}
-    of_runs = int(held.get("of_runs", 0))
+    of_runs = int(held.get("day:of_runs", 0))
     return Spending(
         budget=budgets["day"],
         spent=spent["day"],

@@ -286,12 +286,22 @@ def test_late_refreshes_leave_what_the_line_gives_out_for_the_next_run(budget, c
     assert spender.charge(30, "late_refresh") == Granted(30)
 
 
+@pytest.mark.parametrize("window", ["hour", "day"])
+def test_a_run_at_once_leaves_cold_cells_what_its_refreshes_over_the_hours_would(budget, clock, window):
+    clock.seconds += 600
+    spender = budget(minute=10**6, hour=5_000, day=5_000)
+    assert drained(spender, "run_refresh", weight=10, most=3_500) == 3_500
+    assert spender.cold_reserve()[window] == pytest.approx(1_000)
+    assert drained(spender, "cold", weight=10, most=600) == 600
+    assert spender.cold_reserve()[window] == pytest.approx(400)
+
+
 def test_what_a_day_before_spent_on_runs_holds_no_late_refresh_up(budget, clock, valkey):
     """An instance of an older release, beside new ones, ends no count that it does not know."""
     clock.seconds += DAY // 2 + 1800
     spender = budget(minute=10**6, hour=10**6)
     assert drained(spender, "cold", most=100) == 100
-    valkey.hset(KEY, "of_runs", 7_000)
+    valkey.hset(KEY, "day:of_runs", 7_000)
     assert drained(spender, "late_refresh") == int(10_000 * line(12.5 / 24)) - 100
 
 

@@ -24,7 +24,7 @@ def test_the_line_is_the_one_that_refreshes_keep_to():
 
 
 def test_refreshes_for_runs_are_refreshes_though_they_keep_to_no_pace():
-    day = {"day:start": NOON - 43_200, "day:spent": 4000, "refreshed": 500, "of_runs": 3000}
+    day = {"day:start": NOON - 43_200, "day:spent": 4000, "refreshed": 500, "day:of_runs": 3000}
     shown = spending.read(day, {"minute": 600, "hour": 5000, "day": 10_000}, NOON)
     assert (shown.refreshed, shown.on_new_places) == (3500, 500)
     assert [shown.line_at(part) for part in (0, 0.5, 1)] == pytest.approx([8000, 9000, 9900])

@@ -76,7 +76,7 @@ def by_runs(service: Service, cell: Cell, fetched_at: float | None, rate: float,
     """
     if fetched_at is None:
         return None
-    return service.rule.by_runs(cell, fetched_at, max(rate, CITY_RATE) if is_city else rate, service.now())
+    return service.rule.by_runs(cell, fetched_at, rate, service.now(), CITY_RATE if is_city else 0.0)
 
 
 def questions(cell: Cell) -> tuple[Question, Question]:

@@ -115,10 +115,16 @@ class Quota:
         return min(of_the_day, *(self.budgets[w] * (1 - COLD_RESERVE) / WINDOW_SECONDS[w] for w in ("minute", "hour")))
 
     def refresh_weight_of_the_day(self, now: float) -> tuple[float, float]:
-        """The weight that refreshes may still spend today, and the seconds until the day's end, a minute at least."""
-        seconds = max(60.0, self.start["day"] + WINDOW_SECONDS["day"] - now)
+        """The weight that refreshes may still spend today, and the seconds until the day's end, a minute at least.
+
+        Cold cells are taken to go on as they have so far; in the day's first hours that says little.
+        """
+        day = WINDOW_SECONDS["day"]
+        seconds = max(60.0, self.start["day"] + day - now)
         by_hour = min(self.budgets[w] * (1 - COLD_RESERVE) / WINDOW_SECONDS[w] for w in ("minute", "hour"))
         left = self.budgets["day"] * (1 - 1 / SPARE_DIVISOR) - self.spent["day"] - self.unreported["day"]
+        cold = max(0, self.spent["day"] - self.refreshed - self.of_runs["day"])
+        left -= cold * seconds / max(now - self.start["day"], day / 4)
         return max(0.0, min(left, by_hour * seconds)), seconds
 
     def take_alone(

@@ -29,11 +29,17 @@ class RefreshRule:
             return by_runs.standing(self.price.value)
         return freshness.standing(now - fetched_at, self.price.interval_seconds(rate, self.aging))
 
-    def by_runs(self, cell: Cell, fetched_at: float, rate: float, now: float) -> RunState | None:
-        """The record beside the runs of the cell's model; None where it is refreshed at intervals."""
+    def by_runs(
+        self, cell: Cell, fetched_at: float, rate: float, now: float, least_level: float = 0.0
+    ) -> RunState | None:
+        """The record beside the runs of the cell's model; None where it is refreshed at intervals.
+
+        The cell's level, which follows from its `rate` by decayed counts, is taken to be `least_level` at least.
+        """
         if self.runs is None or (times := self.runs.times_for(cell, now)) is None:
             return None
-        return RunState.of(times, fetched_at, now, self.runs.expected_requests(cell, rate, times, now))
+        expected = self.runs.expected_requests(cell, rate, times, now, least_level)
+        return RunState.of(times, fetched_at, now, expected)
 
     def spender(self, cell: Cell, fetched_at: float | None, now: float) -> Spender:
         """Who pays for a refresh of the cell's record.

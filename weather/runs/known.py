@@ -69,7 +69,9 @@ class KnownRuns:
         counted_seconds = self.counted_seconds(now)
         return self.hours.shape.level(rate, offset_hours(cell), now, HALF_LIFE_SECONDS, counted_seconds)
 
-    def expected_requests(self, cell: Cell, rate: float, times: RunTimes, now: float) -> float:
-        """The requests for the cell that are expected until its model's next run."""
+    def expected_requests(
+        self, cell: Cell, rate: float, times: RunTimes, now: float, least_level: float = 0.0
+    ) -> float:
+        """The requests for the cell that are expected until its model's next run, at a level of `least_level` at least."""
         seconds = self.hours.shape.seconds(offset_hours(cell), now, times.next_expected(now))
-        return self.level(cell, rate, now) * seconds
+        return max(self.level(cell, rate, now), least_level) * seconds

@@ -305,6 +305,16 @@ def test_what_a_day_before_spent_on_runs_holds_no_late_refresh_up(budget, clock,
     assert drained(spender, "late_refresh") == int(10_000 * line(12.5 / 24)) - 100
 
 
+def test_what_refreshes_may_spend_today_leaves_what_cold_cells_will_take(budget, clock):
+    clock.seconds = MIDNIGHT + DAY // 2
+    spender = budget(minute=10**6, hour=10**6)
+    spender.charge(1_000, "cold")
+    spender.charge(2_000, "run_refresh")
+    spender.charge(500, "refresh")
+    weight, seconds = spender.refresh_weight_of_the_day()
+    assert seconds == DAY // 2 and weight == pytest.approx(9_900 - 3_500 - 1_000)
+
+
 def test_late_refreshes_take_no_more_than_a_quarter_from_refreshes_for_runs(budget, clock):
     spender, of_runs = budget(minute=10**6, hour=10**6), 0
     for step in range(144):

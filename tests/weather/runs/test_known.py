@@ -59,6 +59,12 @@ def test_requests_are_expected_until_the_next_run_is_settled() -> None:
     assert _known().expected_requests(BERLIN, 0.01, TIMES, NOW) == pytest.approx(0.01 * (NEXT - NOW))
 
 
+def test_a_city_that_nobody_asks_for_has_the_level_that_it_is_given() -> None:
+    known = _known(counted_seconds=HOUR)
+    assert known.expected_requests(BERLIN, 0.0, TIMES, NOW, 0.01) == pytest.approx(0.01 * (NEXT - NOW))
+    assert known.expected_requests(BERLIN, 9.0, TIMES, NOW, 0.01) > 9 * (NEXT - NOW)
+
+
 def test_a_day_after_counting_began_a_rate_is_taken_for_three_quarters_of_the_level() -> None:
     known = _known(counted_seconds=2 * HALF_LIFE_SECONDS)
     assert known.level(BERLIN, 0.75, NOW) == pytest.approx(1)

@@ -72,6 +72,9 @@ class KnownRuns:
     def expected_requests(
         self, cell: Cell, rate: float, times: RunTimes, now: float, least_level: float = 0.0
     ) -> float:
-        """The requests for the cell that are expected until its model's next run, at a level of `least_level` at least."""
+        """The requests for the cell that are expected until its model's next run.
+
+        The cell's level is taken to be `least_level` at least.
+        """
         seconds = self.hours.shape.seconds(offset_hours(cell), now, times.next_expected(now))
         return max(self.level(cell, rate, now), least_level) * seconds

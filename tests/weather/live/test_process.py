@@ -241,7 +241,7 @@ def test_an_answer_that_ends_is_followed_by_the_next(tmp_path, servers, simulato
             first = heard(socket)["weather"]
             refresh(Cell.parse("35.7", "139.7"), tell=False)  # whose news is lost
             following = heard(socket)["weather"]
-        assert following["fetched_at"] > first["fetched_at"] and following["expires_at"] > first["expires_at"]
+        assert following["fetched_at"] > first["fetched_at"]
     finally:
         brief.stop()
 

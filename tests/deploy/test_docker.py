@@ -258,7 +258,10 @@ def test_the_share_of_each_process_counts_them_all():
 def test_two_live_processes_hold_the_streams_and_no_instance_does():
     for name in ("live-1", "live-2"):
         one = SERVICES[name]
-        assert one["command"] == LIVE and f":{DEFAULT_PORT}/health" in str(one["healthcheck"]["test"])
+        assert one["command"] == LIVE and one["healthcheck"]["test"][-2:] == [
+            "deploy/docker/healthy.py",
+            str(DEFAULT_PORT),
+        ]
         assert one["ulimits"]["nofile"]["soft"] > 2 * settings.LIVE_STREAMS
         assert int(one["stop_grace_period"].removesuffix("s")) > int(one["environment"]["DRAIN_SECONDS"]) + 20
     # What both kinds have but for the time to send phones away.

@@ -200,7 +200,7 @@ def test_a_renewed_certificate_is_shown_after_the_hook_of_certbot(composed: Comp
 def release_commands(composed: Composed) -> list[list[str]]:
     """Those at the head of compose.yaml, for what runs here; the image of the release is there already."""
     head = (composed.project.docker / "compose.yaml").read_text()
-    (lines,) = re.findall(r"^# +(dc build &&.+\n# .+)$", head, re.MULTILINE)
+    (lines,) = re.findall(r"^# +(dc build &&(?:.+&&\n#)+.+)$", head, re.MULTILINE)
     commands = [words.split()[1:] for words in lines.replace("\n#", "").split("&&")]
     assert commands.pop(0) == ["build"]
     return [[word for word in words if word not in ("prometheus", "grafana")] for words in commands]
@@ -226,5 +226,5 @@ def test_a_release_by_the_commands_at_the_head_of_the_file_loses_no_request(comp
         finally:
             released.set()
         assert asking.result() == {200}
-    for service in ("instance-1", "instance-2", "prewarm"):
+    for service in ("instance-1", "instance-2", "live-1", "live-2", "prewarm"):
         assert composed.inspect(service)["ImageName"].endswith(f":{RELEASE}")

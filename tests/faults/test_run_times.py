@@ -4,7 +4,6 @@ import threading
 
 import pytest
 
-from tests.support.clocks import MIDNIGHT, SetClock
 from tests.support.limits import LIFTED
 from tests.support.outage import take_redis_away
 from tests.support.servers import Instance, Valkey, eventually
@@ -12,10 +11,9 @@ from weather.core.runs.run_times import UNSEEN_SECONDS
 from weather.fetching.run_poller import PAUSES_SECONDS, RunPoller
 from weather.runs.table import RunTable
 from weather.simulator.model_runs import MODELS
-from weather.simulator.server import OpenMeteoSimulator
 from weather.upstream.run_times_client import RunTimesClient
 
-pytest_plugins = ["tests.support.redis_fixtures"]
+pytest_plugins = ["tests.support.redis_fixtures", "tests.support.run_time_fixtures"]
 
 MODEL = "dwd_icon_d2"
 HOUR, DAY = 3600, 86_400
@@ -29,18 +27,6 @@ NOT_TO_BE_HAD = {
     "no answer": {"kind": "close"},
     "the future": {"kind": "future_runs"},
 }
-
-
-@pytest.fixture
-def clock():
-    return SetClock(MIDNIGHT + 12 * HOUR)
-
-
-@pytest.fixture
-def upstream(clock):
-    with OpenMeteoSimulator(base_ms=0, per_place_ms=0, model_runs=True, clock=clock) as simulator:
-        simulator.settings(run_lateness_seconds=0)
-        yield simulator
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ class PipelinedThrottle(BaseThrottle):
 
     @classmethod
     def lookup_again(cls, client_hash: str, counts_as: int) -> Lookup[Self]:
-        """The same for a client that `lookup` has identified: for what it asks on a stream that it holds open."""
+        """Counts a client that `lookup` has identified, by its hash, for what it asks on a stream that it holds open."""
         raise NotImplementedError
 
     def headers(self) -> dict[str, str]:

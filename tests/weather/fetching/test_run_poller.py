@@ -2,30 +2,16 @@
 
 import pytest
 
-from tests.support.clocks import MIDNIGHT, SetClock
 from tests.support.outage import take_redis_away
 from weather.fetching.run_poller import LEASE_KEY, LEASE_SECONDS, PAUSES_SECONDS, SURVEY_SECONDS, RunPoller
 from weather.runs.table import USED_SECONDS, RunTable
 from weather.simulator.model_runs import MODELS
-from weather.simulator.server import OpenMeteoSimulator
 from weather.upstream.run_times_client import RunTimesClient
 
-pytest_plugins = ["tests.support.redis_fixtures"]
+pytest_plugins = ["tests.support.redis_fixtures", "tests.support.run_time_fixtures"]
 
 HOURLY, THREE_HOURLY = "ncep_hrrr_conus", "dwd_icon_d2"
 HOUR = 3600
-
-
-@pytest.fixture
-def clock():
-    return SetClock(MIDNIGHT + 12 * HOUR)
-
-
-@pytest.fixture
-def upstream(clock):
-    with OpenMeteoSimulator(base_ms=0, per_place_ms=0, model_runs=True, clock=clock) as simulator:
-        simulator.settings(run_lateness_seconds=0)
-        yield simulator
 
 
 @pytest.fixture

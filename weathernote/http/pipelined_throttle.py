@@ -18,7 +18,7 @@ class PipelinedThrottle(BaseThrottle):
 
     @classmethod
     def lookup_again(cls, client_hash: str, counts_as: int) -> Lookup[Self]:
-        """Counts a client that `lookup` has identified, by its hash, for what it asks on a stream that it holds open."""
+        """Counts a request that an identified client, given by its hash, makes on an open stream."""
         raise NotImplementedError
 
     def headers(self) -> dict[str, str]:

@@ -55,7 +55,7 @@ class RateShape:
 
     def __init__(self, weights: Sequence[float]) -> None:
         self.weights = tuple(weights)
-        # Summed over two weeks and a bit, so that any span of at most a week needs two look-ups.
+        # Summed over three weeks, so that any span of at most a week, begun in the first, needs two look-ups.
         self._sums = (0.0, *accumulate(self.weights * 3))
         self.recent_weight = lru_cache(4_096)(self._recent_weight)
 

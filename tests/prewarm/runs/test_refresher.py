@@ -22,6 +22,7 @@ from weather.runs import refreshed_runs
 from weather.upstream.run_times_client import RunTimesClient
 
 MODEL = "dwd_icon_d2"
+EVERY = 3 * 3600
 BERLIN, PRAGUE, MUNICH = Cell(525, 134), Cell(501, 144), Cell(481, 116)
 #: Of another model, whose runs nobody has heard of.
 DENVER = Cell(397, -1050)
@@ -76,8 +77,12 @@ class Fleet:
 
 @pytest.fixture
 def fleet(api, simulator):
-    """Eight hours ago, at a price of nothing, with all that there is of a model's runs gone through."""
-    with time_machine.travel(time.time() - 8 * 3600, tick=True) as traveller:
+    """Some eight hours ago, at a price of nothing, with all that there is of a model's runs gone through.
+
+    A run is half an hour old then, two hours after its own: from wait to wait none is there that is not yet settled.
+    """
+    runs_ago = (time.time() - 8 * 3600 - 2 * 3600) // EVERY
+    with time_machine.travel(runs_ago * EVERY + 2 * 3600 + 1800, tick=True) as traveller:
         simulator.settings(model_runs=True, run_lateness_seconds=0, clock_offset_seconds=0)
         simulator.settings(clock_offset_seconds=time.time() - simulator.now())
         fleet = Fleet(api, simulator, traveller)

@@ -1,0 +1,131 @@
+"""Three regions on this machine: each with its own Redis, one with the primary of the records, two with a replica.
+
+The lines between a far region and the writer take 40 and 80 ms there and back.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.far_line import FarLine
+from tests.support.servers import Instance, Valkey, eventually
+
+#: Region → milliseconds of a round trip to the first one, where the records are written at the start.
+ROUND_TRIPS_MS = {"home": 0, "far": 40, "farthest": 80}
+
+
+@dataclass
+class Region:
+    """A region's servers, and its two lines to the server that all regions write to.
+
+    `records` is the local server of records: the primary itself in the region that writes, else its replica.
+    """
+
+    name: str
+    own: Valkey
+    records: Valkey
+    to_primary: FarLine
+    replication: FarLine
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The service's settings in this region."""
+        return {
+            "REGION": self.name,
+            "REDIS_URL": self.own.url,
+            "RECORDS_REDIS_URL": self.to_primary.url,
+            "RECORDS_REPLICA_URL": self.records.url,
+        }
+
+    def instance(self, folder: Path, **variables: object) -> Instance:
+        """An instance of this region, started as an operator does; `variables` are further settings."""
+        return Instance(folder, **{"WORKERS": 1, **self.environment, **variables})
+
+    def cut_off(self) -> None:
+        """The whole region loses its way to the writer: for its instances and for its replica."""
+        self.to_primary.cut()
+        self.replication.cut()
+
+    def heal(self) -> None:
+        self.to_primary.heal()
+        self.replication.heal()
+
+
+@dataclass
+class Regions:
+    """All regions; `writer` is the one whose server of records is the primary."""
+
+    by_name: dict[str, Region]
+    writer: Region
+
+    def __getitem__(self, name: str) -> Region:
+        return self.by_name[name]
+
+    def __iter__(self) -> Iterator[Region]:
+        return iter(self.by_name.values())
+
+    @property
+    def primary(self) -> Valkey:
+        return self.writer.records
+
+    @property
+    def far(self) -> list[Region]:
+        """The regions with a replica."""
+        return [region for region in self if region is not self.writer]
+
+    def promote(self, name: str, *, old_returns: bool = True) -> None:
+        """Moves the writer to a region as the runbook does; the old one follows it, unless it is away."""
+        old, self.writer = self.writer, self[name]
+        self.primary.client.execute_command("REPLICAOF", "NO", "ONE")
+        for region in self:
+            distance = abs(ROUND_TRIPS_MS[region.name] - ROUND_TRIPS_MS[name]) / 1000
+            for line in (region.to_primary, region.replication):
+                line.round_trip_seconds = distance
+                line.move(self.primary.port)
+        if old_returns:
+            self.return_as_replica(old.name)
+
+    def return_as_replica(self, name: str) -> None:
+        """A server of records that was the primary, or was away, follows the present primary."""
+        region = self[name]
+        region.records.client.execute_command("REPLICAOF", "127.0.0.1", region.replication.port)
+
+    def in_step(self) -> bool:
+        """Whether every replica is connected and has all that the primary wrote."""
+        offset = self.primary.client.info("replication")["master_repl_offset"]
+        told = [region.records.client.info("replication") for region in self.far]
+        return all(one["master_link_status"] == "up" and one["slave_repl_offset"] >= offset for one in told)
+
+    def wait_until_in_step(self, *, within_seconds: float = 60) -> None:
+        eventually(self.in_step, within_seconds=within_seconds)
+
+
+@contextmanager
+def three_regions(folder: Path, *options: str) -> Iterator[Regions]:
+    """Starts six servers and the lines between them, and waits until the replicas follow; `options` are the records'."""
+    # A replica that hears nothing keeps its connection, so that a test may let it lag for as long as it likes.
+    of_records = ("--repl-diskless-sync-delay", "0", "--repl-timeout", "3600", "--repl-backlog-size", "16mb", *options)
+    with ExitStack() as stack:
+
+        def started(name: str, *of_server: str) -> Valkey:
+            server = Valkey(folder / name, *of_server)
+            stack.callback(server.stop)
+            return server
+
+        def line(target: int, milliseconds: int) -> FarLine:
+            return stack.enter_context(FarLine(target, milliseconds / 1000))
+
+        primary: Valkey | None = None
+        by_name: dict[str, Region] = {}
+        for name, milliseconds in ROUND_TRIPS_MS.items():
+            own = started(f"{name}-own")
+            records = started(f"{name}-records", *of_records)
+            primary = primary or records
+            lines = line(primary.port, milliseconds), line(primary.port, milliseconds)
+            by_name[name] = Region(name, own, records, *lines)
+        regions = Regions(by_name, by_name["home"])
+        for region in regions.far:
+            regions.return_as_replica(region.name)
+        regions.wait_until_in_step()
+        yield regions

@@ -13,6 +13,7 @@ urlpatterns = [
     path("api/v1/", include("weather.api.urls")),
     path("api/v1/", include("prewarm.cities.urls")),
     path("api/v1/", include("weather.places.urls")),
+    path("api/v1/", include("weather.graphql.urls")),
     path("v1/", include("weather.openmeteo_api.urls")),
     # A trailing slash makes no difference.
     re_path(r"^api/v1/schema/?$", read_only(docs.schema), name="schema"),

@@ -36,7 +36,9 @@ FIELDS = (
     "pressureMsl windSpeed10m isDay"
 )
 TEN = f"query Now($lat: Float!, $lon: Float!) {{ weather(lat: $lat, lon: $lon) {{ current {{ {FIELDS} }} }} }}"
-WATCH = "query W($lat: Float!, $lon: Float!) { weather(lat: $lat, lon: $lon) { current { temperature2m weatherCode } } }"
+WATCH = (
+    "query W($lat: Float!, $lon: Float!) { weather(lat: $lat, lon: $lon) { current { temperature2m weatherCode } } }"
+)
 HOME = (
     "query Home($all: [Position!]!, $lat: Float!, $lon: Float!) { weatherAt(positions: $all) "
     "{ stale timezone current { temperature2m weatherCode isDay } "
@@ -105,9 +107,7 @@ def asked(shape: Callable[[str, str], str], unlike: bool) -> list[str]:
     return lines
 
 
-def compare(
-    at: Setting, things_: dict[str, Thing], *, rounds: int, seconds: float
-) -> dict[str, list[cached.Measured]]:
+def compare(at: Setting, things_: dict[str, Thing], *, rounds: int, seconds: float) -> dict[str, list[cached.Measured]]:
     """REST and each shape in rounds; clients go on where the round before ended."""
     files = {REST: traffic.write(at.folder / "rest.txt", traffic.cached(traffic.WEATHER))}
     for name in things_:

@@ -28,7 +28,9 @@ class AnswerOfACell:
         if days not in self.bodies:
             service = service_of(self.dataset)
             question = Question(self.dataset, self.cell, days, self.unit_names)
-            outcome = service.answer(question, redis.fetch_one(service.lookup(question)), requester_of(RequestContext()))
+            outcome = service.answer(
+                question, redis.fetch_one(service.lookup(question)), requester_of(RequestContext())
+            )
             if not isinstance(outcome, Served):
                 raise outcome
             self.bodies[days] = json.loads(outcome.text)

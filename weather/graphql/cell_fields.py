@@ -55,12 +55,13 @@ def asked_cells(field: CellField, variables: Mapping[str, Any]) -> AskedCells:
     """What a field asks about cells, given the coerced variables."""
     try:
         given = field.arguments.values(variables)
-        kinds = field.plan.asked(variables)
     except NotAnArgument as wrong:
         return AskedCells(field, variables, [problems.invalid_parameters([(str(wrong), "must not be null")])])
-    except Problem as wrong:
-        return AskedCells(field, variables, [wrong])
     positions = given["positions"] if field.is_about_several else [given]
+    try:
+        kinds = field.plan.asked(variables)
+    except Problem as wrong:
+        return AskedCells(field, variables, [wrong for _ in positions])
     units: Name = given["units"].value if field.dataset.has_imperial_units else "metric"
     return AskedCells(field, variables, [_questions(field, one, kinds, units) for one in positions])
 

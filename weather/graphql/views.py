@@ -104,7 +104,7 @@ class GraphQLViewSet(ApiViewSet[Any]):
 
     @extend_schema(exclude=True)
     def answer(self, request: Request) -> HttpResponse:
-        """200 with the data, or 304. Where nothing could be answered, the status of the problem that ends first."""
+        """200 with the data, or 304. Where all of it failed for now, the status of the problem that ends first."""
         context = context_of(request._request)
         found = dict(zip(self.questions, self.values, strict=False))
         outcomes: Mapping[Question, Outcome] = {}
@@ -146,7 +146,7 @@ class GraphQLViewSet(ApiViewSet[Any]):
         self._count("failed" if is_failure else "partial")
         response = HttpResponse(b'{"data":%s,"errors":%s}' % (answered.text, text), content_type=errors.CONTENT_TYPE)
         response["Cache-Control"] = NO_STORE
-        if is_failure:
+        if is_failure and all(problem.retry_after_seconds is not None for problem in problems):
             soonest = batch.soonest(problems)
             response.status_code = soonest.status_code
             response._has_been_logged = True  # type: ignore[attr-defined] # as for every problem

@@ -23,6 +23,7 @@ ROUTES = {
     "/v1/forecast": "openmeteo",
     "/api/v1/schema": "schema",
     "/api/v1/docs": "docs",
+    "/api/v1/docs/graphql": "docs",
     "/health": "health",
     "/metrics": "metrics",
     "/internal/edge-counts": "edge-counts",

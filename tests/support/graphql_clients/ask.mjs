@@ -1,10 +1,12 @@
 // Asks the GraphQL service at the address that comes first by graphql-request, and twice by Apollo's client with persisted
 // queries; prints what each got, and the methods that Apollo's requests had, as JSON.
-import { ApolloClient, HttpLink, InMemoryCache, gql as apolloQuery } from '@apollo/client/core/core.cjs';
-import { createPersistedQueryLink } from '@apollo/client/link/persisted-queries/persisted-queries.cjs';
+import apolloCore from '@apollo/client/core/core.cjs';
+import apolloPersisted from '@apollo/client/link/persisted-queries/persisted-queries.cjs';
 import { createHash } from 'node:crypto';
 import { GraphQLClient, gql } from 'graphql-request';
 
+const { ApolloClient, HttpLink, InMemoryCache, gql: apolloQuery } = apolloCore;
+const { createPersistedQueryLink } = apolloPersisted;
 const [url] = process.argv.slice(2);
 const text = `query Now($lat: Float!, $lon: Float!) {
   weather(lat: $lat, lon: $lon) { timezone current { temperature2m weatherCode } }

@@ -15,12 +15,9 @@ _TEXTS, _USED = "{graphql}:queries", "{graphql}:used"
 _KEEP = redis.script("""
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 redis.call('ZADD', KEYS[2], ARGV[3], ARGV[1])
-local over = redis.call('ZCARD', KEYS[2]) - tonumber(ARGV[4])
-if over > 0 then
-    for _, old in ipairs(redis.call('ZRANGE', KEYS[2], 0, over - 1)) do
-        redis.call('HDEL', KEYS[1], old)
-        redis.call('ZREM', KEYS[2], old)
-    end
+for _, old in ipairs(redis.call('ZREVRANGE', KEYS[2], ARGV[4], -1)) do
+    redis.call('HDEL', KEYS[1], old)
+    redis.call('ZREM', KEYS[2], old)
 end
 redis.call('EXPIRE', KEYS[1], ARGV[5])
 redis.call('EXPIRE', KEYS[2], ARGV[5])

@@ -39,8 +39,11 @@ class Chance:
 
     def root(self, number: int) -> str:
         root = self.dice.choice(ROOTS)
-        field = graphql_schema().query_type.fields[root.partition("(")[0]]
-        return f"r{number}: {root}{self.directive()} {self.selection(get_named_type(field.type))}"
+        query = graphql_schema().query_type
+        assert query
+        made = get_named_type(query.fields[root.partition("(")[0]].type)
+        assert isinstance(made, GraphQLObjectType)
+        return f"r{number}: {root}{self.directive()} {self.selection(made)}"
 
     def directive(self) -> str:
         return self.dice.choice(DIRECTIVES)

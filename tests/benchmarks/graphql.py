@@ -181,7 +181,7 @@ def screens_section(title: str, base: str, times: int = 30) -> Section:
         for screen in screens():
             took, bytes_, wire = [], 0, 0
             for number in range(times):
-                session.headers["x-client-id"] = f"{screen.name} {number // 4}"
+                session.headers["x-client-id"] = f"{title}, {screen.name} {number // 4}"
                 began = perf_counter()
                 answers = [session.get(base + path, timeout=10) for path in screen.gets]
                 if screen.post:

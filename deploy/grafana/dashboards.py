@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 FOLDER = Path(__file__).parent / "dashboards"
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
-API = 'route=~"weather|forecast|air_quality|openmeteo|cities"'
+API = 'route=~"weather|forecast|air_quality|openmeteo|graphql|cities"'
 #: Widths of panels in Grafana's 24 columns.
 FULL, HALF, THIRD, SIXTH = 24, 12, 8, 4
 

@@ -16,6 +16,7 @@ ROLES = {
     "prewarm.cities": ("the cities that", "staff keep"),
     "weather.live": ("open streams: WebSocket", "and server-sent events"),
     "weather.openmeteo_api": ("Open-Meteo's own question and", "answer: JSON, FlatBuffers"),
+    "weather.graphql": ("one question about", "many cells and places"),
     "weather.api": ("query, decision,", "answer"),
     "weather.places": ("search by", "name"),
     "weather.simulator": ("the Open-Meteo of", "make demo and tests"),

@@ -1,4 +1,4 @@
--- Replays a file of requests: "path<TAB>client" a line. Each thread takes every so-manieth line, from its own start.
+-- Replays a file of requests: "path<TAB>client" a line, with "<TAB>body" behind it for a POST of JSON. Each thread takes every so-manieth line, from its own start.
 local made = 0
 
 function setup(thread)
@@ -13,9 +13,15 @@ function init(arguments)
     local line_number, mine = 0, 0
     for line in io.lines(os.getenv("WRK_REQUESTS")) do
         if line_number % threads == number then
-            local path, client = line:match("([^\t]*)\t(.*)")
+            local path, client, body = line:match("([^\t]*)\t([^\t]*)\t?(.*)")
+            local headers = {["Host"] = wrk.headers["Host"], ["x-client-id"] = client}
             mine = mine + 1
-            requests[mine] = wrk.format("GET", path, {["Host"] = wrk.headers["Host"], ["x-client-id"] = client})
+            if body == "" then
+                requests[mine] = wrk.format("GET", path, headers)
+            else
+                headers["Content-Type"] = "application/json"
+                requests[mine] = wrk.format("POST", path, headers, body)
+            end
         end
         line_number = line_number + 1
     end

@@ -1,8 +1,10 @@
 """deploy/redis/: each file is started and used by the service as it would be, under the user that it makes."""
 
+import json
 import re
 import stat
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,7 @@ from tests.support.tree import run
 from weathernote.redis import ask
 
 WEATHER = "/api/v1/weather?lat=40.7&lon=-74.0"
+QUERY = "{ weather(lat: 40.7, lon: -74.0) { current { time } daily { time } } cities { name } }"
 STAFF = {"DJANGO_SUPERUSER_USERNAME": "staff", "DJANGO_SUPERUSER_PASSWORD": "a-long-word-1", "SECRET_KEY": "x" * 50}
 #: What the server says to whoever may not; a slip in the words of a command is told otherwise.
 REFUSED = re.compile(r"no permissions|can't|unknown command|acl failure|not allowed|noperm", re.IGNORECASE)
@@ -67,6 +70,10 @@ def live(folder: Path, database: Path, **servers: str) -> None:
         assert instance.get(f"{WEATHER}&days=3".replace("weather", "forecast")).ok
         assert instance.get(WEATHER.replace("weather", "air-quality")).ok
         assert instance.get("/api/v1/cities?search=par").ok
+        named = {"persistedQuery": {"version": 1, "sha256Hash": sha256(QUERY.encode()).hexdigest()}}
+        query = {"query": QUERY, "extensions": named}
+        assert requests.post(f"{instance.base}/api/v1/graphql", json=query, timeout=20).json()["data"]["weather"]
+        assert instance.get("/api/v1/graphql", params={"extensions": json.dumps(named)}).json()["data"]["weather"]
         told = [instance.get(WEATHER, headers={"x-client-id": "often"}) for _ in range(61)]
         assert [answer.status_code for answer in told] == [200] * 60 + [429]
         assert summary(host.prewarm("--limit=5", "--pause-ms=0").stdout)["refreshed"] == 5

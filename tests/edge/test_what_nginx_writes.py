@@ -15,6 +15,7 @@ def test_no_position_client_or_address_is_in_anything_that_nginx_writes(fleet, p
         "weather/40.71284",
         "cities?q=40.71284",
         "places?lat=40.71284&lon=-74.00605",
+        "graphql?query={weather(lat:40.71284,lon:-74.00605){stale}}",
         "weather%3Flat=40.71284",
         "weather?lat=40.71284&lon=999",
         "weather/?lat=40.71284&lon=-74.00605&lon=1",

@@ -64,3 +64,6 @@ _MAXIMA = {
 
 #: Name → description. Extra variables are in it too: one without makes an instance that shows it fail at its start.
 DESCRIPTIONS = _WEATHER | _AIR_QUALITY | _MAXIMA
+
+#: Name → why it should no longer be used and what to use in its place, for the GraphQL schema.
+DEPRECATED: dict[str, str] = {}

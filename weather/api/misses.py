@@ -41,24 +41,28 @@ class Misses:
     parts: Parts
 
     def outcomes(self, missed: Mapping[Question, Cached], requester: Requester | None) -> dict[Question, Outcome]:
-        """The outcome for each question about a different cell, given what the cache said of it.
+        """The outcome of each question, given what the cache said of it; several may be about one cell.
 
-        Without a requester nobody waits for Open-Meteo, and a question that only a fetch could answer is left out.
+        A cell is looked up, decided on and fetched once. Without a requester nobody waits for Open-Meteo, and a
+        question that only a fetch could answer is left out.
         """
-        parts, cells = self.parts, [question.cell for question in missed]
+        parts, cells = self.parts, list(dict.fromkeys(question.cell for question in missed))
         states = states_of(cells, parts.store, parts.popularity, parts.queue)
         expired = {
             question: self._expired(question, found, states[question.cell]) for question, found in missed.items()
         }
+        without_redis = {question.cell for question, found in missed.items() if not found.is_redis_up}
+        # Nothing need be fetched for a cell if all that is asked about it can be shown as it was.
+        forgotten = {question.cell for question, old in expired.items() if old is None}
         decided = [
             DecidedCell.of(
                 parts,
-                question.cell,
-                states[question.cell],
-                has_replied=found.is_redis_up,
-                remembers_expired=expired[question] is not None,
+                cell,
+                states[cell],
+                has_replied=cell not in without_redis,
+                remembers_expired=cell not in forgotten,
             )
-            for question, found in missed.items()
+            for cell in cells
         ]
         sources = sources_of(parts, decided, requester)
         outcomes: dict[Question, Outcome] = {}

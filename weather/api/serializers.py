@@ -1,27 +1,21 @@
 """The shapes of answers, for the OpenAPI schema alone; weather.core.answers writes the answers themselves."""
 
-from collections.abc import Set
 from typing import Any
 
 from django.conf import settings
 from drf_spectacular.utils import PolymorphicProxySerializer
 from rest_framework import serializers
 
-from weather.api.descriptions import DESCRIPTIONS
+from weather.api.field_shapes import MEANINGS, FieldShape, Kind, shapes_of
 from weather.core.datasets import AIR_QUALITY, WEATHER, Dataset, Section
-from weather.core.units import IMPERIAL, METRIC
 from weathernote.http.problems import ProblemSerializer
 
-_INSTANTS = ("sunrise", "sunset")
-_TIMES = {
-    "current": "The minute that the values were worked out for",
-    "daily": "The cell's local days, today first",
-    "hourly": "Full hours from the present one on, with the zone's offset",
-}
-_MEANINGS = {
-    "current": "The conditions of the present minute, read from the hourly series.",
-    "daily": "One item a day in every column.",
-    "hourly": "One item an hour in every column: 48, or to the end of the last day if that is sooner.",
+_FIELDS: dict[Kind, type[serializers.Field]] = {
+    "date": serializers.DateField,
+    "datetime": serializers.DateTimeField,
+    "integer": serializers.IntegerField,
+    "number": serializers.FloatField,
+    "boolean": serializers.BooleanField,
 }
 
 
@@ -32,43 +26,24 @@ def _serializer(name: str, fields: dict[str, Any], meaning: str) -> Any:
 def _sections(dataset: Dataset, prefix: str = "") -> dict[str, Any]:
     """Name of a section → a serializer of it, by the dataset's declaration; its name begins with `prefix`."""
     dataset = dataset.with_extras(settings.EXTRA_VARIABLES)
-    whole = {variable.name for variable in dataset.asked if variable.decimals <= 0}
     return {
-        section.name: _serializer(
-            f"{prefix}{section.name.title()}", _fields(section, dataset, whole), _MEANINGS[section.name]
-        )
+        section.name: _serializer(f"{prefix}{section.name.title()}", _fields(section, dataset), MEANINGS[section.name])
         for kind in dataset.kinds
         for section in kind.sections
     }
 
 
-def _fields(section: Section, dataset: Dataset, whole: Set[str]) -> dict[str, Any]:
-    """Name → field of a section's values, or of its columns; `whole` are the variables without decimals."""
-    metric, imperial = (section.units(dataset.extras, units) for units in (METRIC, IMPERIAL))
-    time = serializers.DateField if section.name == "daily" else serializers.DateTimeField
-    fields: dict[str, serializers.Field] = {"time": time(help_text=_TIMES[section.name])}
-    fields |= {name: _value(name, unit, imperial[name], whole) for name, unit in metric.items() if name != "time"}
-    fields |= {name: serializers.BooleanField(help_text=DESCRIPTIONS[name]) for name in section.without_unit}
+def _fields(section: Section, dataset: Dataset) -> dict[str, Any]:
+    """Name → field of a section's values, or of its columns."""
+    fields = {name: _field(shape) for name, shape in shapes_of(section, dataset).items()}
     if not section.has_columns:
         return fields
     return {name: serializers.ListField(child=field, help_text=field.help_text) for name, field in fields.items()}
 
 
-def _value(name: str, unit: str, imperial: str, whole: Set[str]) -> serializers.Field:
-    text = f"{DESCRIPTIONS[name]}{_in_units(name, unit, imperial)}"
-    if name in _INSTANTS:
-        return serializers.DateTimeField(help_text=text, allow_null=True)
-    if name.rpartition("_")[0] in whole or name in whole:
-        return serializers.IntegerField(help_text=text, allow_null=True)
-    return serializers.FloatField(help_text=text, allow_null=True)
-
-
-def _in_units(name: str, unit: str, imperial: str) -> str:
-    if name in _INSTANTS:
-        return "; ISO 8601"
-    if not unit:
-        return ""
-    return f"; in {unit}" if imperial == unit else f"; in {unit}, imperial in {imperial}"
+def _field(shape: FieldShape) -> serializers.Field:
+    nullable: dict[str, Any] = {"allow_null": True} if shape.is_nullable else {}
+    return _FIELDS[shape.kind](help_text=shape.meaning, **nullable)
 
 
 class GridSerializer(serializers.Serializer):

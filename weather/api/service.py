@@ -14,7 +14,8 @@ from weather.api.sources import Source
 from weather.core.answers import Answer, Question
 from weather.core.cells import Cell
 from weather.core.datasets import DATASETS, WEATHER, Dataset
-from weather.fetching.admission import UNIDENTIFIED, Requester
+from weather.fetching.admission import UNIDENTIFIED
+from weather.fetching.admission import Requester as Requester  # for the ways in, which stand on this module alone
 from weathernote import redis
 from weathernote.http.problems import Problem
 from weathernote.http.request_context import RequestContext
@@ -38,9 +39,9 @@ class Service(Parts):
         return _hit(found.answer, found)
 
     def answers(self, found: Mapping[Question, Cached], requester: Requester) -> dict[Question, Outcome]:
-        """The outcome of each question, in order, given what `lookup` found; each must be about a different cell."""
-        for question in found:
-            self.popularity.record(question.cell)
+        """The outcome of each question, in order, given what `lookup` found; several may be about one cell."""
+        for cell in dict.fromkeys(question.cell for question in found):
+            self.popularity.record(cell)
         missed = {question: one for question, one in found.items() if one.answer is None}
         outcomes = Misses(self).outcomes(missed, requester) if missed else {}
         hits = {question: _hit(one.answer, one) for question, one in found.items() if one.answer is not None}

@@ -1,7 +1,7 @@
 """The base of every API view: JSON answers alone, and one round trip to Redis for throttle and view together."""
 
 from collections.abc import Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from django.http import HttpRequest
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -30,13 +30,15 @@ class ApiViewSet(ViewSet, Generic[T]):
     throttle_classes: Sequence[type[PipelinedThrottle]]
     #: The throttles of this request, once Redis has replied.
     throttles: Sequence[PipelinedThrottle] = ()
+    #: The methods that `look_up` reads a question of.
+    looking_up_methods: ClassVar[frozenset[str]] = frozenset({"GET", "HEAD"})
     #: The number of requests that the call counts as; `look_up` may raise it.
     counts_as = 1
     #: The values of the lookups from `look_up`, in their order, for the view's method.
     values: Sequence[T] = ()
 
     def look_up(self, request: Request) -> Sequence[Lookup[T]]:
-        """The lookups that answering a GET or HEAD needs; raises Problem for parameters that make no sense."""
+        """The lookups that answering a request needs; raises Problem for parameters that make no sense."""
         return []
 
     # ── DRF's steps, in their order ───────────────────────────────────────────────────────────────
@@ -85,7 +87,7 @@ class ApiViewSet(ViewSet, Generic[T]):
 
     def _lookups(self, request: Request) -> tuple[Sequence[Lookup[T]], Problem | None]:
         """The view's lookups, or none and the Problem that it refuses the request with."""
-        if request.method not in ("GET", "HEAD"):
+        if request.method not in self.looking_up_methods:
             return (), None
         try:
             return self.look_up(request), None
@@ -105,7 +107,7 @@ class ApiViewSet(ViewSet, Generic[T]):
 
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         """A 204 with `Allow`."""
-        return options_response()
+        return options_response(self.allowed_methods)
 
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
         """The response with the headers of the throttles."""

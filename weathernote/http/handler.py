@@ -24,8 +24,9 @@ from weathernote.telemetry import metrics
 #: These use neither the database nor Django's cache, so they need none of the request signals that close those
 #: connections.
 SHORT_PATHS = frozenset(path for path, route in metrics.ROUTES.items() if route in metrics.ANSWER_ROUTES)
-#: The only path besides staff's forms that takes a body.
+#: The only paths besides staff's forms that take a body.
 EDGE_COUNTS_PATH = "/internal/edge-counts"
+QUERY_PATH = "/api/v1/graphql"
 
 
 class Handler(WSGIHandler):
@@ -49,6 +50,9 @@ class Handler(WSGIHandler):
     def _request(self, environ: dict[str, Any]) -> HttpRequest:
         if environ["REQUEST_METHOD"] == "GET":
             return BodilessRequest(environ)
+        if environ["REQUEST_METHOD"] == "POST" and environ["PATH_INFO"] == QUERY_PATH:
+            request_bodies.read_query(environ)
+            return BodilessRequest(environ)
         environ["wsgi.input"] = request_bodies.empty()
         return self.request_class(environ)
 
@@ -69,6 +73,8 @@ def _replace_body(environ: dict[str, Any]) -> None:
         environ["wsgi.input"] = request_bodies.read(environ, request_bodies.COUNT_READERS)
     elif environ["REQUEST_METHOD"] == "POST" and path.startswith(f"{STAFF_PATH}/"):
         environ["wsgi.input"] = request_bodies.read(environ, request_bodies.FORM_READERS)
+    elif environ["REQUEST_METHOD"] == "POST" and path.rstrip("/") == QUERY_PATH:
+        request_bodies.read_query(environ)
     else:
         environ["wsgi.input"] = request_bodies.empty()
 

@@ -39,7 +39,7 @@ def _decoded(query: bytes) -> str:
 
 
 class BodilessRequest(ServedRequest):
-    """A GET with its path as in the WSGI environment; its body, if it has one, is never read."""
+    """A request with its path as in the WSGI environment, whose body, if it has one, is not read from here."""
 
     def __init__(self, environ: dict[str, Any]) -> None:
         # Every attribute that Django's own sets here; a test compares the two.

@@ -126,8 +126,9 @@ def from_exception(exception: Exception, context: dict[str, Any]) -> HttpRespons
     if isinstance(exception, exceptions.Throttled):
         return respond(request, too_many_requests(getattr(exception, "wait", None) or 0))
     if isinstance(exception, exceptions.MethodNotAllowed):
-        response = respond(request, method_not_allowed(request.method))
-        response["Allow"] = ", ".join(context["view"].allowed_methods)
+        allowed = context["view"].allowed_methods
+        response = respond(request, method_not_allowed(request.method, allowed))
+        response["Allow"] = ", ".join(allowed)
         return response
     if isinstance(exception, Http404 | exceptions.NotFound | PermissionDenied):
         return respond(request, Problem("not_found", "There is nothing here."))
@@ -147,9 +148,11 @@ def no_such_path() -> Problem:
     return Problem("not_found", "There is nothing here. The API is described at /api/v1/docs.")
 
 
-def method_not_allowed(method: str | None) -> Problem:
+def method_not_allowed(method: str | None, allowed: Sequence[str] = ("GET", "HEAD", "OPTIONS")) -> Problem:
     """A 405 that names the method, if it is a plain word, and the allowed methods."""
-    return Problem("method_not_allowed", f"{_printable(method or '')} is not allowed here; GET, HEAD and OPTIONS are.")
+    *first, last = allowed
+    detail = f"{_printable(method or '')} is not allowed here; {', '.join(first)} and {last} are."
+    return Problem("method_not_allowed", detail)
 
 
 def _printable(text: str) -> str:

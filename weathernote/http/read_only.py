@@ -1,6 +1,6 @@
 """Read-only paths: a 405 problem for other methods, and `Allow` for OPTIONS."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any
 
@@ -30,8 +30,8 @@ def read_only(view: View) -> View:
     return guarded
 
 
-def options_response() -> HttpResponse:
-    """A 204 whose `Allow` lists METHODS."""
-    response = HttpResponse(status=204, headers={"Allow": METHODS})
+def options_response(allowed: Iterable[str] = METHODS.split(", ")) -> HttpResponse:
+    """A 204 whose `Allow` lists the allowed methods."""
+    response = HttpResponse(status=204, headers={"Allow": ", ".join(allowed)})
     del response["Content-Type"]
     return response

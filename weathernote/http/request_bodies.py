@@ -13,10 +13,11 @@ from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
-from time import monotonic
+from time import monotonic, sleep
 from typing import IO, Any, NamedTuple, Self
 
 from django.conf import settings
+from django.http import HttpRequest
 
 from weathernote.http.problems import Problem, invalid_parameters
 
@@ -42,6 +43,13 @@ _OPEN_FILES = Path("/proc/self/fd")
 FORM_READERS = threading.BoundedSemaphore(max(1, min(8, settings.THREADS // 4)))
 #: Threads that may read an edge's counts: a pool of its own, so that slow forms cannot delay them.
 COUNT_READERS = threading.BoundedSemaphore(max(1, min(4, settings.THREADS // 8)))
+#: Threads that may read queries at a time, and how long another waits for its turn: as a rule a query is there at once.
+QUERY_READERS = threading.BoundedSemaphore(max(1, settings.THREADS // 4))
+QUERY_WAIT_SECONDS = 0.1
+#: As the edge allows for anything but staff's forms.
+LARGEST_QUERY_BYTES = 16 * 1024
+#: WSGI leaves names with a dot to the application.
+BODY_KEY = "weathernote.body"
 
 
 def empty() -> IO[bytes]:
@@ -61,10 +69,51 @@ def read(environ: dict[str, Any], readers: threading.BoundedSemaphore) -> IO[byt
         text = "Too many forms are sent at once; come again in 10 s."
         raise Problem("overloaded", text, retry_after_seconds=DEADLINE_SECONDS)
     try:
-        with _reading_ends(environ.get("REMOTE_ADDR", "")):
+        with _watcher.ending(environ.get("REMOTE_ADDR", "")):
             return _read_stream(environ["wsgi.input"], length)
     finally:
         readers.release()
+
+
+def read_query(environ: dict[str, Any]) -> None:
+    """Reads the body of a query into the environment for `body_of`, or the problem with it."""
+    try:
+        environ[BODY_KEY] = _read_query(environ)
+    except Problem as problem:
+        environ[BODY_KEY] = problem
+    environ["wsgi.input"] = empty()
+
+
+def body_of(request: HttpRequest) -> bytes:
+    """The body of a query, as `read_query` read it; raises Problem if it is too long, too slow or cut off."""
+    body: bytes | Problem | None = request.META.get(BODY_KEY)
+    if isinstance(body, Problem):
+        raise body
+    if body is not None:
+        return body
+    # Without our own handler, as in Django's test client.
+    if _length(request.META.get("CONTENT_LENGTH")) > LARGEST_QUERY_BYTES:
+        raise _too_long()
+    return request.body
+
+
+def _read_query(environ: dict[str, Any]) -> bytes:
+    length = _length(environ.get("CONTENT_LENGTH"))
+    if length > LARGEST_QUERY_BYTES:
+        raise _too_long()
+    if not length:
+        return b""
+    if not QUERY_READERS.acquire(timeout=QUERY_WAIT_SECONDS):
+        raise Problem("overloaded", "Too many queries are sent at once; come again in 1 s.", retry_after_seconds=1)
+    try:
+        with _watcher.ending(environ.get("REMOTE_ADDR", "")):
+            return b"".join(_pieces(environ["wsgi.input"], length))
+    finally:
+        QUERY_READERS.release()
+
+
+def _too_long() -> Problem:
+    return _body_problem(f"has more than {LARGEST_QUERY_BYTES // 2**10} kB")
 
 
 def seconds_left(environ: dict[str, Any]) -> float:
@@ -80,6 +129,13 @@ def _length(given: str | None) -> int:
 
 def _read_stream(source: Any, length: int) -> IO[bytes]:
     body: IO[bytes] = SpooledTemporaryFile(settings.FILE_UPLOAD_MAX_MEMORY_SIZE)  # noqa: SIM115 - the request closes it
+    for part in _pieces(source, length):
+        body.write(part)
+    body.seek(0)
+    return body
+
+
+def _pieces(source: Any, length: int) -> Iterator[bytes]:
     began = before = monotonic()
     left, piece = length, 1
     while left:
@@ -91,12 +147,10 @@ def _read_stream(source: Any, length: int) -> IO[bytes]:
             raise _body_problem(f"did not come within {DEADLINE_SECONDS} s")
         if not part:
             raise _body_problem("ended too soon")
-        body.write(part)
+        yield part
         left -= len(part)
         piece = 1 if now - before > _WAITED_SECONDS else _AT_ONCE_BYTES
         before = now
-    body.seek(0)
-    return body
 
 
 def _body_problem(detail: str) -> Problem:
@@ -106,24 +160,55 @@ def _body_problem(detail: str) -> Problem:
 # ── reads that do not come back ───────────────────────────────────────────────────────────────────
 
 
-@contextmanager
-def _reading_ends(address: str) -> Iterator[None]:
-    """Aborts the read at the deadline, or when the client falls silent, by shutting its connection down."""
-    is_read = threading.Event()
-    threading.Thread(target=_watch, args=(is_read, address), daemon=True, name="body-watch").start()
-    try:
-        yield
-    finally:
-        is_read.set()
+class _Watcher:
+    """One thread that aborts reads which do not come back; it looks at connections only while one lasts."""
+
+    def __init__(self) -> None:
+        self._reads: dict[object, tuple[float, str]] = {}
+        self._has_reads = threading.Event()
+        self._starting = threading.Lock()
+        self._is_running = False
+
+    @contextmanager
+    def ending(self, address: str) -> Iterator[None]:
+        """Aborts a read at the deadline, or when the client falls silent, by shutting its connection down."""
+        key = object()
+        self._reads[key] = monotonic(), address
+        self._has_reads.set()
+        self._start()
+        try:
+            yield
+        finally:
+            del self._reads[key]
+
+    def _start(self) -> None:
+        if self._is_running:
+            return
+        with self._starting:
+            if not self._is_running:
+                threading.Thread(target=self._run, daemon=True, name="body-watch").start()
+                self._is_running = True
+
+    def _run(self) -> None:
+        unanswered: dict[object, float] = {}
+        while True:
+            self._has_reads.clear()
+            if not self._reads:  # looked at after `clear`, so that no read is missed
+                unanswered = {}
+                self._has_reads.wait()
+            sleep(_CHECK_SECONDS)
+            now = monotonic()
+            lasting = {address for began, address in list(self._reads.values()) if now - began >= _CHECK_SECONDS / 2}
+            unanswered = _abort_overdue(lasting, unanswered, now)
 
 
-def _watch(is_read: threading.Event, address: str) -> None:
+def _abort_overdue(addresses: set[str], before: dict[object, float], now: float) -> dict[object, float]:
+    """Shuts overdue connections of these addresses down; returns since when each has been without an answer."""
     # How the overdue connection is found: granian does not give the client's port, and an edge has many connections
     # from one address, so it is recognised by its traffic: for as long as the deadline it has received data and
     # sent none.
     unanswered: dict[object, float] = {}
-    while not is_read.wait(_CHECK_SECONDS):
-        now, before, unanswered = monotonic(), unanswered, {}
+    for address in addresses:
         for connection in _connections_of(address):
             with connection, suppress(OSError):
                 traffic = _Traffic.of(connection)
@@ -136,6 +221,10 @@ def _watch(is_read: threading.Event, address: str) -> None:
                 is_overdue = lasts_seconds >= DEADLINE_SECONDS and traffic.received_ago_seconds < lasts_seconds
                 if is_overdue or traffic.silent_seconds >= SILENT_SECONDS:
                     connection.shutdown(socket.SHUT_RD)
+    return unanswered
+
+
+_watcher = _Watcher()
 
 
 class _Traffic(NamedTuple):

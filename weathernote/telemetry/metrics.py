@@ -19,17 +19,21 @@ ROUTES = {
     "/api/v1/weather/events": "events",
     "/api/v1/cities": "cities",
     "/api/v1/places": "places",
+    "/api/v1/graphql": "graphql",
     "/v1/forecast": "openmeteo",
     "/api/v1/schema": "schema",
     "/api/v1/docs": "docs",
+    "/api/v1/docs/graphql": "docs",
     "/health": "health",
     "/metrics": "metrics",
     "/internal/edge-counts": "edge-counts",
 }
 #: The routes of answers about cells, as the answers' keys in Redis begin.
 CELL_ROUTES = ("weather", "forecast", "air_quality")
+#: With the one that answers from several of these.
+KEYED_ROUTES = (*CELL_ROUTES, "graphql")
 #: With the one whose answers are about cells too, and have no key.
-ANSWER_ROUTES = (*CELL_ROUTES, "openmeteo")
+ANSWER_ROUTES = (*KEYED_ROUTES, "openmeteo")
 API_ROUTES = frozenset({*ANSWER_ROUTES, "cities", "places"})
 #: The routes of streams.
 STREAM_ROUTES = frozenset({"live", "events"})
@@ -61,7 +65,7 @@ LOG_LINES_DROPPED = Counter(
 # ── answers ───────────────────────────────────────────────────────────────────────────────────────
 CACHE_LOOKUPS = Counter(
     "weathernote_cache_lookups",
-    "Lookups in Redis by record (weather, forecast, air_quality and openmeteo: hit, miss, down; upstream and "
+    "Lookups in Redis by record (weather, forecast, air_quality, graphql and openmeteo: hit, miss, down; upstream and "
     "upstream:air_quality, what is held: fresh, due, missing)",
     ["record", "outcome"],
 )
@@ -97,6 +101,17 @@ EDGE_ANSWERS = Counter(
 )
 ANSWERED_FROM_MEMORY = Counter(
     "weathernote_answered_from_memory", "Answers from the process's own memory because Redis did not answer"
+)
+
+#: What a query is: sent with its text, persisted, about the schema, or never read.
+GRAPHQL_KINDS = ("query", "persisted", "introspection", "unread")
+#: all answered · a part of it · nothing of it · not executed · asked for by a hash that nobody knows
+GRAPHQL_OUTCOMES = ("ok", "partial", "failed", "refused", "not_found")
+GRAPHQL_OPERATIONS = Counter(
+    "weathernote_graphql_operations",
+    "GraphQL queries by kind (query, persisted, introspection, or unread where the request is none) and outcome: ok, "
+    "partial (errors beside data), failed (errors alone), refused (not executed), not_found (a hash nobody knows)",
+    ["kind", "outcome"],
 )
 
 # ── streams ───────────────────────────────────────────────────────────────────────────────────────
@@ -191,6 +206,9 @@ for _route in ANSWER_ROUTES:
         CACHE_LOOKUPS.labels(_route, _outcome)
     for _cache in ("hit", "stale", "updating"):
         EDGE_ANSWERS.labels(_route, _cache)
+for _kind in GRAPHQL_KINDS:
+    for _outcome in GRAPHQL_OUTCOMES:
+        GRAPHQL_OPERATIONS.labels(_kind, _outcome)
 for _kind in STREAM_KINDS:
     LIVE_STREAMS.labels(_kind)
     LIVE_MESSAGES.labels(_kind)

@@ -102,7 +102,7 @@ def _count_answers(answers: list[tuple[str, CellAnswer]]) -> None:
     _count_ages(answer for _, answer in answers)
     # The hit rate is of keys in Redis, and answers to Open-Meteo's own question have none there.
     recent = _recent.add(
-        Counter(answer.origin for route, answer in answers if route in metrics.CELL_ROUTES), monotonic()
+        Counter(answer.origin for route, answer in answers if route in metrics.KEYED_ROUTES), monotonic()
     )
     for origin in ORIGINS:
         metrics.RECENT_ANSWERS.labels(origin).set(recent[origin])

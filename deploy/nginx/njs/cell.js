@@ -77,6 +77,27 @@ function reader() {
         return count > 0 && count <= MOST_PLACES ? count : 1;
     }
 
+    // Of a GraphQL query how many positions its variables have, objects with a `lat` and a `lon`; what the text itself names is not
+    // read here.
+    function placesOfQuery(args) {
+        const given = parameters(args, ['variables']), found = {};
+        function look(value) {
+            if (value && typeof value === 'object') {
+                if (value.lat !== undefined && value.lon !== undefined) {
+                    found[`${value.lat} ${value.lon}`] = true;
+                }
+                Object.keys(value).forEach((key) => look(value[key]));
+            }
+        }
+        try {
+            look(JSON.parse(given.variables));
+        } catch (e) {
+            return 1;
+        }
+        const count = Object.keys(found).length;
+        return count > 0 && count <= MOST_PLACES ? count : 1;
+    }
+
     function answerable(record, lat, lon, days, units) {
         const north = tenths(lat, 90), east = tenths(lon, 180);
         if (north === null || east === null) {
@@ -155,7 +176,7 @@ function reader() {
         return `${tenths < 0 ? '-' : ''}${Math.floor(size / 10)}.${size % 10}`;
     }
 
-    return {question, openMeteo, places, placesOfQuestion};
+    return {question, openMeteo, places, placesOfQuestion, placesOfQuery};
 }
 
 export default reader;

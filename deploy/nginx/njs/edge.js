@@ -1,6 +1,7 @@
 // What nginx asks of each request. nginx starts the script anew for each, and every function, import and export costs there, as
 // does each name that is looked up for the first time; so little is done here for what is found in the cache: the client and the
 // cell are counted, and the answer's age is told.
+import crypto from 'crypto';
 import reader from 'cell.js';
 import counted from 'client.js';
 import count from 'count.js';
@@ -12,7 +13,16 @@ function verdict(r) {
 // A call about several places counts as that many.
 function verdictOfSeveral(r) {
     const args = r.variables.args;
-    return counted(r, r.variables.edge_record === 'openmeteo' ? reader().placesOfQuestion(args) : reader().places(args));
+    const record = r.variables.edge_record;
+    if (record === 'graphql') {
+        return counted(r, reader().placesOfQuery(args));
+    }
+    return counted(r, record === 'openmeteo' ? reader().placesOfQuestion(args) : reader().places(args));
+}
+
+// The name under which the answer to a GraphQL query is kept: of all that is asked, which may hold a position in full.
+function queryDigest(r) {
+    return crypto.createHash('sha256').update(limits.hash_key + r.variables.args).digest('base64url');
 }
 
 // What an unusual question is about, `KEY QUERY`: the name under which its answer is kept, and what an instance is asked, so that
@@ -39,10 +49,11 @@ function logged(r) {
     const variables = r.variables, status = Number(variables.status) || 499, record = variables.edge_record;
     const here = !variables.upstream_addr || variables.edge_gave_up;
     if (here) {
-        const cell = record === 'openmeteo' ? variables.edge_question_cell : record ? variables.edge_cell : '';
+        const has_cell = record && record !== 'graphql';
+        const cell = record === 'openmeteo' ? variables.edge_question_cell : has_cell ? variables.edge_cell : '';
         count(ngx.shared.answers, `${record || 'other'} ${r.method} ${status} NONE ${cell}`);
     }
     return here && status < 400 ? '' : '1';
 }
 
-export default {verdict, verdictOfSeveral, asked, age, logged};
+export default {verdict, verdictOfSeveral, asked, queryDigest, age, logged};

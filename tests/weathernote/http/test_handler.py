@@ -56,7 +56,7 @@ def test_the_short_way_through_django_gives_what_the_long_one_does(api, path, qu
 
 def test_all_answers_about_cells_go_the_short_way():
     kinds = {kind.key for one in DATASETS for kind in one.kinds}
-    assert {metrics.route_of(path) for path in SHORT_PATHS} == kinds | {"openmeteo"}
+    assert {metrics.route_of(path) for path in SHORT_PATHS} == kinds | {"openmeteo", "graphql"}
 
 
 def test_the_short_way_refuses_a_host_that_is_not_served(api):

@@ -1,0 +1,52 @@
+"""What a process remembers for GraphQL: documents by hash, and the pieces of answers. It imports strawberry."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from graphql import GraphQLError
+
+from weather.api.answer_cache import Cached
+from weather.api.misses import Outcome
+from weather.api.service import Requester
+from weather.core.answers import Question
+from weather.graphql import answering, persisted
+from weather.graphql.answering import Answered
+from weather.graphql.documents import Document, Documents
+from weather.graphql.errors import PersistedQueryNotFound
+from weather.graphql.fragments import FragmentsMemory
+from weather.graphql.operation import Asked
+from weather.graphql.request import GraphQLRequest
+
+
+class Engine:
+    """Executes requests."""
+
+    def __init__(self) -> None:
+        self.documents = Documents()
+        self._fragments = FragmentsMemory()
+
+    def document(self, given: GraphQLRequest, *, is_kept: bool) -> Document | list[GraphQLError]:
+        """The document of a request, or what is wrong with it; a persisted one is kept where `is_kept`.
+
+        Raises PersistedQueryNotFound for a hash that nobody knows, and Problem (503) if too many are being read.
+        """
+        known = self.documents.known(given.sha256)
+        is_new = is_kept and given.is_persisted and given.text is not None
+        if known is not None and not is_new:
+            return known
+        text = given.text if given.text is not None else persisted.text_of(given.sha256)
+        if text is None:
+            raise PersistedQueryNotFound
+        document = known or self.documents.read(text, given.sha256)
+        # What was found in Redis is kept anew, as it was used.
+        if isinstance(document, Document) and given.is_persisted and (is_new or given.text is None):
+            persisted.keep(given.sha256, text)
+        return document
+
+    def outcomes(self, found: Mapping[Question, Cached], requester: Requester) -> dict[Question, Outcome]:
+        """The outcome of each question, given what the cache had."""
+        return answering.outcomes_of(found, requester)
+
+    def answered(self, asked: Asked, outcomes: Mapping[Question, Outcome], cities: Any) -> Answered:
+        """The data of a request, given the outcomes, and what Redis had of the cities."""
+        return answering.answer(asked, outcomes, cities, self._fragments)

@@ -115,10 +115,10 @@ def test_the_quick_benchmarks_fail_where_a_ratio_to_a_peer_lost_ten_percent(
     measured = [Figure("size", size, "lower", kept=True)]
     if "--only" not in arguments:
         measured.append(Figure("ratio", value, "higher", kept=True))
-    monkeypatch.setattr(bench.baseline, "read", lambda: baseline_read(kept))
-    monkeypatch.setattr(bench.baseline, "keep", lambda figures: None)
+    monkeypatch.setattr(baseline, "read", lambda: baseline_read(kept))
+    monkeypatch.setattr(baseline, "keep", lambda figures: None)
     monkeypatch.setattr(bench, "run", lambda plan, parts: measured)
-    monkeypatch.setattr(bench.wrk, "require", lambda: None)
+    monkeypatch.setattr(wrk, "require", lambda: None)
     monkeypatch.setattr("sys.argv", ["bench", *arguments.split()])
     with pytest.raises(SystemExit) as ended:
         bench.main()

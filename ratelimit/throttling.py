@@ -1,7 +1,9 @@
-"""DRF throttles that count clients in Redis, in one atomic step of the round trip that also finds the answer."""
+"""DRF throttles that count clients in Redis, in the round trip that also finds the answer."""
 
-from typing import ClassVar, Self
+from collections.abc import Sequence
+from typing import ClassVar, Generic, Self, TypeVar
 
+from redis.exceptions import ResponseError
 from rest_framework.request import Request
 
 from ratelimit.identity import identify
@@ -10,8 +12,10 @@ from weathernote.http import rate_limit_headers
 from weathernote.http.pipelined_throttle import PipelinedThrottle
 from weathernote.http.plain_settings import settings
 from weathernote.http.request_context import context_of
-from weathernote.redis import Lookup
+from weathernote.redis import Lookup, Reply
 from weathernote.telemetry import metrics
+
+T = TypeVar("T", bound="ClientThrottle")
 
 # Every script takes the window in milliseconds, the limit, and the number of requests that the call counts as. It
 # returns whether the call may pass, how many more requests are left, and the milliseconds until the full limit is
@@ -94,12 +98,17 @@ class ClientThrottle(PipelinedThrottle):
     @classmethod
     def lookup_again(cls, client_hash: str, counts_as: int) -> Lookup[Self]:
         """Counts a client by its hash and gives its throttle; without Redis, one that lets it pass."""
+        return cls.by_script(f"rate_limit:hash:{client_hash}", counts_as)
+
+    @classmethod
+    def by_script(cls, key: str, counts_as: int) -> Lookup[Self]:
+        """Counts the client with this key by the throttle's script, which replaces what is no count of its kind."""
         script = cls.script if counts_as == 1 else cls.script_of_several
         window_milliseconds = settings.RATE_LIMIT_WINDOW_SECONDS * 1000
         return Lookup(
-            script(f"rate_limit:hash:{client_hash}", window_milliseconds, settings.RATE_LIMIT_REQUESTS, counts_as),
+            script(key, window_milliseconds, settings.RATE_LIMIT_REQUESTS, counts_as),
             read=cls._counted,
-            without=cls._uncounted,
+            without=cls.uncounted,
         )
 
     @classmethod
@@ -109,7 +118,7 @@ class ClientThrottle(PipelinedThrottle):
         return cls(is_allowed == 1, remaining, -(-reset_milliseconds // 1000), -(-retry_milliseconds // 1000))
 
     @classmethod
-    def _uncounted(cls) -> Self:
+    def uncounted(cls) -> Self:
         """Fair use needs Redis; without it requests pass, and a metric counts them."""
         metrics.RATE_LIMIT_BYPASSED.inc()
         return cls(True, settings.RATE_LIMIT_REQUESTS, settings.RATE_LIMIT_WINDOW_SECONDS, 0)
@@ -138,6 +147,56 @@ class ClientWindowThrottle(ClientThrottle):
 
     script = _WINDOW
     script_of_several = _WINDOW_OF_SEVERAL
+
+    @classmethod
+    def lookup_again(cls, client_hash: str, counts_as: int) -> Lookup[Self]:
+        """Counts a client by its hash and gives its throttle; one request without a script, as that is quicker."""
+        if counts_as == 1:
+            return _WindowLookup(cls, client_hash)
+        return super().lookup_again(client_hash, counts_as)
+
+
+class _WindowLookup(Lookup[T], Generic[T]):
+    """Counts one request: INCR alone decides, so that of requests at once each gets a number of its own.
+
+    SET begins the window, and does nothing within one: a count has its life before it has its number.
+    """
+
+    __slots__ = ("key", "throttle")
+
+    throttle: type[T]
+    key: str
+
+    def __init__(self, throttle: type[T], client_hash: str) -> None:
+        key = f"rate_limit:hash:{client_hash}"
+        window_milliseconds = settings.RATE_LIMIT_WINDOW_SECONDS * 1000
+        begin = ("SET", key, 0, "PX", window_milliseconds, "NX")
+        set_field = object.__setattr__  # the class is frozen
+        set_field(self, "commands", (begin, ("INCR", key), ("PTTL", key)))
+        set_field(self, "throttle", throttle)
+        set_field(self, "key", key)
+
+    def value(self, replies: Sequence[Reply]) -> T:
+        _, count, left = replies
+        if not (type(count) is type(left) is int and left >= 0):
+            return self._healed(count, left)
+        return self._counted(count, left)
+
+    def _counted(self, count: int, left_milliseconds: int) -> T:
+        remaining = settings.RATE_LIMIT_REQUESTS - count
+        left_seconds = -(-left_milliseconds // 1000)  # rounded up
+        return self.throttle(remaining >= 0, max(0, remaining), left_seconds, left_seconds)
+
+    def _healed(self, count: Reply, left: Reply) -> T:
+        """The throttle if Redis did not answer, or a hand left something else under the key."""
+        if isinstance(count, ResponseError):  # no counter: the script replaces it
+            return redis.fetch_one(self.throttle.by_script(self.key, 1))
+        if isinstance(count, Exception) or isinstance(left, Exception):
+            return self.throttle.uncounted()
+        if left == -1:  # a count without a life
+            left = settings.RATE_LIMIT_WINDOW_SECONDS * 1000
+            redis.ask(("PEXPIRE", self.key, left))
+        return self._counted(count, max(0, left))
 
 
 class ClientTokenBucketThrottle(ClientThrottle):

@@ -19,8 +19,9 @@ def keep(figures: Sequence[Figure], file: Path = FILE) -> None:
 
 
 def compared(figures: Sequence[Figure], before: Mapping[str, float]) -> tuple[list[str], bool]:
-    """What to say about the figures that are kept, and whether one of them got worse."""
-    lines, worse = [], False
+    """What to say about the figures that are kept, and whether one got worse, or was `before` and is not measured."""
+    missing = before.keys() - {figure.name for figure in figures}
+    lines, worse = [f"missing {name}" for name in sorted(missing)], bool(missing)
     for figure in figures:
         if not figure.kept:
             continue
@@ -33,6 +34,6 @@ def compared(figures: Sequence[Figure], before: Mapping[str, float]) -> tuple[li
         lines.append(
             f"{moved or 'as ever':7} {figure.name}: {before[figure.name]:.4g} → {figure.value:.4g} ({change:+.0%})"
         )
-    if not any(line.startswith(("better", "worse")) for line in lines):
+    if not any(line.startswith(("better", "worse", "missing")) for line in lines):
         lines.append(f"Nothing moved by more than {TOLERANCE:.0%}.")
     return lines, worse

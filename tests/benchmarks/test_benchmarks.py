@@ -16,6 +16,7 @@ from django.core.cache import caches
 
 from tests.benchmarks import (
     baseline,
+    bench,
     cached,
     connections,
     figures,
@@ -36,6 +37,8 @@ from tests.support.load import Answered, Answers
 from tests.support.servers import free_port
 from weather.core.cells import Cell
 from weathernote import redis
+
+baseline_read = baseline.read
 
 # ── arithmetic ────────────────────────────────────────────────────────────────────────────────────
 
@@ -64,15 +67,15 @@ def test_medians_are_taken_by_column():
 @pytest.mark.parametrize(
     ("better", "value", "before", "moved"),
     [
-        ("higher", 1.14, 1.0, ""),
-        ("higher", 0.86, 1.0, ""),
-        ("higher", 1.16, 1.0, "better"),
-        ("higher", 0.84, 1.0, "worse"),
-        ("lower", 1.16, 1.0, "worse"),
-        ("lower", 0.84, 1.0, "better"),
+        ("higher", 1.09, 1.0, ""),
+        ("higher", 0.91, 1.0, ""),
+        ("higher", 1.11, 1.0, "better"),
+        ("higher", 0.89, 1.0, "worse"),
+        ("lower", 1.11, 1.0, "worse"),
+        ("lower", 0.89, 1.0, "better"),
     ],
 )
-def test_what_moved_by_more_than_fifteen_percent_is_told(better, value, before, moved):
+def test_what_moved_by_more_than_ten_percent_is_told(better, value, before, moved):
     assert Figure("a", value, better).moved(before) == moved
 
 
@@ -83,7 +86,43 @@ def test_only_what_got_worse_fails_the_comparison():
 
 
 def test_a_figure_that_is_not_steady_is_not_compared():
-    assert baseline.compared([Figure("a", 9, "lower")], {"a": 1.0}) == (["Nothing moved by more than 15%."], False)
+    assert baseline.compared([Figure("a", 9, "lower")], {"a": 1.0}) == (["Nothing moved by more than 10%."], False)
+
+
+def test_a_figure_that_is_not_measured_any_more_fails_the_comparison():
+    same = Figure("a", 1, "lower", kept=True)
+    assert baseline.compared([same], {"a": 1.0, "b": 1.0})[0][0] == "missing b"
+    assert baseline.compared([same], {"a": 1.0, "b": 1.0})[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "value", "code"),
+    [
+        ("--quick", 0.95, 0),
+        ("--quick", 0.89, 1),
+        ("--quick", 1.5, 0),
+        ("", 0.5, 0),
+        ("--quick --keep", 0.5, 0),
+        ("--quick --only bytes", 0.95, 1),
+    ],
+)
+def test_the_quick_benchmarks_fail_where_a_ratio_to_a_peer_lost_ten_percent(
+    arguments, value, code, monkeypatch, tmp_path, capsys
+):
+    kept = tmp_path / "baseline.json"
+    baseline.keep([Figure("ratio", 1.0, "higher", kept=True), Figure("size", 10, "lower", kept=True)], kept)
+    size = 20 if "--only" in arguments else 10
+    measured = [Figure("size", size, "lower", kept=True)]
+    if "--only" not in arguments:
+        measured.append(Figure("ratio", value, "higher", kept=True))
+    monkeypatch.setattr(baseline, "read", lambda: baseline_read(kept))
+    monkeypatch.setattr(baseline, "keep", lambda figures: None)
+    monkeypatch.setattr(bench, "run", lambda plan, parts: measured)
+    monkeypatch.setattr(wrk, "require", lambda: None)
+    monkeypatch.setattr("sys.argv", ["bench", *arguments.split()])
+    with pytest.raises(SystemExit) as ended:
+        bench.main()
+    assert ended.value.code == code
 
 
 def test_what_is_kept_is_read_again(tmp_path):

@@ -177,7 +177,7 @@ several_of = st.lists(st.integers(1, 20), max_size=30)
 
 
 def decision_of(throttle_class, reply):
-    throttle = throttle_class.lookup(Request(RequestFactory().get("/")), 1).value([reply])
+    throttle = throttle_class.lookup(Request(RequestFactory().get("/")), 2).value([reply])
     return throttle.is_allowed, throttle.remaining, throttle.reset_seconds, throttle.retry_seconds
 
 
@@ -317,11 +317,44 @@ def test_without_redis_the_whole_limit_is_left(settings, throttle):
     assert decision_of(throttle, redis.RedisDown("gone")) == (True, 7, 60, 0)
 
 
-@pytest.mark.parametrize("counts_as", [1, 2])
-def test_redis_is_asked_with_the_windows_milliseconds(limited, settings, rf, counts_as):
+def test_redis_is_asked_with_the_windows_milliseconds(limited, settings, rf):
     settings.RATE_LIMIT_REQUESTS, settings.RATE_LIMIT_WINDOW_SECONDS = 5, 60
-    (command,) = ClientWindowThrottle.lookup(Request(rf.get("/")), counts_as).commands
-    assert command[4:] == (60_000, 5, counts_as)
+    (command,) = ClientWindowThrottle.lookup(Request(rf.get("/")), 2).commands
+    assert command[4:] == (60_000, 5, 2)
+    begin, *_ = ClientWindowThrottle.lookup(Request(rf.get("/")), 1).commands
+    assert begin[2:] == (0, "PX", 60_000, "NX")
+
+
+def test_one_request_is_counted_without_a_script(limited, valkey):
+    ask(limited)  # which fetches the cell
+    valkey.config_resetstat()
+    ask(limited)
+    assert "cmdstat_evalsha" not in valkey.info("commandstats")
+
+
+@pytest.mark.parametrize("spoil", ["rpush", "set"])
+def test_what_is_no_count_begins_anew_for_one(limited, valkey, spoil):
+    key = f"rate_limit:hash:{hashed('phone')}"
+    getattr(valkey, spoil)(key, "many")
+    assert ask(limited)["RateLimit"] == '"client";r=59;t=60'
+    assert valkey.get(key) == "1" and 58 <= valkey.ttl(key) <= 60
+
+
+@pytest.mark.parametrize(
+    ("replies", "decision"),
+    [
+        ((None, 60, 1), (True, 0, 1, 1)),
+        ((None, 61, 59_001), (False, 0, 60, 60)),
+        ((b"OK", 1, 60_000), (True, 59, 60, 60)),
+        ((None, 7, -2), (True, 53, 0, 0)),  # its window ended between the two commands
+        ((None, 7, redis.RedisDown("gone")), (True, 60, 60, 0)),
+        ((redis.RedisDown("gone"),) * 3, (True, 60, 60, 0)),
+    ],
+)
+def test_a_window_is_read_from_the_number_and_the_life_of_a_count(settings, replies, decision):
+    throttle = ClientWindowThrottle.lookup_again("00000000", 1).value(replies)
+    got = throttle.is_allowed, throttle.remaining, throttle.reset_seconds, throttle.retry_seconds
+    assert got == decision
 
 
 def test_a_refused_request_has_its_answer_not_read(limited, settings, monkeypatch):

@@ -31,8 +31,10 @@ class NoStore:
         self.rejected = []
         self.announced = []
         self.known = {}
+        self.looked_up = []
 
     def held(self, cell):
+        self.looked_up.append(cell)
         return Lookup(read=lambda: self.known.get(cell))
 
     def rejected_seconds(self, cell):
@@ -61,6 +63,7 @@ class Alone:
         self.is_free = True
         self.cold, self.refresh = set(), set()
         self.released = []
+        self.polls = 0
 
     def slot_of(self, cell):
         return 0
@@ -90,7 +93,8 @@ class Alone:
         return True
 
     def queued_of(self, cells):
-        return self.refresh.intersection(cells)
+        self.polls += 1
+        return (self.cold | self.refresh).intersection(cells)
 
 
 class Purse:

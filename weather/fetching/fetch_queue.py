@@ -7,7 +7,7 @@ cells that all processes have queued there; the other processes then read the st
 
 import math
 import secrets
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from zlib import crc32
@@ -169,9 +169,16 @@ class FetchQueue:
 
     def queued_of(self, cells: Iterable[Cell]) -> set[Cell]:
         """The subset of `cells` that any process has queued; none without Redis."""
-        cells = list(cells)
-        queued = redis.fetch_all(map(self.is_queued, cells))
-        return {cell for cell, is_queued in zip(cells, queued, strict=True) if is_queued}
+        by_slot: dict[int, list[Cell]] = {}
+        for cell in cells:
+            by_slot.setdefault(self.slot_of(cell), []).append(cell)
+        return set().union(*redis.fetch_all([self._queued_of(slot, some) for slot, some in by_slot.items()]))
+
+    def _queued_of(self, slot: int, cells: Sequence[Cell]) -> Lookup[set[Cell]]:
+        def read(scores: list[bytes | None]) -> set[Cell]:
+            return {cell for cell, score in zip(cells, scores, strict=True) if score is not None}
+
+        return Lookup(("ZMSCORE", self._key_of(slot), *(cell.key for cell in cells)), read=read, without=set)
 
     def _key_of(self, slot: int) -> str:
         return f"{self.key}:{slot}"

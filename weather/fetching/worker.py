@@ -6,7 +6,7 @@ a worker with a thread of its own, so that a process can use several slots.
 
 import logging
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
 from time import monotonic, sleep
@@ -169,12 +169,14 @@ class Worker:
     def _step(self) -> bool:
         """Queues what is pending and runs a round if the lease is free; False if there was none to run."""
         pending = self._still_pending()
-        lease = self._lease(pending)
+        now = monotonic()
+        due = {cell: one for cell, one in pending.items() if one.should_queue(now)}
+        lease = self._lease(pending, due, now)
         if lease and lease.cells:
             return self._run_round(lease)
         if lease:
             self.queue.release(lease)
-        self._find_outcomes(pending)
+        self._find_outcomes(pending, due)
         return False
 
     def _still_pending(self) -> dict[Cell, PendingFetch]:
@@ -187,10 +189,13 @@ class Worker:
             }
             return dict(self._pending)
 
-    def _lease(self, pending: Mapping[Cell, PendingFetch]) -> Lease | None:
-        """The lease with a batch of the cells that all processes queued; None if another process has it."""
-        now = monotonic()
-        due = {cell: one for cell, one in pending.items() if one.should_queue(now)}
+    def _lease(
+        self, pending: Mapping[Cell, PendingFetch], due: Mapping[Cell, PendingFetch], now: float
+    ) -> Lease | None:
+        """Queues what is `due`, and gives the lease with a batch of the cells that all processes queued.
+
+        None if another process has it.
+        """
         cold = {cell: one.deadline - now for cell, one in due.items() if one.spender == "cold"}
         refresh = [cell for cell in due if cell not in cold]
         lease = self.queue.lease(self.slot, cold, max(cold.values(), default=0.0), refresh)
@@ -224,16 +229,19 @@ class Worker:
             sleep(2 * POLL_SECONDS)
         return True
 
-    def _find_outcomes(self, pending: Mapping[Cell, PendingFetch]) -> None:
+    def _find_outcomes(self, pending: Mapping[Cell, PendingFetch], just_queued: Container[Cell]) -> None:
         """Answers those whose cell another process has fetched, or will not fetch any more.
 
         The holder of the lease removes a cell from the queue when it is done, and queue entries expire. A cell that is
-        neither queued nor fetched will not be fetched any more.
+        neither queued nor fetched will not be fetched any more. Records are looked up only of cells that have left the
+        queue, and of those that were `just_queued`, which may have left it before.
         """
         now = monotonic()
+        waited_for = [cell for cell, one in pending.items() if one.has_waiters]
         may_end = [cell for cell, one in pending.items() if one.spender == "refresh" or one.is_abandoned(now)]
-        ended = set(may_end) - self.queue.queued_of(may_end)
-        self._answer(self.round.known([cell for cell, one in pending.items() if one.has_waiters]))
+        queued = self.queue.queued_of({*waited_for, *may_end})
+        self._answer(self.round.known([cell for cell in waited_for if cell not in queued or cell in just_queued]))
+        ended = set(may_end) - queued
         self._answer(dict.fromkeys(ended, UpstreamUnavailable("nobody could ask for the cell in time")))
 
     def _answer(self, outcomes: CellOutcomes) -> None:

@@ -8,6 +8,7 @@ import pytest
 from tests.support.series import a_series
 from tests.support.servers import eventually
 from tests.support.staged_fetching import BATCH, CELLS, Alone, Fetching, Purse, Upstream
+from weather.fetching import pending_fetch
 from weather.fetching.fetch_queue import Lease
 from weather.fetching.round import CALLS_TO_FIND_A_BAD_PLACE
 from weather.fetching.round_result import BudgetSpent
@@ -189,11 +190,25 @@ def test_what_nobody_waits_for_any_more_is_not_asked():
     one = Fetching(upstream, queue=queue)
     one.workers.wait_seconds = 0.05
     one.want(CELLS[0])
+    eventually(lambda: queue.cold)
+    queue.cold.clear()  # as its entry expires
     eventually(lambda: one.workers.is_idle)
-    queue.cold.clear()
     queue.is_free = True
     one.want(CELLS[1]).result(60)
     assert upstream.calls == [[CELLS[1]]]
+
+
+def test_a_record_is_looked_up_when_its_cell_leaves_the_queue_and_not_at_each_poll(monkeypatch):
+    monkeypatch.setattr(pending_fetch, "REQUEUE_SECONDS", 1000)
+    queue = Alone()
+    queue.is_free = False
+    one = Fetching(Upstream(), queue=queue)
+    future = one.want(CELLS[0])
+    eventually(lambda: queue.polls > 5)
+    assert one.store.looked_up == [CELLS[0]]  # once, as it was queued
+    one.store.known[CELLS[0]] = a_series()
+    queue.cold.clear()
+    assert future.result(5) == a_series()
 
 
 def test_a_cell_that_is_wanted_during_a_call_is_queued_at_once():

@@ -16,7 +16,9 @@ whole = st.integers(-16_000, 16_000)
 def steps_of(column, scale):
     """By the definition: one row after the other."""
     rounded = [round(value * scale) for value in column]
-    return struct.pack(f"<{len(rounded)}h", *(after - before for before, after in zip([0, *rounded], rounded)))
+    return struct.pack(
+        f"<{len(rounded)}h", *(after - before for before, after in zip([0, *rounded], rounded, strict=False))
+    )
 
 
 @given(st.lists(st.floats(-160, 160), min_size=1, max_size=40), st.sampled_from([1, 10, 100]))

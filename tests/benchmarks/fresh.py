@@ -1,15 +1,15 @@
 """Cells that nobody has asked for yet, from an upstream that takes 300 ms and a share for each place.
 
-    python -m tests.benchmarks.fresh [--rounds 3] [--seconds 6]
+    python -m tests.benchmarks.fresh [--rounds 3] [--seconds 6] [--rate 250]
 
-As on a paid plan: budgets and allowances are lifted. Prints distinct cells a second from one instance, and the
-latency of cached answers alone and meanwhile; and a mix of 99 % cached and 1 % fresh against cached alone.
+As on a paid plan: budgets and allowances are lifted. Prints the latency of cached answers alone and beside fresh cells
+at a fixed rate; how many distinct cells a second one instance answers at most, and what CPU each takes; and a mix of
+99 % cached and 1 % fresh against cached alone.
 """
 
 import itertools
 import statistics
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -18,26 +18,31 @@ from tests.benchmarks.figures import Figure, Section, told
 from tests.benchmarks.rounds import in_rounds, ratio
 from tests.benchmarks.things import Setting, Thing
 from tests.support.limits import LIFTED
+from tests.support.load import Ask, Load
 
 UPSTREAM_MS, PER_PLACE_MS = 300.0, 1.0
 CONCURRENCY = 8
 #: Phones that wait for a fresh cell at any moment, of two workers that let 112 wait each.
-WAITING = 160
+WAITING = 200
 HITS_A_SECOND = 200
+#: Fresh cells a second beside which the latency of hits is measured.
+BESIDE = 250
 #: Of so many requests of the mix one is for a fresh cell.
 EVERY = 100
 #: Enough that those who wait for a fresh cell are not missed by the cached ones.
 MIX_CONNECTIONS = 192
 
 _MOST_CELLS_A_SECOND = 2_000
-_used = itertools.count()
+_mixes = itertools.count()
+_asked = 0
 
 
 class Measured(NamedTuple):
-    cells_a_second: float
     alone_ms: float
-    meanwhile_ms: float
-    cpu_ms: float  # of the instance for each fresh cell, what the hits beside it took left out
+    beside_ms: float
+    fresh_ms: float  # the median of the fresh cells beside
+    cells_a_second: float  # at most
+    cpu_ms: float  # of the instance for each of these
     wrong: int
 
 
@@ -49,53 +54,56 @@ def instance(at: Setting) -> Iterator[Thing]:
         yield started
 
 
-def measure(at: Setting, thing: Thing, seconds: int) -> Measured:
-    """Hits alone, then the same hits while fresh cells are asked for as fast as they come."""
+def measure(at: Setting, thing: Thing, seconds: int, rate: int = BESIDE) -> Measured:
+    """Hits alone, the same hits beside `rate` fresh cells a second, and then fresh cells as fast as they come."""
     hits = latency.asks(traffic.cached(traffic.WEATHER, seed=6), 0, HITS_A_SECOND * seconds)
-    began = processes.cpu_seconds(thing.pid)
     alone = latency.at_rate(thing.base, hits, HITS_A_SECOND, seconds)
-    hits_seconds = processes.cpu_seconds(thing.pid) - began
-    file = traffic.write(at.folder / "fresh.txt", _fresh_lines(seconds + 3))
-    with ThreadPoolExecutor(1) as beside:
-        # Both begin within two seconds, and the fresh ones go on for as long as the hits do.
-        running = beside.submit(wrk.run, thing.base, file, seconds + 3, connections=WAITING)
-        meanwhile = latency.at_rate(thing.base, hits, HITS_A_SECOND, seconds)
-        fresh = running.result()
-    wrong = fresh.unwanted + fresh.failed + sum(len(each) - each.statuses()[200] for each in (alone, meanwhile))
+    asked = [Ask(*line.split("\t")) for line in _fresh_lines(rate * seconds)]
+    with Load(thing.base, asked, rate=rate, seconds=seconds, processes=1) as load:
+        beside = latency.at_rate(thing.base, hits, HITS_A_SECOND, seconds)
+        fresh = load.answers()
+    file = traffic.write(at.folder / "fresh.txt", _fresh_lines(_MOST_CELLS_A_SECOND * seconds))
+    began = processes.cpu_seconds(thing.pid)
+    most = wrk.run(thing.base, file, seconds, connections=WAITING)
+    cpu_seconds = processes.cpu_seconds(thing.pid) - began
     return Measured(
-        (fresh.requests - fresh.unwanted) / fresh.seconds,
         latency.percentile_ms(alone, 99),
-        latency.percentile_ms(meanwhile, 99),
-        (processes.cpu_seconds(thing.pid) - began - 2 * hits_seconds) / max(1, fresh.requests) * 1e3,
-        wrong,
+        latency.percentile_ms(beside, 99),
+        latency.percentile_ms(fresh, 50),
+        (most.requests - most.unwanted) / most.seconds,
+        cpu_seconds / max(1, most.requests) * 1e3,
+        most.unwanted + most.failed + sum(len(each) - each.statuses()[200] for each in (alone, beside, fresh)),
     )
 
 
-def _fresh_lines(seconds: int) -> list[str]:
-    count = _MOST_CELLS_A_SECOND * seconds
-    cells = traffic.fresh_cells(count, begin=next(_used) * count)
-    return [traffic.line(traffic.WEATHER, cell, client) for client, cell in enumerate(cells)]
+def _fresh_lines(count: int) -> list[str]:
+    global _asked
+    begin, _asked = _asked, _asked + count
+    return [
+        traffic.line(traffic.WEATHER, cell, client) for client, cell in enumerate(traffic.fresh_cells(count, begin))
+    ]
 
 
-def section(at: Setting, thing: Thing, *, rounds: int, seconds: int) -> Section:
-    measured = [measure(at, thing, seconds) for _ in range(rounds)]
-    cells, alone, meanwhile = ([getattr(each, name) for each in measured] for name in Measured._fields[:3])
+def section(at: Setting, thing: Thing, *, rounds: int, seconds: int, rate: int = BESIDE) -> Section:
+    measured = [measure(at, thing, seconds, rate) for _ in range(rounds)]
+    alone, beside, fresh, cells, cpu = ([getattr(each, name) for each in measured] for name in Measured._fields[:5])
     wrong = sum(each.wrong for each in measured)
-    beside, cpu_ms = ratio(meanwhile, alone), statistics.median(each.cpu_ms for each in measured)
+    rise = ratio(beside, alone)
     return Section(
-        f"fresh cells: upstream {UPSTREAM_MS:.0f} ms + {PER_PLACE_MS:.0f} ms a place, {CONCURRENCY} calls at once, "
-        f"{WAITING} phones waiting",
+        f"fresh cells: upstream {UPSTREAM_MS:.0f} ms + {PER_PLACE_MS:.0f} ms a place, {CONCURRENCY} calls at once",
         [
-            f"distinct cells a second      {statistics.median(cells):8.0f}   ({min(cells):.0f}–{max(cells):.0f}), "
-            f"{wrong} wrong answers",
-            f"CPU ms of a fresh cell       {cpu_ms:8.2f}   of the instance",
             f"p99 of {HITS_A_SECOND} hits a second, ms  {statistics.median(alone):8.1f} alone, "
-            f"{statistics.median(meanwhile):.1f} meanwhile: "
-            f"× {beside.middle:.2f} ({beside.least:.2f}–{beside.most:.2f})",
+            f"{statistics.median(beside):.1f} beside {rate} fresh cells a second: "
+            f"× {rise.middle:.2f} ({rise.least:.2f}–{rise.most:.2f})",
+            f"median of these fresh cells   {statistics.median(fresh):7.0f}   ms",
+            f"distinct cells a second      {statistics.median(cells):8.0f}   ({min(cells):.0f}–{max(cells):.0f}), "
+            f"{WAITING} phones waiting; {wrong} wrong answers",
+            f"CPU ms of a fresh cell       {statistics.median(cpu):8.2f}   ({min(cpu):.2f}–{max(cpu):.2f}), "
+            "of the instance",
         ],
         [
-            Figure("fresh cells a second", statistics.median(cells), "higher", 200),
-            Figure("hits' p99 beside fresh cells ÷ alone", beside.middle, "lower", 2),
+            Figure("fresh cells a second", statistics.median(cells), "higher", 400),
+            Figure(f"hits' p99 beside {rate} fresh cells a second ÷ alone", rise.middle, "lower", 2),
             Figure("wrong answers beside fresh cells", wrong, "lower", 0),
         ],
     )
@@ -127,14 +135,16 @@ def mix_section(at: Setting, thing: Thing, *, rounds: int, seconds: int) -> Sect
 
 def _mixed_lines(seconds: int) -> list[str]:
     count = 100 * seconds
-    return traffic.mixed(traffic.WEATHER, traffic.fresh_cells(count, begin=1_500_000 + next(_used) * 1_000), EVERY)
+    return traffic.mixed(traffic.WEATHER, traffic.fresh_cells(count, begin=1_500_000 + next(_mixes) * 1_000), EVERY)
 
 
 def main() -> None:
-    options = standalone.parser(__doc__, seconds=6).parse_args()
+    parser = standalone.parser(__doc__, seconds=6)
+    parser.add_argument("--rate", type=int, default=BESIDE, help="fresh cells a second beside which hits are measured")
+    options = parser.parse_args()
     wrk.require()
     with standalone.filled_setting() as at, instance(at) as thing:
-        print(told(section(at, thing, rounds=options.rounds, seconds=options.seconds)))
+        print(told(section(at, thing, rounds=options.rounds, seconds=options.seconds, rate=options.rate)))
         print(told(mix_section(at, thing, rounds=options.rounds, seconds=options.seconds)))
 
 

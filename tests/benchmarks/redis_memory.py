@@ -62,7 +62,9 @@ def _count_clients(clients: int) -> None:
     for begin in range(0, clients, 1000):
         numbers = range(begin, min(begin + 1000, clients))
         # A long window, so that the first counts are still there when the last are made.
-        commands = [ClientWindowThrottle.script(f"rate_limit:hash:{hashed(f'client {n}')}", 3_600_000) for n in numbers]
+        commands = [
+            ClientWindowThrottle.script(f"rate_limit:hash:{hashed(f'client {n}')}", 3_600_000, 1, 1) for n in numbers
+        ]
         for reply in redis.ask(*commands):
             redis.value(reply)
 

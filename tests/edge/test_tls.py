@@ -33,6 +33,17 @@ def test_older_versions_are_refused(fleet, version):
         agreed(fleet.edge, minimum_version=version, maximum_version=version)
 
 
+def test_a_phone_that_comes_back_resumes_its_session(fleet):
+    context, session = context_of(fleet.edge), None
+    for is_resumed in (False, True, True):
+        line = socket.create_connection(("127.0.0.1", fleet.edge.edge.https_port), timeout=10)
+        with context.wrap_socket(line, server_hostname="127.0.0.1", session=session) as secure:
+            secure.sendall(f"GET {HIT} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
+            assert b"".join(iter(lambda line=secure: line.recv(65_536), b"")).startswith(b"HTTP/1.1 200 ")
+            assert secure.session_reused is is_resumed
+            session = secure.session
+
+
 def test_a_phone_that_speaks_http_2_is_served(fleet):
     assert over_http_2(fleet.edge, HIT)[0] == 200
 

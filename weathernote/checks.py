@@ -21,17 +21,33 @@ def check_environment(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[
 
 @register()
 def check_redis_url(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
-    """weathernote.E001 for a REDIS_URL that redis-py cannot use."""
-    url = settings.REDIS_URL
+    """weathernote.E001 for each URL of a Redis that redis-py cannot use."""
+    # A URL may carry a password, and so may the error: neither is shown.
+    return [
+        Error(f"{name} has a database or an option that means nothing.", id="weathernote.E001")
+        for name in ("REDIS_URL", "RECORDS_REDIS_URL", "RECORDS_REPLICA_URL")
+        if (url := getattr(settings, name)) and not _is_usable(url)
+    ]
+
+
+def _is_usable(url: str) -> bool:
     try:
         if url.startswith(("redis://", "rediss://")) and not re.fullmatch(r"/?\d*", urlsplit(url).path):
-            raise ValueError
+            return False
         if not url.startswith("redis+cluster://"):
             ConnectionPool.from_url(url).make_connection()
     except (TypeError, ValueError):
-        # The URL may carry a password, and so may the error: neither is shown.
-        return [Error("REDIS_URL has a database or an option that means nothing.", id="weathernote.E001")]
-    return []
+        return False
+    return True
+
+
+@register()
+def check_regions(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """weathernote.E001 for a replica of which the primary is not named: what is written would never come to it."""
+    if not settings.RECORDS_REPLICA_URL or settings.RECORDS_REDIS_URL:
+        return []
+    sentence = "RECORDS_REPLICA_URL needs RECORDS_REDIS_URL, the primary that it is the replica of."
+    return [Error(sentence, id="weathernote.E001")]
 
 
 @register()
@@ -88,6 +104,7 @@ def settings_errors() -> list[CheckMessage]:
     return [
         *check_environment(None),
         *check_redis_url(None),
+        *check_regions(None),
         *check_hosts(None),
         *check_runs_url(None),
         *check_extra_variables(None),

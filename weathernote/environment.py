@@ -74,6 +74,14 @@ class Environment:
         self.problems.append(f"{name} must be {' or '.join(allowed)}, not {value!r}.")
         return allowed[0]
 
+    def token(self, name: str) -> str:
+        """A short name of letters, digits, `.`, `_` and `-`, which stands in headers as it is; empty by default."""
+        value = self.text(name)
+        if re.fullmatch(r"([A-Za-z][A-Za-z0-9._-]{0,31})?", value):
+            return value
+        self.problems.append(f"{name} must be a letter and up to 31 letters, digits, '.', '_' or '-', not {value!r}.")
+        return ""
+
     def log_level(self, name: str, default: str) -> str:
         """A level of `logging` in upper case; the variable may be in either case."""
         value = self.text(name, default).upper()

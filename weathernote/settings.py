@@ -81,6 +81,14 @@ REDIS_URL_IS_GIVEN = bool(ENVIRONMENT.text("REDIS_URL"))
 REDIS_URL = ENVIRONMENT.url("REDIS_URL", "", REDIS_SCHEMES) or INSTANCE.redis_url
 # For connecting and for each reply, so that /health reports a Redis that hangs within 100 ms.
 REDIS_TIMEOUT_SECONDS = 0.08
+# Of several regions: the one that all of them write records to, and its replica in this one. Empty: REDIS_URL, and the
+# first of the two.
+RECORDS_REDIS_URL = ENVIRONMENT.url("RECORDS_REDIS_URL", "", REDIS_SCHEMES)
+RECORDS_REPLICA_URL = ENVIRONMENT.url("RECORDS_REPLICA_URL", "", REDIS_SCHEMES)
+# A primary in another region is up to 200 ms away.
+RECORDS_REDIS_TIMEOUT_SECONDS = ENVIRONMENT.real("RECORDS_REDIS_TIMEOUT_SECONDS", 0.5, 0.05, 5)
+# This region's name in metrics, in the request log and in Cache-Status.
+REGION = ENVIRONMENT.token("REGION")
 
 CACHES = {
     "default": {

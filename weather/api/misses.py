@@ -55,7 +55,7 @@ class Misses:
                 parts,
                 question.cell,
                 states[question.cell],
-                is_redis_up=found.is_redis_up,
+                has_replied=found.is_redis_up,
                 remembers_expired=expired[question] is not None,
             )
             for question, found in missed.items()

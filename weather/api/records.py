@@ -55,7 +55,7 @@ def sources(parts: Parts, found: Mapping[Cell, Record], requester: Requester) ->
     if cold:
         states |= states_of(cold, parts.store, parts.popularity, parts.queue)
     decided = [
-        DecidedCell.of(parts, cell, states[cell], is_redis_up=record.is_redis_up) for cell, record in found.items()
+        DecidedCell.of(parts, cell, states[cell], has_replied=record.is_redis_up) for cell, record in found.items()
     ]
     return {
         cell: problem_of(source) if isinstance(source, NotFetched) else source

@@ -10,7 +10,7 @@ from weather.core.cells import Cell
 from weather.core.decision import Decision, decide
 from weather.core.series import Series
 from weather.fetching.admission import NotFetched, Requester
-from weather.fetching.cell_state import CellState
+from weather.fetching.cell_state import CellState, Reach
 from weathernote.telemetry.origin import Origin
 
 
@@ -26,28 +26,32 @@ class DecidedCell:
     """A cell that a request asks about, its state, and the decision how to answer it."""
 
     cell: Cell
-    is_redis_up: bool
+    can_queue: bool
     state: CellState
     decision: Decision
 
     @classmethod
     def of(
-        cls, parts: Parts, cell: Cell, state: CellState, *, is_redis_up: bool, remembers_expired: bool = False
+        cls, parts: Parts, cell: Cell, state: CellState, *, has_replied: bool, remembers_expired: bool = False
     ) -> "DecidedCell":
-        """The decision for a cell in this state; `remembers_expired` as in `decide`."""
-        held = state.held
+        """The decision for a cell in this state, given whether Redis has replied to this request.
+
+        `remembers_expired` is as in `decide`.
+        """
+        held, reach = state.held, Reach.of(cell, parts.store, parts.queue, has_replied=has_replied)
         decision = decide(
             None if held is None else parts.rule.standing(cell, held.fetched_at, state.rate, parts.now()),
-            is_redis_up=is_redis_up,
+            is_redis_up=reach.is_redis_up,
+            can_queue=reach.can_queue,
             remembers_expired=remembers_expired,
             refreshes_late=parts.dataset.refreshes_late,
         )
-        return cls(cell, is_redis_up, state, decision)
+        return cls(cell, reach.can_queue, state, decision)
 
     @property
     def refresh_spender(self) -> Spender:
         """The spender for an awaited refresh: `cold` without Redis, as there is no queue for refreshes then."""
-        return "refresh" if self.is_redis_up else "cold"
+        return "refresh" if self.can_queue else "cold"
 
 
 def sources_of(

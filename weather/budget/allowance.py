@@ -8,7 +8,7 @@ from typing import Literal
 
 from weather.budget.budget import Budget
 from weathernote import redis
-from weathernote.redis import Command, Lookup, RedisClock, without_redis
+from weathernote.redis import Command, Lookup, RedisClock, Role, without_redis
 from weathernote.redis.clock import NOW_LUA
 
 CLIENT_WINDOW_SECONDS = 3600
@@ -27,7 +27,8 @@ redis.call('INCR', KEYS[1])
 if redis.call('TTL', KEYS[1]) < 0 then redis.call('EXPIRE', KEYS[1], ARGV[2]) end
 """
     + _ENDS
-    + "return {1, ends}"
+    + "return {1, ends}",
+    role=Role.PRIMARY,
 )
 _CLIENT_BACK = redis.script(
     _ENDS
@@ -36,7 +37,8 @@ if math.abs(ends - ARGV[2]) > 1000 then return 0 end
 local back = math.min(tonumber(redis.call('GET', KEYS[1]) or 0), tonumber(ARGV[1]))
 if back > 0 then return redis.call('DECRBY', KEYS[1], back) end
 return 0
-"""
+""",
+    role=Role.PRIMARY,
 )
 # ARGV, after the time: what is left of the hour and of the day for cold cells, and the share of it that one address may
 # have. What it had counts as left, so that alone it gets just that share, and less where others spend too; one it may
@@ -61,9 +63,11 @@ end
 for _, change in ipairs(changes) do redis.call('HSET', KEYS[1], unpack(change)) end
 redis.call('EXPIRE', KEYS[1], 86400)
 return {1, starts[1], starts[2]}
-"""
+""",
+    role=Role.PRIMARY,
 )
-_ADDRESS_BACK = redis.script("""
+_ADDRESS_BACK = redis.script(
+    """
 for at, length in ipairs({3600, 86400}) do
     local spent = tonumber(redis.call('HGET', KEYS[1], 'spent:' .. length) or 0)
     local back = math.min(spent, tonumber(ARGV[1]))
@@ -72,7 +76,9 @@ for at, length in ipairs({3600, 86400}) do
     end
 end
 return 1
-""")
+""",
+    role=Role.PRIMARY,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from weather.budget.scripts import BUDGET, CLOSE, LONGEST_CLOSED_SECONDS, fail, 
 from weather.core.datasets import WEATHER
 from weather.core.windows import WINDOW_SECONDS, BudgetWindow, Window
 from weathernote import redis
-from weathernote.redis import Command, RedisClock, Reply, without_redis
+from weathernote.redis import Command, RedisClock, Reply, Role, at, without_redis
 
 __all__ = ["Budget", "Denied", "Granted"]
 
@@ -80,8 +80,8 @@ class Budget:
 
     @without_redis(returns=None)
     def read_pause(self) -> None:
-        """Reads from Redis, without writing, whether calls fail and until when there must be none."""
-        (flat,) = redis.execute(("HGETALL", self.key))
+        """Reads from this region's Redis, without writing, whether calls fail and until when there must be none."""
+        (flat,) = redis.execute(at(Role.REPLICA, "HGETALL", self.key))
         held = dict(zip(flat[::2], flat[1::2], strict=True))
         with self._lock, suppress(ValueError):  # written by hand
             latest = self.clock.now() + LONGEST_CLOSED_SECONDS

@@ -13,7 +13,7 @@ from itertools import pairwise
 from weather.core.cells import Cell
 from weather.runs.local_hours import LocalHours
 from weathernote import redis
-from weathernote.redis import Lookup, RedisClock, without_redis
+from weathernote.redis import Command, Lookup, RedisClock, Role, at, without_redis
 from weathernote.redis.clock import NOW_LUA
 
 LANDMARK = "landmark"
@@ -61,7 +61,8 @@ local surplus = redis.call('ZCARD', key) - 1 - most
 if surplus > 0 then redis.call('ZREMRANGEBYRANK', key, 1, surplus) end
 redis.call('EXPIRE', key, ARGV[3])
 return string.format('%.3f', now)
-"""
+""",
+    role=Role.PRIMARY,
 )
 
 
@@ -97,7 +98,8 @@ class Popularity:
 
     def request_rate(self, cell: Cell) -> Lookup[float]:
         """Requests per second for the cell; 0 if it has not been asked for lately, or without Redis."""
-        return Lookup(("ZMSCORE", self.key, LANDMARK, cell.key), read=self._read_rate, without=_zero)
+        scores = at(Role.REPLICA, "ZMSCORE", self.key, LANDMARK, cell.key)
+        return Lookup(scores, read=self._read_rate, without=_zero)
 
     def _read_rate(self, scores: list[bytes | None]) -> float:
         landmark, score = scores
@@ -113,8 +115,8 @@ class Popularity:
             landmark, *others = scores
             return self._by_cell(landmark, zip(cells, others, strict=True))
 
-        command = ("ZMSCORE", self.key, LANDMARK, *(cell.key for cell in cells))
-        return Lookup(command, read=read, without=dict)
+        scores = at(Role.REPLICA, "ZMSCORE", self.key, LANDMARK, *(cell.key for cell in cells))
+        return Lookup(scores, read=read, without=dict)
 
     def rates(self, cells: Iterable[Cell]) -> dict[Cell, float]:
         """Fetches `request_rates` in a round trip of its own."""
@@ -127,8 +129,12 @@ class Popularity:
 
     def ranked(self, start: int, most: int) -> dict[Cell, float]:
         """Cell → requests per second, for `most` cells by popularity after the first `start`. Raises RedisDown."""
-        best = ("ZREVRANGEBYSCORE", self.key, "+inf", "(0", "WITHSCORES", "LIMIT", start, most)
-        return redis.fetch_one(Lookup(("ZSCORE", self.key, LANDMARK), best, read=self.rates_of_members))
+        best = at(Role.REPLICA, "ZREVRANGEBYSCORE", self.key, "+inf", "(0", "WITHSCORES", "LIMIT", start, most)
+        return redis.fetch_one(Lookup(self._landmark, best, read=self.rates_of_members))
+
+    @property
+    def _landmark(self) -> Command:
+        return at(Role.REPLICA, "ZSCORE", self.key, LANDMARK)
 
     def rates_of_members(self, landmark: bytes | None, members: Sequence[bytes]) -> dict[Cell, float]:
         """Cell → requests per second, given the score of LANDMARK and members of the set, each before its score."""
@@ -175,7 +181,7 @@ class Popularity:
         Redis counts them, so that no process reads 50,000 rates. Cells asked for once are left out: they may never be
         asked for again. Raises RedisDown without Redis.
         """
-        landmark, best = redis.execute(("ZSCORE", self.key, LANDMARK), ("ZREVRANGE", self.key, 0, 0, "WITHSCORES"))
+        landmark, best = redis.execute(self._landmark, at(Role.REPLICA, "ZREVRANGE", self.key, 0, 0, "WITHSCORES"))
         if landmark is None or not best:
             return []
         per_second = self._per_second(landmark)
@@ -185,7 +191,7 @@ class Popularity:
         octaves = min(math.log2(max(1.0, float(best[1]) / least)), MOST_OCTAVES)
         steps = math.ceil(STEPS_IN_AN_OCTAVE * octaves) + 1
         bounds = [least * 2 ** (step / STEPS_IN_AN_OCTAVE) for step in range(steps + 1)]
-        above = redis.execute(*(("ZCOUNT", self.key, repr(bound), "+inf") for bound in bounds))
+        above = redis.execute(*(at(Role.REPLICA, "ZCOUNT", self.key, repr(bound), "+inf") for bound in bounds))
         middle = 2 ** (0.5 / STEPS_IN_AN_OCTAVE) * per_second
         return [
             (bound * middle, more - fewer)

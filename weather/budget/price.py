@@ -11,7 +11,7 @@ from weather.core.datasets import Dataset
 from weather.core.freshness import Aging, Demand
 from weather.core.runs.demand import RunDemand
 from weathernote import redis
-from weathernote.redis import Lookup, without_redis
+from weathernote.redis import Lookup, Role, at, without_redis
 
 KEY = "popularity:price"
 TURN_KEY = "popularity:turn"
@@ -20,6 +20,8 @@ TURN_SECONDS = 60
 TURN_SECONDS_WITH_RUNS = 300
 #: A price older than this is not used.
 LIFE_SECONDS = 3600
+
+_GET = at(Role.REPLICA, "GET", KEY)
 
 
 class Price:
@@ -62,8 +64,10 @@ class Price:
     @without_redis(returns=None)
     def agree(self) -> None:
         """Reads the shared price, or computes and shares it once in a while, whichever process comes first."""
-        turn = Lookup(("SET", TURN_KEY, "1", "NX", "EX", self._turn_seconds()), read=lambda reply: reply is not None)
-        has_turn, shared = redis.fetch(turn, Lookup(("GET", KEY), read=_price_in))
+        taking = at(Role.PRIMARY, "SET", TURN_KEY, "1", "NX", "EX", self._turn_seconds())
+        # Where the primary is away nobody works out a new price, and the last one holds for as long as it lives.
+        turn = Lookup(taking, read=lambda reply: reply is not None, without=lambda: False)
+        has_turn, shared = redis.fetch(turn, Lookup(_GET, read=_price_in))
         if has_turn:
             self.work_out()
         elif shared is not None:
@@ -74,7 +78,7 @@ class Price:
 
         Raises RedisDown without Redis.
         """
-        shared = redis.fetch_one(Lookup(("GET", KEY), read=_price_in))
+        shared = redis.fetch_one(Lookup(_GET, read=_price_in))
         self.value, self.is_known = self._computed() if shared is None else shared, True
 
     def _turn_seconds(self) -> int:
@@ -90,7 +94,7 @@ class Price:
 
     def shared(self) -> Lookup[float]:
         """The shared price; this process's own if Redis has none, or no valid one."""
-        return Lookup(("GET", KEY), read=self._read, without=lambda: self.value)
+        return Lookup(_GET, read=self._read, without=lambda: self.value)
 
     def _read(self, text: bytes | None) -> float:
         price = _price_in(text)
@@ -100,7 +104,7 @@ class Price:
     def work_out(self) -> None:
         """Computes the price at which the refreshes of all cells come to the budget, and stores it in Redis."""
         self.value, self.is_known = self._computed(), True
-        redis.execute(("SET", KEY, repr(self.value), "EX", LIFE_SECONDS))
+        redis.execute(at(Role.PRIMARY, "SET", KEY, repr(self.value), "EX", LIFE_SECONDS))
 
     def _computed(self) -> float:
         return self._by_runs() if self.follows_runs() else self._by_intervals()

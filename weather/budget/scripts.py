@@ -3,7 +3,7 @@
 from weather.budget import day_line
 from weather.budget.failures import FIELDS, PAUSE_SECONDS
 from weathernote import redis
-from weathernote.redis import Command
+from weathernote.redis import Command, Role, at
 from weathernote.redis.clock import NOW_LUA
 
 #: The hash outlives the longest window, so that no key is without a life and none is lost in use.
@@ -127,7 +127,8 @@ if granted > 0 then
 end
 redis.call('EXPIRE', KEYS[1], {LIFE_SECONDS})
 return reply
-"""
+""",
+    role=Role.PRIMARY,
 )
 
 CLOSE = redis.script(
@@ -138,7 +139,8 @@ if length > 0 then ends = math.max(ends, now - now % length + length) end
 local closed = tonumber(redis.call('HGET', KEYS[1], 'closed:until') or 0)
 redis.call('HSET', KEYS[1], 'closed:until', string.format('%.3f', math.max(closed, ends)))
 return redis.call('EXPIRE', KEYS[1], {LIFE_SECONDS})
-"""
+""",
+    role=Role.PRIMARY,
 )
 
 _FAIL = redis.script(
@@ -148,7 +150,8 @@ local failures = redis.call('HINCRBY', KEYS[1], ARGV[2], 1)
 local pause = tonumber(ARGV[math.min(failures, #ARGV - 3) + 3])
 redis.call('HSET', KEYS[1], ARGV[3], string.format('%.3f', now + pause))
 return redis.call('EXPIRE', KEYS[1], {LIFE_SECONDS})
-"""
+""",
+    role=Role.PRIMARY,
 )
 
 
@@ -161,4 +164,4 @@ def fail(key: str, clock: float | str, dataset: str) -> Command:
 def succeed(key: str, dataset: str) -> Command:
     """The command that ends the dataset's row of failures and the pause that it made."""
     row = FIELDS[dataset]
-    return ("HDEL", key, row.failures, row.paused_until)
+    return at(Role.PRIMARY, "HDEL", key, row.failures, row.paused_until)

@@ -15,7 +15,7 @@ class Decision(Enum):
     DERIVE = auto()
     #: Derive a stale answer from the held record, and have it refreshed in the background.
     SERVE_STALE_AND_REFRESH = auto()
-    #: Derive a stale answer from the held record; nobody refreshes it.
+    #: Derive a stale answer from the held record; nobody refreshes it now.
     SERVE_STALE = auto()
     #: Wait for a refresh; if none comes in time, derive a stale answer from the held record.
     WAIT_THEN_STALE = auto()
@@ -26,17 +26,26 @@ class Decision(Enum):
 
 
 def decide(
-    standing: Standing | None, *, is_redis_up: bool, remembers_expired: bool, refreshes_late: bool = False
+    standing: Standing | None,
+    *,
+    is_redis_up: bool,
+    can_queue: bool,
+    remembers_expired: bool,
+    refreshes_late: bool = False,
 ) -> Decision:
     """What to do for an answer that is not in the cache.
 
-    `standing` is the held record's, None if there is none. `remembers_expired` is whether this process has an expired
-    answer that may still be shown; it matters only while Redis is down. `refreshes_late` is the dataset's.
+    `standing` is the held record's, None if there is none. `is_redis_up` is whether Redis says what is held,
+    `can_queue` whether a refresh can be queued there: in a region that is cut off only the first is true.
+    `remembers_expired` is whether this process has an expired answer that may still be shown; it matters only while
+    Redis is down. `refreshes_late` is the dataset's.
     """
     if standing is None:
         return Decision.SERVE_EXPIRED if remembers_expired and not is_redis_up else Decision.WAIT
     if not standing.is_due:
         return Decision.DERIVE
+    if is_redis_up and not can_queue:
+        return Decision.SERVE_STALE
     if not is_redis_up:
         # Every process would fetch by itself without the shared queue, so a record up to an hour old is not refreshed.
         # Late refreshes wait for Redis: they would be paid as cold cells, from a process's small share of the budget.

@@ -9,7 +9,7 @@ from weather.core.series import Series
 from weather.fetching.fetch_queue import FetchQueue
 from weather.fetching.store import Store
 from weathernote import redis
-from weathernote.redis import Lookup, Several
+from weathernote.redis import Lookup, Role, Several
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,26 @@ class CellState:
     is_queued: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What of Redis a request can use for a cell."""
+
+    #: Whether Redis says what is held.
+    is_redis_up: bool
+    #: Whether a refresh can be queued.
+    can_queue: bool
+
+    @classmethod
+    def of(cls, cell: Cell, store: Store, queue: FetchQueue, *, has_replied: bool) -> "Reach":
+        """The reach for a cell, given whether Redis has replied to this request.
+
+        That says it all where one server does everything. Else what is known of the two others counts.
+        """
+        if redis.is_one_server():
+            return cls(has_replied, has_replied)
+        return cls(store.is_readable(cell), queue.is_reachable(cell))
+
+
 def states_of(
     cells: Collection[Cell], store: Store, popularity: Popularity, queue: FetchQueue
 ) -> dict[Cell, CellState]:
@@ -35,7 +55,7 @@ def states_of(
     records: there they are asked for in a second one, and only for cells without a record.
     """
     holding, rates = Several(map(store.held, cells)), Several(map(popularity.request_rate, cells))
-    if not redis.is_cluster():
+    if not redis.is_cluster(Role.REPLICA):
         states = redis.fetch(holding, rates, *_admission_lookups(cells, store, queue))
         return dict(zip(cells, map(CellState, *states), strict=True))
     held, requests = redis.fetch(holding, rates)

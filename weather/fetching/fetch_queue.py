@@ -15,7 +15,7 @@ from zlib import crc32
 from weather.budget.quota import Spender
 from weather.core.cells import Cell
 from weathernote import redis
-from weathernote.redis import Command, Lookup, owned_key
+from weathernote.redis import Command, Lookup, Role, at, owned_key
 
 #: A refresh not started within this time leaves the queue; the next request for its cell queues it again.
 REFRESH_QUEUED_SECONDS = 60
@@ -29,7 +29,8 @@ _TURN_MILLISECONDS = 250
 # A queue is a sorted set of cells. A cell's score is its expiry time in unix seconds by Redis' clock; refreshes add
 # 1e12, so that they sort after all cold cells. Queuing a cell as cold overwrites its score; queuing it as a refresh
 # never does.
-_ENQUEUE = redis.script("""
+_ENQUEUE = redis.script(
+    """
 local kind = redis.call('TYPE', KEYS[1]).ok
 if kind ~= 'zset' and kind ~= 'none' then redis.call('DEL', KEYS[1]) end
 local now = tonumber(redis.call('TIME')[1])
@@ -42,11 +43,14 @@ for i = 4, #ARGV do
     end
 end
 return redis.call('EXPIRE', KEYS[1], 600)
-""")
+""",
+    role=Role.PRIMARY,
+)
 # The datasets' queues take turns at a slot: one whose requests wait while another dataset has the lease is next. Its
 # processes ask for the lease every few milliseconds, so that a turn which nobody takes up soon ends. Refreshes have no
 # turn if they are late ones.
-_LEASE = redis.script("""
+_LEASE = redis.script(
+    """
 local kind = redis.call('TYPE', KEYS[2]).ok
 if kind ~= 'zset' and kind ~= 'none' then redis.call('DEL', KEYS[2]) end
 local turn, holder = redis.call('GET', KEYS[3]), redis.call('GET', KEYS[1])
@@ -67,7 +71,9 @@ redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', '(' .. now)
 redis.call('ZREMRANGEBYSCORE', KEYS[2], 1e12, 1e12 + now)
 return {redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', '(1e12', 'LIMIT', 0, ARGV[3]),
         redis.call('ZRANGEBYSCORE', KEYS[2], 1e12, '+inf', 'LIMIT', 0, ARGV[3])}
-""")
+""",
+    role=Role.PRIMARY,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,20 +164,30 @@ class FetchQueue:
     def releasing(self, lease: Lease, done: Iterable[Cell]) -> Lookup[bool]:
         """Removes the cells from the queue and releases the lease; the value is False if Redis did not answer."""
         keys = [cell.key for cell in done]
-        removing: list[Command] = [("ZREM", self._key_of(lease.slot), *keys)] if keys else []
+        removing: list[Command] = [at(Role.PRIMARY, "ZREM", self._key_of(lease.slot), *keys)] if keys else []
         giving_back = owned_key.releasing(_LEASE_KEY.format(lease.slot), lease.token)
         return Lookup(*removing, giving_back, read=lambda *_: True, without=lambda: False)
 
     def is_queued(self, cell: Cell) -> Lookup[bool]:
-        """Whether any process has queued the cell; False without Redis."""
-        asking = ("ZSCORE", self._key_of(self.slot_of(cell)), cell.key)
-        return Lookup(asking, read=lambda score: score is not None, without=lambda: False)
+        """Whether any process has queued the cell, as far as this region knows; False without Redis."""
+        return self._finding(cell, Role.REPLICA)
+
+    def is_reachable(self, cell: Cell) -> bool:
+        """Whether the cell can be queued, as far as this process knows without asking."""
+        return not redis.refuses(self._position_of(cell, Role.PRIMARY))
 
     def queued_of(self, cells: Iterable[Cell]) -> set[Cell]:
         """The subset of `cells` that any process has queued; none without Redis."""
         cells = list(cells)
-        queued = redis.fetch_all(map(self.is_queued, cells))
+        queued = redis.fetch_all(self._finding(cell, Role.PRIMARY) for cell in cells)
         return {cell for cell, is_queued in zip(cells, queued, strict=True) if is_queued}
+
+    def _finding(self, cell: Cell, role: Role) -> Lookup[bool]:
+        position = self._position_of(cell, role)
+        return Lookup(position, read=lambda score: score is not None, without=lambda: False)
+
+    def _position_of(self, cell: Cell, role: Role) -> Command:
+        return at(role, "ZSCORE", self._key_of(self.slot_of(cell)), cell.key)
 
     def _key_of(self, slot: int) -> str:
         return f"{self.key}:{slot}"

@@ -4,6 +4,7 @@ It runs in the caller's thread: a worker's, or prewarm's.
 """
 
 import logging
+import math
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from time import time
@@ -28,7 +29,7 @@ from weather.upstream.errors import (
     UpstreamRefused,
 )
 from weathernote import redis
-from weathernote.redis import Several
+from weathernote.redis import Role, Several
 from weathernote.telemetry import metrics
 
 log = logging.getLogger(__name__)
@@ -98,7 +99,10 @@ class Round:
         return result
 
     def known(self, cells: Collection[Cell]) -> CellOutcomes:
-        """The outcomes of those `cells` that were fetched lately or have no data, without asking Open-Meteo."""
+        """The outcomes of those `cells` that were fetched lately or have no data, without asking Open-Meteo.
+
+        A record that this region had not got yet is one too, however old.
+        """
         return self._known(cells, self.fresh_seconds)[0]
 
     def _known(self, cells: Collection[Cell], fresh_seconds: int) -> tuple[CellOutcomes, dict[Cell, Series]]:
@@ -106,15 +110,21 @@ class Round:
         known: CellOutcomes = {}
         held: dict[Cell, Series] = {}
         unchecked, fresh_since = list(cells), self.now() - fresh_seconds
+        # A replica that is behind makes its region ask for what others have fetched.
+        may_be_behind = fresh_seconds > 0 and redis.is_replicated()
         for begin in range(0, len(unchecked), RECORDS_AT_ONCE):
             some = unchecked[begin : begin + RECORDS_AT_ONCE]
-            records, rejected = redis.fetch(
-                Several(map(self.store.held, some)), Several(map(self.store.rejected_seconds, some))
+            # What was seen is read before the newest records, which are remembered from then on.
+            seen_at, records, rejected = redis.fetch(
+                Several(map(self.store.seen_at, some if may_be_behind else ())),
+                Several(map(self.store.newest, some)),
+                Several(map(self.store.rejected_seconds_now, some)),
             )
-            for cell, series, rejected_seconds in zip(some, records, rejected, strict=True):
+            latest = seen_at if may_be_behind else [math.inf] * len(some)
+            for cell, seen, series, rejected_seconds in zip(some, latest, records, rejected, strict=True):
                 if series is not None:
                     held[cell] = series
-                if series is not None and series.fetched_at > fresh_since:
+                if series is not None and series.fetched_at > min(fresh_since, seen):
                     known[cell] = series
                 elif rejected_seconds > 0:
                     known[cell] = NoWeatherHere(f"it had no {self.topic} for the place a while ago")
@@ -215,7 +225,7 @@ class Round:
         """Holds records and rejections, tells who listens, and releases the lease without the cells that are `done`."""
         holding, rejecting = self.store.holding(fetched), self.store.rejecting(rejected)
         releasing, announcing = self.queue.releasing(lease, done), self.store.announcing(fetched)
-        if redis.is_cluster():  # another shard could tell of a record before its own holds it
+        if redis.is_cluster(Role.PRIMARY):  # another shard could tell of a record before its own holds it
             _, _, is_released = redis.fetch(holding, rejecting, releasing)
             redis.fetch_one(announcing)
         else:

@@ -68,7 +68,7 @@ class RunPoller:
         """Asks for the run times that are due, if it is this process that does so."""
         if not self._is_leader():
             return
-        self.table.read()  # what the last leader learned just now, or what this process began without
+        self.table.read_newest()  # what the last leader learned just now, or what this process began without
         began = self.now()
         if not began - SURVEY_SECONDS < self._surveyed_at <= began:
             self._survey(began)

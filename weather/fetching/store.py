@@ -14,7 +14,7 @@ from weather.core.series import Series
 from weather.core.windows import CLOCK_SLACK_SECONDS
 from weather.runs.held_times import HeldTimes
 from weathernote import redis
-from weathernote.redis import Command, Lookup, RedisDown, Sourced
+from weathernote.redis import Command, Lookup, RedisDown, Role, Sourced, at
 from weathernote.redis.memory import Memory
 from weathernote.telemetry import metrics
 from weathernote.threads import give_way
@@ -29,18 +29,24 @@ REJECTED_SECONDS = 600
 
 # Field and life are set in one step, so that a crash leaves no key without a life. What lies under the
 # name and is no hash was never ours.
-_HOLD = redis.script("""
+_HOLD = redis.script(
+    """
 local kind = redis.call('TYPE', KEYS[1]).ok
 if kind ~= 'hash' and kind ~= 'none' then redis.call('DEL', KEYS[1]) end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 return redis.call('EXPIRE', KEYS[1], ARGV[3])
-""")
-_REJECT = redis.script("""
+""",
+    role=Role.PRIMARY,
+)
+_REJECT = redis.script(
+    """
 local now = tonumber(redis.call('TIME')[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 for at = 2, #ARGV do redis.call('ZADD', KEYS[1], now + ARGV[1], ARGV[at]) end
 return redis.call('EXPIRE', KEYS[1], ARGV[1])
-""")
+""",
+    role=Role.PRIMARY,
+)
 
 
 def memory_of_records() -> Memory[bytes]:
@@ -89,8 +95,8 @@ class Store:
     # ── records ───────────────────────────────────────────────────────────────────────────────────
 
     def record(self, cell: Cell) -> Command:
-        """The command for what is held of a cell, packed."""
-        return ("HGET", self.dataset.record_key_of(cell), self.version)
+        """The command for what is held of a cell, packed, as this region knows it."""
+        return at(Role.REPLICA, "HGET", self.dataset.record_key_of(cell), self.version)
 
     def held(self, cell: Cell) -> Lookup[Series | None]:
         """What Open-Meteo last said about the cell; None if nothing is held, or nothing of use.
@@ -98,6 +104,19 @@ class Store:
         Without Redis it is what this process saw last.
         """
         return Lookup(self.record(cell), read=partial(self._read, cell), without=partial(self._recall, cell))
+
+    def newest(self, cell: Cell) -> Lookup[Series | None]:
+        """The same from where records are written: a region's replica may be behind."""
+        reading = at(Role.PRIMARY, "HGET", self.dataset.record_key_of(cell), self.version)
+        return Lookup(reading, read=partial(self._read_newest, cell), without=partial(self._recall, cell))
+
+    def seen_at(self, cell: Cell) -> Lookup[int]:
+        """When the record was fetched that answers come from here and now, in unix seconds; 0 without one."""
+        return Lookup(self.record(cell), read=partial(self._seen_at, cell), without=partial(self._seen_at, cell))
+
+    def is_readable(self, cell: Cell) -> bool:
+        """Whether Redis would tell what is held of the cell, as far as this process knows without asking."""
+        return not redis.refuses(self.record(cell))
 
     def packed(self, cell: Cell) -> Lookup[Sourced[bytes | None]]:
         """What is held of the cell, packed, for `unpacked`; without Redis what this process saw last."""
@@ -149,25 +168,36 @@ class Store:
     def announcing(self, cells: Collection[Cell]) -> Lookup[None]:
         """Publishes that new records of the cells are held; to be sent after them. Without Redis nobody hears it."""
         channel = self.dataset.held_channel
-        commands: list[Command] = [
-            ("SPUBLISH", channel, cell.key) if redis.is_cluster() else ("PUBLISH", channel, cell.key)
-            for cell in (cells if channel else ())
-        ]
+        publish = "SPUBLISH" if redis.is_cluster(Role.PRIMARY) else "PUBLISH"
+        commands = [at(Role.PRIMARY, publish, channel, cell.key) for cell in (cells if channel else ())]
         return Lookup(*commands, read=lambda *_: None, without=lambda: None)
 
     def _read_packed(self, cell: Cell, packed: bytes | None) -> Sourced[bytes | None]:
-        if packed is not None:
-            self._remembered.put(self.dataset.record_key_of(cell), packed, packed)
-        return Sourced(packed, "redis")
+        return Sourced(self._latest(cell, packed), "redis")
 
     def _recall_packed(self, cell: Cell) -> Sourced[bytes | None]:
         return Sourced(self._remembered.get(self.dataset.record_key_of(cell)), "memory")
 
     def _read(self, cell: Cell, packed: bytes | None) -> Series | None:
-        if packed is None:
-            return None
-        self._remembered.put(self.dataset.record_key_of(cell), packed, packed)
-        return self.unpacked(cell, packed)
+        packed = self._latest(cell, packed)
+        return None if packed is None else self.unpacked(cell, packed)
+
+    def _read_newest(self, cell: Cell, packed: bytes | None) -> Series | None:
+        self._latest(cell, packed)
+        return None if packed is None else self.unpacked(cell, packed)
+
+    def _latest(self, cell: Cell, packed: bytes | None) -> bytes | None:
+        """The record that Redis gave, which is remembered; or the one that is, if a replica has not got it yet."""
+        key = self.dataset.record_key_of(cell)
+        remembered = self._remembered.get(key) if redis.is_replicated() else None
+        if remembered is not None and remembered != packed and _moment(remembered) > _moment(packed):
+            return remembered
+        if packed is not None:
+            self._remembered.put(key, packed, packed)
+        return packed
+
+    def _seen_at(self, cell: Cell, packed: bytes | None = None) -> int:
+        return max(_moment(packed), _moment(self._remembered.get(self.dataset.record_key_of(cell))))
 
     def _recall(self, cell: Cell) -> Series | None:
         packed = self._remembered.get(self.dataset.record_key_of(cell))
@@ -192,7 +222,14 @@ class Store:
 
     def rejected_seconds(self, cell: Cell) -> Lookup[int]:
         """For how many seconds nothing is asked about the cell because it had no weather; 0 if it may be asked."""
-        asking = ("ZSCORE", self.dataset.rejected_key, cell.key)
+        return self._rejected_seconds(cell, Role.REPLICA)
+
+    def rejected_seconds_now(self, cell: Cell) -> Lookup[int]:
+        """The same from where rejections are written: a region's replica may be behind."""
+        return self._rejected_seconds(cell, Role.PRIMARY)
+
+    def _rejected_seconds(self, cell: Cell, role: Role) -> Lookup[int]:
+        asking = at(role, "ZSCORE", self.dataset.rejected_key, cell.key)
         return Lookup(asking, read=partial(self._seconds_left, cell), without=partial(self._seconds_left, cell))
 
     def rejecting(self, cells: Collection[Cell]) -> Lookup[None]:
@@ -211,3 +248,10 @@ class Store:
         """`until` is what Redis said; what this process cannot read it knows itself."""
         ends = max(float(until or 0), self._unreadable.get(cell, 0.0))
         return math.ceil(min(max(0.0, ends - self.now()), REJECTED_SECONDS))
+
+
+def _moment(packed: bytes | None) -> int:
+    """When a packed record was fetched, in unix seconds; 0 for none, or for what is no record."""
+    with suppress(Unreadable):
+        return 0 if packed is None else fetched_at(packed)
+    return 0

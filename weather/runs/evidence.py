@@ -15,7 +15,7 @@ from weather.core.runs.comparison import lacked_run
 from weather.core.runs.evidence import LIFE_SECONDS, NOTHING, TILE, Counts, TileEvidence, outcome_of, tile_of
 from weather.runs.table import RunTable
 from weathernote import redis
-from weathernote.redis import Lookup, without_redis
+from weathernote.redis import Lookup, Role, without_redis
 from weathernote.telemetry import metrics
 
 KEY = "runs:evidence"
@@ -29,7 +29,8 @@ _TILES_AT_ONCE = 100
 
 # For each tile: the text that was read, and the one to put in its place unless another process was faster. 1: done,
 # 0: another was faster; -1: there is no room.
-_REPLACE = redis.script("""
+_REPLACE = redis.script(
+    """
 local kind = redis.call('TYPE', KEYS[1]).ok
 if kind ~= 'hash' and kind ~= 'none' then redis.call('DEL', KEYS[1]) end
 local done = {}
@@ -47,7 +48,9 @@ for at = 3, #ARGV, 3 do
 end
 redis.call('EXPIRE', KEYS[1], ARGV[1])
 return done
-""")
+""",
+    role=Role.PRIMARY,
+)
 
 
 class Tile(NamedTuple):
@@ -157,7 +160,7 @@ class Evidence:
         """Adds what is unwritten about these tiles, but where another process adds at the same time."""
         # Without a hash there is nothing; without Redis the script has no reply either.
         reading: Lookup[list[bytes | None]] = Lookup(
-            ("HMGET", KEY, *map(str, tiles)), read=list, without=lambda: [None] * len(tiles)
+            redis.at(Role.PRIMARY, "HMGET", KEY, *map(str, tiles)), read=list, without=lambda: [None] * len(tiles)
         )
         texts = redis.fetch_one(reading)
         evidence = {tile: self._with_unwritten(tile, text) for tile, text in zip(tiles, texts, strict=True)}
@@ -182,7 +185,7 @@ class Evidence:
     @without_redis(returns=None)
     def read(self) -> None:
         """Reads the evidence of all processes. Without Redis, and where it has forgotten, what is known stays."""
-        fields: list[bytes] = redis.fetch_one(Lookup(("HGETALL", KEY), read=list))
+        fields: list[bytes] = redis.fetch_one(Lookup(redis.at(Role.REPLICA, "HGETALL", KEY), read=list))
         now, read, texts = self.now(), {}, dict(zip(fields[::2], fields[1::2], strict=True))
         self._outdated = {}
         for field, text in texts.items():

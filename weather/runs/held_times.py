@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from weather.core.cells import Cell
 from weather.core.windows import CLOCK_SLACK_SECONDS
 from weathernote import redis
-from weathernote.redis import Command, Lookup, RedisClock
+from weathernote.redis import Command, Lookup, RedisClock, Role, at
 from weathernote.redis.clock import NOW_LUA
 
 #: Members are removed once their record has ended; the least recent first, if they are more than these.
@@ -30,7 +30,8 @@ end
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now - ARGV[2]))
 redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -{MOST_CELLS + 1})
 return redis.call('EXPIRE', KEYS[1], ARGV[2])
-"""
+""",
+    role=Role.PRIMARY,
 )
 
 
@@ -59,4 +60,4 @@ class HeldTimes:
             known = {cell: float(score) for cell, score in zip(cells, scores, strict=True) if score is not None}
             return {cell: at for cell, at in known.items() if now - self.hold_seconds < at <= now + CLOCK_SLACK_SECONDS}
 
-        return Lookup(("ZMSCORE", self.key, *(cell.key for cell in cells)), read=read)
+        return Lookup(at(Role.REPLICA, "ZMSCORE", self.key, *(cell.key for cell in cells)), read=read)

@@ -10,22 +10,27 @@ from contextlib import suppress
 from weather.core.cells import Cell
 from weather.core.runs.rate_shape import MOST_DAYS, WEEK_HOURS, RateShape, local_hour, offset_hours
 from weathernote import redis
-from weathernote.redis import Lookup, RedisClock, without_redis
+from weathernote.redis import Lookup, RedisClock, Role, without_redis
 
 DAY_SECONDS = 86_400
 LIFE_SECONDS = (MOST_DAYS + 1) * DAY_SECONDS
 #: A day is whole if requests were counted as soon after its beginning, and as shortly before its end.
 EDGE_SECONDS = 1800
 
-_COUNT = redis.script("""
+_COUNT = redis.script(
+    """
 if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then redis.call('DEL', KEYS[1]) end
 redis.call('HSETNX', KEYS[1], 'from', ARGV[2])
 redis.call('HSET', KEYS[1], 'until', ARGV[2])
 for at = 3, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[at], ARGV[at + 1]) end
 return redis.call('EXPIRE', KEYS[1], ARGV[1])
-""")
+""",
+    role=Role.PRIMARY,
+)
 # A key of another type is a day without counts: it must not keep all others from being read.
-_READ = redis.script("return redis.call('TYPE', KEYS[1]).ok == 'hash' and redis.call('HGETALL', KEYS[1]) or {}")
+_READ = redis.script(
+    "return redis.call('TYPE', KEYS[1]).ok == 'hash' and redis.call('HGETALL', KEYS[1]) or {}", role=Role.REPLICA
+)
 
 
 class LocalHours:

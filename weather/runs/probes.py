@@ -12,18 +12,21 @@ from weather.core.runs import probes
 from weather.core.runs.evidence import TileEvidence
 from weather.runs.evidence import Evidence, Tile
 from weathernote import redis
-from weathernote.redis import Lookup, without_redis
+from weathernote.redis import Lookup, Role, at, without_redis
 
 KEY = "runs:probes"
 #: So that a day's budget of nothing divides nothing by it.
 _LEAST_PER_DAY = 0.01
-_NOTE = redis.script("""
+_NOTE = redis.script(
+    """
 local kind = redis.call('TYPE', KEYS[1]).ok
 if kind ~= 'zset' and kind ~= 'none' then redis.call('DEL', KEYS[1]) end
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
 for at = 4, #ARGV do redis.call('ZADD', KEYS[1], ARGV[3], ARGV[at]) end
 return redis.call('EXPIRE', KEYS[1], ARGV[2])
-""")
+""",
+    role=Role.PRIMARY,
+)
 
 
 class Probes:
@@ -44,7 +47,7 @@ class Probes:
         """
         since = now - probes.log_seconds(self.per_day)
         # A key of another type is an empty log, and replaced; without Redis nothing can be noted, or probed.
-        reading = Lookup(("ZRANGEBYSCORE", KEY, since, now, "WITHSCORES"), read=_read, without=_empty)
+        reading = Lookup(at(Role.PRIMARY, "ZRANGEBYSCORE", KEY, since, now, "WITHSCORES"), read=_read, without=_empty)
         past = redis.fetch_one(reading)
         most = min(most, probes.allowed([at for _, at in past], now, self.per_day))
         if most < 1:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from weather.core.runs.run_times import RunTimes
 from weathernote import redis
-from weathernote.redis import Lookup
+from weathernote.redis import Lookup, Role, at
 
 KEY = "runs:refreshed"
 DAY_SECONDS = 86_400
@@ -15,11 +15,14 @@ LIFE_SECONDS = 3 * DAY_SECONDS
 #: From midnight until every process has the new day's price.
 DAY_BEGINS_SECONDS = 120
 
-_NOTE = redis.script("""
+_NOTE = redis.script(
+    """
 if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then redis.call('DEL', KEYS[1]) end
 redis.call('HSET', KEYS[1], unpack(ARGV, 2))
 return redis.call('EXPIRE', KEYS[1], ARGV[1])
-""")
+""",
+    role=Role.PRIMARY,
+)
 
 
 def news(times: Mapping[str, RunTimes], now: float) -> dict[str, int]:
@@ -30,7 +33,7 @@ def news(times: Mapping[str, RunTimes], now: float) -> dict[str, int]:
     newest = {model: run.initialised for model, one in times.items() if (run := one.run_of(now))}
     if not newest:
         return {}
-    done: list[bytes | None] = redis.fetch_one(Lookup(("HMGET", KEY, *newest), read=list, without=list))
+    done: list[bytes | None] = redis.fetch_one(Lookup(at(Role.PRIMARY, "HMGET", KEY, *newest), read=list, without=list))
     known = dict(zip(newest, done, strict=False))
     return {model: run for model, run in newest.items() if known.get(model) != _text(run, now).encode()}
 

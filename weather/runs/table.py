@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from weather.core.runs.run_times import RunTimes
 from weathernote import redis
-from weathernote.redis import Lookup, without_redis
+from weathernote.redis import Lookup, Role, at, without_redis
 
 KEY = "runs:models"
 #: Run times of longer ago say nothing about a record that is held.
@@ -15,14 +15,17 @@ USED_SECONDS = 86_400
 
 #: Before the name of a model in the field that says when it was used last.
 _USED = "used:"
-_WRITE = redis.script("""
+_WRITE = redis.script(
+    """
 local kind = redis.call('TYPE', KEYS[1]).ok
 if kind ~= 'hash' and kind ~= 'none' then redis.call('DEL', KEYS[1]) end
 for at = 2, #ARGV, 2 do
   redis.call('HSET', KEYS[1], ARGV[at], ARGV[at + 1])
 end
 return redis.call('EXPIRE', KEYS[1], ARGV[1])
-""")
+""",
+    role=Role.PRIMARY,
+)
 
 
 class RunTable:
@@ -47,7 +50,14 @@ class RunTable:
     @without_redis(returns=None)
     def read(self) -> None:
         """Reads the hash. What Redis does not have, or not legibly, stays as it is remembered."""
-        fields = redis.fetch_one(Lookup(("HGETALL", KEY), read=_texts))
+        self._take(redis.fetch_one(Lookup(at(Role.REPLICA, "HGETALL", KEY), read=_texts)))
+
+    @without_redis(returns=None)
+    def read_newest(self) -> None:
+        """Reads the hash where it is written, before this process adds to it."""
+        self._take(redis.fetch_one(Lookup(at(Role.PRIMARY, "HGETALL", KEY), read=_texts)))
+
+    def _take(self, fields: Mapping[str, bytes]) -> None:
         times = {model: RunTimes.read(fields[model]) for model in self.models if model in fields}
         self._times = {**self._times, **{model: one for model, one in times.items() if one is not None}}
         self._used = {**self._used, **self._read_used(fields)}

@@ -17,7 +17,7 @@ from weather.core.cells import Cell
 from weathernote import redis
 from weathernote.dashboard import spending
 from weathernote.dashboard.spending import Spending
-from weathernote.redis import Lookup, Several
+from weathernote.redis import Lookup, Role, Several, at
 from weathernote.telemetry import active_users
 from weathernote.telemetry.active_users import Users
 
@@ -26,7 +26,8 @@ MOST_POPULAR = 50
 
 # Only Redis knows which cells these are, so that a script reads their lives with them. In a cluster most of them are on
 # other masters (-3 here; Redis' own -2 means that there is no such key), which a second round trip asks.
-_POPULAR = redis.script("""
+_POPULAR = redis.script(
+    """
 local members = redis.call('ZREVRANGEBYSCORE', KEYS[1], '+inf', '(0', 'WITHSCORES', 'LIMIT', 0, ARGV[1])
 local lives = {}
 for at = 1, #members, 2 do
@@ -34,7 +35,9 @@ for at = 1, #members, 2 do
   lives[#lives + 1] = type(life) == 'number' and life or -3
 end
 return {redis.call('ZSCORE', KEYS[1], ARGV[2]), members, lives}
-""")
+""",
+    role=Role.REPLICA,
+)
 _ELSEWHERE = -3
 #: The statuses of so many cities are read together with all else. One timeout does not cover more, so that beyond this
 #: number they are read in parts, each in a round trip of its own.
@@ -105,7 +108,9 @@ def _parts(cells: list[Cell]) -> list[list[Cell]]:
 
 def _lives(cells: Iterable[Cell]) -> Lookup[list[int | None]]:
     """The life that is left of each cell's record in seconds, below 0 if there is none; None without Redis."""
-    return Several(Lookup(("TTL", f"upstream:{cell.key}"), read=int, without=lambda: None) for cell in cells)
+    return Several(
+        Lookup(at(Role.REPLICA, "TTL", f"upstream:{cell.key}"), read=int, without=lambda: None) for cell in cells
+    )
 
 
 class _Popular(NamedTuple):
@@ -154,7 +159,8 @@ def _spending(budget: Budget) -> Lookup[Spending | None]:
         held = {name.decode(): _number(value) for name, value in zip(flat[::2], flat[1::2], strict=True)}
         return spending.read(held, budget.budgets, float(clock[0]))
 
-    return Lookup(("TIME",), ("HGETALL", budget.key), read=read, without=lambda: None)
+    clock, spent = at(Role.REPLICA, "TIME"), at(Role.REPLICA, "HGETALL", budget.key)
+    return Lookup(clock, spent, read=read, without=lambda: None)
 
 
 def _read_memory(info: bytes) -> Memory:

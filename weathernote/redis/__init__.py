@@ -1,4 +1,4 @@
-"""Redis, one server or a cluster: lookups and commands, their values, and a stated fallback for each in an outage."""
+"""Redis, servers or clusters by role: lookups and commands, their values, and a stated fallback for each."""
 
 from weathernote.redis.client import (
     Command,
@@ -13,14 +13,18 @@ from weathernote.redis.client import (
     info_fields,
     is_cluster,
     is_down,
+    is_one_server,
+    is_replicated,
     on_lost,
+    refuses,
     script,
     value,
     without_redis,
 )
 from weathernote.redis.clock import RedisClock
 from weathernote.redis.lookup import Lookup, Several, Sourced, fetch, fetch_all, fetch_lazily, fetch_one
-from weathernote.redis.servers import reset
+from weathernote.redis.roles import Role, at
+from weathernote.redis.servers import reset, servers_by_role
 
 __all__ = [
     "Command",
@@ -28,10 +32,12 @@ __all__ = [
     "RedisClock",
     "RedisDown",
     "Reply",
+    "Role",
     "Script",
     "Several",
     "Sourced",
     "ask",
+    "at",
     "breaker_states",
     "each",
     "execute",
@@ -43,9 +49,13 @@ __all__ = [
     "info_fields",
     "is_cluster",
     "is_down",
+    "is_one_server",
+    "is_replicated",
     "on_lost",
+    "refuses",
     "reset",
     "script",
+    "servers_by_role",
     "value",
     "without_redis",
 ]

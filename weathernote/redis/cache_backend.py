@@ -12,6 +12,7 @@ from weathernote.redis import servers
 from weathernote.redis.client import ask
 from weathernote.redis.cluster import Cluster
 from weathernote.redis.node import RedisDown
+from weathernote.redis.roles import Role
 
 
 class SharedRedis(Redis):
@@ -34,11 +35,11 @@ class SharedRedis(Redis):
 
 
 class Connections(ConnectionFactory):
-    """Gives django-redis a client of this process's server or cluster."""
+    """Gives django-redis a client of the region's own server or cluster."""
 
     def get_connection(self, params: dict[str, Any]) -> Any:
         """SharedRedis for one server; for a cluster redis-py's RedisCluster, or its ConnectionError without a map."""
-        server = servers.server()
+        server = servers.servers_by_role()[Role.OWN]
         if isinstance(server, Cluster):
             return server.client()
         return SharedRedis(connection_pool=self.get_or_create_connection_pool(params))

@@ -1,7 +1,8 @@
-"""Commands to Redis, to one server or a cluster, and what happens while it is down.
+"""Commands to Redis, to one server or several, and what happens while one is down.
 
-`ask` returns the reply to each command, or a RedisDown in its place; `execute` raises RedisDown instead. The decorator
-`without_redis` above a method states what the method returns then.
+Each command carries the role of the server that it is for (roles.py), so that no caller chooses one. `ask` returns the
+reply to each command, or a RedisDown in its place; `execute` raises RedisDown instead. The decorator `without_redis`
+above a method states what the method returns then.
 """
 
 import functools
@@ -14,8 +15,10 @@ from redis import exceptions
 
 from weathernote.redis.cluster import Cluster
 from weathernote.redis.connection import Reply
-from weathernote.redis.node import Command, Node, RedisDown, note_lost, on_lost
-from weathernote.redis.servers import server
+from weathernote.redis.node import Command, Node, RedisDown, Word, note_lost, on_lost
+from weathernote.redis.regional import Regional
+from weathernote.redis.roles import Role, at, role_of
+from weathernote.redis.servers import server, servers_by_role
 
 __all__ = ["Command", "RedisDown", "Reply", "Script", "ask", "each", "on_lost", "script", "value", "without_redis"]
 
@@ -46,9 +49,9 @@ def execute(*commands: Command) -> list[Reply]:
     return [value(reply) for reply in ask(*commands)]
 
 
-def each(*command: str | bytes | int | float) -> dict[str, Reply]:
-    """Server name → its reply or RedisDown, for the one server or each master of a cluster."""
-    return server().each(command)
+def each(*command: Word, role: Role = Role.OWN) -> dict[str, Reply]:
+    """Server name → its reply or RedisDown, for the one server of a role or each master of its cluster."""
+    return servers_by_role()[role].each(command)
 
 
 def value(reply: Reply) -> Reply:
@@ -80,7 +83,7 @@ def without_redis(
 
 # ── scripts ───────────────────────────────────────────────────────────────────────────────────────
 
-_script_texts: dict[str | bytes | int | float, str] = {}
+_script_texts: dict[Word, str] = {}
 
 
 class Script:
@@ -90,33 +93,47 @@ class Script:
         self.sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
         _script_texts[self.sha] = text
 
-    def __call__(self, keys: str | tuple[str, ...], *arguments: str | bytes | int | float) -> Command:
+    def __call__(self, keys: str | tuple[str, ...], *arguments: Word) -> Command:
         if isinstance(keys, str):
             return ("EVALSHA", self.sha, 1, keys, *arguments)
         return ("EVALSHA", self.sha, len(keys), *keys, *arguments)
 
 
-def script(text: str) -> Script:
-    """A Lua script that is sent by its hash; `ask` sends the text if the server does not know it yet."""
-    return Script(text)
+class _ScriptElsewhere(Script):
+    def __init__(self, text: str, role: Role) -> None:
+        super().__init__(text)
+        self.role = role
+
+    def __call__(self, keys: str | tuple[str, ...], *arguments: Word) -> Command:
+        return at(self.role, *super().__call__(keys, *arguments))
 
 
-def _complete(target: Node | Cluster, commands: Sequence[Command], replies: list[Reply]) -> list[Reply]:
+def script(text: str, *, role: Role = Role.OWN) -> Script:
+    """A Lua script for the server of a role, sent by its hash; `ask` sends the text if the server does not know it."""
+    return Script(text) if role is Role.OWN else _ScriptElsewhere(text, role)
+
+
+def _complete(target: Node | Cluster | Regional, commands: Sequence[Command], replies: list[Reply]) -> list[Reply]:
     """Sends the scripts that a server did not know in full, then counts and logs refusals; returns all replies."""
     unknown = [
-        at
-        for at, reply in enumerate(replies)
-        if isinstance(reply, exceptions.NoScriptError) and commands[at][1] in _script_texts
+        index
+        for index, reply in enumerate(replies)
+        if isinstance(reply, exceptions.NoScriptError) and commands[index][1] in _script_texts
     ]
     if unknown:
-        again = target.exchange([("EVAL", _script_texts[commands[at][1]], *commands[at][2:]) for at in unknown])
-        for at, reply in zip(unknown, again, strict=True):
-            replies[at] = reply
+        again = target.exchange([_in_full(commands[index]) for index in unknown])
+        for index, reply in zip(unknown, again, strict=True):
+            replies[index] = reply
     for reply in replies:
         if isinstance(reply, exceptions.ResponseError):
             note_lost("refused", 1)
             _warn_once(reply.status_code or str(reply).partition(" ")[0])
     return replies
+
+
+def _in_full(command: Command) -> Command:
+    """The script of an EVALSHA with its text, for the same server."""
+    return at(role_of(command), "EVAL", _script_texts[command[1]], *command[2:])
 
 
 @functools.lru_cache(maxsize=64)
@@ -128,14 +145,14 @@ def _warn_once(kind: str) -> None:
 
 
 def breaker_states() -> list[tuple[str, bool]]:
-    """Pairs (server name, whether its breaker is open) for the one server or each master of a cluster."""
+    """Pairs (server name, whether its breaker is open) for each server or master, the region's own first."""
     masters = server().masters()
     return [(node.name, node.breaker.is_open) for node in masters] or [("cluster", True)]
 
 
-def info() -> list[dict[str, str]]:
-    """Field → text of INFO, a dict for each server or master of a cluster that answers."""
-    return [info_fields(reply) for reply in each("INFO").values() if isinstance(reply, bytes)]
+def info(role: Role = Role.OWN) -> list[dict[str, str]]:
+    """Field → text of INFO, a dict for each server or master of the role that answers."""
+    return [info_fields(reply) for reply in each("INFO", role=role).values() if isinstance(reply, bytes)]
 
 
 def info_fields(reply: bytes) -> dict[str, str]:
@@ -143,12 +160,31 @@ def info_fields(reply: bytes) -> dict[str, str]:
     return dict(line.split(":", 1) for line in reply.decode("utf-8", "replace").splitlines() if ":" in line)
 
 
-def is_cluster() -> bool:
-    """Whether keys may lie on several servers, each of which may be gone by itself."""
-    return isinstance(server(), Cluster)
+def is_cluster(role: Role = Role.OWN) -> bool:
+    """Whether keys for the role may lie on several servers, each of which may be gone by itself."""
+    return isinstance(servers_by_role()[role], Cluster)
 
 
-def is_down() -> bool:
-    """Whether any server fails to answer PING. Quick while its breaker is open; True for a cluster without a map."""
-    replies = each("PING")
+def is_down(role: Role = Role.OWN) -> bool:
+    """Whether any server of the role fails to answer PING.
+
+    Quick while its breaker is open; True for a cluster without a map.
+    """
+    replies = each("PING", role=role)
     return not replies or any(isinstance(reply, Exception) for reply in replies.values())
+
+
+def refuses(command: Command) -> bool:
+    """Whether the server for a command is known to be down; nothing is sent."""
+    return server().refuses(command)
+
+
+def is_one_server() -> bool:
+    """Whether one server, or one cluster, has all three roles."""
+    return not isinstance(server(), Regional)
+
+
+def is_replicated() -> bool:
+    """Whether records are read from a server that may be behind the one that they are written to."""
+    by_role = servers_by_role()
+    return by_role[Role.REPLICA] is not by_role[Role.PRIMARY]

@@ -13,11 +13,14 @@ from weathernote.redis.connection import Connection, Reply
 
 log = logging.getLogger(__name__)
 
-Command = tuple[str | bytes | int | float, ...]
+Word = str | bytes | int | float
+Command = tuple[Word, ...]
 
 #: Sent to a server that is down: any reply but that of a server that cannot serve means that it is back. The key never
 #: exists.
 PROBE: Command = ("GET", "probe")
+#: The same to a server that must take writes.
+WRITING_PROBE: Command = ("DEL", "probe")
 PAUSE_SECONDS = 0.5
 _PROBE_SECONDS = 0.05
 
@@ -41,10 +44,16 @@ def note_lost(reason: str, commands: int) -> None:
 
 
 class Node:
-    """A server by its name in logs; `new_connection` makes a redis-py connection that is not connected yet."""
+    """A server by its name in logs; `new_connection` makes a redis-py connection that is not connected yet.
 
-    def __init__(self, name: str, new_connection: Callable[[], AbstractConnection]) -> None:
+    With `must_write` a server that has become a replica counts as down, as its host name may soon be another's.
+    """
+
+    def __init__(
+        self, name: str, new_connection: Callable[[], AbstractConnection], *, must_write: bool = False
+    ) -> None:
         self.name = name
+        self.must_write = must_write
         self.breaker = Breaker(pause_seconds=PAUSE_SECONDS)
         self._new_connection = new_connection
         self._mine = threading.local()
@@ -63,6 +72,10 @@ class Node:
     def masters(self) -> list["Node"]:
         """This node alone; a Cluster has more than one."""
         return [self]
+
+    def refuses(self, command: Command) -> bool:
+        """Whether the command would not be sent now, as the server is known to be down."""
+        return self.breaker.is_open
 
     def send(self, commands: Sequence[Command]) -> Connection | RedisDown:
         """Sends the commands and returns the connection for `receive`; a caller can send to other nodes in between."""
@@ -124,7 +137,7 @@ class Node:
 
     def _without_unusable(self, connection: Connection, replies: list[Reply]) -> list[Reply]:
         """The replies, with RedisDown in place of those by which the server says that it can serve nobody now."""
-        unusable = [error for error in connection.refusals if is_unusable(error)]
+        unusable = [error for error in connection.refusals if self._is_unusable(error)]
         if unusable:
             note_lost("unusable", len(unusable))
             self._disconnect()
@@ -163,14 +176,17 @@ class Node:
         connection = None
         try:
             connection = Connection(self._new_connection(), self._generation)
-            connection.send(hiredis.pack_command(PROBE))
+            connection.send(hiredis.pack_command(WRITING_PROBE if self.must_write else PROBE))
             connection.receive(1)
-            return not any(map(is_unusable, connection.refusals))
+            return not any(map(self._is_unusable, connection.refusals))
         except BROKEN:
             return False
         finally:
             if connection is not None:
                 connection.close()
+
+    def _is_unusable(self, error: Exception) -> bool:
+        return is_unusable(error) or (self.must_write and isinstance(error, exceptions.ReadOnlyError))
 
 
 def is_unusable(error: Exception) -> bool:

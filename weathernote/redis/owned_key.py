@@ -1,22 +1,30 @@
 """Keys that belong to one owner for a while, such as a lock or a lease: their value is the owner's token.
 
-Only the owner renews or releases such a key: by then it may have expired and been taken by another process.
+Only the owner renews or releases such a key: by then it may have expired and been taken by another process. They are at
+the primary, so that an owner is the only one in all regions.
 """
 
 from weathernote.redis.client import script
 from weathernote.redis.node import Command
+from weathernote.redis.roles import Role
 
-_TAKE = script("""
+_TAKE = script(
+    """
 local owner = redis.call('GET', KEYS[1])
 local yields = ARGV[3] and owner and string.sub(owner, 1, #ARGV[3]) == ARGV[3]
 if owner and owner ~= ARGV[1] and not yields then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
-""")
-_RENEW = script(
-    "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return 0"
+""",
+    role=Role.PRIMARY,
 )
-_RELEASE = script("if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0")
+_RENEW = script(
+    "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return 0",
+    role=Role.PRIMARY,
+)
+_RELEASE = script(
+    "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0", role=Role.PRIMARY
+)
 
 
 def taking(key: str, token: str, milliseconds: int, over_from: str = "") -> Command:

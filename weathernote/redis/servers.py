@@ -1,4 +1,4 @@
-"""The Redis server or cluster of the settings, which everything that this process sends to Redis goes through."""
+"""The Redis servers or clusters of the settings, by role; all that this process sends to Redis goes through them."""
 
 import os
 import threading
@@ -11,47 +11,88 @@ from redis.connection import ConnectionPool
 
 from weathernote.redis.cluster import SCHEME, Cluster, credentials
 from weathernote.redis.node import Command, Node
+from weathernote.redis.regional import Regional
 from weathernote.redis.resolver import BY_NAME, Resolver
+from weathernote.redis.roles import Role
 
 #: Options of redis-py's pools that its cluster does not take.
 _FOR_POOLS = frozenset(("max_connections", "retry"))
 
-_server: Node | Cluster | None = None
+#: The names of servers in logs. What has several roles is called by the first of these.
+_NAMES = {Role.OWN: "redis", Role.PRIMARY: "primary", Role.REPLICA: "replica"}
+
+_server: Node | Cluster | Regional | None = None
 _making = threading.Lock()  # for assignments: a connection is made by the thread that will use it
 
 
-def server() -> Node | Cluster:
-    """This process's server or cluster, made from the settings at the first call."""
+def server() -> Node | Cluster | Regional:
+    """This process's server or cluster, or several by role; made from the settings at the first call."""
     return _server or _made_once()
 
 
-def _made_once() -> Node | Cluster:
+def servers_by_role() -> dict[Role, Node | Cluster]:
+    """The server or cluster of each role; roles with the same URL have the same."""
+    target = server()
+    return dict(target.by_role) if isinstance(target, Regional) else dict.fromkeys(Role, target)
+
+
+def urls() -> dict[Role, str]:
+    """The URL of each role. Without one of its own the primary is the region's own, and the replica the primary."""
+    (own,) = settings.CACHES["default"]["LOCATION"]
+    primary = settings.RECORDS_REDIS_URL or own
+    return {Role.OWN: own, Role.PRIMARY: primary, Role.REPLICA: settings.RECORDS_REPLICA_URL or primary}
+
+
+def _made_once() -> Node | Cluster | Regional:
     global _server
     with _making:
         _server = _server or _from_settings()
         return _server
 
 
-def _from_settings() -> Node | Cluster:
+def _from_settings() -> Node | Cluster | Regional:
+    of_roles = urls()
+    roles: dict[str, list[Role]] = {}
+    for role, url in of_roles.items():
+        roles.setdefault(url, []).append(role)
+    made = {url: _made(url, of_url) for url, of_url in roles.items()}
+    if len(made) == 1:
+        return made[of_roles[Role.OWN]]
+    return Regional({role: made[url] for role, url in of_roles.items()})
+
+
+def _made(url: str, roles: list[Role]) -> Node | Cluster:
+    """A server or cluster for these roles."""
     cache: dict[str, Any] = settings.CACHES["default"]
-    (url,), options = cache["LOCATION"], cache["OPTIONS"]
-    timeouts = {name.lower(): options[name] for name in ("SOCKET_CONNECT_TIMEOUT", "SOCKET_TIMEOUT")}
-    of_connections = timeouts | options["CONNECTION_POOL_KWARGS"]
+    of_connections = _timeouts(roles) | cache["OPTIONS"]["CONNECTION_POOL_KWARGS"]
+    # What is read from it alone may be read elsewhere, if it turns out to be a replica by now.
+    must_write = roles == [Role.PRIMARY]
     if url.startswith(f"{SCHEME}:"):
-        return Cluster(url, {name: value for name, value in of_connections.items() if name not in _FOR_POOLS})
-    return _node(ConnectionPool.from_url(url, **of_connections))
+        options = {name: value for name, value in of_connections.items() if name not in _FOR_POOLS}
+        return Cluster(url, options, must_write=must_write, reads_replicas=roles == [Role.REPLICA])
+    return _node(_NAMES[roles[0]], ConnectionPool.from_url(url, **of_connections), must_write=must_write)
+
+
+def _timeouts(roles: list[Role]) -> dict[str, Any]:
+    """The timeouts of a connection; those of a primary that is nothing else here, as it may be far away."""
+    cache: dict[str, Any] = settings.CACHES["default"]
+    timeouts = {name.lower(): cache["OPTIONS"][name] for name in ("SOCKET_CONNECT_TIMEOUT", "SOCKET_TIMEOUT")}
+    if roles[0] is Role.PRIMARY:
+        return {name: max(seconds, settings.RECORDS_REDIS_TIMEOUT_SECONDS) for name, seconds in timeouts.items()}
+    return timeouts
 
 
 def listening_connection(channel: str) -> tuple[Command, AbstractConnection]:
     """A command that subscribes to a channel, and an asyncio connection of its own to send it on; not connected yet.
 
-    May wait a second for a cluster's first map, so call it in a thread; raises RedisDown if nobody serves the channel.
+    It is one to the replica, which passes on what is published at the primary. May wait a second for a cluster's first
+    map, so call it in a thread; raises RedisDown if nobody serves the channel.
     """
-    cache: dict[str, Any] = settings.CACHES["default"]
-    (url,), options = cache["LOCATION"], cache["OPTIONS"]
-    timeouts = {name.lower(): options[name] for name in ("SOCKET_CONNECT_TIMEOUT", "SOCKET_TIMEOUT")}
-    of_connection: dict[str, Any] = timeouts | {"protocol": 2, "driver_info": None}
-    target = server()
+    of_roles = urls()
+    url = of_roles[Role.REPLICA]
+    roles = [role for role in Role if of_roles[role] == url]
+    of_connection: dict[str, Any] = _timeouts(roles) | {"protocol": 2, "driver_info": None}
+    target = servers_by_role()[Role.REPLICA]
     if isinstance(target, Cluster):
         host, port = target.address_of(channel)
         # A lost connection may be the first sign of a failover.
@@ -63,18 +104,18 @@ def listening_connection(channel: str) -> tuple[Command, AbstractConnection]:
     return ("SUBSCRIBE", channel), pool.connection_class(**pool.connection_kwargs)
 
 
-def _node(pool: ConnectionPool) -> Node:
+def _node(name: str, pool: ConnectionPool, *, must_write: bool) -> Node:
     """A node that makes connections as the pool would, but with host names resolved by Resolver."""
     connection_class, options = pool.connection_class, pool.connection_kwargs
     by_name = BY_NAME.get(connection_class)
     if by_name is None:  # a Unix socket
-        return Node("redis", lambda: connection_class(**options))
+        return Node(name, lambda: connection_class(**options), must_write=must_write)
     resolver = Resolver()
-    return Node("redis", lambda: by_name(resolver=resolver, **options))
+    return Node(name, lambda: by_name(resolver=resolver, **options), must_write=must_write)
 
 
 def reset() -> None:
-    """Drops the server with its connections and breakers; for tests, which change the settings."""
+    """Drops the servers with their connections and breakers; for tests, which change the settings."""
     if _server is not None:
         _server.close()
     _disown()

@@ -43,17 +43,19 @@ def without_secrets(text: str) -> str:
 def secrets() -> tuple[str, ...]:
     """Every spelling of the settings' secrets (plain, percent-encoded, escaped), the longest first."""
     password = str(settings.DATABASES["default"].get("PASSWORD") or "")
-    return _spelled(
-        settings.SECRET_KEY, settings.RATE_LIMIT_HASH_KEY, settings.OPEN_METEO_API_KEY, settings.REDIS_URL, password
-    )
+    urls = (settings.REDIS_URL, settings.RECORDS_REDIS_URL, settings.RECORDS_REPLICA_URL)
+    return _spelled(settings.SECRET_KEY, settings.RATE_LIMIT_HASH_KEY, settings.OPEN_METEO_API_KEY, password, *urls)
 
 
 @lru_cache(maxsize=8)
-def _spelled(secret_key: str, hash_key: str, api_key: str, redis_url: str, password: str) -> tuple[str, ...]:
-    try:
-        redis_password = urlsplit(redis_url).password or ""
-    except ValueError:
-        redis_password = ""
-    plain = [secret_key, hash_key, api_key, unquote(redis_password), password]
+def _spelled(secret_key: str, hash_key: str, api_key: str, password: str, *redis_urls: str) -> tuple[str, ...]:
+    plain = [secret_key, hash_key, api_key, password, *map(_password, redis_urls)]
     spelled = {spelling for secret in plain for spelling in (secret, quote(secret, safe=""), repr(secret)[1:-1])}
     return tuple(sorted((one for one in spelled if len(one) >= _SHORTEST_SECRET), key=len, reverse=True))
+
+
+def _password(url: str) -> str:
+    try:
+        return unquote(urlsplit(url).password or "")
+    except ValueError:
+        return ""

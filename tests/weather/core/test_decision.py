@@ -14,8 +14,10 @@ UP, DOWN = True, False
 HOUR = 3600
 
 
-def decide(age, interval, **known):
-    return decide_by_standing(None if age is None else freshness.standing(age, interval), **known)
+def decide(age, interval, *, is_redis_up, can_queue=None, **known):
+    standing = None if age is None else freshness.standing(age, interval)
+    can_queue = is_redis_up if can_queue is None else can_queue
+    return decide_by_standing(standing, is_redis_up=is_redis_up, can_queue=can_queue, **known)
 
 
 @pytest.mark.parametrize(
@@ -67,3 +69,17 @@ def test_what_is_done(age, interval, is_redis_up, remembers_expired, decision):
 def test_refreshes_that_come_late_wait_for_redis(age, is_redis_up, decision):
     got = decide(age, 6 * HOUR, is_redis_up=is_redis_up, remembers_expired=False, refreshes_late=True)
     assert got is decision
+
+
+@pytest.mark.parametrize(
+    ("age", "decision"),
+    [
+        (None, Decision.WAIT),
+        (0, Decision.DERIVE),
+        (600, Decision.SERVE_STALE),
+        (LONG + 1, Decision.SERVE_STALE),
+        (40 * HOUR, Decision.SERVE_STALE),
+    ],
+)
+def test_what_is_held_is_served_and_refreshes_wait_where_none_can_be_queued(age, decision):
+    assert decide(age, 600, is_redis_up=UP, can_queue=False, remembers_expired=False) is decision

@@ -54,7 +54,7 @@ def test_a_cluster_is_asked_whether_a_cell_is_rejected_or_queued_only_if_nothing
     redis.fetch(one.store.holding({NEW_YORK: series}), one.store.rejecting([NEW_YORK, ELSEWHERE]))
     for cell in (NEW_YORK, ELSEWHERE):
         one.queue.enqueue(one.queue.slot_of(cell), [cell], 6)
-    monkeypatch.setattr(redis, "is_cluster", lambda: True)
+    monkeypatch.setattr(redis, "is_cluster", lambda role: True)
     known, unknown = states().values()
     assert known == CellState(series, known.rate, 0, False)
     assert unknown.held is None and unknown.is_queued and 590 < unknown.rejected_seconds <= 600

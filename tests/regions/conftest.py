@@ -1,14 +1,30 @@
 """Three regions for each test, which may cut their lines, stop their servers and promote replicas."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.support.regions import Regions, three_regions
+from tests.support.regions import Region, Regions, three_regions
+
+pytest_plugins = ["tests.support.redis_fixtures"]
 
 
 @pytest.fixture
 def regions(tmp_path: Path) -> Iterator[Regions]:
     with three_regions(tmp_path / "regions") as started:
         yield started
+
+
+@pytest.fixture
+def enter(api: Any, use: Callable[[str], None], settings: Any) -> Callable[[Region], Any]:
+    """Makes this process one of a region, as if it had just started; gives the client of its API."""
+
+    def entered(region: Region) -> Any:
+        settings.REGION = region.name
+        settings.RECORDS_REDIS_URL, settings.RECORDS_REPLICA_URL = region.to_primary.url, region.records.url
+        use(region.own.url)
+        return api
+
+    return entered

@@ -21,6 +21,7 @@ from weather.fetching.pending_fetch import PendingFetch
 from weather.fetching.round import Round
 from weather.fetching.round_result import CellOutcomes
 from weather.upstream.errors import UpstreamError, UpstreamUnavailable
+from weathernote import redis
 from weathernote.threads import give_way
 
 log = logging.getLogger(__name__)
@@ -233,7 +234,10 @@ class Worker:
         now = monotonic()
         may_end = [cell for cell, one in pending.items() if one.spender == "refresh" or one.is_abandoned(now)]
         ended = set(may_end) - self.queue.queued_of(may_end)
-        self._answer(self.round.known([cell for cell, one in pending.items() if one.has_waiters]))
+        # The region's replica may not have the record yet, which this process remembers if it looks at the newest.
+        looks_at_all = redis.is_replicated()
+        wanted = [cell for cell, one in pending.items() if one.has_waiters or (looks_at_all and cell in ended)]
+        self._answer(self.round.known(wanted))
         self._answer(dict.fromkeys(ended, UpstreamUnavailable("nobody could ask for the cell in time")))
 
     def _answer(self, outcomes: CellOutcomes) -> None:

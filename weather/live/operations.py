@@ -1,7 +1,7 @@
 """What operators ask of a process that holds streams: its health and its metrics."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -14,8 +14,8 @@ from weathernote.http.problems import Problem
 from weathernote.http.read_only import METHODS, options_response
 from weathernote.telemetry import instance_metrics, request_events
 
-#: Whether Redis is down, and the state of Open-Meteo: ok, paused or down.
-State = tuple[bool, str]
+#: Part → its state: `ok`, or what is the matter with it.
+State = Mapping[str, str]
 
 
 async def respond(request: HttpRequest, path: str, state: Callable[[], State], *, is_stopping: bool) -> HttpResponse:
@@ -26,8 +26,7 @@ async def respond(request: HttpRequest, path: str, state: Callable[[], State], *
         return without_view(request)
     if path == "/metrics":
         return await asyncio.to_thread(_scrape)
-    redis_is_down, upstream = await asyncio.to_thread(state)
-    return _health(redis_is_down, upstream, is_stopping=is_stopping)
+    return _health(await asyncio.to_thread(state), is_stopping=is_stopping)
 
 
 def without_view(request: HttpRequest) -> HttpResponse:
@@ -39,11 +38,12 @@ def without_view(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def _health(redis_is_down: bool, upstream: str, *, is_stopping: bool) -> HttpResponse:
-    status = "degraded" if redis_is_down or upstream != "ok" else "ok"
-    said = {"status": "stopping" if is_stopping else status, "redis": "down" if redis_is_down else "ok"}
+def _health(states: State, *, is_stopping: bool) -> HttpResponse:
+    status = "ok" if set(states.values()) == {"ok"} else "degraded"
     return JsonResponse(
-        said | {"upstream": upstream}, status=503 if is_stopping else 200, headers={"Cache-Control": "no-store"}
+        {"status": "stopping" if is_stopping else status, **states},
+        status=503 if is_stopping else 200,
+        headers={"Cache-Control": "no-store"},
     )
 
 

@@ -3,6 +3,8 @@
 from functools import lru_cache
 from typing import Literal
 
+from django.conf import settings
+
 #: `hit`: the answer was kept ready. `miss`: this request had to wait for its making. `stale`: it is due for a refresh.
 CacheResult = Literal["hit", "miss", "stale"]
 
@@ -19,7 +21,8 @@ def cache_control(life_seconds: int, stale_seconds: int = STALE_IF_ERROR_SECONDS
 
 @lru_cache(maxsize=4096)
 def cache_status(result: CacheResult, life_seconds: int, *, is_stored: bool) -> str:
-    """`Cache-Status`: a hit names its life, the others whether the answer is stored by now."""
+    """`Cache-Status`: a hit names its life, the others whether the answer is stored by now; and REGION if it is set."""
+    region = f"; detail={settings.REGION}" if settings.REGION else ""
     if result == "hit":
-        return f"weathernote; hit; ttl={life_seconds}"
-    return f"weathernote; fwd={result}{'; stored' if is_stored else ''}"
+        return f"weathernote; hit; ttl={life_seconds}{region}"
+    return f"weathernote; fwd={result}{'; stored' if is_stored else ''}{region}"

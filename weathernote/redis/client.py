@@ -150,6 +150,13 @@ def breaker_states() -> list[tuple[str, bool]]:
     return [(node.name, node.breaker.is_open) for node in masters] or [("cluster", True)]
 
 
+def breakers_by_role() -> dict[Role, bool]:
+    """Role → whether a breaker of its server is open; only OWN where one server has all three."""
+    by_role = servers_by_role() if not is_one_server() else {Role.OWN: servers_by_role()[Role.OWN]}
+    masters = {role: of_role.masters() for role, of_role in by_role.items()}
+    return {role: not nodes or any(node.breaker.is_open for node in nodes) for role, nodes in masters.items()}
+
+
 def info(role: Role = Role.OWN) -> list[dict[str, str]]:
     """Field → text of INFO, a dict for each server or master of the role that answers."""
     return [info_fields(reply) for reply in each("INFO", role=role).values() if isinstance(reply, bytes)]

@@ -11,6 +11,7 @@ from django.http import HttpRequest, JsonResponse
 from weather.api import service
 from weathernote import redis
 from weathernote.instance import STOPPING_FILE
+from weathernote.redis import Role, at
 
 #: How long the state is cached: requests for /health are not rate-limited, and each check sends commands to Redis.
 CACHE_SECONDS = 1.0
@@ -48,10 +49,17 @@ class Cached(Generic[T]):
         self._checked = None
 
 
-def _check() -> tuple[bool, str]:
-    """Whether Redis is down, and the state of Open-Meteo: ok, paused or down."""
-    redis_is_down = redis.is_down()
-    return redis_is_down, service.upstream_state(ask_redis=not redis_is_down)
+def _check() -> dict[str, str]:
+    """Part → its state: `redis`, in a region with records elsewhere `primary` and `replica`, and `upstream`."""
+    servers = {"redis": redis.is_down()}
+    if not redis.is_one_server():
+        # Its reply may take longer than a balancer waits. The loops of each process talk with it every few seconds.
+        servers["primary"] = redis.refuses(at(Role.PRIMARY, "PING"))
+    if redis.is_replicated():
+        servers["replica"] = redis.is_down(Role.REPLICA)
+    records_are_down = list(servers.values())[-1]
+    states = {name: "down" if is_down else "ok" for name, is_down in servers.items()}
+    return states | {"upstream": service.upstream_state(ask_redis=not records_are_down)}
 
 
 state = Cached(_check)
@@ -59,15 +67,11 @@ state = Cached(_check)
 
 def health(request: HttpRequest) -> JsonResponse:
     """The state of this instance as JSON, with `no-store`; 503 while it is stopping."""
-    redis_is_down, upstream = state.value()
-    status = "degraded" if redis_is_down or upstream != "ok" else "ok"
+    states = state.value()
+    status = "ok" if set(states.values()) == {"ok"} else "degraded"
     stopping = (settings.INSTANCE.folder / STOPPING_FILE).exists()
     response = JsonResponse(
-        {
-            "status": "stopping" if stopping else status,
-            "redis": "down" if redis_is_down else "ok",
-            "upstream": upstream,
-        },
+        {"status": "stopping" if stopping else status, **states},
         status=503 if stopping else 200,
         headers={"Cache-Control": "no-store"},
     )

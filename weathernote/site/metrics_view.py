@@ -18,6 +18,7 @@ from weather.api.service import service
 from weathernote import redis
 from weathernote.http import networks, problems
 from weathernote.http.read_only import read_only
+from weathernote.redis import Role
 from weathernote.telemetry import active_users, instance_metrics, metrics, request_events
 from weathernote.telemetry.instance_metrics import answer_rates, total
 from weathernote.telemetry.metrics import labelled_scrape_gauge, scrape_gauge
@@ -61,6 +62,7 @@ class _AllMetrics(Collector):
         yield from _open_meteo()
         yield from _model_runs()
         yield from _redis()
+        yield from _region()
         yield from _users()
 
     def describe(self) -> Iterator[Metric]:
@@ -117,6 +119,20 @@ def _redis() -> Iterator[Metric]:
     for name, field in _REDIS.items():
         if servers:
             yield scrape_gauge(name, sum(float(server.get(field, 0)) for server in servers))
+
+
+def _region() -> Iterator[Metric]:
+    """The region's name, and how its replica of the records follows; no metrics where there is neither."""
+    if settings.REGION:
+        yield labelled_scrape_gauge("weathernote_region_info", "region", [(settings.REGION, 1.0)])
+    replicas = redis.info(Role.REPLICA) if redis.is_replicated() else []
+    links = [replica for replica in replicas if replica.get("role") == "slave"]
+    if links:
+        silent = max(float(link.get("master_last_io_seconds_ago", -1)) for link in links)
+        connected = min(link.get("master_link_status") == "up" for link in links)
+        yield scrape_gauge("weathernote_records_replica_connected", float(connected))
+        if silent >= 0:  # never, while it is not connected
+            yield scrape_gauge("weathernote_records_replica_silent_seconds", silent)
 
 
 def _users() -> Iterator[Metric]:

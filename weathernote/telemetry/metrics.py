@@ -163,6 +163,13 @@ REDIS_BREAKER_OPEN = Gauge(
     "1 while any worker of the instance goes without a Redis server",
     multiprocess_mode="livemax",
 )
+REDIS_ROLE_BREAKER_OPEN = Gauge(
+    "weathernote_redis_role_breaker_open",
+    "1 while any worker of the instance goes without the Redis of this role: own, and in a region whose records are "
+    "elsewhere primary, replica",
+    ["role"],
+    multiprocess_mode="livemax",
+)
 
 # ── the instance ──────────────────────────────────────────────────────────────────────────────────
 CPU_USAGE = Gauge(
@@ -205,6 +212,11 @@ for _reason in ("breaker_open", "timeout", "disconnected", "invalid_reply", "unu
 
 #: Gauges that are computed for each scrape (metrics_view.py): name → help text.
 ON_SCRAPE = {
+    "weathernote_region_info": "1, with the name of this instance's region; absent where it has none",
+    "weathernote_records_replica_silent_seconds": "Time since the replica of the records in this region heard from the "
+    "primary",
+    "weathernote_records_replica_connected": "Whether the replica of the records in this region is connected to the "
+    "primary",
     "weathernote_cache_hit_rate": "Part of the last five minutes' answers that was found under its key in Redis",
     "weathernote_cache_miss_rate": "Part of the last five minutes' answers that was not found under its key in Redis",
     "weathernote_answered_without_upstream_rate": "Part of the last five minutes' answers that no request waited for "

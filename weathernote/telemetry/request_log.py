@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 
+from django.conf import settings
+
 from weathernote.telemetry import metrics
 from weathernote.telemetry.request_event import RequestEvent
 
@@ -47,12 +49,13 @@ def line(event: RequestEvent) -> str:
     cell, origin = (event.answer.cell_key, event.answer.origin) if event.answer else ("", "")
     level = "WARNING" if is_failure(event) else "INFO"
     places = f',"places":{len(event.batch)}' if event.batch else ""
+    region = f',"region":"{settings.REGION}"' if settings.REGION else ""
     return (
         f'{{"time":"{_timestamp(second)}.{int((event.at - second) * 1000):03}Z","level":"{level}",'
         f'"logger":"weathernote.requests","message":"{event.method} {event.route} {event.status}",'
         f'"request_id":"{event.request_id}","route":"{event.route}","method":"{event.method}","status":{event.status},'
         f'"duration_ms":{event.seconds * 1000:.2f},"cell":"{cell}","cache":"{origin}",'
-        f'"client":"{event.client}","upstream_wait_ms":{event.upstream_wait_seconds * 1000:.0f}{places}}}\n'
+        f'"client":"{event.client}","upstream_wait_ms":{event.upstream_wait_seconds * 1000:.0f}{places}{region}}}\n'
     )
 
 

@@ -26,7 +26,7 @@ os.register_at_fork(after_in_child=_begin)
 
 
 def measure() -> None:
-    """Sets the gauges of CPU (the mean since the last call), memory and the breaker."""
+    """Sets the gauges of CPU (the mean since the last call), memory and the breakers."""
     global _last
     now = monotonic(), process_time()
     if now[0] > _last[0]:
@@ -34,6 +34,8 @@ def measure() -> None:
     _last = now
     metrics.MEMORY_USAGE.set(100 * own_bytes() / memory_bytes())
     metrics.REDIS_BREAKER_OPEN.set(any(is_open for _, is_open in redis.breaker_states()))
+    for role, is_open in redis.breakers_by_role().items():
+        metrics.REDIS_ROLE_BREAKER_OPEN.labels(role.value).set(is_open)
 
 
 def own_bytes() -> int:

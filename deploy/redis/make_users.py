@@ -20,9 +20,9 @@ COMMANDS = (
     *("zrangebyscore", "zrevrange", "zrevrangebyscore", "zunionstore"),
     *("eval", "evalsha", "time", "ping", "info", "publish", "subscribe"),
 )
-#: For slots that move, for the slot map, for the positions of keys in commands, which redis-py reads at its start, and
-#: for a channel of one shard.
-CLUSTER_COMMANDS = ("asking", "cluster|slots", "command", "spublish", "ssubscribe")
+#: For slots that move, for the slot map, for the positions of keys in commands, which redis-py reads at its start, for
+#: reading of replicas in another region, and for a channel of one shard.
+CLUSTER_COMMANDS = ("asking", "cluster|slots", "command", "readonly", "spublish", "ssubscribe")
 #: Patterns of all key names; `probe` never exists and is read to find out whether Redis is back.
 KEYS = (
     *("weather:lat:*", "forecast:lat:*", "upstream:lat:*", "rejected:cells"),

@@ -106,6 +106,26 @@ def test_new_places_are_fetched_within_the_share_and_answered_from_the_regions_o
     assert not regions.primary.client.exists("upstream:lat:1.0:lon:10.0")
 
 
+def test_regions_that_are_cut_off_and_those_that_are_not_keep_to_one_budget(regions, enter, simulator, settings):
+    """Fault 82: all of them ask for new places without end."""
+    wait_for_room("hour", seconds=90)
+    settings.UPSTREAM_HOUR_BUDGET, settings.FLEET_PROCESSES = 40, 4
+    for number, region in enumerate(regions):
+        assert new_places(enter(region), number, 1) == [200]
+    regions.writer.own.client.flushall()
+    for number, region in enumerate(regions.far):
+        region.cut_off()
+        for process in range(2):
+            api = enter(region)
+            lose(api, Role.PRIMARY)
+            assert REFUSED in new_places(api, 10 + 20 * number + 10 * process, 5)
+    alone = simulator.state()["cells"] - 3
+    assert alone == 2  # each region has a fortieth of the budget for itself, however many processes it has
+    assert REFUSED in new_places(enter(regions.writer), -60, 45)
+    assert simulator.state()["cells"] <= 40
+    assert spent_of_the_hour(regions) == simulator.state()["cells"] - alone
+
+
 def test_what_was_spent_without_the_primary_is_reported_to_it(regions, enter, simulator, settings):
     wait_for_room("hour", seconds=60)
     settings.UPSTREAM_HOUR_BUDGET, settings.FLEET_PROCESSES = 400, 8

@@ -32,10 +32,13 @@ class NoStore:
         self.announced = []
         self.known = {}
 
-    def held(self, cell):
+    def newest(self, cell):
         return Lookup(read=lambda: self.known.get(cell))
 
-    def rejected_seconds(self, cell):
+    def seen_at(self, cell):
+        return Lookup(read=lambda: 0)
+
+    def rejected_seconds_now(self, cell):
         return Lookup(read=lambda: 600 if cell in self.rejected else 0)
 
     def holding(self, fetched):

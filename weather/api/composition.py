@@ -28,6 +28,7 @@ from weather.fetching.store import Store, memory_of_records
 from weather.fetching.worker import Workers
 from weather.runs.local_hours import LocalHours
 from weather.upstream.client import OpenMeteo
+from weathernote import redis
 from weathernote.redis import RedisClock
 from weathernote.redis.memory import Memory
 
@@ -37,6 +38,8 @@ DEADLINE_SECONDS = 6.0
 BATCH_CELLS = 100
 #: A record that was fetched within these seconds is not asked for again.
 FRESH_SECONDS = 600
+#: What a region without REGION is called where regions are counted.
+UNNAMED_REGION = "unnamed"
 #: What people ask for now: with it 1,000 of 8,000 cells had three requests of four, where the day's had two.
 RECENT_HALF_LIFE_SECONDS = 1800
 
@@ -68,6 +71,7 @@ class Shared:
             hour=settings.UPSTREAM_HOUR_BUDGET,
             day=settings.UPSTREAM_DAY_BUDGET,
             fleet_processes=settings.FLEET_PROCESSES,
+            region=settings.REGION or ("" if redis.is_one_server() else UNNAMED_REGION),
             clock=clock,
         )
         hours = {dataset: LocalHours(clock=clock) for dataset in datasets if dataset.areas}

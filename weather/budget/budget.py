@@ -2,7 +2,8 @@
 
 The counts are one hash in Redis, changed by one script with Redis' own clock before each attempt. Redis may lose them:
 every process sends the most that it knows to be spent, and the script takes the larger. Without Redis each
-process keeps to its share of what was left, and reports what it spent of it when Redis is back.
+process keeps to its share of what was left, and reports what it spent of it when Redis is back. The processes of a
+region that is cut off from the primary keep, besides, to the part that the other regions leave it.
 """
 
 import math
@@ -11,8 +12,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from weather.budget.failures import FIELDS
-from weather.budget.quota import Denied, Granted, Quota, Reason, Spender
-from weather.budget.scripts import BUDGET, CLOSE, LONGEST_CLOSED_SECONDS, fail, succeed
+from weather.budget.quota import Denied, Granted, Quota, Reason, Spender, part_of_a_region
+from weather.budget.scripts import BUDGET, BUDGET_OF_REGION, CLOSE, LONGEST_CLOSED_SECONDS, fail, succeed
 from weather.core.datasets import WEATHER
 from weather.core.windows import WINDOW_SECONDS, BudgetWindow, Window
 from weathernote import redis
@@ -37,8 +38,10 @@ class Budget:
         fleet_processes: int,
         clock: RedisClock | None = None,
         key: str = KEY,
+        region: str = "",
     ) -> None:
         self.key = key
+        self.region = region
         self.quota = Quota({"minute": minute, "hour": hour, "day": day})
         self.fleet_processes = fleet_processes
         self.clock = clock or RedisClock()
@@ -50,9 +53,28 @@ class Budget:
     def _charge_alone(
         self, weight: int, spender: Spender, *, least: int | None = None, dataset: str = WEATHER.name
     ) -> Granted | Denied:
+        least = weight if least is None else least
         with self._lock:
-            least = weight if least is None else least
-            return self.quota.take_alone(weight, least, spender, self.fleet_processes, self.clock.now(), dataset)
+            granted = self.quota.take_alone(weight, least, spender, self.fleet_processes, self.clock.now(), dataset)
+        if isinstance(granted, Denied) or redis.is_one_server():
+            return granted
+        return self._limit_to_region(granted, least, dataset)
+
+    @without_redis(instead=lambda _, granted, least, dataset: granted)
+    def _limit_to_region(self, granted: Granted, least: int, dataset: str) -> Granted | Denied:
+        """What of a weight from this process's share the region has left, which its own Redis counts."""
+        with self._lock:
+            parts = {window: part_of_a_region(budget) for window, budget in self.quota.whole.items()}
+        windows = [(name, seconds, parts[name], 0, 0, 0) for name, seconds in WINDOW_SECONDS.items()]
+        arguments = [argument for window in windows for argument in window]
+        clock = self.clock.script_argument
+        (reply,) = redis.execute(
+            BUDGET_OF_REGION(self.key, clock, granted.weight, least, "cold", 0, dataset, "", *arguments)
+        )
+        weight, reason, seconds = int(reply[0]), reply[1].decode(), float(reply[2])
+        with self._lock:
+            self.quota.give_back(granted.weight - weight)
+        return Granted(weight, granted.minute) if weight > 0 else Denied(reason, max(1, math.ceil(seconds)))
 
     @without_redis(instead=_charge_alone)
     def charge(
@@ -97,17 +119,27 @@ class Budget:
             quota = self.quota
             reported, refreshed = dict(quota.unreported), quota.refreshed
             windows = [
-                (name, seconds, quota.budgets[name], quota.start[name], quota.spent[name], reported[name])
+                (name, seconds, quota.whole[name], quota.start[name], quota.spent[name], reported[name])
                 for name, seconds in WINDOW_SECONDS.items()
             ]
         arguments = [argument for window in windows for argument in window]
         (reply,) = redis.execute(
-            BUDGET(self.key, self.clock.script_argument, weight, least, spender, refreshed, dataset, *arguments)
+            BUDGET(
+                self.key,
+                self.clock.script_argument,
+                weight,
+                least,
+                spender,
+                refreshed,
+                dataset,
+                self.region,
+                *arguments,
+            )
         )
         return self._learn(reply, reported)
 
     def _learn(self, reply: Reply, reported: dict[BudgetWindow, int]) -> tuple[int, Reason, float, int]:
-        granted, reason, seconds, now, closed_until, refreshed, failed, *windows = reply
+        granted, reason, seconds, now, closed_until, refreshed, failed, others, *windows = reply
         with self._lock:
             self.clock.synchronize(float(now))
             for dataset, failures, paused_until in zip(FIELDS, failed[::2], failed[1::2], strict=True):
@@ -120,6 +152,7 @@ class Budget:
                 self.quota.learn(window, int(start), int(spent), reported[window])
                 self.quota.of_runs[window] = int(of_runs)
             self.quota.refreshed = int(refreshed)
+            self.quota.leave_to(int(others))
         return int(granted), reason.decode(), float(seconds), int(windows[0])
 
     # ── when Open-Meteo says no ───────────────────────────────────────────────────────────────────
@@ -161,7 +194,7 @@ class Budget:
 
     @property
     def budgets(self) -> Mapping[BudgetWindow, int]:
-        """Window → the weight that may be spent in it."""
+        """Window → the weight that may be spent in it, without what is left to other regions."""
         return self.quota.budgets
 
     def pause_seconds(self, dataset: str = WEATHER.name) -> float:

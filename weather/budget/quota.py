@@ -21,6 +21,9 @@ SPENDERS: tuple[Spender, ...] = get_args(Spender)
 AHEAD = 3 / 24
 LEAST_PART, MOST_PART = 0.25, 1.5
 
+#: A region that cannot reach the primary spends one part of so many of each window; the others leave it that.
+REGION_PARTS = 40
+
 #: A window is spent, a 429 closed it, a row of failures made a pause, or the pace says later.
 Reason = BudgetWindow | Literal["closed", "failures", "pace"]
 
@@ -41,15 +44,24 @@ class Denied:
     retry_after_seconds: int
 
 
+def part_of_a_region(budget: int) -> int:
+    """The weight of a window that is left to each other region, in case it is cut off."""
+    return max(1, budget // REGION_PARTS)
+
+
 def _nothing() -> dict[BudgetWindow, int]:
     return dict.fromkeys(WINDOW_SECONDS, 0)
 
 
 @dataclass(slots=True)
 class Quota:
-    """The budgets and the most that is known to be spent of them; times are unix seconds of Redis' clock."""
+    """The budgets and the most that is known to be spent of them; times are unix seconds of Redis' clock.
 
-    budgets: dict[BudgetWindow, int]
+    `whole` are the budgets of all regions together, `budgets` what of them is not left to other regions.
+    """
+
+    whole: dict[BudgetWindow, int]
+    budgets: dict[BudgetWindow, int] = field(init=False)
     start: dict[BudgetWindow, int] = field(default_factory=_nothing)
     spent: dict[BudgetWindow, int] = field(default_factory=_nothing)
     #: What this process spent that Redis does not know of yet.
@@ -62,6 +74,21 @@ class Quota:
     rows: dict[str, FailureRow] = field(default_factory=no_failures)
     #: What refreshes for runs have spent, of what Redis knows.
     of_runs: dict[BudgetWindow, int] = field(default_factory=_nothing)
+
+    def __post_init__(self) -> None:
+        self.budgets = dict(self.whole)
+
+    def leave_to(self, regions: int) -> None:
+        """Leaves so many other regions their part of each window."""
+        self.budgets = {
+            window: max(1, budget - regions * part_of_a_region(budget)) if regions else budget
+            for window, budget in self.whole.items()
+        }
+
+    def give_back(self, weight: int) -> None:
+        """Undoes a part of what `take_alone` granted."""
+        for window in WINDOW_SECONDS:
+            self.unreported[window] = max(0, self.unreported[window] - weight)
 
     def roll(self, now: float) -> None:
         """Ends the windows that are over."""

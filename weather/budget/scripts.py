@@ -2,12 +2,15 @@
 
 from weather.budget import day_line
 from weather.budget.failures import FIELDS, PAUSE_SECONDS
+from weather.budget.quota import REGION_PARTS
 from weathernote import redis
 from weathernote.redis import Command, Role, at
 from weathernote.redis.clock import NOW_LUA
 
 #: The hash outlives the longest window, so that no key is without a life and none is lost in use.
 LIFE_SECONDS = 2 * 86_400
+#: How often a region's field is written at most.
+_HEARD_SECONDS = 60
 #: Calls are closed for at most a day: the longest window and the longest Retry-After.
 LONGEST_CLOSED_SECONDS = 86_400
 
@@ -25,7 +28,10 @@ _ROWS_LUA = ", ".join(f"{{'{name}', '{row.failures}', '{row.paused_until}'}}" fo
 # spent on cold cells.
 #
 # The reply has the failures and the pause of every dataset, in the order of FIELDS, so that each process knows them.
-BUDGET = redis.script(
+#
+# `region:<name>` is when a region was last heard of. Each other one is left its part of every window: it may be cut
+# off, and spends that by itself.
+_SPEND_LUA = (
     NOW_LUA
     + day_line.LUA
     + f"""
@@ -37,6 +43,17 @@ if redis.call('TYPE', KEYS[1]).ok ~= 'hash' then redis.call('DEL', KEYS[1]) end
 local flat = redis.call('HGETALL', KEYS[1])
 for at = 1, #flat, 2 do held[flat[at]] = tonumber(flat[at + 1]) end
 
+local region, others = ARGV[7], 0
+if region ~= '' then
+  for name, heard in pairs(held) do
+    local is_other = string.sub(name, 1, 7) == 'region:' and string.sub(name, 8) ~= region
+    if is_other and now - heard < {LIFE_SECONDS} then others = others + 1 end
+  end
+  if now - (held['region:' .. region] or 0) > {_HEARD_SECONDS} then
+    redis.call('HSET', KEYS[1], 'region:' .. region, string.format('%.0f', now))
+  end
+end
+
 local room, reason, seconds = weight, '', 0
 local names, starts, spents, on_runs = {{}}, {{}}, {{}}, {{}}
 
@@ -46,8 +63,9 @@ local function narrow(left, why, wait)
   if left < room then room = left end
 end
 
-for at = 7, #ARGV, 6 do
+for at = 8, #ARGV, 6 do
   local name, length, budget = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
+  if others > 0 then budget = math.max(1, budget - others * math.max(1, math.floor(budget / {REGION_PARTS}))) end
   local seen_start, seen, unreported = tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5])
   local start = now - now % length
   local known = held[name .. ':start'] or 0
@@ -109,7 +127,7 @@ local granted = 0
 if room >= least then granted = math.max(0, room) end
 if reserve and spender ~= 'run_refresh' then refreshed = refreshed + granted end
 local reply = {{granted, reason, tostring(seconds), string.format('%.3f', now),
-  string.format('%.3f', closed), refreshed, failed}}
+  string.format('%.3f', closed), refreshed, failed, others}}
 for at, name in ipairs(names) do
   local spent, of_runs = spents[at] + granted, on_runs[at] + (spender == 'run_refresh' and granted or 0)
   redis.call('HSET', KEYS[1], name .. ':start', starts[at], name .. ':spent', spent, name .. ':of_runs', of_runs)
@@ -127,9 +145,11 @@ if granted > 0 then
 end
 redis.call('EXPIRE', KEYS[1], {LIFE_SECONDS})
 return reply
-""",
-    role=Role.PRIMARY,
+"""
 )
+#: Spends from the budget of the fleet, and from what a region has for itself while it is cut off.
+BUDGET = redis.script(_SPEND_LUA, role=Role.PRIMARY)
+BUDGET_OF_REGION = redis.script(_SPEND_LUA)
 
 CLOSE = redis.script(
     NOW_LUA

@@ -168,8 +168,11 @@ class Store:
     def announcing(self, cells: Collection[Cell]) -> Lookup[None]:
         """Publishes that new records of the cells are held; to be sent after them. Without Redis nobody hears it."""
         channel = self.dataset.held_channel
-        publish = "SPUBLISH" if redis.is_cluster(Role.PRIMARY) else "PUBLISH"
-        commands = [at(Role.PRIMARY, publish, channel, cell.key) for cell in (cells if channel else ())]
+        keys = [cell.key for cell in (cells if channel else ())]
+        if redis.is_cluster(Role.PRIMARY):
+            commands = [at(Role.PRIMARY, "SPUBLISH", channel, key) for key in keys]
+        else:
+            commands = [at(Role.PRIMARY, "PUBLISH", channel, key) for key in keys]
         return Lookup(*commands, read=lambda *_: None, without=lambda: None)
 
     def _read_packed(self, cell: Cell, packed: bytes | None) -> Sourced[bytes | None]:

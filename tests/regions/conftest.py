@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.regions import Region, Regions, three_regions
+from weathernote.http.cache_headers import cache_status
 
 pytest_plugins = ["tests.support.redis_fixtures"]
 
@@ -15,6 +16,14 @@ pytest_plugins = ["tests.support.redis_fixtures"]
 def regions(tmp_path: Path) -> Iterator[Regions]:
     with three_regions(tmp_path / "regions") as started:
         yield started
+
+
+@pytest.fixture(autouse=True)
+def headers_anew() -> Iterator[None]:
+    """They name the region, which no process changes."""
+    cache_status.cache_clear()
+    yield
+    cache_status.cache_clear()
 
 
 @pytest.fixture

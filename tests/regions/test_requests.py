@@ -11,20 +11,12 @@ from tests.support.clocks import around_noon
 from tests.support.servers import eventually
 from weather.api.service import service
 from weather.core.cells import Cell
-from weathernote.http.cache_headers import cache_status
 from weathernote.redis.node import Node
 
 WEATHER = "/api/v1/weather?lat=40.7128&lon=-74.0060"
 FORECAST = "/api/v1/forecast?lat=40.7128&lon=-74.0060"
 RECORD = "upstream:lat:40.7:lon:-74.0"
 CELL = Cell(407, -740)
-
-
-@pytest.fixture(autouse=True)
-def _headers_anew():
-    cache_status.cache_clear()
-    yield
-    cache_status.cache_clear()
 
 
 @pytest.fixture

@@ -9,6 +9,10 @@ from tests.support.tree import copy_of_the_code, run
 NONSENSE = {
     "DEBUG": "perhaps",
     "REDIS_URL": "redsi://:hunter2@cache:6379",
+    "RECORDS_REDIS_URL": "redis://:hunter2@cache:6379/records",
+    "RECORDS_REPLICA_URL": "http://:hunter2@cache:6379",
+    "RECORDS_REDIS_TIMEOUT_SECONDS": "0",
+    "REGION": "Europe (west)",
     "DATABASE_URL": "mysql://root:hunter2@database/x",
     "OPEN_METEO_URL": "api.open-meteo.com?apikey=hunter2",
     "OPEN_METEO_RUNS_URL": "ftp://api.open-meteo.com/data",
@@ -45,6 +49,13 @@ def test_check_names_every_setting_that_makes_no_sense_in_a_line_of_its_own(tree
     assert sorted(line.split()[2] for line in lines) == sorted(NONSENSE)
     assert "Traceback" not in told.stderr
     assert "hunter2" not in told.stderr + told.stdout
+
+
+def test_a_replica_needs_the_primary_that_it_is_the_replica_of(tree: Path) -> None:
+    told = run(tree, "manage.py", "check", RECORDS_REPLICA_URL="redis://near:6379")
+    assert told.returncode == 1 and "RECORDS_REPLICA_URL needs RECORDS_REDIS_URL" in told.stderr
+    both = {"RECORDS_REDIS_URL": "redis://far:6379", "RECORDS_REPLICA_URL": "redis://near:6379", "REGION": "eu-west-1"}
+    assert run(tree, "manage.py", "check", **both).returncode == 0
 
 
 def test_serve_does_not_start_on_nonsense(tree: Path) -> None:

@@ -9,11 +9,12 @@ from redis.asyncio import connection as asyncio_redis
 from redis.asyncio.connection import AbstractConnection
 from redis.connection import ConnectionPool
 
-from weathernote.redis.cluster import SCHEME, Cluster, credentials
+from weathernote.redis.cluster import Cluster
 from weathernote.redis.node import Command, Node
 from weathernote.redis.regional import Regional
 from weathernote.redis.resolver import BY_NAME, Resolver
 from weathernote.redis.roles import Role
+from weathernote.redis.slot_map import SCHEME, credentials
 
 #: Options of redis-py's pools that its cluster does not take.
 _FOR_POOLS = frozenset(("max_connections", "retry"))

@@ -198,7 +198,7 @@ def lived(name: str, world: World, days: list[Traffic], size: int, *, prewarmed:
     counted = Counted("cells", world, clock)
     recent = Popularity("popularity:now", half_life_seconds=1800, clock=ClockOf(clock))
     counted.popularity.recent = recent
-    budget = Budget(**windows(size), fleet_processes=1, clock=ClockOf(clock), key="budget:open-meteo")
+    budget = Budget(**windows(size), fleet_processes=1, clock=ClockOf(clock), key="budget:open-meteo", region="")
     price = Price({datasets.WEATHER: counted.popularity}, budget.refresh_weight_per_second)
     service = Kept(world, counted, price, budget)
     for day in days:

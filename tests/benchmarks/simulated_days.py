@@ -150,7 +150,7 @@ def _reference(world: World, size: int, rule: str, true_rates: Sequence[Array], 
 
 
 def _living(world: World, size: int, rule: str, counts: Counts, clock: Clock, schedules: Schedules) -> Living:
-    budget = Budget(**windows(size), fleet_processes=1, clock=ClockOf(clock), key=f"budget:{size}:{rule}")
+    budget = Budget(**windows(size), fleet_processes=1, clock=ClockOf(clock), key=f"budget:{size}:{rule}", region="")
     if rule in BY_RUNS:
         learns, is_known = rule != "runs, counts", rule != "runs unknown"
         name = f"{size}:{rule}"

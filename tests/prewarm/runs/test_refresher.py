@@ -270,7 +270,8 @@ def test_an_error_in_one_batch_is_not_met_again_and_again(fleet, monkeypatch):
 
 @pytest.mark.parametrize("budget", [60, 600])
 def test_calls_are_spread_so_that_a_minute_is_not_passed(fleet, budget):
-    fleet.service.budget.quota.budgets["minute"] = budget
+    fleet.service.budget.quota.whole["minute"] = budget
+    fleet.service.budget.quota.leave_to(0)
     assert fleet.refresher._pause_seconds() == pytest.approx(60 / (0.8 * budget))
 
 

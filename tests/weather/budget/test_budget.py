@@ -30,8 +30,9 @@ DAY = 86_400
 def budget(shared, clock):
     """Makes budgets of one fleet, all on the test's clock."""
 
-    def made(minute=600, hour=5_000, day=10_000, fleet_processes=40, clock=clock):
-        return Budget(minute=minute, hour=hour, day=day, fleet_processes=fleet_processes, clock=clock)
+    def made(minute=600, hour=5_000, day=10_000, fleet_processes=40, clock=clock, region=""):
+        sizes = {"minute": minute, "hour": hour, "day": day}
+        return Budget(**sizes, fleet_processes=fleet_processes, clock=clock, region=region)
 
     return made
 
@@ -866,3 +867,34 @@ def test_a_key_of_another_type_is_no_budget_and_begins_anew(budget, shared):
     shared.set("budget:open-meteo", "rubbish")
     assert drained(spender) == 100
     assert shared.type("budget:open-meteo") == "hash"
+
+
+# ── regions ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_each_region_leaves_every_other_one_a_part_of_the_budget(budget):
+    home, far, farthest = (budget(minute=400, region=name) for name in ("home", "far", "farthest"))
+    for one in (far, farthest, home):
+        one.synchronize()
+    assert drained(home) == 380
+    assert home.remaining()["minute"] == 0 and home.budgets["minute"] == 380
+
+
+def test_a_region_that_is_alone_or_has_no_name_leaves_nothing(budget):
+    assert drained(budget(minute=400, region="home")) == 400
+
+
+def test_a_region_is_forgotten_two_days_after_it_was_last_heard_of(budget, clock):
+    budget(region="far").synchronize()
+    home = budget(minute=400, region="home")
+    home.synchronize()
+    assert home.budgets["minute"] == 390
+    clock.seconds += 2 * DAY
+    home.synchronize()
+    assert home.budgets["minute"] == 400
+
+
+def test_processes_of_one_region_are_one(budget):
+    for _ in range(5):
+        budget(region="home").synchronize()
+    assert drained(budget(minute=400, region="home")) == 400

@@ -229,3 +229,19 @@ def test_a_refusal_or_a_row_of_failures_stops_its_dataset_until_it_ends(now, clo
     assert stopped.refusal(now) == expected
     assert stopped.refusal(now, "air_quality") == (Denied("closed", ceil(closed)) if closed > 0 else None)
     assert stopped.take_alone(1, 1, "cold", 1, now) == (expected or Granted(1))
+
+
+def test_each_other_region_is_left_a_fortieth_of_every_window_and_one_at_least():
+    quota = Quota({"minute": 30, "hour": 400, "day": 10_000})
+    quota.leave_to(2)
+    assert quota.budgets == {"minute": 28, "hour": 380, "day": 9_500}
+    quota.leave_to(0)
+    assert quota.budgets == quota.whole == {"minute": 30, "hour": 400, "day": 10_000}
+
+
+def test_what_is_given_back_may_be_taken_again():
+    quota = Quota({"minute": 8, "hour": 8, "day": 8})
+    assert quota.take_alone(4, 1, "cold", 2, 0.0) == Granted(4)
+    quota.give_back(3)
+    assert quota.unreported == {"minute": 1, "hour": 1, "day": 1}
+    assert quota.take_alone(4, 1, "cold", 2, 0.0) == Granted(3)

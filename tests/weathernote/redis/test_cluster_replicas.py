@@ -45,7 +45,12 @@ def asked(monkeypatch) -> set[str]:
     """The names of the nodes that were sent commands."""
     names: set[str] = set()
     send = Node.send
-    monkeypatch.setattr(Node, "send", lambda node, commands: (names.add(node.name), send(node, commands))[1])
+
+    def noted(node, commands):
+        names.add(node.name)
+        return send(node, commands)
+
+    monkeypatch.setattr(Node, "send", noted)
     return names
 
 

@@ -544,6 +544,21 @@ REDIS = dashboard(
         ),
     ),
     Panel(
+        "Records written in another region",
+        "Since the replica here has heard from the primary. It says something every ten seconds.",
+        "s",
+        (("max by (instance) (weathernote_records_replica_silent_seconds)", "{{instance}}"),),
+        thresholds=good_below(60, 600),
+    ),
+    Panel(
+        "Servers that instances go without, by role",
+        "own: answers and counts. primary: what is written. replica: what is read.",
+        "short",
+        (("max by (role) (weathernote_redis_role_breaker_open)", "{{role}}"),),
+        thresholds=good_below(1, 1),
+        highest=1,
+    ),
+    Panel(
         "What users lose while Redis is gone",
         "In a second.",
         "reqps",

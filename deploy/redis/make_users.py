@@ -1,4 +1,4 @@
-"""Makes `users.acl`, who may do what in Redis: `python3 deploy/redis/make_users.py /etc/redis [--cluster]`.
+"""Makes `users.acl`, who may do what in Redis: `python3 make_users.py /etc/redis [--cluster | --replicas]`.
 
 Passwords are random and printed once; the file holds their hashes. It is never overwritten: for a new password make a
 new file and load it by `ACL LOAD`. The service, prewarm and the admin connect as `weathernote`, people as `admin`;
@@ -37,20 +37,19 @@ CHANNELS = ("held:*",)
 REPLICATION = ("ping", "psync", "replconf")
 
 
-def main(folder: Path, *, cluster: bool) -> None:
+def main(folder: Path, *, cluster: bool, replicas: bool = False) -> None:
     """Writes the files into `folder` and prints the passwords; exits with one line if a file exists already."""
     passwords = {name: secrets.token_urlsafe(32) for name in ("weathernote", "admin", "replica")}
     hashed = {name: hashlib.sha256(password.encode()).hexdigest() for name, password in passwords.items()}
-    _write(folder / "users.acl", users(hashed, cluster=cluster))
-    if cluster:
+    _write(folder / "users.acl", users(hashed, cluster=cluster, replicas=replicas))
+    if cluster or replicas:
         _write(folder / "replication.conf", f"masteruser replica\nmasterauth {passwords['replica']}\n")
-    print(
-        f"REDIS_URL={'redis+cluster' if cluster else 'redis'}://weathernote:{passwords['weathernote']}@127.0.0.1:6379"
-    )
+    begins = "REDIS_URL=redis+cluster" if cluster else "RECORDS_REDIS_URL=rediss" if replicas else "REDIS_URL=redis"
+    print(f"{begins}://weathernote:{passwords['weathernote']}@127.0.0.1:6379")
     print(f"For people: redis-cli --user admin --pass {passwords['admin']}")
 
 
-def users(hashed: dict[str, str], *, cluster: bool) -> str:
+def users(hashed: dict[str, str], *, cluster: bool, replicas: bool = False) -> str:
     """The text of users.acl, a line for each user; `hashed` maps names to SHA-256 hashes of passwords."""
     commands = (*COMMANDS, *CLUSTER_COMMANDS) if cluster else COMMANDS
     lines = [
@@ -58,7 +57,9 @@ def users(hashed: dict[str, str], *, cluster: bool) -> str:
         _user("weathernote", hashed, commands, KEYS, CHANNELS),
         f"user admin on #{hashed['admin']} allkeys allchannels +@all",
     ]
-    return "\n".join([*lines, _user("replica", hashed, REPLICATION, ())] if cluster else lines) + "\n"
+    if cluster or replicas:
+        lines.append(_user("replica", hashed, REPLICATION, ()))
+    return "\n".join(lines) + "\n"
 
 
 def _user(
@@ -85,6 +86,8 @@ def _write(file: Path, text: str) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Makes users.acl for Redis, with random passwords.")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--cluster", action="store_true", help="also what replicas and a cluster's clients need")
+    kinds = parser.add_mutually_exclusive_group()
+    kinds.add_argument("--cluster", action="store_true", help="also what replicas and a cluster's clients need")
+    kinds.add_argument("--replicas", action="store_true", help="also what replicas in other regions need")
     given = parser.parse_args()
-    main(given.folder, cluster=given.cluster)
+    main(given.folder, cluster=given.cluster, replicas=given.replicas)

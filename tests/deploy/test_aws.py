@@ -50,7 +50,8 @@ def test_no_rule_of_cfn_lint_is_switched_off():
 
 
 def test_each_file_can_be_deployed_as_it_stands():
-    assert [file.stem for file in STACKS] == ["data", "network", "scaling", "service"]
+    of_one_region, of_several = ["data", "network", "scaling", "service"], ["names", "peering", "records", "region"]
+    assert [file.stem for file in STACKS] == sorted(of_one_region + of_several)
     assert all(file.stat().st_size < 51_200 for file in STACKS)  # beyond which AWS wants it in a bucket
 
 
@@ -184,6 +185,73 @@ def test_every_secret_is_made_by_aws_and_fits_a_url():
     ]
     assert len(made) == 4
     assert all(one["ExcludePunctuation"] and one["PasswordLength"] >= 32 for one in made)
+
+
+# ── several regions ──────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("stack", ["data", "records", "region"])
+def test_every_redis_of_a_region_is_encrypted_and_kept(stack):
+    ((name, group),) = of_type(stack, "ElastiCache::ReplicationGroup").items()
+    joins = group.get("GlobalReplicationGroupId") is not None
+    for encrypted in ("TransitEncryptionEnabled", "AtRestEncryptionEnabled"):
+        # Who joins a Global Datastore takes both from it.
+        assert group[encrypted] == ({"Fn::If": ["IsFirst", True, {"Ref": "AWS::NoValue"}]} if joins else True)
+    assert group["MultiAZEnabled"] and group["AutomaticFailoverEnabled"] and group["NumCacheClusters"] == 2
+    assert resources(stack)[name]["DeletionPolicy"] == "Snapshot"
+    (parameters,) = of_type(stack, "ElastiCache::ParameterGroup").values()
+    assert parameters["Properties"] == of_type("data", "ElastiCache::ParameterGroup")["RedisParameters"]["Properties"]
+
+
+def test_the_first_region_makes_the_datastore_and_another_joins_it():
+    ((name, datastore),) = of_type("records", "ElastiCache::GlobalReplicationGroup").items()
+    assert resources("records")[name]["Condition"] == "IsFirst"
+    assert [member["Role"] for member in datastore["Members"]] == ["PRIMARY"]
+    group = of_type("records", "ElastiCache::ReplicationGroup")["Records"]
+    assert group["GlobalReplicationGroupId"] == {"Fn::If": ["IsFirst", {"Ref": "AWS::NoValue"}, {"Ref": "Datastore"}]}
+    # Which takes no small nodes.
+    assert read(AWS / "records.yaml")["Parameters"]["NodeType"]["Default"] == "cache.m7g.large"
+
+
+def test_where_a_region_writes_both_urls_are_one_address():
+    secrets_of_records = of_type("records", "SecretsManager::Secret")
+    template, values = secrets_of_records["RecordsRedisUrl"]["SecretString"]["Fn::Sub"]
+    replica, _ = secrets_of_records["RecordsReplicaUrl"]["SecretString"]["Fn::Sub"]
+    own = {"Fn::GetAtt": "Records.PrimaryEndPoint.Address"}
+    assert values["Host"] == {"Fn::If": ["Writes", own, {"Ref": "Primary"}]}
+    assert template.replace("${Host}", "${Records.PrimaryEndPoint.Address}") == replica
+    assert template.startswith("rediss://")
+
+
+def test_another_region_s_data_is_named_as_the_first_one_s():
+    exported = [set(read(AWS / f"{name}.yaml")["Outputs"]) for name in ("data", "region")]
+    assert exported[0] - exported[1] == {"Database"}
+    assert not of_type("region", "RDS::DBInstance")
+
+
+def test_keys_are_copied_to_another_region_and_redis_passwords_are_not():
+    copied = {name for name, one in of_type("data", "SecretsManager::Secret").items() if "ReplicaRegions" in one}
+    assert copied == {"SecretKey", "HashKey", "DatabaseUrl"}
+
+
+def test_what_goes_between_regions_goes_by_two_ports_and_named_addresses():
+    rules = [*of_type("peering", "EC2::SecurityGroupIngress").values()]
+    rules += of_type("peering", "EC2::SecurityGroupEgress").values()
+    assert {rule["FromPort"] for rule in rules} == {rule["ToPort"] for rule in rules} == {6379, 5432}
+    assert all(rule["CidrIp"] == {"Ref": "PeerCidr"} for rule in rules)
+    routes = of_type("peering", "EC2::Route").values()
+    assert {imported(route["RouteTableId"]) for route in routes} == {
+        *("private-routes-a", "private-routes-b", "data-routes")
+    }
+
+
+def test_names_lead_to_the_nearest_region_that_is_well():
+    (record,) = of_type("names", "Route53::RecordSet").values()
+    (check,) = (one["HealthCheckConfig"] for one in of_type("names", "Route53::HealthCheck").values())
+    assert record["Region"] == record["SetIdentifier"] == {"Ref": "AWS::Region"}
+    assert record["HealthCheckId"] == {"Ref": "Check"} and record["AliasTarget"]["EvaluateTargetHealth"] is True
+    assert (check["Type"], check["ResourcePath"]) == ("HTTPS", "/health")
+    assert imported(check["FullyQualifiedDomainName"]) == imported(record["AliasTarget"]["DNSName"]) == "address"
 
 
 # ── the balancer ─────────────────────────────────────────────────────────────────────────────────
@@ -429,7 +497,8 @@ def test_the_service_reads_every_variable_that_it_is_given(name):
 def test_every_secret_comes_from_secrets_manager(name):
     assert not re.search("KEY|PASSWORD|SECRET|TOKEN|URL", " ".join(environment(name)))
     kept = {"SECRET_KEY": "secret-key", "RATE_LIMIT_HASH_KEY": "hash-key", "REDIS_URL": "redis-url"}
-    kept |= {"DATABASE_URL": "database-url"}
+    kept |= {"DATABASE_URL": "database-url", "RECORDS_REDIS_URL": "records-redis-url"}
+    kept |= {"RECORDS_REPLICA_URL": "records-replica-url"}
     for variable, source in secrets(name).items():
         assert imported(source) == kept.get(variable, "") or (variable, source) == (
             "OPEN_METEO_API_KEY",
@@ -483,7 +552,8 @@ def test_the_share_of_each_process_counts_them_all():
     most = scalable()["MaxCapacity"] * service()["DeploymentConfiguration"]["MaximumPercent"] // 100
     workers = int(environment("InstanceTask")["WORKERS"])
     live = scalable("Live")["MaxCapacity"] * live_service()["DeploymentConfiguration"]["MaximumPercent"] // 100
-    assert int(environment("InstanceTask")["FLEET_PROCESSES"]) == most * workers + live + 1
+    assert environment("InstanceTask")["FLEET_PROCESSES"] == {"Ref": "FleetProcesses"}
+    assert read(AWS / "service.yaml")["Parameters"]["FleetProcesses"]["Default"] == most * workers + live + 1
 
 
 @pytest.mark.parametrize(("service", "target"), [("Service", "Tasks"), ("LiveService", "Live")])
@@ -674,7 +744,7 @@ def test_the_line_of_a_prewarm_has_what_is_counted():
 def test_every_heading_of_the_runbook_that_is_named_is_there():
     named = set(re.findall(r"^  # (WeatherNote\w+)", (AWS / "scaling.yaml").read_text(), re.MULTILINE))
     headings = set(re.findall(r"^### (\w+)$", (TOP / "docs" / "runbook.md").read_text(), re.MULTILINE))
-    assert len(named) == 6 and named <= headings
+    assert len(named) == 7 and named <= headings
 
 
 def test_yaml_aliases_are_not_used_for_cloudformation_has_none():

@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import replace
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from tests.edge.edge_server import edge_before
 from tests.support.servers import TOP, free_port
@@ -111,6 +111,25 @@ def test_the_command_is_told_the_live_processes_and_knows_some_by_itself(tmp_pat
         call_command("edge", "--render", str(tmp_path / folder), *words, *told)
         text = (tmp_path / folder / "nginx.conf").read_text().partition("upstream live {")[2].partition("}")[0]
         assert re.findall(r"server (\S+) max_fails=0;", text) == expected
+
+
+def test_the_command_is_told_the_edges_of_other_regions(tmp_path):
+    words = ["--certificate", "c.pem", "--certificate-key", "c.key", "--other-edge-name", "weather.example"]
+    words += ["--other-edges", "192.0.2.1:443,192.0.2.2:443", "--peers", "192.0.2.0/24,2001:db8::/32"]
+    call_command("edge", "--render", str(tmp_path), *words)
+    text = files(tmp_path)["nginx.conf"]
+    servers = text.partition("upstream other_edges {")[2].partition("}")[0]
+    assert re.findall(r"server (\S+) \S+ \S+?( backup)?;", servers) == [
+        ("192.0.2.1:443", ""),
+        ("192.0.2.2:443", " backup"),
+    ]
+    assert re.findall(r"set_real_ip_from (\S+);", text) == ["192.0.2.0/24", "2001:db8::/32"]
+    assert "proxy_ssl_name weather.example;" in files(tmp_path)["pass_on.conf"]
+
+
+def test_a_network_that_is_none_is_named_in_one_line(tmp_path):
+    with pytest.raises(CommandError, match="--peers: 'nowhere' does not appear"):
+        call_command("edge", "--render", str(tmp_path), "--peers", "nowhere")
 
 
 def test_no_place_is_left_empty(edge):

@@ -103,6 +103,7 @@ class _Direction(asyncio.Protocol):
         self.line = line
         self.is_reply = is_reply
         self._waiting: deque[tuple[float, bytes]] = deque()
+        self._connecting: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -111,7 +112,7 @@ class _Direction(asyncio.Protocol):
         self.transport = transport
         self.line._lines.add(self)
         if not self.is_reply:
-            self._task = asyncio.ensure_future(self._connect())
+            self._connecting = asyncio.ensure_future(self._connect())
 
     async def _connect(self) -> None:
         # A handshake takes a round trip's time, before the first bytes may be sent.
@@ -122,8 +123,10 @@ class _Direction(asyncio.Protocol):
                 lambda: _Direction(self.line, is_reply=True), "127.0.0.1", target
             )
         except OSError:
+            self._connecting = None
             self.close()
             return
+        self._connecting = None
         self.other.other = self
         self.flush()
 
@@ -157,6 +160,8 @@ class _Direction(asyncio.Protocol):
 
     def close(self) -> None:
         self.line._lines.discard(self)
+        if self._connecting is not None:
+            self._connecting.cancel()
         if self._timer is not None:
             self._timer.cancel()
         self.transport.close()

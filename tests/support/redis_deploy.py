@@ -1,4 +1,4 @@
-"""Redis servers started from the files of deploy/redis/, changed only in folders and ports."""
+"""Redis servers started from the files of deploy/redis/ and deploy/regions/, changed only in folders and ports."""
 
 import subprocess
 import sys
@@ -14,6 +14,7 @@ from tests.support.servers import TOP, Process, eventually, free_port
 from weathernote.runtime.local_servers import redis_binary
 
 FILES = TOP / "deploy" / "redis"
+OF_REGIONS = TOP / "deploy" / "regions"
 
 
 def make_users(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
@@ -43,9 +44,9 @@ class Secured(Process):
         self.start()
 
     def start(self) -> None:
-        for file in FILES.glob("*.conf"):
+        for file in (*FILES.glob("*.conf"), *OF_REGIONS.glob("*.conf")):
             (self.folder / file.name).write_text(self._fitted(file.read_text()))
-        command = [redis_binary(), str(self.folder / self.name), "--port", str(self.port), *self.options]
+        command = [self.binary(), str(self.folder / self.name), *self.ports(), *self.options]
         super().__init__(command, self.folder / "server.log")
         self.admin = self.client("admin", self.admin_password)
         try:
@@ -53,6 +54,12 @@ class Secured(Process):
         except BaseException:
             self.stop()
             raise AssertionError(f"it did not start:\n{self.said()}") from None
+
+    def binary(self) -> str:
+        return redis_binary()
+
+    def ports(self) -> tuple[str, ...]:
+        return "--port", str(self.port)
 
     def _fitted(self, text: str) -> str:
         text = text.replace("/etc/redis/users.acl", str(self.users / "users.acl"))
@@ -79,7 +86,12 @@ class Secured(Process):
         return list(self.admin.acl_log())
 
 
-_FOR = {"redis.conf": (), "redis-cluster.conf": ("--cluster",)}
+_FOR = {
+    "redis.conf": (),
+    "redis-cluster.conf": ("--cluster",),
+    "records.conf": ("--replicas",),
+    "replica.conf": ("--replicas",),
+}
 
 
 class SecuredCluster:

@@ -103,7 +103,7 @@ class Regions:
 
 @contextmanager
 def three_regions(folder: Path, *options: str) -> Iterator[Regions]:
-    """Starts six servers and the lines between them, and waits until the replicas follow; `options` are the records'."""
+    """Starts six servers and the lines between them, and waits for the replicas; `options` are for the records."""
     # A replica that hears nothing keeps its connection, so that a test may let it lag for as long as it likes.
     of_records = ("--repl-diskless-sync-delay", "0", "--repl-timeout", "3600", "--repl-backlog-size", "16mb", *options)
     with ExitStack() as stack:

@@ -34,7 +34,9 @@ _IPV6 = Path("/proc/net/if_inet6")
 class Edge:
     """An edge: its ports, the instances and live processes behind it, and the limits for one address.
 
-    `folder` is for the configuration, the logs and the cache; `instances` and `live` are `host:port`.
+    `folder` is for the configuration, the logs and the cache; `instances`, `live` and `other_edges` are `host:port`.
+    `other_edges`, the nearest first, are asked where no instance answers; their certificates have `other_edge_name` and
+    are vouched for by `trusted`. Edges in `peer_networks` are believed for whom they pass a request on.
     """
 
     folder: Path
@@ -48,6 +50,10 @@ class Edge:
     https_port: int = 443
     acme_folder: Path = Path("/var/www/acme")
     staff_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    other_edges: tuple[str, ...] = ()
+    other_edge_name: str = "localhost"
+    peer_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    trusted: Path = Path("/etc/ssl/certs/ca-certificates.crt")
     load_modules: str = ""
     spares_connections: bool = False
     user: str = ""
@@ -95,6 +101,7 @@ def _values(edge: Edge) -> dict[str, str]:
         "HTTPS_PORT": "" if edge.https_port == 443 else f":{edge.https_port}",
         "INSTANCES": "\n".join(_servers(edge.instances)),
         "LIVE": "\n".join(f"        server {one} max_fails=0;" for one in edge.live),
+        **_other_edges(edge),
         "CERTIFICATE": str(edge.certificate),
         "CERTIFICATE_KEY": str(edge.certificate_key),
         "ACME": str(edge.acme_folder),
@@ -147,6 +154,25 @@ def _servers(instances: tuple[str, ...]) -> list[str]:
     """`server` directives, two for each instance: if all have just failed, requests still try them as backups."""
     kinds = ("max_fails=2 fail_timeout=2s", "max_fails=0 backup")
     return [f"        server {one} {kind};" for kind in kinds for one in instances]
+
+
+def _other_edges(edge: Edge) -> dict[str, str]:
+    """Which edges of other regions are asked, and for which kinds of requests; none where there is none."""
+    servers = [
+        f"        server {one} max_fails=2 fail_timeout=2s{' backup' if at else ''};"
+        for at, one in enumerate(edge.other_edges)
+    ]
+    locations = {"answers": "@other_edge", "questions": "@other_edge_questions", "streams": "@other_edge_streams"}
+    passed_on = [f'        "{kind} " {location};' for kind, location in locations.items()]
+    believed = [f"    set_real_ip_from {network};" for network in edge.peer_networks]
+    return {
+        "OTHER_EDGES": "\n".join(servers or ["        server 127.0.0.1:9 down;"]),
+        "OTHER_EDGE_NAME": edge.other_edge_name,
+        "PASSED_ON": "\n".join(passed_on if servers else []),
+        "PEERS": "\n".join([*believed, "    real_ip_header X-Forwarded-For;"] if believed else []),
+        # nginx wants the file to be there, needed or not.
+        "TRUSTED": str(edge.trusted if edge.other_edges else edge.certificate),
+    }
 
 
 def _limits(edge: Edge) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """`manage.py edge`: nginx before two instances, behind `make edge`; or with `--render` its configuration alone."""
 
 from argparse import ArgumentParser
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from weathernote.runtime.edge_configuration import Edge
 from weathernote.runtime.local_servers import LocalServerError
 
 _LIVE = Path("/etc/letsencrypt/live")
+_TRUSTED = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 class Command(BaseCommand):
@@ -26,6 +28,10 @@ class Command(BaseCommand):
         )
         parser.add_argument("--instances", default="127.0.0.1:8000,127.0.0.1:8001", help="host:port of each")
         parser.add_argument("--live", default="127.0.0.1:8011,127.0.0.1:8012", help="host:port of each live process")
+        parser.add_argument("--other-edges", default="", help="host:port of other regions' edges, the nearest first")
+        parser.add_argument("--other-edge-name", default="", help="the name in their certificates (the first host)")
+        parser.add_argument("--peers", default="", help="the networks of edges that may ask this one")
+        parser.add_argument("--trusted", type=Path, default=_TRUSTED, help="who vouches for other edges' certificates")
         parser.add_argument("--certificate", type=Path, help="fullchain.pem (Let's Encrypt's of the first host)")
         parser.add_argument("--certificate-key", type=Path, help="privkey.pem, likewise")
         parser.add_argument("--acme", type=Path, default=Path("/var/www/acme"), help="where certbot's webroot is")
@@ -50,7 +56,8 @@ class Command(BaseCommand):
 
 
 def _edge_of(options: dict[str, Any]) -> Edge:
-    live = _LIVE / settings.ALLOWED_HOSTS[0].lstrip(".")
+    name = settings.ALLOWED_HOSTS[0].lstrip(".")
+    live = _LIVE / name
     # --load-modules is for another machine's nginx, which may be older than this one.
     load_modules = options["load_modules"]
     found = nginx.find() if load_modules is None else nginx.Nginx("nginx", load_modules)
@@ -59,6 +66,10 @@ def _edge_of(options: dict[str, Any]) -> Edge:
         names=tuple(settings.ALLOWED_HOSTS),
         instances=tuple(options["instances"].split(",")),
         live=tuple(options["live"].split(",")),
+        other_edges=_items(options["other_edges"]),
+        other_edge_name=options["other_edge_name"] or name,
+        peer_networks=_networks(options["peers"]),
+        trusted=options["trusted"].absolute(),
         certificate=(options["certificate"] or live / "fullchain.pem").absolute(),
         certificate_key=(options["certificate_key"] or live / "privkey.pem").absolute(),
         acme_folder=options["acme"],
@@ -70,3 +81,14 @@ def _edge_of(options: dict[str, Any]) -> Edge:
         address_requests=settings.EDGE_ADDRESS_REQUESTS,
         address_streams=settings.LIVE_STREAMS_PER_ADDRESS,
     )
+
+
+def _items(text: str) -> tuple[str, ...]:
+    return tuple(item for item in text.split(",") if item)
+
+
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    try:
+        return tuple(ip_network(item) for item in _items(text))
+    except ValueError as error:
+        raise CommandError(f"--peers: {error}.") from None

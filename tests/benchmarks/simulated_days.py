@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tests.benchmarks.plain_caches import Plain, no_cache, plain_cache
-from tests.benchmarks.simulated_counts import Clock, Counted
+from tests.benchmarks.simulated_counts import ArrayCounted, Clock
 from tests.benchmarks.simulated_jobs import BY_RUNS, FREE, REFERENCES, WINDOWS, WITH_AIR, Job, Result, Row, windows
 from tests.benchmarks.simulated_oracle import Oracle
 from tests.benchmarks.simulated_rules import even_rule, square_root_rule
@@ -26,6 +26,7 @@ from tests.support.servers import Valkey
 from weather.budget.budget import Budget
 from weather.budget.price import Price
 from weather.core import datasets, freshness
+from weather.core.datasets import Dataset
 from weather.core.freshness import Demand
 
 STEP_SECONDS = 60
@@ -40,9 +41,9 @@ BOTH = (datasets.WEATHER, datasets.AIR_QUALITY)
 class Counts(NamedTuple):
     """What is counted of the days: weather's requests, those that an edge lets through, those about air quality."""
 
-    cells: Counted
-    behind_the_edge: Counted
-    air: Counted
+    cells: ArrayCounted
+    behind_the_edge: ArrayCounted
+    air: ArrayCounted
 
 
 @dataclass
@@ -53,7 +54,7 @@ class Living:
     rule: str
     service: SimulatedService
     air: SimulatedService | None = None
-    counted: Counted | None = None
+    counted: ArrayCounted | None = None
     price: Price | None = None
 
     def forget_what_was_seen(self) -> None:
@@ -106,7 +107,7 @@ def lived(job: Job) -> Result:
     schedules = Schedules(
         areas_of(scale.runs), world.cells, days[0].start, len(days), np.random.default_rng((job.seed, 1_000))
     )
-    counts = Counts(*(Counted(name, world, clock) for name in ("cells", "behind-the-edge", "air-quality")))
+    counts = Counts(*(ArrayCounted(name, world, clock) for name in ("cells", "behind-the-edge", "air-quality")))
     true_rates = [_rates(some[scale.warm_up_days :], len(world.cells)) for some in (days, about_air)]
     fleet = [
         _reference(world, size, rule, true_rates, schedules)
@@ -157,7 +158,7 @@ def _living(world: World, size: int, rule: str, counts: Counts, clock: Clock, sc
         by_runs = RunAwareService(world, name, budget, counts.cells, schedules, clock, learns=learns, is_known=is_known)
         return Living(size, rule, by_runs, counted=counts.cells, price=by_runs.price)
     counted = counts.behind_the_edge if rule == "edge, no counts" else counts.cells
-    asked_for = {datasets.WEATHER: counted.popularity}
+    asked_for: dict[Dataset, Any] = {datasets.WEATHER: counted.popularity}
     if rule in WITH_AIR:
         asked_for[datasets.AIR_QUALITY] = counts.air.popularity
     price = Price(asked_for, budget.refresh_weight_per_second)
@@ -177,9 +178,9 @@ def _live(day: Traffic, air: Traffic, fleet: list[Living], counts: Counts, clock
         begins = day.start + step * STEP_SECONDS
         clock.now = begins
         if begins % FLUSH_SECONDS == 0:
-            _each(counts, Counted.flush)
+            _each(counts, ArrayCounted.flush)
         if begins % PRICE_SECONDS == 0:
-            _each(counts, Counted.read)
+            _each(counts, ArrayCounted.read)
             for living in fleet:
                 if living.price:
                     living.price.work_out()
@@ -192,8 +193,6 @@ def _live(day: Traffic, air: Traffic, fleet: list[Living], counts: Counts, clock
             if living.air:  # first, so that weather finds the budget as air quality left it
                 living.air.step(air.time[air_part], air.cell[air_part], air.kind[air_part], begins + STEP_SECONDS)
             asked = living.service.step(day.time[part], day.cell[part], day.kind[part], begins + STEP_SECONDS)
-            if isinstance(living.service, RunAwareService):
-                living.service.note_fetches()
             if living.counted is counts.behind_the_edge:
                 counts.behind_the_edge.saw(asked)
 
@@ -204,7 +203,7 @@ def _steps(day: Traffic) -> Iterator[slice]:
     return (slice(first, last) for first, last in pairwise(bounds))
 
 
-def _each(counts: Counts, do: Callable[[Counted], None]) -> None:
+def _each(counts: Counts, do: Callable[[ArrayCounted], None]) -> None:
     for counted in counts:
         do(counted)
 

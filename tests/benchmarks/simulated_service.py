@@ -50,6 +50,7 @@ class SimulatedService:
     ) -> None:
         self.world = world
         self.rule = rule
+        self.hold_seconds = HOLD_SECONDS
         self.schedules = schedules
         self.budget = budget
         self.refresh_spender: Spender = "late_refresh" if dataset.refreshes_late else "refresh"

@@ -31,7 +31,9 @@ class CellOfRuns(NamedTuple):
     fetched_at: float | None
 
 
-class _Kind(NamedTuple):
+class Kind(NamedTuple):
+    """What cells are alike in; `step` is the level in steps of an octave."""
+
     model: Model
     offset: int
     step: int
@@ -48,23 +50,24 @@ class RunDemand:
         self.until = until
         self.times = times
         self.shape = shape
-        self._kinds: dict[_Kind, int] = defaultdict(int)
+        #: How many cells are of each kind.
+        self.kinds: dict[Kind, int] = defaultdict(int)
         for cell in cells:
             if cell.fetched_at is not None and cell.level > 0:
                 missing = times[cell.model.name].missing(cell.fetched_at, now)
                 step = round(STEPS_IN_AN_OCTAVE * math.log2(cell.level))
-                self._kinds[_Kind(cell.model, cell.offset, step, missing)] += 1
+                self.kinds[Kind(cell.model, cell.offset, step, missing)] += 1
 
     @property
     def number_of_cells(self) -> int:
         """How many cells it is about."""
-        return sum(self._kinds.values())
+        return sum(self.kinds.values())
 
     def calls(self, price: float) -> float:
         """The calls until `until` at a price in request-seconds."""
-        return sum(number * self._calls_of(kind, price) for kind, number in self._kinds.items())
+        return sum(number * self._calls_of(kind, price) for kind, number in self.kinds.items())
 
-    def _calls_of(self, kind: _Kind, price: float) -> float:
+    def _calls_of(self, kind: Kind, price: float) -> float:
         level = 2 ** (kind.step / STEPS_IN_AN_OCTAVE)
         interval = self.times[kind.model.name].interval_seconds
         calls, missing = 0.0, float(kind.missing)
@@ -89,7 +92,7 @@ class RunDemand:
         """The weighted seconds from now to the next run, and from each run until `until` to the one after it."""
         return {
             (model, offset): self._slots_of(model, offset)
-            for model, offset in {(kind.model, kind.offset) for kind in self._kinds}
+            for model, offset in {(kind.model, kind.offset) for kind in self.kinds}
         }
 
     def _slots_of(self, model: Model, offset: int) -> list[float]:

@@ -17,14 +17,14 @@ class ArrayDemand(RunDemand):
         number, missing, level, interval, slots = self._arrays
         missing, calls = missing.copy(), np.zeros(len(number))
         for at in range(slots.shape[1]):
-            is_there = ~np.isnan(slots[:, at])
+            is_there = ~np.isnan(slots[:, at, 0])
             missing += (at > 0) & is_there
-            expected = level * np.where(is_there, slots[:, at], 0.0)
+            expected, in_time = (level * np.where(is_there, seconds, 0.0) for seconds in slots[:, at].T)
             worth = expected * interval * missing * (missing + 1) / 2
             goes = is_there & (worth > price)
             missed_seconds = np.maximum(0.0, missing - 0.5) * interval
             is_due = (worth + missed_seconds > price) | (missing * interval >= LONGEST_SECONDS)
-            asked = np.where(is_there & is_due & ~goes, 1 - np.exp(-expected), 0.0)
+            asked = np.where(is_there & is_due & ~goes, 1 - np.exp(-in_time), 0.0)
             calls += goes + asked
             missing = np.where(goes, 0.0, missing * (1 - asked))
         return float(number @ calls)
@@ -32,10 +32,10 @@ class ArrayDemand(RunDemand):
     @cached_property
     def _arrays(self) -> tuple[Array, Array, Array, Array, Array]:
         kinds = list(self.kinds)
-        longest = max((len(one) for one in self._slots.values()), default=0)
-        slots = np.full((len(kinds), longest), np.nan)
+        longest = max((len(one) for one in self.slots.values()), default=0)
+        slots = np.full((len(kinds), longest, 2), np.nan)
         for at, kind in enumerate(kinds):
-            some = self._slots[kind.model, kind.offset]
+            some = self.slots[kind.model, kind.offset]
             slots[at, : len(some)] = some
         return (
             np.array(list(self.kinds.values()), dtype=float),

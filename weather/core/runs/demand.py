@@ -40,6 +40,13 @@ class Kind(NamedTuple):
     missing: int
 
 
+class Slot(NamedTuple):
+    """From one run to the next in a cell's weighted seconds (RateShape.seconds): all, and those before `until`."""
+
+    seconds: float
+    seconds_in_time: float
+
+
 class RunDemand:
     """The cells that follow runs as of `now` (unix seconds)."""
 
@@ -71,9 +78,9 @@ class RunDemand:
         level = 2 ** (kind.step / STEPS_IN_AN_OCTAVE)
         interval = self.times[kind.model.name].interval_seconds
         calls, missing = 0.0, float(kind.missing)
-        for at, seconds in enumerate(self._slots[kind.model, kind.offset]):
+        for at, slot in enumerate(self.slots[kind.model, kind.offset]):
             missing += at > 0
-            expected = level * seconds
+            expected = level * slot.seconds
             worth = index(expected, interval, missing)
             if worth > price:
                 calls += 1
@@ -82,23 +89,27 @@ class RunDemand:
             # Half an interval of the newest missing run has passed when a request is there on average.
             missed_seconds = max(0.0, missing - 0.5) * interval
             if worth + missed_seconds > price or missing * interval >= LONGEST_SECONDS:
-                asked = 1 - math.exp(-expected)
+                asked = 1 - math.exp(-level * slot.seconds_in_time)
                 calls += asked
                 missing *= 1 - asked
         return calls
 
     @cached_property
-    def _slots(self) -> dict[tuple[Model, int], list[float]]:
-        """The weighted seconds from now to the next run, and from each run until `until` to the one after it."""
+    def slots(self) -> dict[tuple[Model, int], list[Slot]]:
+        """Model and offset → the slot from now to the next run, and those of the runs that come before `until`."""
         return {
             (model, offset): self._slots_of(model, offset)
             for model, offset in {(kind.model, kind.offset) for kind in self.kinds}
         }
 
-    def _slots_of(self, model: Model, offset: int) -> list[float]:
+    def _slots_of(self, model: Model, offset: int) -> list[Slot]:
         begins, ends = self.now, self.times[model.name].next_expected(self.now)
-        slots = [self.shape.seconds(offset, begins, ends)]
+        slots = [self._slot(offset, begins, ends)]
         while ends < self.until:
             begins, ends = ends, ends + self.times[model.name].interval_seconds
-            slots.append(self.shape.seconds(offset, begins, ends))
+            slots.append(self._slot(offset, begins, ends))
         return slots
+
+    def _slot(self, offset: int, begins: float, ends: float) -> Slot:
+        in_time = self.shape.seconds(offset, begins, min(ends, self.until))
+        return Slot(self.shape.seconds(offset, begins, ends), in_time)

@@ -65,6 +65,7 @@ class RunAwareService(SimulatedService):
         self.runs_of = schedules
         self.models = list(schedules.of_model.values())
         self.counted = counted
+        self._is_trusted = np.zeros(len(self.models), dtype=bool)
         self._gone_through: dict[str, tuple[int, int]] = {}
         self._runs: dict[str, tuple[int, int]] = {}
         self._planned = np.zeros(0, dtype=np.int64)
@@ -96,12 +97,16 @@ class RunAwareService(SimulatedService):
 
     def _due(self, time: Array, cell: Whole, age: Array) -> tuple[Any, Any]:
         due, waits = super()._due(time, cell, age)
-        by_runs = np.isin(self.runs_of.number[cell], list(self._trusted(float(time[0]))))
+        trusted = list(self._trusted(float(time[0])))
+        by_runs = np.isin(self.runs_of.number[cell], trusted)
         held = np.flatnonzero(by_runs & np.isfinite(age))
         some = self.states(cell[held], self.counted.rates[cell[held]], time[held])
         due[held], waits[held] = some.is_due(self.price.value, is_asked=True), some.should_wait
-        self.refresh_spender = "run_refresh" if self.price.follows_runs() else "refresh"
+        self._is_trusted = np.isin(np.arange(len(self.models)), trusted)
         return due, waits
+
+    def _spenders(self, cell: Whole, age: Array) -> Any:
+        return np.where(self._is_trusted[self.runs_of.number[cell]], "run_refresh", "refresh")
 
     # ── the census that the price comes from ──────────────────────────────────────────────────────
 

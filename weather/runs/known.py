@@ -51,7 +51,8 @@ class KnownRuns:
     def trusted(self, now: float) -> dict[str, RunTimes]:
         """Model → its run times, of those whose runs records are judged by at `now`."""
         known = {model: self.table.times_of(model) for model in self.areas.models}
-        return {model: times for model, times in known.items() if times and times.is_trusted(now)}
+        believed = {model: times.believed(now) for model, times in known.items() if times}
+        return {model: times for model, times in believed.items() if times}
 
     def times_for(self, cell: Cell, now: float) -> RunTimes | None:
         """The runs that the cell's record is judged by; None where it is refreshed at intervals.
@@ -60,9 +61,8 @@ class KnownRuns:
         """
         model = self.model_of(cell)
         times = self.table.times_of(model.name)
-        if times is None or not times.is_trusted(now) or self.evidence.contradicts(cell, model.name):
-            return None
-        return times
+        believed = times.believed(now) if times else None
+        return None if believed is None or self.evidence.contradicts(cell, model.name) else believed
 
     def level(self, cell: Cell, rate: float, now: float) -> float:
         """The cell's level in requests per second, given its rate by decayed counts."""

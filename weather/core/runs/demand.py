@@ -106,7 +106,7 @@ class RunDemand:
         begins, ends = self.now, self.times[model.name].next_expected(self.now)
         slots = [self._slot(offset, begins, ends)]
         while ends < self.until:
-            begins, ends = ends, ends + self.times[model.name].interval_seconds
+            begins, ends = ends, self.times[model.name].usual_after(ends)
             slots.append(self._slot(offset, begins, ends))
         return slots
 

@@ -104,6 +104,15 @@ class RunTimes:
         until_the_following = (expected - now) % self.interval_seconds
         return now + max(SOON_SECONDS, min(now - expected, until_the_following))
 
+    def usual_after(self, time: float) -> float:
+        """The first time after `time` at which a run is usually settled: one that is late does not delay those after it.
+
+        Without any runs it is an interval later.
+        """
+        if not self.runs:
+            return time + self.interval_seconds
+        return time + self.interval_seconds - (time - self.next_available - SETTLED_SECONDS) % self.interval_seconds
+
     def is_trusted(self, now: float) -> bool:
         """Whether these runs are all there are; False if the next run is overdue or nobody has looked for long.
 

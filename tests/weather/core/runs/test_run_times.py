@@ -209,6 +209,13 @@ def test_runs_of_the_future_and_runs_seen_in_the_future_are_not_trusted() -> Non
     assert not THREE.is_trusted(THREE.seen_at - HOUR)
 
 
+def test_runs_usually_come_an_interval_after_each_other() -> None:
+    usual = _run(3).settled
+    assert THREE.usual_after(usual - 1) == usual and THREE.usual_after(usual) == usual + EVERY
+    assert THREE.usual_after(usual + 3 * EVERY + 5) == usual + 4 * EVERY
+    assert _times(seen_at=NOON).usual_after(NOON) == NOON + EVERY
+
+
 def test_a_run_that_is_overdue_is_taken_to_have_come_at_its_usual_time() -> None:
     overdue = _run(3).available + EVERY // 2
     assert _at(THREE, overdue).believed(overdue) == _at(THREE, overdue)

@@ -65,7 +65,7 @@ class RunAwareService(SimulatedService):
         self.runs_of = schedules
         self.models = list(schedules.of_model.values())
         self.counted = counted
-        self._is_trusted = np.zeros(len(self.models), dtype=bool)
+        self._is_by_runs = np.zeros(len(self.models), dtype=bool)
         self._gone_through: dict[str, tuple[int, int]] = {}
         self._runs: dict[str, tuple[int, int]] = {}
         self._planned = np.zeros(0, dtype=np.int64)
@@ -76,7 +76,7 @@ class RunAwareService(SimulatedService):
         age = now - self.held[cell]
         some = RunStates(np.zeros(len(cell)), np.zeros(len(cell)), age, np.ones(len(cell)), np.zeros(len(cell)))
         until = now.copy()
-        for at, times in self._trusted(float(now[0]) if len(now) else 0.0).items():
+        for at, times in self._believed(float(now[0]) if len(now) else 0.0).items():
             its = self.runs_of.number[cell] == at
             held = self.held[cell[its]]
             some.missing[its], some.missed_seconds[its] = lacking(times, held, now[its])
@@ -90,34 +90,34 @@ class RunAwareService(SimulatedService):
         counted_seconds = self.counted.popularity.counted_seconds(float(now[0])) if len(now) else 0.0
         return levels(self.known.hours.shape, rate, offset, now, counted_seconds)
 
-    def _trusted(self, now: float) -> Mapping[int, RunTimes]:
+    def _believed(self, now: float) -> Mapping[int, RunTimes]:
         """The number of each model that is judged by runs, and these."""
-        trusted = self.known.trusted(now)
-        return {at: trusted[one.model.name] for at, one in enumerate(self.models) if one.model.name in trusted}
+        believed = self.known.believed(now)
+        return {at: believed[one.model.name] for at, one in enumerate(self.models) if one.model.name in believed}
 
     def _due(self, time: Array, cell: Whole, age: Array) -> tuple[Any, Any]:
         due, waits = super()._due(time, cell, age)
-        trusted = list(self._trusted(float(time[0])))
-        by_runs = np.isin(self.runs_of.number[cell], trusted)
+        believed = list(self._believed(float(time[0])))
+        by_runs = np.isin(self.runs_of.number[cell], believed)
         held = np.flatnonzero(by_runs & np.isfinite(age))
         some = self.states(cell[held], self.counted.rates[cell[held]], time[held])
         due[held], waits[held] = some.is_due(self.price.value, is_asked=True), some.should_wait
-        self._is_trusted = np.isin(np.arange(len(self.models)), trusted)
+        self._is_by_runs = np.isin(np.arange(len(self.models)), believed)
         return due, waits
 
     def _spenders(self, cell: Whole, age: Array) -> Any:
-        return np.where(self._is_trusted[self.runs_of.number[cell]], "run_refresh", "refresh")
+        return np.where(self._is_by_runs[self.runs_of.number[cell]], "run_refresh", "refresh")
 
     # ── the census that the price comes from ──────────────────────────────────────────────────────
 
     def follows_any(self, now: float) -> bool:
-        return bool(self.known.trusted(now))
+        return bool(self.known.believed(now))
 
     def demand(self, now: float, until: float) -> tuple[RunDemand, Rates]:
         """What `RunCensus.demand` says."""
-        rates, trusted = self.counted.popularity.rates(), self._trusted(now)
+        rates, believed = self.counted.popularity.rates(), self._believed(now)
         asked = np.flatnonzero(rates >= ASKED_TWICE * self.counted.popularity.rate_of_one)
-        by_runs = np.isin(self.runs_of.number[asked], list(trusted))
+        by_runs = np.isin(self.runs_of.number[asked], list(believed))
         others = Counter(np.rint(RATE_STEPS * np.log2(rates[asked[~by_runs]])).astype(int).tolist())
         cell = asked[by_runs]
         cell = cell[np.isfinite(self.held[cell])]
@@ -126,7 +126,7 @@ class RunAwareService(SimulatedService):
         step = np.rint(STEPS_IN_AN_OCTAVE * np.log2(self.levels(rates[cell], self.counted.offset[cell], at)))
         kinds = np.stack([self.runs_of.number[cell], self.counted.offset[cell], step, missing]).astype(int)
         alike, number = np.unique(kinds, axis=1, return_counts=True)
-        times = {self.models[at].model.name: one for at, one in trusted.items()}
+        times = {self.models[at].model.name: one for at, one in believed.items()}
         demand = ArrayDemand([], times, self.known.hours.shape, now, until)
         for (model, offset, steps, lacked), cells in zip(alike.T.tolist(), number.tolist(), strict=True):
             demand.kinds[Kind(self.models[model].model, offset, steps, lacked)] = cells

@@ -49,7 +49,15 @@ class KnownRuns:
         return ModelRun.of(model, self.table.times_of(model), fetched_at)
 
     def trusted(self, now: float) -> dict[str, RunTimes]:
-        """Model → its run times, of those whose runs records are judged by at `now`."""
+        """Model → its run times, of those whose runs are known for certain at `now`."""
+        known = {model: self.table.times_of(model) for model in self.areas.models}
+        return {model: times for model, times in known.items() if times and times.is_trusted(now)}
+
+    def believed(self, now: float) -> dict[str, RunTimes]:
+        """Model → its run times, of those whose runs records are judged by at `now`.
+
+        A run that is overdue is among them; refreshes ahead of requests wait until it has come.
+        """
         known = {model: self.table.times_of(model) for model in self.areas.models}
         believed = {model: times.believed(now) for model, times in known.items() if times}
         return {model: times for model, times in believed.items() if times}

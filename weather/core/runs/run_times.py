@@ -105,7 +105,7 @@ class RunTimes:
         return now + max(SOON_SECONDS, min(now - expected, until_the_following))
 
     def usual_after(self, time: float) -> float:
-        """The first time after `time` at which a run is usually settled: one that is late does not delay those after it.
+        """The first time after `time` at which a run is usually settled: a late one does not delay those after it.
 
         Without any runs it is an interval later.
         """

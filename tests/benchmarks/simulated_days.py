@@ -14,13 +14,21 @@ import numpy as np
 from tests.benchmarks.plain_caches import Plain, no_cache, plain_cache
 from tests.benchmarks.simulated_counts import ArrayCounted, Clock
 from tests.benchmarks.simulated_jobs import BY_RUNS, FREE, REFERENCES, WINDOWS, WITH_AIR, Job, Result, Row, windows
-from tests.benchmarks.simulated_oracle import Oracle
+from tests.benchmarks.simulated_oracle import Oracle, OracleSeen
 from tests.benchmarks.simulated_rules import even_rule, square_root_rule
 from tests.benchmarks.simulated_run_service import RunAwareService
 from tests.benchmarks.simulated_runs import Schedules, areas_of
 from tests.benchmarks.simulated_seen import Seen
 from tests.benchmarks.simulated_service import SimulatedService
-from tests.benchmarks.simulated_users import DAY, Array, Traffic, World, make_day, make_world
+from tests.benchmarks.simulated_users import (
+    DAY,
+    Array,
+    Traffic,
+    World,
+    expected_by_local_hour,
+    make_day,
+    make_world,
+)
 from tests.support.clocks import ClockOf
 from tests.support.servers import Valkey
 from weather.budget.budget import Budget
@@ -120,10 +128,19 @@ def lived(job: Job) -> Result:
             living.forget_what_was_seen()
         _live(day, air, fleet, counts, clock)
     plain = _plain(days[-1], world, int(FREE["day"] * scale.part)) if job.baselines else {}
-    oracle = Oracle(schedules, world.cell_offset, days, scale.measured_days) if job.oracles else None
-    best = {budget: oracle.best(budget) for budget in job.oracles} if oracle else {}
+    expected = expected_by_local_hour(world, int(scale.requests * scale.part))
+    best, foreseen = (_best(job, schedules, world, days, by_hour) for by_hour in (expected, None))
     took_seconds = time.perf_counter() - began
-    return Result(job, len(world.cells), [living.row for living in fleet], plain, best, took_seconds)
+    return Result(job, len(world.cells), [living.row for living in fleet], plain, best, foreseen, took_seconds)
+
+
+def _best(
+    job: Job, schedules: Schedules, world: World, days: Sequence[Traffic], by_local_hour: Array | None
+) -> dict[int, OracleSeen]:
+    if not job.oracles:
+        return {}
+    oracle = Oracle(schedules, world.cell_offset, days, job.scale.measured_days, by_local_hour)
+    return {budget: oracle.best(budget) for budget in job.oracles}
 
 
 def _rates(days: Sequence[Traffic], cells: int) -> Array:

@@ -7,6 +7,7 @@ from tests.benchmarks.simulated_oracle import OracleSeen
 
 HOUR = 3600
 ORACLE = "best for the true rates and runs"
+FORESEEN = "  if each hour's requests were known"
 HEAD = "calls/day  rule                                spent    missed     p99  nothing new   waited   ÷ today   ÷ best"
 #: By how much the missed age is to lie below today's rule, and at most above the best that is to be had.
 BELOW_TODAY, ABOVE_THE_BEST = 0.45, 1.3
@@ -25,11 +26,13 @@ def table(results: Sequence[Result], names: Mapping[str, str]) -> Iterator[str]:
         for rule in names:
             if rule in rows:
                 yield f"{budget:9,}  {names[rule]:34}{_columns(rows[rule], today, best)}"
-        if best:
-            yield (
-                f"{budget:9,}  {ORACLE:34}{best.calls:8,.0f}{best.mean_missed / HOUR:8.2f} h"
-                f"{best.p99_missed / HOUR:6.2f} h"
-            )
+        foreseen = next((result.foreseen[budget] for result in results if budget in result.foreseen), None)
+        for name, one in ((ORACLE, best), (FORESEEN, foreseen)):
+            if one:
+                yield (
+                    f"{budget:9,}  {name:34}{one.calls:8,.0f}{one.mean_missed / HOUR:8.3f} h"
+                    f"{one.p99_missed / HOUR:6.2f} h"
+                )
 
 
 def by_hour(results: Sequence[Result], names: Mapping[str, str]) -> Iterator[str]:
@@ -77,7 +80,7 @@ def _whole(budget: int, scale: Scale) -> int:
 def _columns(row: Row, today: Row | None, best: OracleSeen | None) -> str:
     seen = row.seen
     return (
-        f"{seen.weight:8,}{seen.mean_missed / HOUR:8.2f} h{seen.missed_quantile(0.99) / HOUR:6.2f} h"
+        f"{seen.weight:8,}{seen.mean_missed / HOUR:8.3f} h{seen.missed_quantile(0.99) / HOUR:6.2f} h"
         f"{seen.unchanged / max(1, seen.weight):12.1%}{seen.called / seen.requests:9.3%}"
         + _times(seen.mean_missed, today.seen.mean_missed if today else 0)
         + _times(seen.mean_missed, best.mean_missed if best else 0)

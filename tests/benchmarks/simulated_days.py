@@ -12,20 +12,29 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tests.benchmarks.plain_caches import Plain, no_cache, plain_cache
-from tests.benchmarks.simulated_counts import Clock, Counted
+from tests.benchmarks.simulated_counts import ArrayCounted, Clock
 from tests.benchmarks.simulated_jobs import BY_RUNS, FREE, REFERENCES, WINDOWS, WITH_AIR, Job, Result, Row, windows
-from tests.benchmarks.simulated_oracle import Oracle
+from tests.benchmarks.simulated_oracle import Oracle, OracleSeen
 from tests.benchmarks.simulated_rules import even_rule, square_root_rule
 from tests.benchmarks.simulated_run_service import RunAwareService
 from tests.benchmarks.simulated_runs import Schedules, areas_of
 from tests.benchmarks.simulated_seen import Seen
 from tests.benchmarks.simulated_service import SimulatedService
-from tests.benchmarks.simulated_users import DAY, Array, Traffic, World, make_day, make_world
+from tests.benchmarks.simulated_users import (
+    DAY,
+    Array,
+    Traffic,
+    World,
+    expected_by_local_hour,
+    make_day,
+    make_world,
+)
 from tests.support.clocks import ClockOf
 from tests.support.servers import Valkey
 from weather.budget.budget import Budget
 from weather.budget.price import Price
 from weather.core import datasets, freshness
+from weather.core.datasets import Dataset
 from weather.core.freshness import Demand
 
 STEP_SECONDS = 60
@@ -40,9 +49,9 @@ BOTH = (datasets.WEATHER, datasets.AIR_QUALITY)
 class Counts(NamedTuple):
     """What is counted of the days: weather's requests, those that an edge lets through, those about air quality."""
 
-    cells: Counted
-    behind_the_edge: Counted
-    air: Counted
+    cells: ArrayCounted
+    behind_the_edge: ArrayCounted
+    air: ArrayCounted
 
 
 @dataclass
@@ -53,7 +62,7 @@ class Living:
     rule: str
     service: SimulatedService
     air: SimulatedService | None = None
-    counted: Counted | None = None
+    counted: ArrayCounted | None = None
     price: Price | None = None
 
     def forget_what_was_seen(self) -> None:
@@ -106,7 +115,7 @@ def lived(job: Job) -> Result:
     schedules = Schedules(
         areas_of(scale.runs), world.cells, days[0].start, len(days), np.random.default_rng((job.seed, 1_000))
     )
-    counts = Counts(*(Counted(name, world, clock) for name in ("cells", "behind-the-edge", "air-quality")))
+    counts = Counts(*(ArrayCounted(name, world, clock) for name in ("cells", "behind-the-edge", "air-quality")))
     true_rates = [_rates(some[scale.warm_up_days :], len(world.cells)) for some in (days, about_air)]
     fleet = [
         _reference(world, size, rule, true_rates, schedules)
@@ -119,10 +128,19 @@ def lived(job: Job) -> Result:
             living.forget_what_was_seen()
         _live(day, air, fleet, counts, clock)
     plain = _plain(days[-1], world, int(FREE["day"] * scale.part)) if job.baselines else {}
-    oracle = Oracle(schedules, world.cell_offset, days, scale.measured_days) if job.oracles else None
-    best = {budget: oracle.best(budget) for budget in job.oracles} if oracle else {}
+    expected = expected_by_local_hour(world, int(scale.requests * scale.part))
+    best, foreseen = (_best(job, schedules, world, days, by_hour) for by_hour in (expected, None))
     took_seconds = time.perf_counter() - began
-    return Result(job, len(world.cells), [living.row for living in fleet], plain, best, took_seconds)
+    return Result(job, len(world.cells), [living.row for living in fleet], plain, best, foreseen, took_seconds)
+
+
+def _best(
+    job: Job, schedules: Schedules, world: World, days: Sequence[Traffic], by_local_hour: Array | None
+) -> dict[int, OracleSeen]:
+    if not job.oracles:
+        return {}
+    oracle = Oracle(schedules, world.cell_offset, days, job.scale.measured_days, by_local_hour)
+    return {budget: oracle.best(budget) for budget in job.oracles}
 
 
 def _rates(days: Sequence[Traffic], cells: int) -> Array:
@@ -157,7 +175,7 @@ def _living(world: World, size: int, rule: str, counts: Counts, clock: Clock, sc
         by_runs = RunAwareService(world, name, budget, counts.cells, schedules, clock, learns=learns, is_known=is_known)
         return Living(size, rule, by_runs, counted=counts.cells, price=by_runs.price)
     counted = counts.behind_the_edge if rule == "edge, no counts" else counts.cells
-    asked_for = {datasets.WEATHER: counted.popularity}
+    asked_for: dict[Dataset, Any] = {datasets.WEATHER: counted.popularity}
     if rule in WITH_AIR:
         asked_for[datasets.AIR_QUALITY] = counts.air.popularity
     price = Price(asked_for, budget.refresh_weight_per_second)
@@ -177,9 +195,9 @@ def _live(day: Traffic, air: Traffic, fleet: list[Living], counts: Counts, clock
         begins = day.start + step * STEP_SECONDS
         clock.now = begins
         if begins % FLUSH_SECONDS == 0:
-            _each(counts, Counted.flush)
+            _each(counts, ArrayCounted.flush)
         if begins % PRICE_SECONDS == 0:
-            _each(counts, Counted.read)
+            _each(counts, ArrayCounted.read)
             for living in fleet:
                 if living.price:
                     living.price.work_out()
@@ -192,8 +210,6 @@ def _live(day: Traffic, air: Traffic, fleet: list[Living], counts: Counts, clock
             if living.air:  # first, so that weather finds the budget as air quality left it
                 living.air.step(air.time[air_part], air.cell[air_part], air.kind[air_part], begins + STEP_SECONDS)
             asked = living.service.step(day.time[part], day.cell[part], day.kind[part], begins + STEP_SECONDS)
-            if isinstance(living.service, RunAwareService):
-                living.service.note_fetches()
             if living.counted is counts.behind_the_edge:
                 counts.behind_the_edge.saw(asked)
 
@@ -204,7 +220,7 @@ def _steps(day: Traffic) -> Iterator[slice]:
     return (slice(first, last) for first, last in pairwise(bounds))
 
 
-def _each(counts: Counts, do: Callable[[Counted], None]) -> None:
+def _each(counts: Counts, do: Callable[[ArrayCounted], None]) -> None:
     for counted in counts:
         do(counted)
 

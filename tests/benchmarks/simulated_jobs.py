@@ -69,8 +69,9 @@ class Result:
     cells: int
     rows: list[Row]
     plain: dict[str, Plain]
-    #: Budget → the best for the true rates and runs.
+    #: Budget → the best for the true rates and runs, and for whoever even knows each hour's requests beforehand.
     oracle: dict[int, OracleSeen]
+    foreseen: dict[int, OracleSeen]
     took_seconds: float
 
 

@@ -4,6 +4,7 @@ A run comes its model's usual delay after its hour, mostly some minutes later, n
 all: lateness is drawn from a Pareto distribution, whose tail is heavy.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -35,14 +36,16 @@ class Schedule:
     model: Model
     runs: Sequence[Run]
     settled: Array = field(init=False)
+    _available: list[int] = field(init=False)
     _known: tuple[int, int, RunTimes] | None = None
 
     def __post_init__(self) -> None:
         self.settled = np.array([run.settled for run in self.runs], dtype=float)
+        self._available = [run.available for run in self.runs]
 
     def times(self, now: float) -> RunTimes:
         """What the poller has told by `now`."""
-        number = sum(run.available + POLL_SECONDS <= now for run in self.runs)
+        number = bisect_right(self._available, now - POLL_SECONDS)
         seen_at = int(now // 600) * 600
         if self._known is None or self._known[:2] != (number, seen_at):
             known = [run for run in reversed(self.runs[:number]) if run.available > now - KEPT_SECONDS]

@@ -50,6 +50,7 @@ class SimulatedService:
     ) -> None:
         self.world = world
         self.rule = rule
+        self.hold_seconds = HOLD_SECONDS
         self.schedules = schedules
         self.budget = budget
         self.refresh_spender: Spender = "late_refresh" if dataset.refreshes_late else "refresh"
@@ -150,17 +151,19 @@ class SimulatedService:
         now = float(time[due[-1]])
         _, first = np.unique(cell[due], return_index=True)
         once = due[np.sort(first)]
-        is_ending = freshness.is_ending(age[once])  # type: ignore[arg-type]  # it takes arrays as well
-        groups: list[tuple[Spender, Whole]] = [
-            ("refresh", once[is_ending]),
-            (self.refresh_spender, once[np.logical_not(is_ending)]),
-        ]
+        spenders = self._spenders(cell[once], age[once])
+        groups = [(spender, once[spenders == spender]) for spender in SPENDERS]
         for spender, some in groups:
             if not len(some) or now < self.no_refresh_before[spender]:
                 continue
             for at in some[: self._charge(len(some), spender, now)]:
                 self._fetched(cell[at], time[at])
                 called[at] = waits[at]
+
+    def _spenders(self, cell: Whole, age: Array) -> Any:
+        """Who pays for the refresh of each cell: records that end soon are never refreshed late."""
+        is_ending = freshness.is_ending(age)  # type: ignore[arg-type]  # it takes arrays as well
+        return np.where(is_ending, "refresh", self.refresh_spender)
 
     def _fetched(self, cell: int, time: float) -> None:
         self.seen.fetches[cell] += 1

@@ -27,6 +27,9 @@ SHARE_OF_KINDS = (0.62, 0.33, 0.05)
 #: Requests by the hour of the local day: people look when they get up and when they think of tomorrow.
 HOURLY = (8, 5, 3, 3, 5, 14, 40, 75, 70, 48, 38, 36, 40, 36, 32, 34, 42, 52, 58, 60, 58, 50, 36, 18)
 
+#: The part of a person's requests that is about home.
+AT_HOME = 0.75
+
 #: The region of the plan; its towns lie in about 2,000 cells.
 PLAN_COUNTRIES = ("DE", "AT", "CH", "CZ", "PL")
 
@@ -116,10 +119,19 @@ def make_day(world: World, day: int, requests: int, chance: np.random.Generator,
     time = (local - world.offset[person]) % DAY
     for at in np.array_split(chance.permutation(requests)[: requests // 12], storms) if storms else ():
         person[at], time[at] = _storm(world, len(at), chance)
-    cell = np.where(chance.random(requests) < 0.75, world.home[person], world.away[person])
+    cell = np.where(chance.random(requests) < AT_HOME, world.home[person], world.away[person])
     kind = chance.choice(KINDS, requests, p=SHARE_OF_KINDS)
     order = np.argsort(time, kind="stable")
     return Traffic(start, start + time[order], cell[order], kind[order], person[order])
+
+
+def expected_by_local_hour(world: World, requests: int) -> Array:
+    """The requests that a day without storms is expected to have for each cell in each local hour (cells × 24)."""
+    at_home, on_the_way = (
+        np.bincount(where, weights=world.eagerness, minlength=len(world.cells)) for where in (world.home, world.away)
+    )
+    of_cell = requests * (AT_HOME * at_home + (1 - AT_HOME) * on_the_way)
+    return np.outer(of_cell, _parts(np.array(HOURLY, dtype=float)))
 
 
 def _storm(world: World, requests: int, chance: np.random.Generator) -> tuple[Whole, Array]:

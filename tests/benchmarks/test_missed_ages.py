@@ -1,5 +1,7 @@
 """Simulated days by model runs: when runs come, what answers lack of them, and the best that is to be had."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,8 +9,9 @@ from tests.benchmarks import missed_ages
 from tests.benchmarks.simulate_day import RULE_NAMES
 from tests.benchmarks.simulated_days import lived
 from tests.benchmarks.simulated_jobs import Job, Result, Scale
+from tests.benchmarks.simulated_oracle import Oracle
 from tests.benchmarks.simulated_runs import Schedules, areas_of
-from tests.benchmarks.simulated_users import DAY, FIRST_DAY
+from tests.benchmarks.simulated_users import DAY, FIRST_DAY, expected_by_local_hour, make_day, make_world
 from weather.core.cells import Cell
 
 BERLIN, CHICAGO, SYDNEY = Cell(525, 134), Cell(419, -877), Cell(-339, 1512)
@@ -81,6 +84,26 @@ def test_nobody_does_much_better_than_the_one_who_knows_everything(result):
     best = result.oracle[BUDGET]
     assert best.calls <= BUDGET
     assert best.mean_missed < 1.1 * min(row.seen.mean_missed for row in result.rows)
+    foreseen = result.foreseen[BUDGET]
+    assert foreseen.calls <= BUDGET and foreseen.mean_missed < best.mean_missed
+
+
+def test_the_best_pays_each_day_from_its_own_budget():
+    world = make_world("plan", 2_000, np.random.default_rng(1), part=0.01)
+    days = [make_day(world, at, 20_000, np.random.default_rng(at)) for at in range(3)]
+    of_world = Schedules(areas_of("3"), world.cells, days[0].start, 3, np.random.default_rng(2))
+    expected = expected_by_local_hour(world, 20_000)
+    assert expected.sum() == pytest.approx(20_000)
+    one, two = (Oracle(of_world, world.cell_offset, days, measured, expected).best(60) for measured in (1, 2))
+    assert 50 < one.calls <= 60 and 50 < two.calls <= 60
+
+
+def test_the_answer_of_a_cold_cell_lacks_nothing():
+    world = make_world("plan", 2_000, np.random.default_rng(1), part=0.01)
+    day = make_day(world, 0, 20_000, np.random.default_rng(0))
+    first = replace(day, **{name: getattr(day, name)[:1] for name in ("time", "cell", "kind", "person")})
+    of_world = Schedules(areas_of("3"), world.cells, day.start, 1, np.random.default_rng(2))
+    assert Oracle(of_world, world.cell_offset, [first], 1).best(10).mean_missed == 0
 
 
 def test_what_is_printed_says_the_missed_age_of_each_rule_and_of_the_best(result):

@@ -39,7 +39,7 @@ class RunCensus:
 
     def follows_any(self, now: float) -> bool:
         """Whether the runs of any model are known."""
-        return bool(self.known.trusted(now))
+        return bool(self.known.believed(now))
 
     def cells(self) -> Iterator[CountedCell]:
         """The cells that were asked for more than once lately, the most popular first. Raises RedisDown."""
@@ -60,15 +60,15 @@ class RunCensus:
 
         Raises RedisDown without Redis.
         """
-        known, shape, trusted = self.known, self.known.hours.shape, self.known.trusted(now)
+        known, shape, believed = self.known, self.known.hours.shape, self.known.believed(now)
         following: list[CellOfRuns] = []
         others: Counter[int] = Counter()
         for cell, rate, fetched_at in self.cells():
-            # What is trusted may change meanwhile: another thread reads the run times.
-            if known.model_of(cell).name not in trusted or known.times_for(cell, now) is None:
+            # What is believed may change meanwhile: another thread reads the run times.
+            if known.model_of(cell).name not in believed or known.times_for(cell, now) is None:
                 others[round(STEPS_IN_AN_OCTAVE * math.log2(rate))] += 1
                 continue
             level = known.level(cell, rate, now)
             following.append(CellOfRuns(known.model_of(cell), offset_hours(cell), level, fetched_at))
-        demand = RunDemand(following, trusted, shape, now, until)
+        demand = RunDemand(following, believed, shape, now, until)
         return demand, [(2 ** (step / STEPS_IN_AN_OCTAVE), number) for step, number in others.items()]

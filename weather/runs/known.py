@@ -49,9 +49,18 @@ class KnownRuns:
         return ModelRun.of(model, self.table.times_of(model), fetched_at)
 
     def trusted(self, now: float) -> dict[str, RunTimes]:
-        """Model → its run times, of those whose runs records are judged by at `now`."""
+        """Model → its run times, of those whose runs are known for certain at `now`."""
         known = {model: self.table.times_of(model) for model in self.areas.models}
         return {model: times for model, times in known.items() if times and times.is_trusted(now)}
+
+    def believed(self, now: float) -> dict[str, RunTimes]:
+        """Model → its run times, of those whose runs records are judged by at `now`.
+
+        A run that is overdue is among them; refreshes ahead of requests wait until it has come.
+        """
+        known = {model: self.table.times_of(model) for model in self.areas.models}
+        believed = {model: times.believed(now) for model, times in known.items() if times}
+        return {model: times for model, times in believed.items() if times}
 
     def times_for(self, cell: Cell, now: float) -> RunTimes | None:
         """The runs that the cell's record is judged by; None where it is refreshed at intervals.
@@ -60,9 +69,8 @@ class KnownRuns:
         """
         model = self.model_of(cell)
         times = self.table.times_of(model.name)
-        if times is None or not times.is_trusted(now) or self.evidence.contradicts(cell, model.name):
-            return None
-        return times
+        believed = times.believed(now) if times else None
+        return None if believed is None or self.evidence.contradicts(cell, model.name) else believed
 
     def level(self, cell: Cell, rate: float, now: float) -> float:
         """The cell's level in requests per second, given its rate by decayed counts."""

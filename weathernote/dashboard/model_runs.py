@@ -30,7 +30,7 @@ def model_runs(table: RunTable, now: float) -> Iterator[ModelRuns]:
 
 
 def _row(model: str, times: RunTimes, now: float) -> ModelRuns:
-    newest, is_trusted = times.runs[0], times.is_trusted(now)
+    newest, is_trusted = times.runs[0], times.believed(now) is not None
     next_expected = _utc(times.next_expected(now)) if is_trusted else None
     return ModelRuns(model, _utc(newest.initialised), _utc(newest.available), next_expected, is_trusted)
 

@@ -109,7 +109,7 @@ def _model_runs() -> Iterator[Metric]:
     followed = [(model, table.times_of(model)) for model in table.used(now)]
     ages = [(model, now - times.runs[0].available) for model, times in followed if times and times.runs]
     yield labelled_scrape_gauge("weathernote_model_run_age_seconds", "model", ages)
-    untrusted = sum(1 for _, times in followed if not (times and times.is_trusted(now)))
+    untrusted = sum(1 for _, times in followed if not (times and times.believed(now)))
     yield scrape_gauge("weathernote_models_by_interval", untrusted)
 
 

@@ -105,7 +105,7 @@ def test_run_times_that_are_believed_no_more_while_the_cells_are_read_break_noth
 ):
     ask_for(popularity, {BERLIN: 50})
     hold(census, clock, BERLIN)
-    monkeypatch.setattr(KnownRuns, "trusted", lambda known, now: {})
+    monkeypatch.setattr(KnownRuns, "believed", lambda known, now: {})
     demand, rates = census.demand(clock(), clock() + HOUR)
     assert demand.number_of_cells == 0 and len(rates) == 1
 

@@ -45,6 +45,14 @@ def test_without_run_times_or_where_refreshes_contradict_it_does_not(known: Know
     assert known.times_for(BERLIN, NOW) is None
 
 
+def test_a_run_that_is_overdue_counts_for_records_but_is_not_known_for_certain() -> None:
+    late = int(TIMES.overdue_at) + 1
+    known = _known(RunTimes(TIMES.interval_seconds, TIMES.runs, late))
+    times = known.times_for(BERLIN, late)
+    assert times is not None and len(times.runs) == len(TIMES.runs) + 1
+    assert known.believed(late) == {MODEL: times} and known.trusted(late) == {}
+
+
 @pytest.mark.parametrize("now", [NOW - HOUR, NOW + 2 * HOUR])
 def test_run_times_of_the_future_or_of_long_ago_are_not_believed(now: float) -> None:
     assert _known().times_for(BERLIN, now) is None and _known().trusted(now) == {}

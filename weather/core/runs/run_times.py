@@ -104,8 +104,17 @@ class RunTimes:
         until_the_following = (expected - now) % self.interval_seconds
         return now + max(SOON_SECONDS, min(now - expected, until_the_following))
 
+    def usual_after(self, time: float) -> float:
+        """The first time after `time` at which a run is usually settled: a late one does not delay those after it.
+
+        Without any runs it is an interval later.
+        """
+        if not self.runs:
+            return time + self.interval_seconds
+        return time + self.interval_seconds - (time - self.next_available - SETTLED_SECONDS) % self.interval_seconds
+
     def is_trusted(self, now: float) -> bool:
-        """Whether records may be judged by these runs; False if the next run is overdue or nobody has looked for long.
+        """Whether these runs are all there are; False if the next run is overdue or nobody has looked for long.
 
         False too if a time lies in the future. A run is overdue half an interval after its usual time, or later if one
         in the history was as late, a whole interval at most.
@@ -113,6 +122,22 @@ class RunTimes:
         if not self.runs or not now - UNSEEN_SECONDS <= self.seen_at <= now + CLOCK_SLACK_SECONDS:
             return False
         return self.runs[0].available <= now + CLOCK_SLACK_SECONDS and now <= self.overdue_at
+
+    def believed(self, now: float) -> "RunTimes | None":
+        """The runs that records are judged by at `now`: these if they are trusted; None if they cannot be believed.
+
+        The first run that is overdue is taken to have come at its usual time: if it did not, records are refreshed for
+        it in vain, once, for what the day's budget had for it. When the run after it is overdue too, nothing is known.
+        """
+        if self.is_trusted(now):
+            return self
+        is_overdue = bool(self.runs) and now > self.overdue_at
+        return self._with_the_overdue if is_overdue and self._with_the_overdue.is_trusted(now) else None
+
+    @cached_property
+    def _with_the_overdue(self) -> "RunTimes":
+        overdue = Run(self.runs[0].initialised + self.interval_seconds, self.next_available)
+        return RunTimes(self.interval_seconds, (overdue, *self.runs), self.seen_at)
 
     @cached_property
     def _usual_delay_seconds(self) -> int:

@@ -46,6 +46,17 @@ def test_a_rare_cell_is_refreshed_by_those_that_ask_for_it() -> None:
     assert 0 < calls < 4
 
 
+def test_requests_past_the_end_cause_no_calls() -> None:
+    ending = _cell(1 / HOUR, NOW - 47 * HOUR)
+    assert _demand(ending, until=NOW + 60).calls(price=1e15) == pytest.approx(1 / 60, rel=0.2)
+
+
+def test_a_late_run_does_not_delay_those_after_it() -> None:
+    late = NOON + 9 * HOUR  # the next was due at seven, is expected at eleven, and those after it at one, seven, one
+    demand = RunDemand([_cell(1.0, late - 60)], {MODEL.name: TIMES}, RateShape.flat(), late, late + DAY)
+    assert demand.calls(price=1000.0) == 5
+
+
 def test_calls_never_rise_with_the_price() -> None:
     demand = _demand(*(_cell(10.0**-power, fetched_at) for power in range(7) for fetched_at in (FRESH, ONE_BEHIND)))
     calls = [demand.calls(10.0**power) for power in range(16)]

@@ -166,9 +166,14 @@ def test_the_next_run_is_never_expected_in_the_past(after: int) -> None:
 # ── whether they are to be believed ───────────────────────────────────────────────────────────────
 
 
+def _at(times: RunTimes, now: int) -> RunTimes:
+    """These, read this minute."""
+    return RunTimes(times.interval_seconds, times.runs, now)
+
+
 def _is_trusted(times: RunTimes, now: int) -> bool:
     """Whether they are trusted if they were read this minute."""
-    return RunTimes(times.interval_seconds, times.runs, now).is_trusted(now)
+    return _at(times, now).is_trusted(now)
 
 
 def test_runs_that_come_at_their_times_are_trusted() -> None:
@@ -202,6 +207,34 @@ def test_runs_that_nobody_has_looked_for_in_an_hour_are_not_trusted() -> None:
 def test_runs_of_the_future_and_runs_seen_in_the_future_are_not_trusted() -> None:
     assert not _is_trusted(THREE, _run(2).available - HOUR)
     assert not THREE.is_trusted(THREE.seen_at - HOUR)
+
+
+def test_runs_usually_come_an_interval_after_each_other() -> None:
+    usual = _run(3).settled
+    assert THREE.usual_after(usual - 1) == usual and THREE.usual_after(usual) == usual + EVERY
+    assert THREE.usual_after(usual + 3 * EVERY + 5) == usual + 4 * EVERY
+    assert _times(seen_at=NOON).usual_after(NOON) == NOON + EVERY
+
+
+def test_a_run_that_is_overdue_is_taken_to_have_come_at_its_usual_time() -> None:
+    overdue = _run(3).available + EVERY // 2
+    assert _at(THREE, overdue).believed(overdue) == _at(THREE, overdue)
+    believed = _at(THREE, overdue + 1).believed(overdue + 1)
+    assert believed is not None and believed.runs == (_run(3), *THREE.runs)
+    assert believed.missing(_run(3).available, overdue + 1) == 1 and believed.missing(_run(3).settled, overdue + 1) == 0
+
+
+def test_when_the_run_after_an_overdue_one_is_overdue_too_nothing_is_believed() -> None:
+    second = _run(4).available + EVERY // 2
+    assert _at(THREE, second).believed(second)
+    assert _at(THREE, second + 1).believed(second + 1) is None
+
+
+def test_nothing_is_believed_of_runs_that_nobody_looks_for_or_that_lie_in_the_future() -> None:
+    overdue = _run(3).available + EVERY // 2 + 1
+    assert THREE.believed(overdue) is None
+    assert _at(THREE, _run(2).available - HOUR).believed(_run(2).available - HOUR) is None
+    assert _times(seen_at=NOON).believed(NOON) is None
 
 
 def test_no_runs_are_not_trusted() -> None:

@@ -17,6 +17,7 @@ from weather.core.datasets import Dataset
 from weather.graphql import cell_fields
 from weather.graphql.cell_fields import AskedCells, Failed
 from weather.graphql.cities import FoundCities, cities_source
+from weather.graphql.errors import Refused
 from weather.graphql.fragments import FragmentsMemory
 from weather.graphql.operation import Asked, AskedField, AskedPlaces, Constant
 from weather.graphql.place_fields import Cities, places_text, rows_text
@@ -25,6 +26,8 @@ from weathernote.http.problems import Problem
 
 #: What depends on places or the schema alone changes with a release.
 LIFE_SECONDS = 3600
+#: As many as twenty cells with all their columns have, several times over.
+MOST_BYTES = 1_000_000
 #: After so long no further search for places is begun.
 DEADLINE_SECONDS = 6.0
 
@@ -88,7 +91,7 @@ class _Answering:
         self.cities_end: list[int] = []
 
     def answered(self, asked: Asked) -> Answered:
-        texts = [self._text(one) for one in asked.fields]
+        texts = self._texts(asked)
         served = [one for one in self.outcomes.values() if isinstance(one, Served)]
         text = _object(texts)
         answered = Answered(text, text, self.failed, self.parts, served)
@@ -99,6 +102,15 @@ class _Answering:
             )
         self._set_life(answered)
         return answered
+
+    def _texts(self, asked: Asked) -> list[bytes]:
+        texts, left = [], MOST_BYTES
+        for one in asked.fields:
+            texts.append(self._text(one))
+            left -= len(texts[-1])
+            if left < 0:
+                raise Refused(f"The answer would have more than {MOST_BYTES:,} bytes; ask for fewer fields or cells.")
+        return texts
 
     def _text(self, asked: AskedField) -> bytes:
         if isinstance(asked, Constant):

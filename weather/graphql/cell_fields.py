@@ -5,12 +5,14 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from weather.api.misses import Outcome, Served
+from weather.api.query import MOST_PLACES
 from weather.core.answers import Question
 from weather.core.cells import Cell, latitude_tenths, longitude_tenths
 from weather.core.datasets import Dataset
 from weather.core.units import Name
 from weather.graphql.answer_plan import AnswerPlan
 from weather.graphql.arguments import Arguments, NotAnArgument
+from weather.graphql.errors import Refused
 from weather.graphql.fragments import FragmentsMemory
 from weathernote.http import problems
 from weathernote.http.problems import Problem
@@ -52,12 +54,14 @@ class AskedCells(NamedTuple):
 
 
 def asked_cells(field: CellField, variables: Mapping[str, Any]) -> AskedCells:
-    """What a field asks about cells, given the coerced variables."""
+    """What a field asks about cells, given the coerced variables; raises Refused for more than MOST_PLACES positions."""
     try:
         given = field.arguments.values(variables)
     except NotAnArgument as wrong:
         return AskedCells(field, variables, [problems.invalid_parameters([(str(wrong), "must not be null")])])
     positions = given["positions"] if field.is_about_several else [given]
+    if len(positions) > MOST_PLACES:
+        raise Refused(f"{field.alias} has {len(positions)} positions; {MOST_PLACES} are the most.")
     try:
         kinds = field.plan.asked(variables)
     except Problem as wrong:

@@ -76,6 +76,10 @@ class Asked(NamedTuple):
         of_places = (one.asked for one in self.fields if isinstance(one, AskedPlaces))
         return {asked for asked in of_places if isinstance(asked, Search | Position)}
 
+    def positions(self) -> int:
+        """How many positions it names, each as often as it is named."""
+        return sum(len(one.places) for one in self.fields if isinstance(one, AskedCells))
+
     def asks_cities(self) -> bool:
         """Whether the list of cities is needed."""
         return any(isinstance(one, AskedPlaces) and isinstance(one.asked, Cities) for one in self.fields)

@@ -39,6 +39,11 @@ if TYPE_CHECKING:
     from weather.graphql.engine import Engine
     from weather.graphql.operation import Asked, Operation
 
+#: Positions of a request, each as often as a field names it.
+MOST_POSITIONS = 100
+#: Errors of parts that are told one by one.
+MOST_ERRORS = 20
+
 
 @cache
 def engine() -> "Engine":
@@ -90,7 +95,8 @@ class GraphQLViewSet(ApiViewSet[Any]):
         cells, searches = len({question.cell for question in self.questions}), len(asked.searches())
         # More than a client has requests could never pass.
         most = min(MOST_PLACES, settings.RATE_LIMIT_REQUESTS)
-        for number, what in ((cells, "cells"), (searches, "searches for places")):
+        counted = ((cells, "cells", most), (searches, "searches for places", most))
+        for number, what, most in (*counted, (asked.positions(), "positions", MOST_POSITIONS)):
             if number > most:
                 self._count("refused")
                 raise Refused(f"The query is about {number} {what}; {most} are the most.")
@@ -140,7 +146,9 @@ class GraphQLViewSet(ApiViewSet[Any]):
     def _respond_in_part(self, request: Request, answered: "Answered") -> HttpResponse:
         """What was answered, with the errors of the rest; nothing of it is kept by a cache."""
         problems = [failed.problem for failed in answered.failed]
-        told = [errors.of_problem(request, failed.problem, failed.path) for failed in answered.failed]
+        told = [errors.of_problem(request, failed.problem, failed.path) for failed in answered.failed[:MOST_ERRORS]]
+        if len(problems) > MOST_ERRORS:
+            told.append({"message": f"{len(problems) - MOST_ERRORS} more parts failed."})
         text = json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
         is_failure = len(problems) == answered.parts
         self._count("failed" if is_failure else "partial")

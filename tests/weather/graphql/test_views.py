@@ -162,6 +162,27 @@ def test_a_request_counts_as_its_cells_do(ask, settings):
     assert [one.split(";")[1] for one in left] == ["r=55", "r=54", "r=53", "r=52"]
 
 
+def test_positions_are_bounded_however_often_one_is_named(ask):
+    same = {"all": [{"lat": 1, "lon": 2}] * 21}
+    assert only_error(ask(AT, same), 400)["message"] == "weatherAt has 21 positions; 20 are the most."
+    aliases = " ".join(f"a{at}: weatherAt(positions: $all) {{ stale }}" for at in range(6))
+    response = ask(f"query ($all: [Position!]!) {{ {aliases} }}", {"all": same["all"][:20]})
+    assert only_error(response, 400)["message"] == "The query is about 120 positions; 100 are the most."
+
+
+def test_the_bytes_of_an_answer_are_bounded(ask, monkeypatch):
+    monkeypatch.setattr("weather.graphql.answering.MOST_BYTES", 2000)
+    columns = " ".join(f"a{at}: time" for at in range(10))
+    response = ask(f"{{ weather({NEW_YORK}) {{ hourly {{ {columns} }} }} }}")
+    assert "more than 2,000 bytes" in only_error(response, 400)["message"]
+
+
+def test_only_some_of_many_errors_are_told(ask):
+    aliases = " ".join(f"a{at}: weather(lat: 91, lon: 1) {{ stale }}" for at in range(60))
+    errors = ask(f"{{ {aliases} }}").json()["errors"]
+    assert len(errors) == 21 and errors[-1] == {"message": "40 more parts failed."}
+
+
 # ── errors ────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -8,6 +8,7 @@ from django.http.response import HttpResponseBase
 from weathernote.http.read_only import METHODS
 
 API_PATHS = ("/api/", "/v1/")
+QUERY_PATH = "/api/v1/graphql"
 HEADERS = {
     "Access-Control-Allow-Origin": "*",
     # What a page may read besides the CORS-safelisted headers.
@@ -22,6 +23,12 @@ PREFLIGHT_HEADERS = {
     "Access-Control-Max-Age": "86400",
 }
 
+#: GraphQL's queries are posted, as JSON.
+QUERY_PREFLIGHT_HEADERS = PREFLIGHT_HEADERS | {
+    "Access-Control-Allow-Methods": "GET, POST, HEAD, OPTIONS",
+    "Access-Control-Allow-Headers": f"content-type, {PREFLIGHT_HEADERS['Access-Control-Allow-Headers']}",
+}
+
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
 
@@ -31,9 +38,13 @@ def any_origin(get_response: Handler) -> Handler:
     def middleware(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
         if request.path_info.startswith(API_PATHS):
-            headers = HEADERS | PREFLIGHT_HEADERS if request.method == "OPTIONS" else HEADERS
+            headers = HEADERS | _preflight_headers(request.path_info) if request.method == "OPTIONS" else HEADERS
             for name, value in headers.items():
                 response.headers[name] = value
         return response
 
     return middleware
+
+
+def _preflight_headers(path: str) -> dict[str, str]:
+    return QUERY_PREFLIGHT_HEADERS if path.rstrip("/") == QUERY_PATH else PREFLIGHT_HEADERS

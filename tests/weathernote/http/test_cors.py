@@ -62,6 +62,16 @@ def test_a_page_may_send_a_client_id_and_a_validator(open_api):
     assert {"x-client-id", "if-none-match"} <= set(response["Access-Control-Allow-Headers"].split(", "))
 
 
+@pytest.mark.parametrize("path", ["/api/v1/graphql", "/api/v1/graphql/"])
+def test_a_page_may_post_a_query(open_api, path):
+    asked = PREFLIGHT | {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
+    response = open_api.options(path, headers=asked)
+    assert "POST" in response["Access-Control-Allow-Methods"].split(", ")
+    assert {"content-type", "x-client-id"} <= set(response["Access-Control-Allow-Headers"].split(", "))
+    answer = open_api.post(path, {"query": "{ __typename }"}, content_type="application/json", headers=PAGE)
+    assert (answer.status_code, answer["Access-Control-Allow-Origin"]) == (200, "*")
+
+
 def test_a_preflight_counts_against_nothing(open_api, valkey):
     valkey.flushall()
     open_api.options(WEATHER, headers=PREFLIGHT)

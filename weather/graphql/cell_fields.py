@@ -54,7 +54,7 @@ class AskedCells(NamedTuple):
 
 
 def asked_cells(field: CellField, variables: Mapping[str, Any]) -> AskedCells:
-    """What a field asks about cells, given the coerced variables; raises Refused for more than MOST_PLACES positions."""
+    """What a field asks about cells, given the coerced variables; raises Refused for too many positions."""
     try:
         given = field.arguments.values(variables)
     except NotAnArgument as wrong:

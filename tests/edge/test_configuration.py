@@ -162,7 +162,7 @@ def test_the_edge_knows_each_route_of_a_dataset_everywhere(kind):
     (dataset,) = (dataset for dataset in DATASETS if kind in dataset.kinds)
     assert f"location = {path} {{\n        set $edge_record {kind.key};" in servers
     for text in (nginx, servers):
-        (names,) = re.findall(r"\(\?:(weather\|[a-z|-]+)\)", text)
+        (names,) = re.findall(r"\(\?:(weather\|[a-z/|-]+)\)", text)
         assert path.removeprefix("/api/v1/") in names.split("|")
     assert f"record === '{kind.key}'" in edge
     assert (f"record !== '{kind.key}'" in cell) is not dataset.has_imperial_units

@@ -77,9 +77,7 @@ class Lock:
 
 
 @contextmanager
-def held(
-    life_seconds: float = LIFE_SECONDS, name: str = "prewarm", role: Role = Role.PRIMARY
-) -> Iterator[Lock | None]:
+def held(life_seconds: float = LIFE_SECONDS, name: str = "prewarm", role: Role = Role.PRIMARY) -> Iterator[Lock | None]:
     """Holds the lock while the block runs; None if another run holds it. Raises RedisDown without Redis.
 
     A run of prewarm takes it over from the refresher, whose `name` is REFRESHER.

@@ -43,7 +43,14 @@ def _is_usable(url: str) -> bool:
 
 @register()
 def check_regions(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
-    """weathernote.E001 for a replica of which the primary is not named: what is written would never come to it."""
+    """weathernote.E001 for a replica whose primary is not named, and for a region that has no name.
+
+    What is written would never come to that replica. Regions without names count as one, and leave each other nothing.
+    """
+    is_named = settings.REGION or any(problem.startswith("REGION ") for problem in settings.ENVIRONMENT.problems)
+    if settings.RECORDS_REDIS_URL and not is_named:
+        sentence = "RECORDS_REDIS_URL needs REGION, the name by which the budget leaves this region its part."
+        return [Error(sentence, id="weathernote.E001")]
     if not settings.RECORDS_REPLICA_URL or settings.RECORDS_REDIS_URL:
         return []
     sentence = "RECORDS_REPLICA_URL needs RECORDS_REDIS_URL, the primary that it is the replica of."

@@ -1,16 +1,21 @@
-"""The lock in Redis by which only one prewarm runs at a time, across all instances."""
+"""The locks in Redis by which only one prewarm runs at a time, across all instances.
+
+Where there are regions, each runs one that works out its answers anew, and one of them at a time refreshes for all.
+"""
 
 import secrets
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from time import monotonic
 
 from prewarm.runs.retry import with_retries
 from weathernote import redis
-from weathernote.redis import RedisDown, owned_key, without_redis
+from weathernote.redis import RedisDown, Role, owned_key, without_redis
 
 KEY = "prewarm:lock"
+#: The lock of a region's run, in its own Redis; a name of its own, as that may be the primary of others.
+KEY_OF_REGION = "prewarm:lock:of-region"
 #: The life of the lock: a run that was killed blocks the next for no longer.
 LIFE_SECONDS = 30
 #: The longest that a lock is renewed: a run that hangs, say in the database, blocks others no longer than this and
@@ -26,7 +31,9 @@ class Lock:
     `is_lost` as soon as another may hold it.
     """
 
-    def __init__(self, life_seconds: float, name: str = "prewarm") -> None:
+    def __init__(self, life_seconds: float, name: str = "prewarm", role: Role = Role.PRIMARY) -> None:
+        self.role = role
+        self.key = KEY if role is Role.PRIMARY else KEY_OF_REGION
         self.life_seconds = life_seconds
         self.token = f"{name}:{secrets.token_hex(8)}"
         self.over_from = "" if name == REFRESHER else f"{REFRESHER}:"
@@ -44,7 +51,8 @@ class Lock:
         return True
 
     def _acquire(self) -> bool:
-        (is_ours,) = redis.execute(owned_key.taking(KEY, self.token, int(self.life_seconds * 1000), self.over_from))
+        life = int(self.life_seconds * 1000)
+        (is_ours,) = redis.execute(owned_key.taking(self.key, self.token, life, self.over_from, self.role))
         return bool(is_ours)
 
     @without_redis(returns=None)
@@ -52,7 +60,7 @@ class Lock:
         """Releases the lock; without Redis it expires by itself."""
         self._ended.set()
         self._thread.join()
-        redis.execute(owned_key.releasing(KEY, self.token))
+        redis.execute(owned_key.releasing(self.key, self.token, self.role))
 
     def _renew(self) -> None:
         began = monotonic()
@@ -69,12 +77,12 @@ class Lock:
 
 
 @contextmanager
-def held(life_seconds: float = LIFE_SECONDS, name: str = "prewarm") -> Iterator[Lock | None]:
+def held(life_seconds: float = LIFE_SECONDS, name: str = "prewarm", role: Role = Role.PRIMARY) -> Iterator[Lock | None]:
     """Holds the lock while the block runs; None if another run holds it. Raises RedisDown without Redis.
 
     A run of prewarm takes it over from the refresher, whose `name` is REFRESHER.
     """
-    lock = Lock(life_seconds, name)
+    lock = Lock(life_seconds, name, role)
     if not lock.take():
         yield None
         return
@@ -82,3 +90,16 @@ def held(life_seconds: float = LIFE_SECONDS, name: str = "prewarm") -> Iterator[
         yield lock
     finally:
         lock.release()
+
+
+def of_run(life_seconds: float = LIFE_SECONDS) -> AbstractContextManager[Lock | None]:
+    """Holds the lock of a whole run: the region's where there are regions, else the only one."""
+    return held(life_seconds, role=Role.PRIMARY if redis.is_one_server() else Role.OWN)
+
+
+def of_refreshes(run: Lock) -> AbstractContextManager[Lock | None]:
+    """Holds, within a run, the lock of what is refreshed for all regions; the run's own where there are none.
+
+    None if another region's run refreshes. Raises RedisDown without the primary.
+    """
+    return nullcontext(run) if run.role is Role.PRIMARY else held(run.life_seconds)

@@ -27,7 +27,10 @@ __all__ = ["CannotRun", "Options", "RunResult", "refresh_now", "run"]
 MOST_SECONDS = plan.PERIOD_SECONDS - 60
 #: A refresh by staff, of at most a hundred cities, stops after this many seconds.
 MOST_SECONDS_NOW = 120
+#: Why a region's run refreshes nothing: what another refreshes is refreshed for all.
+REFRESHED_ELSEWHERE = "another region's prewarm refreshes"
 ALREADY_RUNNING = "another prewarm is running: nothing to do here"
+LOST = "the lock is lost: Redis does not answer, or another run has it"
 STOPPED = "stopped by a signal"
 
 #: Called with the name and the size of a step; returns a context manager, whose value is called with the number of
@@ -72,7 +75,7 @@ def run(
     try:
         if options.dry_run:
             return RunResult(0, _dry_run_summary(_planned(options, cities, suspects)))
-        with lock.held(lock_seconds) as held:
+        with lock.of_run(lock_seconds) as held:
             if held is None:
                 return RunResult(0, {"message": ALREADY_RUNNING, "exit_code": 0})
             row = run_history.begin(forced=options.force)
@@ -82,7 +85,7 @@ def run(
                 pause_seconds=options.pause_seconds,
                 stop_reason=_stop_reason(should_stop, held, MOST_SECONDS),
             )
-            _rederive_and_refresh(work, options, cities, suspects, progress)
+            _rederive_and_refresh(work, options, cities, suspects, progress, held)
             work.tally.is_broken |= held.is_lost
     except RedisDown:
         if not options.dry_run:
@@ -150,9 +153,13 @@ def _from_database() -> tuple[list[City], frozenset[str]]:
 
 
 def _rederive_and_refresh(
-    work: Work, options: Options, cities: list[City], suspects: frozenset[str], progress: Progress
+    work: Work,
+    options: Options,
+    cities: list[City],
+    suspects: frozenset[str],
+    progress: Progress,
+    held: lock.Lock,
 ) -> None:
-    budget = service().budget
     try:
         # Saving the row may have taken long, if the database hangs.
         if work.check_stop():
@@ -160,16 +167,28 @@ def _rederive_and_refresh(
         with_retries(schedule.begin)
         planned = _planned(options, cities, suspects)
         work.tally.skipped += planned.past_limit
-        work.tally.leave_unpaid(planned.unpaid, _tighter_window(budget.remaining()))
         work.tally.cities_in_order = planned.cities_in_order
         with progress("re-derived", len(planned.rederivations)) as advance:
             work.rederive(planned.rederivations, advance)
-        size = min(options.batch_size, BATCH_CELLS)
-        with progress("refreshed", len(planned.refresh)) as advance:
-            work.refresh(plan.batches(planned.refresh, size, work.queue.slot_of, force=options.force), advance)
+        with lock.of_refreshes(held) as of_refreshes:
+            if of_refreshes is None:
+                work.tally.skipped += len(planned.refresh) + len(planned.unpaid)
+                work.tally.reasons[REFRESHED_ELSEWHERE] = None
+                return
+            _refresh(work, options, planned, progress, of_refreshes)
+            work.tally.is_broken |= of_refreshes.is_lost
     except RedisDown:
         work.tally.reasons["Redis does not answer any more"] = None
         work.tally.is_broken = True
+
+
+def _refresh(work: Work, options: Options, planned: Plan, progress: Progress, held: lock.Lock) -> None:
+    of_run = work.stop_reason
+    work.stop_reason = lambda: of_run() or (LOST if held.is_lost else "")
+    work.tally.leave_unpaid(planned.unpaid, _tighter_window(service().budget.remaining()))
+    size = min(options.batch_size, BATCH_CELLS)
+    with progress("refreshed", len(planned.refresh)) as advance:
+        work.refresh(plan.batches(planned.refresh, size, work.queue.slot_of, force=options.force), advance)
 
 
 def _planned(options: Options, cities: list[City], suspects: frozenset[str]) -> Plan:
@@ -226,7 +245,7 @@ def _stop_reason(should_stop: Callable[[], bool], held: lock.Lock, most_seconds:
         if should_stop():
             return STOPPED
         if held.is_lost:
-            return "the lock is lost: Redis does not answer, or another run has it"
+            return LOST
         return _timeout_reason(began, most_seconds)
 
     return reason

@@ -126,6 +126,36 @@ def test_regions_that_are_cut_off_and_those_that_are_not_keep_to_one_budget(regi
     assert spent_of_the_hour(regions) == simulator.state()["cells"] - alone
 
 
+def test_a_region_without_primary_and_own_redis_keeps_to_its_part(regions, enter, simulator, settings):
+    """Fault 82: nobody counts what its processes spend, so each has its share of the region's part."""
+    wait_for_room("hour", seconds=60)
+    settings.UPSTREAM_HOUR_BUDGET, settings.FLEET_PROCESSES = 400, 4
+    far = regions["far"]
+    assert new_places(enter(far), 0, 1) == [200]
+    far.cut_off()
+    far.own.kill()
+    for process in range(2):
+        api = enter(far)
+        lose(api, Role.PRIMARY)
+        lose(api, Role.OWN)
+        assert new_places(api, 10 + 20 * process, 5).count(200) == 400 // 40 // 4
+    assert simulator.state()["cells"] == 5
+
+
+def test_a_region_that_is_cut_off_remembers_that_calls_fail(regions, enter):
+    """Fault 82: the replica knows nothing of it, and /health reads that one."""
+    far = regions["far"]
+    api = enter(far)
+    api.get(WEATHER)
+    regions.wait_until_in_step()
+    far.cut_off()
+    lose(api, Role.PRIMARY)
+    for _ in range(7):
+        service().budget.failed()
+    assert api.get("/health").json()["upstream"] == "down"
+    assert service().budget.is_failing() and service().budget.pause_seconds() > 0
+
+
 def test_what_was_spent_without_the_primary_is_reported_to_it(regions, enter, simulator, settings):
     wait_for_room("hour", seconds=60)
     settings.UPSTREAM_HOUR_BUDGET, settings.FLEET_PROCESSES = 400, 8

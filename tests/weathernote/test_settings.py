@@ -58,6 +58,11 @@ def test_a_replica_needs_the_primary_that_it_is_the_replica_of(tree: Path) -> No
     assert run(tree, "manage.py", "check", **both).returncode == 0
 
 
+def test_a_region_needs_a_name(tree: Path) -> None:
+    told = run(tree, "manage.py", "check", RECORDS_REDIS_URL="redis://far:6379")
+    assert told.returncode == 1 and "RECORDS_REDIS_URL needs REGION" in told.stderr
+
+
 def test_serve_does_not_start_on_nonsense(tree: Path) -> None:
     told = run(tree, "manage.py", "serve", PORT="many")
     assert told.returncode == 1

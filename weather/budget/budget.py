@@ -60,7 +60,17 @@ class Budget:
             return granted
         return self._limit_to_region(granted, least, dataset)
 
-    @without_redis(instead=lambda _, granted, least, dataset: granted)
+    def _limit_to_part(self, granted: Granted, least: int, dataset: str) -> Granted | Denied:
+        """What of a weight this process has left of its share of the region's part, which nobody counts."""
+        with self._lock:
+            self.quota.give_back(granted.weight)
+            weight = min(granted.weight, self.quota.room_of_part(self.fleet_processes))
+            if weight < max(1, least):
+                return self.quota.denied_of_part(self.fleet_processes, self.clock.now(), max(1, least))
+            self.quota.spend_alone(weight)
+        return Granted(weight, granted.minute)
+
+    @without_redis(instead=_limit_to_part)
     def _limit_to_region(self, granted: Granted, least: int, dataset: str) -> Granted | Denied:
         """What of a weight from this process's share the region has left, which its own Redis counts."""
         with self._lock:
@@ -104,13 +114,17 @@ class Budget:
     def read_pause(self) -> None:
         """Reads from this region's Redis, without writing, whether calls fail and until when there must be none."""
         (flat,) = redis.execute(at(Role.REPLICA, "HGETALL", self.key))
+        is_cut_off = redis.refuses(at(Role.PRIMARY, "PING"))
         held = dict(zip(flat[::2], flat[1::2], strict=True))
         with self._lock, suppress(ValueError):  # written by hand
             latest = self.clock.now() + LONGEST_CLOSED_SECONDS
             for dataset, fields in FIELDS.items():
                 row = self.quota.rows[dataset]
-                row.failures = int(held.get(fields.failures.encode(), 0))
-                row.paused_until = min(float(held.get(fields.paused_until.encode(), 0)), latest)
+                failures = int(held.get(fields.failures.encode(), 0))
+                paused_until = min(float(held.get(fields.paused_until.encode(), 0)), latest)
+                if is_cut_off:  # the replica knows nothing of what failed here since
+                    failures, paused_until = max(failures, row.failures), max(paused_until, row.paused_until)
+                row.failures, row.paused_until = failures, paused_until
             self.quota.closed_until = max(self.quota.closed_until, min(float(held.get(b"closed:until", 0)), latest))
 
     def _exchange(self, weight: int, least: int, spender: Spender, dataset: str) -> tuple[int, Reason, float, int]:

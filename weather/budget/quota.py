@@ -79,9 +79,28 @@ class Quota:
         self.budgets = dict(self.whole)
 
     def leave_to(self, regions: int) -> None:
-        """Leaves so many other regions their part of each window."""
+        """Leaves so many other regions, and this one too, their part of each window: all may be cut off at once."""
         self.budgets = {
-            window: max(1, budget - regions * part_of_a_region(budget)) if regions else budget
+            window: max(1, budget - (regions + 1) * part_of_a_region(budget)) if regions else budget
+            for window, budget in self.whole.items()
+        }
+
+    def room_of_part(self, processes: int) -> int:
+        """What this process may still spend where nobody counts: its share of a region's part of each window."""
+        return min(self._rooms_of_part(processes).values())
+
+    def denied_of_part(self, processes: int, now: float, least: int) -> Denied:
+        """Denied until the windows end whose share of a region's part lacks room for `least`."""
+        return self._denied_by([name for name, room in self._rooms_of_part(processes).items() if room < least], now)
+
+    def spend_alone(self, weight: int) -> None:
+        """Counts a weight that Redis does not know of."""
+        for window in WINDOW_SECONDS:
+            self.unreported[window] += weight
+
+    def _rooms_of_part(self, processes: int) -> dict[BudgetWindow, int]:
+        return {
+            window: part_of_a_region(budget) // processes - self.unreported[window]
             for window, budget in self.whole.items()
         }
 

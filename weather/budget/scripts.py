@@ -30,7 +30,7 @@ _ROWS_LUA = ", ".join(f"{{'{name}', '{row.failures}', '{row.paused_until}'}}" fo
 # The reply has the failures and the pause of every dataset, in the order of FIELDS, so that each process knows them.
 #
 # `region:<name>` is when a region was last heard of. Each other one is left its part of every window: it may be cut
-# off, and spends that by itself.
+# off, and spends that by itself. So is this one, for all may be cut off at once.
 _SPEND_LUA = (
     NOW_LUA
     + day_line.LUA
@@ -65,7 +65,7 @@ end
 
 for at = 8, #ARGV, 6 do
   local name, length, budget = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
-  if others > 0 then budget = math.max(1, budget - others * math.max(1, math.floor(budget / {REGION_PARTS}))) end
+  if others > 0 then budget = math.max(1, budget - (others + 1) * math.max(1, math.floor(budget / {REGION_PARTS}))) end
   local seen_start, seen, unreported = tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5])
   local start = now - now % length
   local known = held[name .. ':start'] or 0

@@ -231,10 +231,10 @@ def test_a_refusal_or_a_row_of_failures_stops_its_dataset_until_it_ends(now, clo
     assert stopped.take_alone(1, 1, "cold", 1, now) == (expected or Granted(1))
 
 
-def test_each_other_region_is_left_a_fortieth_of_every_window_and_one_at_least():
+def test_each_region_this_one_too_is_left_a_fortieth_of_every_window_and_one_at_least():
     quota = Quota({"minute": 30, "hour": 400, "day": 10_000})
     quota.leave_to(2)
-    assert quota.budgets == {"minute": 28, "hour": 380, "day": 9_500}
+    assert quota.budgets == {"minute": 27, "hour": 370, "day": 9_250}
     quota.leave_to(0)
     assert quota.budgets == quota.whole == {"minute": 30, "hour": 400, "day": 10_000}
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from time import monotonic
 
+from django.conf import settings
+
 from prewarm.runs.retry import with_retries
 from weathernote import redis
 from weathernote.redis import RedisDown, Role, owned_key, without_redis
@@ -93,8 +95,12 @@ def held(life_seconds: float = LIFE_SECONDS, name: str = "prewarm", role: Role =
 
 
 def of_run(life_seconds: float = LIFE_SECONDS) -> AbstractContextManager[Lock | None]:
-    """Holds the lock of a whole run: the region's where there are regions, else the only one."""
-    return held(life_seconds, role=Role.PRIMARY if redis.is_one_server() else Role.OWN)
+    """Holds the lock of a whole run: the region's where there are regions, else the only one.
+
+    A region whose own Redis is the records' for others knows of them by its name alone.
+    """
+    has_regions = settings.REGION or not redis.is_one_server()
+    return held(life_seconds, role=Role.OWN if has_regions else Role.PRIMARY)
 
 
 def of_refreshes(run: Lock) -> AbstractContextManager[Lock | None]:

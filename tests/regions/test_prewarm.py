@@ -8,6 +8,7 @@ from prewarm.runs.run import REFRESHED_ELSEWHERE, Options, run
 from prewarm.runs.schedule import LAST_GOOD_KEY
 from tests.regions.test_faults import lose
 from tests.support.clocks import around_noon
+from weathernote import redis
 from weathernote.redis import Role
 
 BERLIN = "/api/v1/weather?lat=52.5&lon=13.4"
@@ -45,3 +46,12 @@ def test_without_the_primary_a_run_still_warms_the_regions_answers(regions, berl
     lose(berlin, Role.PRIMARY)
     assert run(Options()).exit_code != 0
     assert regions["far"].own.client.exists(ANSWER)
+
+
+def test_a_region_that_is_the_primary_knows_of_others_by_its_name(settings, regions, enter):
+    enter(regions.writer)
+    settings.REGION, settings.RECORDS_REDIS_URL, settings.RECORDS_REPLICA_URL = "home", "", ""
+    redis.reset()
+    assert redis.is_one_server()
+    with lock.of_run() as of_region, lock.held() as of_others:
+        assert of_region and of_others

@@ -161,10 +161,10 @@ class AnswerPlan:
 
 
 def _days_of(kind: AnswerKind, most_days: int) -> int | None:
-    """The days of the question: the usual ones, from which fewer are cut, so that one answer serves all who ask."""
+    """The days of the question: the usual ones or the most, from which fewer are cut, so that two answers serve all."""
     if not kind.takes_days or kind.usual_days is None:
         return None
-    return max(kind.usual_days, most_days)
+    return kind.usual_days if most_days <= kind.usual_days else MAX_DAYS
 
 
 def _section(item: _Item, cut: Sequence[Fragments], variables: Mapping[str, Any]) -> Pieces:

@@ -25,13 +25,21 @@ class Engine:
         self.documents = Documents()
         self._fragments = FragmentsMemory()
 
+    def is_at_hand(self, given: GraphQLRequest, *, is_kept: bool) -> bool:
+        """Whether the request is read at little cost: its document is known, is not to be kept, and asks no schema."""
+        known = self.documents.known(given.sha256)
+        if known is None or _is_new(given, is_kept):
+            return False
+        operation = known.operation(given.operation_name)
+        return operation is None or not operation.is_introspection
+
     def document(self, given: GraphQLRequest, *, is_kept: bool) -> Document | list[GraphQLError]:
         """The document of a request, or what is wrong with it; a persisted one is kept where `is_kept`.
 
         Raises PersistedQueryNotFound for a hash that nobody knows, and Problem (503) if too many are being read.
         """
         known = self.documents.known(given.sha256)
-        is_new = is_kept and given.is_persisted and given.text is not None
+        is_new = _is_new(given, is_kept)
         if known is not None and not is_new:
             return known
         text = given.text if given.text is not None else persisted.text_of(given.sha256)
@@ -50,3 +58,8 @@ class Engine:
     def answered(self, asked: Asked, outcomes: Mapping[Question, Outcome], cities: Any) -> Answered:
         """The data of a request, given the outcomes, and what Redis had of the cities."""
         return answering.answer(asked, outcomes, cities, self._fragments)
+
+
+def _is_new(given: GraphQLRequest, is_kept: bool) -> bool:
+    """Whether the client sends a text for its hash, to be kept."""
+    return is_kept and given.is_persisted and given.text is not None

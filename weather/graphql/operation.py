@@ -1,6 +1,7 @@
 """An operation of a validated document: compiled once, then asked with the variables of each request."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -71,10 +72,14 @@ class Asked(NamedTuple):
         """The cells, each once."""
         return {question.cell for question in self.questions()}
 
-    def searches(self) -> set[Search | Position]:
-        """The questions about places, each once."""
+    def searches(self) -> set[Search | Position | Cities]:
+        """The questions about places, and searches for cities, each once."""
         of_places = (one.asked for one in self.fields if isinstance(one, AskedPlaces))
-        return {asked for asked in of_places if isinstance(asked, Search | Position)}
+        return {
+            asked
+            for asked in of_places
+            if isinstance(asked, Search | Position) or (isinstance(asked, Cities) and asked.search)
+        }
 
     def positions(self) -> int:
         """How many positions it names, each as often as it is named."""
@@ -127,7 +132,8 @@ class Operation:
         assert query is not None  # noqa: S101 - every schema of strawberry has one
         compiling = Compiling(schema, python_names(), self._fragments, variables)
         roots = fields_of([self._node.selection_set], self._fragments, variables)
-        return [self._field(compiling, query, alias, nodes) for alias, nodes in roots.items()]
+        with turn() if self.is_introspection else nullcontext():
+            return [self._field(compiling, query, alias, nodes) for alias, nodes in roots.items()]
 
     def _field(self, compiling: Compiling, query: GraphQLObjectType, alias: str, nodes: list[FieldNode]) -> Field:
         node, prefix = nodes[0], b"%s:" % dumped(alias)
@@ -135,8 +141,7 @@ class Operation:
         if name == "__typename":
             return Constant(prefix, dumped(query.name))
         if name.startswith("__"):
-            with turn():
-                return Constant(prefix, self._introspected(alias, nodes, compiling.variables))
+            return Constant(prefix, self._introspected(alias, nodes, compiling.variables))
         field = query.fields[name]
         arguments, made = Arguments(field, node), get_named_type(field.type)
         assert isinstance(made, GraphQLObjectType)  # noqa: S101 - all fields of the query are objects

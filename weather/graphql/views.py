@@ -1,7 +1,8 @@
 """`/api/v1/graphql`: a query in, the JSON of what it names out, by the rules of the other ways in."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from time import time
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 
 from weather.api import batch
@@ -21,6 +23,7 @@ from weather.graphql import errors
 from weather.graphql.cities import cities_source
 from weather.graphql.errors import PersistedQueryNotFound, Refused
 from weather.graphql.request import GraphQLRequest, request_in
+from weathernote import redis
 from weathernote.http.api_view import ApiViewSet
 from weathernote.http.conditional import matches, weak_etag
 from weathernote.http.prerendered import PrerenderedResponse
@@ -41,6 +44,8 @@ if TYPE_CHECKING:
 
 #: Positions of a request, each as often as a field names it.
 MOST_POSITIONS = 100
+#: Answers that a request may take: of 20 cells, two of weather and two of days, in other units again.
+MOST_QUESTIONS = 100
 #: Errors of parts that are told one by one.
 MOST_ERRORS = 20
 
@@ -64,19 +69,58 @@ class GraphQLViewSet(ApiViewSet[Any]):
     kind = "unread"
     asked: "Asked"
     questions: Sequence[Question] = ()
+    #: A request whose document is to be read once the throttle has let it pass.
+    unread: GraphQLRequest | None = None
 
     def look_up(self, request: Request) -> list[Lookup[Any]]:
-        """The finished answers to all questions about cells, and the list of cities where it is asked for."""
-        try:
+        """The finished answers to all questions about cells, and the list of cities where it is asked for.
+
+        None for a document that takes long to read, which waits until the throttle has let the request pass.
+        """
+        with self._counting_refusals():
             given = request_in(request._request, body_of(request._request))
-            operation = self._operation(given, request.method or "")
-            asked = operation.asked(given.variables)
-        except Problem as refused:
-            self._count("not_found" if isinstance(refused, PersistedQueryNotFound) else "refused")
+            if not engine().is_at_hand(given, is_kept=request.method == "POST"):
+                self.unread = given
+                return []
+            return self._lookups_in(given, request.method or "")
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """As every API view's; then reads a document that takes long, and counts its further cells."""
+        super().initial(request, *args, **kwargs)
+        if self.unread is None:
+            return
+        with self._counting_refusals():
+            lookups = self._lookups_in(self.unread, request.method or "")
+        further, client = self.counts_as - 1, context_of(request._request).client_hash
+        counts = [one.lookup_again(client, further) for one in self.throttle_classes] if further else []
+        values = redis.fetch_lazily([*counts, *lookups])
+        self.throttles = [next(values) for _ in counts] or self.throttles
+        self.check_throttles(request)
+        self.values = list(values)
+
+    def check_throttles(self, request: Request) -> None:
+        """As DRF's; a refusal is counted."""
+        try:
+            super().check_throttles(request)
+        except Throttled:
+            self._count("limited")
             raise
+
+    @contextmanager
+    def _counting_refusals(self) -> Iterator[None]:
+        try:
+            yield
+        except Problem as refused:
+            is_overload = refused.status_code >= 500
+            not_found = isinstance(refused, PersistedQueryNotFound)
+            self._count("failed" if is_overload else "not_found" if not_found else "refused")
+            raise
+
+    def _lookups_in(self, given: GraphQLRequest, method: str) -> list[Lookup[Any]]:
+        operation = self._operation(given, method)
         self.kind = "introspection" if operation.is_introspection else self.kind
+        asked = operation.asked(given.variables)
         if isinstance(asked, list):
-            self._count("refused")
             raise _refused(asked)
         return self._lookups_of(asked)
 
@@ -96,9 +140,9 @@ class GraphQLViewSet(ApiViewSet[Any]):
         # More than a client has requests could never pass.
         most = min(MOST_PLACES, settings.RATE_LIMIT_REQUESTS)
         counted = ((cells, "cells", most), (searches, "searches for places", most))
-        for number, what, most in (*counted, (asked.positions(), "positions", MOST_POSITIONS)):
+        bounded = ((asked.positions(), "positions", MOST_POSITIONS), (len(self.questions), "answers", MOST_QUESTIONS))
+        for number, what, most in (*counted, *bounded):
             if number > most:
-                self._count("refused")
                 raise Refused(f"The query is about {number} {what}; {most} are the most.")
         self.counts_as = max(1, cells, searches)
         lookups: list[Lookup[Any]] = [service_of(one.dataset).lookup(one) for one in self.questions]

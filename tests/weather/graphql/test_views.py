@@ -1,6 +1,7 @@
 """/api/v1/graphql through Django, before a real Redis and a simulated Open-Meteo."""
 
 import json
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from urllib.parse import urlencode
@@ -10,7 +11,8 @@ import time_machine
 
 from tests.support import outage
 from tests.weather.graphql.conftest import URL
-from weather.graphql import views
+from weather.graphql import documents, operation, views
+from weather.graphql import persisted as persisted_queries
 from weathernote.telemetry import metrics
 
 NEW_YORK = "lat: 40.7128, lon: -74.0060"
@@ -216,6 +218,47 @@ def test_what_could_not_be_answered_at_all_has_the_status_of_rest(ask, simulator
     assert response.json()["data"] == {"weather": None}
     assert error["extensions"]["code"] == "upstream_unavailable"
     assert str(error["extensions"]["retry_after_seconds"]) == response["Retry-After"]
+
+
+def test_a_client_over_its_limit_has_no_document_read_and_keeps_none(ask, settings, other_process, monkeypatch):
+    settings.RATE_LIMIT_REQUESTS = 1
+    ask("{ __typename }")
+    reads: list[str] = []
+    kept: list[tuple[str, str]] = []
+    monkeypatch.setattr(documents, "read", reads.append)
+    monkeypatch.setattr(persisted_queries, "keep", lambda *given: kept.append(given))
+    query = "{ cities { name } }"
+    assert ask(query).status_code == 429
+    assert ask("{ __schema { queryType { name } } }").status_code == 429
+    assert ask(query, extensions=named(query)).status_code == 429
+    assert reads == [] and kept == []
+
+
+def test_a_document_that_is_new_counts_all_of_its_cells(ask, settings, other_process):
+    settings.RATE_LIMIT_REQUESTS = 60
+    for left in (40, 20):
+        assert f"r={left};" in ask(AT, positions(20))["RateLimit"]
+
+
+def test_fields_about_the_schema_take_one_turn_together(ask, other_process, monkeypatch):
+    turns = []
+
+    @contextmanager
+    def counted():
+        turns.append(1)
+        yield
+
+    monkeypatch.setattr(operation, "turn", counted)
+    query = "{ " + " ".join(f"a{at}: __schema {{ queryType {{ name }} }}" for at in range(20)) + " }"
+    assert ask(query).status_code == 200 and len(turns) == 1
+
+
+def test_numbers_of_days_share_two_answers(ask, valkey):
+    query = "{ weather(lat: 1, lon: 2) { " + " ".join(f"d{n}: daily(days: {n}) {{ time }}" for n in (2, 7)) + " } }"
+    longer = query.replace("days: 2", "days: 8").replace("days: 7", "days: 9")
+    assert ask(query).status_code == ask(longer).status_code == 200
+    keys = set(valkey.keys("forecast:*"))
+    assert keys == {f"forecast:lat:1.0:lon:2.0:days:{days}" for days in (7, 10)}
 
 
 def test_a_client_over_its_limit_gets_429_in_graphqls_shape(ask, settings):

@@ -140,7 +140,12 @@ def test_people_can_move_the_writer_and_the_service_cannot(two):
 def test_the_service_knows_both_and_is_refused_nothing(two):
     primary, replica = two
     replica.password = primary.password
-    urls = {"REDIS_URL": primary.url, "RECORDS_REDIS_URL": primary.url, "RECORDS_REPLICA_URL": replica.url}
+    urls = {
+        "REDIS_URL": primary.url,
+        "RECORDS_REDIS_URL": primary.url,
+        "RECORDS_REPLICA_URL": replica.url,
+        "REGION": "eu",
+    }
     told = subprocess.run(
         command("regions"),
         cwd=TOP,

@@ -9,8 +9,6 @@ import pytest
 from tests.support.regions import Region, Regions, three_regions
 from weathernote.http.cache_headers import cache_status
 
-pytest_plugins = ["tests.support.redis_fixtures"]
-
 
 @pytest.fixture
 def regions(tmp_path: Path) -> Iterator[Regions]:

@@ -14,6 +14,8 @@ from weathernote.redis import Role
 from weathernote.redis.regions import Server, Severity, address, problems
 from weathernote.redis.replication import Replication
 
+pytest_plugins = ["tests.support.redis_fixtures"]
+
 
 def told(variables: dict[str, str], *arguments: str) -> tuple[int, str, str]:
     """The exit code of the command in a region, what it shows, and what it complains of."""

@@ -12,6 +12,8 @@ from weathernote import redis
 from weathernote.redis import Role
 from weathernote.telemetry import metrics
 
+pytest_plugins = ["tests.support.redis_fixtures"]
+
 NEW = "/api/v1/weather?lat={}&lon=10"
 REFUSED = 503
 

@@ -7,6 +7,8 @@ import redis as redis_py
 
 from tests.support.servers import eventually
 
+pytest_plugins = ["tests.support.redis_fixtures"]
+
 
 def client(url, **options):
     return redis_py.Redis.from_url(url, decode_responses=True, socket_timeout=0.5, **options)

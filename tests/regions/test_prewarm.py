@@ -11,6 +11,8 @@ from tests.support.clocks import around_noon
 from weathernote import redis
 from weathernote.redis import Role
 
+pytest_plugins = ["tests.support.redis_fixtures"]
+
 BERLIN = "/api/v1/weather?lat=52.5&lon=13.4"
 ANSWER = "weather:lat:52.5:lon:13.4"
 

@@ -9,6 +9,8 @@ from tests.support.limits import LIFTED
 from tests.support.manage import command, environment
 from tests.support.servers import TOP, eventually
 
+pytest_plugins = ["tests.support.redis_fixtures"]
+
 COLD = (f"/api/v1/weather?lat={number // 10}.{number % 10}&lon=30.5" for number in count(200))
 
 

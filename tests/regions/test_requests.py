@@ -13,6 +13,8 @@ from weather.api.service import service
 from weather.core.cells import Cell
 from weathernote.redis.node import Node
 
+pytest_plugins = ["tests.support.redis_fixtures"]
+
 WEATHER = "/api/v1/weather?lat=40.7128&lon=-74.0060"
 FORECAST = "/api/v1/forecast?lat=40.7128&lon=-74.0060"
 RECORD = "upstream:lat:40.7:lon:-74.0"

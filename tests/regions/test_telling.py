@@ -10,6 +10,8 @@ from weathernote.redis import Role
 from weathernote.redis.subscription import Subscription
 from weathernote.telemetry import request_log, usage
 
+pytest_plugins = ["tests.support.redis_fixtures"]
+
 
 def lines_of(api, name: str) -> list[str]:
     usage.measure()

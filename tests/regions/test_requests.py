@@ -25,13 +25,13 @@ CELL = Cell(407, -740)
 def asked(monkeypatch) -> list[str]:
     """The names of the servers that were sent commands, in their order."""
     names: list[str] = []
-    send = Node._send  # by which both short calls and others leave
+    send = Node.send
 
-    def noted(node, *call):
+    def noted(node, commands):
         names.append(node.name)
-        return send(node, *call)
+        return send(node, commands)
 
-    monkeypatch.setattr(Node, "_send", noted)
+    monkeypatch.setattr(Node, "send", noted)
     return names
 
 

@@ -1,4 +1,4 @@
-"""A connection to a Redis server for one thread at a time: commands in one write, all replies within one timeout."""
+"""A thread's own connection to a Redis server: commands in one write, all replies within one timeout."""
 
 import select
 import ssl
@@ -33,7 +33,7 @@ class Connection:
         self._timeout_seconds: float = connection.socket_timeout or 0.1
         self._deadline = 0.0
         self._since = time.monotonic()
-        self._awaits_replies = self._was_late = self.is_closed = False
+        self._awaits_replies = self._was_late = False
         sock: Any = connection._sock
         sock.setblocking(False)
         self._socket = sock
@@ -88,8 +88,8 @@ class Connection:
         return replies
 
     def close(self) -> None:
-        """Closes the socket; may be called again."""
-        self._awaits_replies = self.is_closed = True
+        """Closes the socket."""
+        self._awaits_replies = True
         self._connection.disconnect()
 
     def _read_more(self) -> None:

@@ -1,4 +1,4 @@
-"""One Redis server: a connection that all threads share for short calls, others by thread, and one breaker for all."""
+"""One Redis server: a connection for each thread of this process, and one breaker for all of them."""
 
 import logging
 import threading
@@ -10,7 +10,6 @@ from redis.connection import AbstractConnection
 
 from weathernote.redis.breaker import Breaker
 from weathernote.redis.connection import Connection, Reply
-from weathernote.redis.multiplexer import Call, Lane, Multiplexer
 
 log = logging.getLogger(__name__)
 
@@ -23,8 +22,6 @@ PROBE: Command = ("GET", "probe")
 #: The same to a server that must take writes.
 WRITING_PROBE: Command = ("DEL", "probe")
 PAUSE_SECONDS = 0.5
-#: Packed commands up to this length are a short call, which shares a connection: a hit's, and most others.
-SHORT_CALL_BYTES = 512
 _PROBE_SECONDS = 0.05
 
 #: What a connection may fail with: network errors, refusals at the handshake, replies that cannot be parsed.
@@ -46,12 +43,6 @@ def note_lost(reason: str, commands: int) -> None:
         note(reason, commands)
 
 
-class _Own(threading.local):
-    """The connection of a thread."""
-
-    connection: Connection | None = None
-
-
 class Node:
     """A server by its name in logs; `new_connection` makes a redis-py connection that is not connected yet.
 
@@ -65,18 +56,14 @@ class Node:
         self.must_write = must_write
         self.breaker = Breaker(pause_seconds=PAUSE_SECONDS)
         self._new_connection = new_connection
-        self._own = _Own()
-        self._multiplexer = Multiplexer(self._exchange_calls)
+        self._mine = threading.local()
         self._closed = threading.Event()
         # Raised by an outage: connections from before it are closed unused, as each would cost its thread a timeout.
         self._generation = 0
 
     def exchange(self, commands: Sequence[Command]) -> list[Reply]:
         """The replies to `commands`, sent in one write and never twice, since a request must not be counted twice."""
-        packed = _packed(commands)
-        if len(packed) > SHORT_CALL_BYTES:
-            return self.receive(self._send(self._own, packed, len(commands)), len(commands))
-        return self._multiplexer.call(packed, len(commands))
+        return self.receive(self.send(commands), len(commands))
 
     def each(self, command: Command) -> dict[str, Reply]:
         """Server name → its reply or RedisDown; a Cluster has more than one entry."""
@@ -92,21 +79,27 @@ class Node:
 
     def send(self, commands: Sequence[Command]) -> Connection | RedisDown:
         """Sends the commands and returns the connection for `receive`; a caller can send to other nodes in between."""
-        return self._send(self._own, _packed(commands), len(commands))
+        # A command that cannot be packed is a programming error, raised before anything is sent.
+        packed = b"".join(map(hiredis.pack_command, commands))
+        if self.breaker.is_open:
+            note_lost("breaker_open", len(commands))
+            return RedisDown(f"{self.name}: breaker open")
+        try:
+            connection = self._connected()
+            connection.send(packed)
+        except BROKEN as error:
+            return self._lost(error, len(commands))
+        return connection
 
     def receive(self, connection: Connection | RedisDown, count: int) -> list[Reply]:
         """`count` replies. If one is missing all are RedisDown: which commands the others answer is unknown."""
-        return self._receive(connection, count)
-
-    def _receive(self, connection: Connection | RedisDown, count: int, calls: int = 1) -> list[Reply]:
         if isinstance(connection, RedisDown):
             return [connection] * count
         try:
             replies = connection.receive(count)
         except BROKEN as error:
-            connection.close()
             # Some servers send the reason before they close the connection.
-            return [self._lost(connection.refusals[0] if connection.refusals else error, count, calls)] * count
+            return [self._lost(connection.refusals[0] if connection.refusals else error, count)] * count
         if connection.refusals:
             return self._without_unusable(connection, replies)
         self.breaker.succeeded()
@@ -115,40 +108,31 @@ class Node:
     @property
     def is_connected(self) -> bool:
         """Whether this thread's next command needs no handshake first."""
-        return self._own.connection is not None and not self._own.connection.is_closed
+        return getattr(self._mine, "connection", None) is not None
 
     def close(self) -> None:
         """Ends the probes of this server, which is not used any more."""
         self._closed.set()
 
-    def _exchange_calls(self, lane: Lane, calls: Sequence[Call]) -> list[Reply]:
-        """The replies to all commands of the calls, sent in one write."""
-        count = sum(call.count for call in calls)
-        sent = self._send(lane, b"".join([call.packed for call in calls]), count, len(calls))
-        return self._receive(sent, count, len(calls))
-
-    def _send(self, place: "_Own | Lane", packed: bytes, count: int, calls: int = 1) -> Connection | RedisDown:
-        if self.breaker.is_open:
-            note_lost("breaker_open", count)
-            return RedisDown(f"{self.name}: breaker open")
-        try:
-            connection = place.connection
-            if connection is None or connection.generation != self._generation or not connection.is_reusable():
-                place.connection = None
-                if connection is not None:
-                    connection.close()
-                connection = place.connection = Connection(self._new_connection(), self._generation)
-            connection.send(packed)
-        except BROKEN as error:
-            if place.connection is not None:
-                place.connection.close()
-            return self._lost(error, count, calls)
+    def _connected(self) -> Connection:
+        connection: Connection | None = getattr(self._mine, "connection", None)
+        if connection is not None:
+            if connection.generation == self._generation and connection.is_reusable():
+                return connection
+            self._disconnect()
+        connection = self._mine.connection = Connection(self._new_connection(), self._generation)
         return connection
 
-    def _lost(self, error: Exception, commands: int, calls: int) -> RedisDown:
+    def _disconnect(self) -> None:
+        connection = getattr(self._mine, "connection", None)
+        if connection is not None:
+            self._mine.connection = None
+            connection.close()
+
+    def _lost(self, error: Exception, commands: int) -> RedisDown:
+        self._disconnect()
         note_lost(_reason(error), commands)
-        # Calls that failed together are two failures: one lost packet does not open the breaker, the next failure does.
-        self._failed(error, min(calls, 2))
+        self._failed(error)
         return RedisDown(f"{self.name}: {type(error).__name__}")
 
     def _without_unusable(self, connection: Connection, replies: list[Reply]) -> list[Reply]:
@@ -156,18 +140,18 @@ class Node:
         unusable = [error for error in connection.refusals if self._is_unusable(error)]
         if unusable:
             note_lost("unusable", len(unusable))
-            connection.close()
+            self._disconnect()
             self._failed(unusable[0])
             down = RedisDown(f"{self.name}: {unusable[0]}")
             return [down if reply in unusable else reply for reply in replies]
         self.breaker.succeeded()
         if any(isinstance(error, exceptions.ReadOnlyError) for error in connection.refusals) and connection.is_old():
             # A primary that became a replica: its host name may point to the new primary by now.
-            connection.close()
+            self._disconnect()
         return replies
 
-    def _failed(self, error: Exception, failures: int = 1) -> None:
-        if not self.breaker.failed(failures):
+    def _failed(self, error: Exception) -> None:
+        if not self.breaker.failed():
             return
         self._generation += 1
         detail = f": {error}" if isinstance(error, exceptions.ConnectionError) else ""
@@ -203,11 +187,6 @@ class Node:
 
     def _is_unusable(self, error: Exception) -> bool:
         return is_unusable(error) or (self.must_write and isinstance(error, exceptions.ReadOnlyError))
-
-
-def _packed(commands: Sequence[Command]) -> bytes:
-    """Raises for what is no command, which is a programming error, before anything is sent."""
-    return b"".join(map(hiredis.pack_command, commands))
 
 
 def is_unusable(error: Exception) -> bool:

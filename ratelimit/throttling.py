@@ -1,5 +1,6 @@
 """DRF throttles that count clients in Redis, in the round trip that also finds the answer."""
 
+import re
 from collections.abc import Sequence
 from typing import ClassVar, Generic, Self, TypeVar
 
@@ -16,6 +17,9 @@ from weathernote.redis import Lookup, Reply
 from weathernote.telemetry import metrics
 
 T = TypeVar("T", bound="ClientThrottle")
+
+#: What INCR says of a value that is none.
+_NO_COUNTER = re.compile("WRONGTYPE|not an integer")
 
 # Every script takes the window in milliseconds, the limit, and the number of requests that the call counts as. It
 # returns whether the call may pass, how many more requests are left, and the milliseconds until the full limit is
@@ -189,7 +193,7 @@ class _WindowLookup(Lookup[T], Generic[T]):
 
     def _healed(self, count: Reply, left: Reply) -> T:
         """The throttle if Redis did not answer, or a hand left something else under the key."""
-        if isinstance(count, ResponseError):  # no counter: the script replaces it
+        if isinstance(count, ResponseError) and _NO_COUNTER.search(str(count)):  # the script replaces it
             return redis.fetch_one(self.throttle.by_script(self.key, 1))
         if isinstance(count, Exception) or isinstance(left, Exception):
             return self.throttle.uncounted()

@@ -11,6 +11,7 @@ from django.test import RequestFactory
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from redis.exceptions import ResponseError
 from rest_framework.request import Request
 
 from ratelimit.identity import hashed
@@ -371,3 +372,12 @@ def test_only_refusals_are_counted_as_refusals(limited, settings):
     before = metrics.RATE_LIMIT_EXCEEDED._value.get()
     statuses(limited, 5)
     assert metrics.RATE_LIMIT_EXCEEDED._value.get() - before == pytest.approx(3)
+
+
+def test_a_refusal_of_redis_costs_no_second_round_trip(settings, round_trips):
+    """As while it has no memory left, or is a replica: only what is no counter is replaced."""
+    lookup = ClientWindowThrottle.lookup_again("0123abcd", 1)
+    for refusal in ("OOM command not allowed when used memory > 'maxmemory'.", "READONLY You can't write."):
+        throttle = lookup.value([None, ResponseError(refusal), -2])
+        assert throttle.is_allowed and throttle.remaining == settings.RATE_LIMIT_REQUESTS
+    assert round_trips == []

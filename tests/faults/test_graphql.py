@@ -3,6 +3,8 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from itertools import product
+from string import ascii_lowercase
 from time import monotonic
 
 import pytest
@@ -12,7 +14,7 @@ from graphql import get_introspection_query
 from tests.faults.test_bodies import begun
 from tests.support.servers import Instance, eventually
 from weather.graphql import views
-from weather.graphql.documents import Document, Documents, read
+from weather.graphql.documents import MOST_TEXT_BYTES, Document, Documents, read
 from weathernote.telemetry.usage import own_bytes
 
 URL = "/api/v1/graphql"
@@ -94,6 +96,28 @@ def test_a_thousand_documents_take_little_memory():
         assert operation is not None
         operation.asked({})
     assert len(documents) == 512 and own_bytes() - before < 40_000_000
+
+
+def test_documents_that_are_made_to_take_memory_are_bounded():
+    """A quarter of what is remembered: each text has nine fields that spread one fragment, compiled for eight cases."""
+    views.engine()
+    documents = Documents(most_text_bytes=MOST_TEXT_BYTES // 4)
+    leaves = " ".join(f"{letter}: time" for letter in ascii_lowercase[:18])
+    fields = " ".join(f"{letter}: weather(lat: 1, lon: 1) {{ ...f }}" for letter in ascii_lowercase[:9])
+    text = (
+        f"query ($a: Boolean!, $b: Boolean!, $c: Boolean!) {{ {fields} x: __typename @skip(if: $a) @include(if: $b) "
+        f"y: __typename @skip(if: $c) }} fragment f on Weather {{ hourly {{ {leaves} }} }} #"
+    )
+    documents.read(text, "first")
+    before = own_bytes()
+    for number in range(60):
+        document = documents.read(f"{text}{number}", str(number))
+        assert isinstance(document, Document)
+        for case in product((True, False), repeat=3):
+            operation = document.operation(None)
+            assert operation is not None
+            operation.asked(dict(zip("abc", case, strict=True)))
+    assert own_bytes() - before < 20_000_000
 
 
 def test_only_a_few_read_documents_at_a_time(api, monkeypatch):

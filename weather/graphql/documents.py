@@ -18,9 +18,9 @@ from weather.graphql.operation import Operation
 from weather.graphql.schema import graphql_schema
 from weather.graphql.turns import turn
 
-#: Documents that a process remembers; a document takes about a hundred times the memory of its text.
+#: Documents that a process remembers; a document takes up to 350 times the memory of its text.
 MOST_DOCUMENTS = 512
-MOST_TEXT_BYTES = 250_000
+MOST_TEXT_BYTES = 100_000
 MOST_ERRORS = 5
 
 

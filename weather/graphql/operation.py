@@ -33,7 +33,7 @@ from weather.places.question import Position, Search
 from weathernote.http.problems import Problem
 
 #: What an operation skips and includes is compiled for so many cases; more are compiled for each request.
-MOST_CASES = 8
+MOST_CASES = 4
 REMEMBERED_INTROSPECTIONS = 8
 _INTROSPECTION = frozenset({"__schema", "__type"})
 #: Field → the dataset that it is about.

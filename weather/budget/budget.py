@@ -114,7 +114,7 @@ class Budget:
     def read_pause(self) -> None:
         """Reads from this region's Redis, without writing, whether calls fail and until when there must be none."""
         (flat,) = redis.execute(at(Role.REPLICA, "HGETALL", self.key))
-        is_cut_off = redis.refuses(at(Role.PRIMARY, "PING"))
+        is_cut_off = redis.refuses(at(Role.PRIMARY, "HGETALL", self.key))
         held = dict(zip(flat[::2], flat[1::2], strict=True))
         with self._lock, suppress(ValueError):  # written by hand
             latest = self.clock.now() + LONGEST_CLOSED_SECONDS

@@ -6,9 +6,9 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from weathernote.http.read_only import METHODS
+from weathernote.http.request_bodies import QUERY_PATH
 
 API_PATHS = ("/api/", "/v1/")
-QUERY_PATH = "/api/v1/graphql"
 HEADERS = {
     "Access-Control-Allow-Origin": "*",
     # What a page may read besides the CORS-safelisted headers.

@@ -26,7 +26,6 @@ from weathernote.telemetry import metrics
 SHORT_PATHS = frozenset(path for path, route in metrics.ROUTES.items() if route in metrics.ANSWER_ROUTES)
 #: The only paths besides staff's forms that take a body.
 EDGE_COUNTS_PATH = "/internal/edge-counts"
-QUERY_PATH = "/api/v1/graphql"
 
 
 class Handler(WSGIHandler):
@@ -50,7 +49,7 @@ class Handler(WSGIHandler):
     def _request(self, environ: dict[str, Any]) -> HttpRequest:
         if environ["REQUEST_METHOD"] == "GET":
             return BodilessRequest(environ)
-        if environ["REQUEST_METHOD"] == "POST" and environ["PATH_INFO"] == QUERY_PATH:
+        if environ["REQUEST_METHOD"] == "POST" and environ["PATH_INFO"] == request_bodies.QUERY_PATH:
             request_bodies.read_query(environ)
             return BodilessRequest(environ)
         environ["wsgi.input"] = request_bodies.empty()
@@ -73,7 +72,7 @@ def _replace_body(environ: dict[str, Any]) -> None:
         environ["wsgi.input"] = request_bodies.read(environ, request_bodies.COUNT_READERS)
     elif environ["REQUEST_METHOD"] == "POST" and path.startswith(f"{STAFF_PATH}/"):
         environ["wsgi.input"] = request_bodies.read(environ, request_bodies.FORM_READERS)
-    elif environ["REQUEST_METHOD"] == "POST" and path.rstrip("/") == QUERY_PATH:
+    elif environ["REQUEST_METHOD"] == "POST" and path.rstrip("/") == request_bodies.QUERY_PATH:
         request_bodies.read_query(environ)
     else:
         environ["wsgi.input"] = request_bodies.empty()

@@ -46,6 +46,8 @@ COUNT_READERS = threading.BoundedSemaphore(max(1, min(4, settings.THREADS // 8))
 #: Threads that may read queries at a time, and how long another waits for its turn: as a rule a query is there at once.
 QUERY_READERS = threading.BoundedSemaphore(max(1, settings.THREADS // 4))
 QUERY_WAIT_SECONDS = 0.1
+#: The one path of the API that takes a body.
+QUERY_PATH = "/api/v1/graphql"
 #: As the edge allows for anything but staff's forms.
 LARGEST_QUERY_BYTES = 16 * 1024
 #: WSGI leaves names with a dot to the application.

@@ -105,12 +105,13 @@ ANSWERED_FROM_MEMORY = Counter(
 
 #: What a query is: sent with its text, persisted, about the schema, or never read.
 GRAPHQL_KINDS = ("query", "persisted", "introspection", "unread")
-#: all answered · a part of it · nothing of it · not executed · asked for by a hash that nobody knows
-GRAPHQL_OUTCOMES = ("ok", "partial", "failed", "refused", "not_found")
+#: all answered · a part of it · nothing of it · not executed · its client is over the limit · a hash that nobody knows
+GRAPHQL_OUTCOMES = ("ok", "partial", "failed", "refused", "limited", "not_found")
 GRAPHQL_OPERATIONS = Counter(
     "weathernote_graphql_operations",
     "GraphQL queries by kind (query, persisted, introspection, or unread where the request is none) and outcome: ok, "
-    "partial (errors beside data), failed (errors alone), refused (not executed), not_found (a hash nobody knows)",
+    "partial (errors beside data), failed (errors alone), refused (not executed), limited (429), not_found (a hash "
+    "nobody knows)",
     ["kind", "outcome"],
 )
 

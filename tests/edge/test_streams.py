@@ -147,36 +147,35 @@ def test_an_opening_counts_as_a_request_of_its_client(edge, live, tmp_path):
 def test_an_opening_counts_as_a_request_of_its_address(live, tmp_path):
     slow = edge_before([NOBODY], tmp_path / "edge", live=(live.address,), address_requests=1)
     with EdgeServer(slow) as edge, ExitStack() as stack:
-        assert not all(_opens(edge, stack) for _ in range(60))
+        assert not all(_opened(edge, stack) for _ in range(60))
         stack.enter_context(websocket(edge, address="127.0.0.79"))
 
 
 def test_an_address_has_so_many_streams_open_and_its_requests_beside_them(live, origin, tmp_path):
     narrow = edge_before([f"127.0.0.1:{origin.port}"], tmp_path / "edge", live=(live.address,), address_streams=2)
     with EdgeServer(narrow) as edge, ExitStack() as stack:
-        first = stack.enter_context(websocket(edge))
+        first = eventually(lambda: _opened(edge, stack))
         stack.enter_context(events(edge, OF_A_PLACE))
         assert code_of(*refusal(edge)) == "rate_limited"
         assert edge.get("/api/v1/schema").ok
         stack.enter_context(websocket(edge, address="127.0.0.79"))
         first.close()
-        eventually(lambda: _opens(edge, stack))
+        eventually(lambda: _opened(edge, stack))
 
 
-def _opens(edge: EdgeServer, stack: ExitStack) -> bool:
-    """Whether a client of its own gets a WebSocket, which stays open until the stack is closed; False for 429.
+def _opened(edge: EdgeServer, stack: ExitStack) -> Any:
+    """The WebSocket of a client of its own, which stays open until the stack is closed; None for 429.
 
-    False too where the stand-in for a live process, still at the stream before, ends the connection.
+    None too where the stand-in for a live process, still at the stream before, ends the connection.
     """
     try:
-        stack.enter_context(websocket(edge, client=uuid4().hex))
+        return stack.enter_context(websocket(edge, client=uuid4().hex))
     except InvalidMessage:
-        return False
+        return None
     except InvalidStatus as refused:
         if refused.response.status_code != 429:
             raise
-        return False
-    return True
+        return None
 
 
 # ── live processes that fail ──────────────────────────────────────────────────────────────────────

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -24,13 +25,18 @@ TOP = Path(__file__).resolve().parents[2]
 #: Below those that systems give to connections, of which one could take the port before the server does. A node of a
 #: cluster takes the one 10,000 above its own too.
 _PORTS = range(10_000, 20_000)
+#: The ports that were given out last.
+_given: deque[int] = deque(maxlen=200)
 
 
 def free_port() -> int:
     """A port of 127.0.0.1 that nobody listens on, between 10,000 and 20,000; raises OSError where there is none."""
     for port in random.SystemRandom().sample(_PORTS, len(_PORTS)):
+        if port in _given:  # to a server that may not listen yet
+            continue
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
+            _given.append(port)
             return port
     raise OSError("no port is free")
 

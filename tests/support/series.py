@@ -2,11 +2,14 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from weather.core.series import Series
 from weather.core.variables import HOURLY, HOURS
+
+DAY_SECONDS = 86_400
 
 
 def a_series(rows: int = 336, **columns: list[float | None]) -> Series:
@@ -19,6 +22,12 @@ def a_series(rows: int = 336, **columns: list[float | None]) -> Series:
         for variable in HOURLY
     }
     return Series(40.71, -73.99, 51.0, "America/New_York", 1_795_478_400, smooth | columns, 1_795_500_000, "open-meteo")
+
+
+def fetched(series: Series, at: float) -> Series:
+    """The series as if it had come at this moment: its first row moves by whole days, as its day does."""
+    days, was = ((moment - series.start) // DAY_SECONDS for moment in (int(at), series.fetched_at))
+    return replace(series, start=series.start + (days - was) * DAY_SECONDS, fetched_at=int(at))
 
 
 def make_series(

@@ -2,7 +2,6 @@
 
 import time
 from concurrent.futures import Future
-from dataclasses import replace
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -15,6 +14,7 @@ from prewarm.cities import cell_status
 from prewarm.cities.models import City
 from prewarm.runs.models import PrewarmRun
 from prewarm.runs.outcome import NO_REDIS, RefreshOutcome
+from tests.support.series import fetched
 from tests.support.staff import CITIES, COLUMNS, OSLO, RUNS, act, confirm, levels, lose_redis, said, upload
 from weather.api.service import service
 from weather.core.answers import Question
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.django_db
 def fetch(cell: Cell, *, hours_ago: float = 0) -> None:
     """Has the cell's forecast held, as if it had come so long ago."""
     series = service().workers.submit({cell: "cold"})[cell].future.result(60)
-    service().store.hold({cell: replace(series, fetched_at=int(series.fetched_at - hours_ago * 3600))})
+    service().store.hold({cell: fetched(series, series.fetched_at - hours_ago * 3600)})
 
 
 # ── the list ──────────────────────────────────────────────────────────────────────────────────────

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.series import a_series
+from tests.support.series import a_series, fetched
 from tests.support.servers import eventually
 from weather.budget.budget import Budget
 from weather.budget.payment import Payments
@@ -144,11 +144,8 @@ class Upstream:
         before_attempt(len(cells))
         self.asked += cells
         time.sleep(self.seconds)
-        fetched_at = int(time.time())
-        return {
-            cell: replace(a_series(), latitude=cell.latitude, longitude=cell.longitude, fetched_at=fetched_at)
-            for cell in cells
-        }
+        series = fetched(a_series(), time.time())
+        return {cell: replace(series, latitude=cell.latitude, longitude=cell.longitude) for cell in cells}
 
 
 def two_processes(upstream, slots=1):

@@ -5,7 +5,7 @@ thread reads. So only a few threads may read, and paths that need no body get no
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from io import BytesIO
 from tempfile import SpooledTemporaryFile
 from time import monotonic
@@ -47,9 +47,9 @@ def empty() -> IO[bytes]:
 
 
 def read(environ: dict[str, Any], readers: threading.BoundedSemaphore) -> IO[bytes]:
-    """The complete body; raises Problem if it is too long, too slow or cut off, or if all `readers` are taken."""
+    """The complete body; raises Problem if it is too long, slow, cut off or in chunks, or all `readers` are taken."""
     environ[_BEGAN] = monotonic()
-    length = _length(environ.get("CONTENT_LENGTH"))
+    length = _length(environ)
     if not length:
         return empty()
     if length > LARGEST_BYTES:
@@ -74,20 +74,20 @@ def read_query(environ: dict[str, Any]) -> None:
 
 
 def body_of(request: HttpRequest) -> bytes:
-    """The body of a query, as `read_query` read it; raises Problem if it is too long, too slow or cut off."""
+    """The body of a query, as `read_query` read it; raises Problem if it is too long, slow, cut off or in chunks."""
     body: bytes | Problem | None = request.META.get(BODY_KEY)
     if isinstance(body, Problem):
         raise body
     if body is not None:
         return body
     # Without our own handler, as in Django's test client.
-    if _length(request.META.get("CONTENT_LENGTH")) > LARGEST_QUERY_BYTES:
+    if _length(request.META) > LARGEST_QUERY_BYTES:
         raise _too_long()
     return request.body
 
 
 def _read_query(environ: dict[str, Any]) -> bytes:
-    length = _length(environ.get("CONTENT_LENGTH"))
+    length = _length(environ)
     if length > LARGEST_QUERY_BYTES:
         raise _too_long()
     if not length:
@@ -111,7 +111,10 @@ def seconds_left(environ: dict[str, Any]) -> float:
     return float(environ.get(_BEGAN, now)) + ANSWER_SECONDS - now
 
 
-def _length(given: str | None) -> int:
+def _length(environ: Mapping[str, Any]) -> int:
+    if "HTTP_TRANSFER_ENCODING" in environ:  # granian leaves out a Content-Length beside it
+        raise _body_problem("needs a Content-Length")
+    given = environ.get("CONTENT_LENGTH")
     # As in Django, a request without a Content-Length has no body.
     return int(given) if given and given.isascii() and given.isdecimal() and len(given) < 20 else 0
 

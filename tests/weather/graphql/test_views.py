@@ -18,6 +18,8 @@ from weathernote.telemetry import metrics
 NEW_YORK = "lat: 40.7128, lon: -74.0060"
 AT = "query ($all: [Position!]!) { weatherAt(positions: $all) { latitude stale current { time temperature2m } } }"
 WATCH = "query W($lat: Float!, $lon: Float!) { weather(lat: $lat, lon: $lon) { cached current { weatherCode } } }"
+#: More than Python reads as a number.
+DIGITS = "9" * 5000
 HERE = {"lat": 40.7128, "lon": -74.006}
 
 
@@ -283,6 +285,9 @@ def test_a_client_over_its_limit_gets_429_in_graphqls_shape(ask, settings):
         ("query A { cities { name } } query B { cities { name } }", "operationName must name one of the document's"),
         ("query ($x: Float!) { weather(lat: $x, lon: 1) { stale } }", "Variable '$x'"),
         (f"# {'x' * 8192}\n{{ __typename }}", "The query has 8,"),
+        (f"{{ weather(lat: {DIGITS}, lon: 1) {{ stale }} }}", "The query has a number of 5,000 characters; 40 are"),
+        (f"{{ weather(lat: 1.{DIGITS}, lon: 1) {{ stale }} }}", "The query has a number of 5,002 characters; 40 are"),
+        (f"query ($x: Int = {DIGITS}) {{ cities {{ name }} }}", "The query has a number of 5,000 characters; 40 are"),
     ],
 )
 def test_a_query_that_cannot_be_executed_says_why(ask, query, message):
@@ -306,6 +311,11 @@ def test_a_query_that_cannot_be_executed_says_why(ask, query, message):
         (b'{"query": 1}', "query must be a text."),
         (b'{"query": "{__typename}", "variables": []}', "variables must be an object."),
         (b'{"query": "{a}", "variables": {"a": NaN}}', "The body must be JSON, in UTF-8."),
+        (
+            b'{"query": "{a}", "variables": {"a": %s}}' % DIGITS.encode(),
+            "The body has a number of 5,000 characters; 40 are",
+        ),
+        (b'{"query": "{a}", "variables": {"a": 1.%s}}' % DIGITS.encode(), "The body has a number of 5,002 characters"),
         (b'{"query": "\\ud800"}', "The query has characters that are none."),
         (b'{"extensions": {"persistedQuery": 1}}', "extensions.persistedQuery must have version 1"),
         (b'{"query": "' + b"x" * 17_000 + b'"}', "body has more than 16 kB"),

@@ -107,6 +107,8 @@ class Operation:
         variables = self.variables.coerced(given)
         if isinstance(variables, list):
             return variables
+        if nulls := [name for name in self._conditions if variables.get(name) is None]:
+            return [GraphQLError(f"Variable '${name}' is null; @skip and @include take no null.") for name in nulls]
         return Asked([_asked(field, variables) for field in self._fields(variables)])
 
     def _fields(self, variables: Mapping[str, Any]) -> list[Field]:

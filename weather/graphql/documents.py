@@ -27,6 +27,9 @@ MOST_ERRORS = 5
 class Document:
     """A valid document: its operations by name."""
 
+    #: When this process last noted in Redis that it is used, in seconds since the epoch.
+    noted_at = 0.0
+
     def __init__(self, node: DocumentNode) -> None:
         fragments = {one.name.value: one for one in node.definitions if isinstance(one, FragmentDefinitionNode)}
         self._operations = {

@@ -408,6 +408,40 @@ def test_the_least_used_persisted_queries_give_way(ask, valkey, monkeypatch):
     assert valkey.hlen("{graphql}:queries") == valkey.zcard("{graphql}:used") == 3
 
 
+def test_queries_that_are_used_outlive_others_though_each_process_knows_them(
+    api, ask, monkeypatch, valkey, round_trips
+):
+    monkeypatch.setattr("weather.graphql.persisted.MOST_QUERIES", 3)
+    queries = [f"{{ a{number}: __typename }}" for number in range(4)]
+    with time_machine.travel(datetime.now(UTC), tick=False) as clock:
+        for query in queries[:3]:
+            ask(query, extensions=named(query))
+            clock.shift(1)
+        clock.shift(persisted_queries.NOTE_SECONDS)
+        round_trips.clear()
+        persisted(api, queries[0], {})
+        noted = valkey.zscore("{graphql}:used", hash_of(queries[0]))
+        clock.shift(persisted_queries.NOTE_SECONDS - 1)
+        persisted(api, queries[0], {})
+        assert valkey.zscore("{graphql}:used", hash_of(queries[0])) == noted and len(round_trips) == 2
+        ask(queries[3], extensions=named(queries[3]))
+    assert set(valkey.hkeys("{graphql}:queries")) == {hash_of(queries[at]) for at in (0, 2, 3)}
+
+
+def test_a_use_keeps_all_for_another_week_and_brings_nothing_back(api, ask, valkey, db):
+    query, keys = "{ cities { name } }", ("{graphql}:queries", "{graphql}:used")
+    ask(query, extensions=named(query))
+    for key in keys:
+        valkey.expire(key, 100)
+    with time_machine.travel(datetime.now(UTC) + timedelta(hours=2)):
+        assert persisted(api, query, {}).json()["data"]["cities"] is not None
+    assert all(valkey.ttl(key) > 7 * 86_000 for key in keys)
+    valkey.delete(*keys)
+    with time_machine.travel(datetime.now(UTC) + timedelta(hours=4)):
+        persisted(api, query, {})
+    assert not valkey.exists(*keys)
+
+
 def test_head_options_and_a_trailing_slash(api):
     query = urlencode({"query": f"{{ weather({NEW_YORK}) {{ latitude }} }}"})
     got, head = api.get(f"{URL}?{query}"), api.head(f"{URL}?{query}")

@@ -22,6 +22,8 @@ from weather.graphql.numbers import NumberTooLong
 MOST_BYTES = 8 * 1024
 #: Words, names, numbers and signs: as many as the longest useful query has, with some to spare.
 MOST_TOKENS = 2_500
+#: An alias is repeated wherever its fragment is spread.
+MOST_NAME_LENGTH = 200
 MOST_DEPTH = 8
 MOST_FIELDS = 200
 #: Introspection has limits of its own: the usual query of tools is 14 deep and has 220 fields.
@@ -56,7 +58,7 @@ class _Size(NamedTuple):
 def refusals(document: DocumentNode) -> list[GraphQLError]:
     """What is wrong with a parsed document before it is validated, which may take long for one past these limits."""
     try:
-        _check_numbers(document)
+        _check_tokens(document)
         return _Measuring(document).refusals()
     except NumberTooLong as wrong:
         return [GraphQLError(f"The query {wrong}.")]
@@ -64,11 +66,20 @@ def refusals(document: DocumentNode) -> list[GraphQLError]:
         return [refused.error]
 
 
-def _check_numbers(document: DocumentNode) -> None:
+def fields_of(document: DocumentNode) -> list[int]:
+    """How many fields each operation of a document within these limits has, fragments included."""
+    measuring = _Measuring(document)
+    return [measuring._size(one.selection_set).fields for one in measuring.operations]
+
+
+def _check_tokens(document: DocumentNode) -> None:
     token = document.loc and document.loc.start_token
     while token:
         if token.kind in _NUMBERS:
             numbers.check(token.value or "")
+        elif token.kind is TokenKind.NAME and len(token.value or "") > MOST_NAME_LENGTH:
+            length = f"{len(token.value or ''):,}"
+            raise _Refused(f"The query has a name of {length} characters; {MOST_NAME_LENGTH} are the most.")
         token = token.next
 
 

@@ -18,6 +18,7 @@ from weathernote.http import request_bodies
 
 HIT = "/api/v1/weather?lat=40.7&lon=-74.0"
 LOGIN = "/admin/login/"
+QUERIES = "/api/v1/graphql"
 TAKEN = 204
 PATHS = [LOGIN, "/admin/prewarm/city/import/", "/admin/../x", "/admin/x", "/internal/edge-counts", HIT, "/nothing", "/"]
 
@@ -75,6 +76,13 @@ def answer_to(connection: socket.socket, within_seconds: float = 20) -> tuple[in
         while part := connection.recv(65536):
             answer += part
     return parsed(answer)
+
+
+def answer_to_nothing(connection: socket.socket) -> bool:
+    """Whether the connection ends without an answer."""
+    with suppress(ConnectionError):
+        return connection.recv(65536) == b""
+    return True
 
 
 def test_three_hundred_dripping_bodies_keep_no_hit_waiting(small):
@@ -171,6 +179,23 @@ def test_a_body_longer_than_any_form_is_refused_unread(small):
     with begun(small, LOGIN, length=9_000_000) as connection:
         told = answer_to(connection)
     assert code_of(*told) == "invalid_parameter" and "more than 8 MB" in told[2]
+
+
+@pytest.mark.parametrize("path", [LOGIN, "/internal/edge-counts", QUERIES, f"{QUERIES}/"])
+def test_a_chunked_body_is_refused_unread_and_its_bytes_are_no_next_request(small, path):
+    inner = b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+    body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(inner), inner)
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    with small.connect() as whole, small.connect() as partly:
+        whole.sendall(head + body + inner)
+        partly.sendall(head + body[:4])
+        first = partly.recv(65536)
+        with suppress(ConnectionError):  # it is hung up on
+            partly.sendall(body[4:])
+        status, _, answers = answer_to(whole)
+        assert status == 400 and "body needs a Content-Length" in answers
+        assert answers.count("HTTP/1.1 200") == 1  # of the request behind the body
+        assert parsed(first)[0] == 400 and answer_to_nothing(partly)
 
 
 @pytest.mark.parametrize("path", [HIT, "/nothing", "/health", "/administration"])

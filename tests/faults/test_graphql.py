@@ -1,9 +1,11 @@
 """Fault 81: depth, aliases, circles of fragments, 10 MB and introspection storms cost bounded time and memory."""
 
+import gc
 import threading
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from itertools import product
+from itertools import islice, product
 from string import ascii_lowercase
 from time import monotonic
 
@@ -13,8 +15,8 @@ from graphql import get_introspection_query
 
 from tests.faults.test_bodies import begun
 from tests.support.servers import Instance, eventually
-from weather.graphql import views
-from weather.graphql.documents import MOST_TEXT_BYTES, Document, Documents, read
+from weather.graphql import operation, views
+from weather.graphql.documents import MOST_BYTES, Document, Documents, read
 from weathernote.telemetry.usage import own_bytes
 
 URL = "/api/v1/graphql"
@@ -75,11 +77,11 @@ def test_the_usual_introspection_of_tools_is_answered(api):
 
 
 def test_documents_are_remembered_within_their_bounds():
-    documents = Documents(most=10, most_text_bytes=1000)
+    documents = Documents(most=10, most_bytes=100_000)
     for number in range(50):
         documents.read(f"{{ a{number}: __typename }}", str(number))
     assert len(documents) == 10 and documents.known("49") and not documents.known("0")
-    documents.read("{ __typename } #" + "x" * 900, "long")
+    documents.read("{" + " ".join(f"a{number}: __typename" for number in range(40)) + "}", "long")
     assert len(documents) < 10 and documents.known("long")
 
 
@@ -98,26 +100,56 @@ def test_a_thousand_documents_take_little_memory():
     assert len(documents) == 512 and own_bytes() - before < 40_000_000
 
 
-def test_documents_that_are_made_to_take_memory_are_bounded():
-    """A quarter of what is remembered: each text has nine fields that spread one fragment, compiled for eight cases."""
-    views.engine()
-    documents = Documents(most_text_bytes=MOST_TEXT_BYTES // 4)
-    leaves = " ".join(f"{letter}: time" for letter in ascii_lowercase[:18])
-    fields = " ".join(f"{letter}: weather(lat: 1, lon: 1) {{ ...f }}" for letter in ascii_lowercase[:9])
-    text = (
-        f"query ($a: Boolean!, $b: Boolean!, $c: Boolean!) {{ {fields} x: __typename @skip(if: $a) @include(if: $b) "
-        f"y: __typename @skip(if: $c) }} fragment f on Weather {{ hourly {{ {leaves} }} }} #"
-    )
-    documents.read(text, "first")
-    before = own_bytes()
-    for number in range(60):
-        document = documents.read(f"{text}{number}", str(number))
-        assert isinstance(document, Document)
-        for case in product((True, False), repeat=3):
-            operation = document.operation(None)
-            assert operation is not None
-            operation.asked(dict(zip("abc", case, strict=True)))
-    assert own_bytes() - before < 20_000_000
+LETTERS = [a + b for a in ascii_lowercase for b in ascii_lowercase[:8]]
+BY_VARIABLES = "query N%d ($a: Boolean!, $b: Boolean!, $c: Boolean!) {"
+SKIPPED = " x: __typename @skip(if: $a) @include(if: $b) y: __typename @skip(if: $c)"
+#: Documents that take the most of one kind of memory each.
+HEAVY = {
+    "a fragment that many spread": BY_VARIABLES
+    + " ".join(f"{letter}: weather(lat: 1, lon: 1) {{ ...f }}" for letter in ascii_lowercase[:9])
+    + f"{SKIPPED} }} fragment f on Weather {{ hourly {{ {' '.join(f'{letter}: time' for letter in LETTERS[:18])} }} }}",
+    "fields about cells": BY_VARIABLES
+    + " ".join(f"{letter}: weather(lat: 1, lon: 1) {{ daily {{ time }} }}" for letter in LETTERS[:65])
+    + f"{SKIPPED} }}",
+    "long names": BY_VARIABLES
+    + " ".join(f"{letter}: weather(lat: 1, lon: 1) {{ ...f }}" for letter in LETTERS[:90])
+    + f"{SKIPPED} }} fragment f on Weather {{ {'z' * 200}: stale }}",
+    "operations": "query N%d { __typename } "
+    + " ".join(f"query {letter} {{ __typename }}" for letter in LETTERS[:180]),
+}
+
+
+@pytest.mark.parametrize("kind", HEAVY)
+def test_documents_that_are_made_to_take_memory_are_bounded(kind):
+    """A tenth of what is remembered, each compiled for all cases."""
+    documents, text = Documents(most_bytes=MOST_BYTES // 10), HEAVY[kind]
+    assert isinstance(documents.read(text % 0, "first"), Document)
+    tracemalloc.start()
+    try:
+        for number in range(3):
+            document = documents.read(text % number, str(number))
+            assert isinstance(document, Document)
+            named = document.operation(f"N{number}")
+            assert named is not None
+            for case in islice(product((True, False), repeat=3), operation.MOST_CASES):
+                named.asked(dict(zip("abc", case, strict=True)))
+        gc.collect()
+        taken = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    print(f"{len(documents)} documents with {kind} take {taken:,} bytes")
+    assert taken < 20_000_000 // 10
+
+
+def test_texts_about_the_schema_are_remembered_within_their_bounds():
+    names = " ".join(f"a{number}: description" for number in range(250))
+    document = read(f"{{ __schema {{ types {{ {names} }} }} }}")
+    assert isinstance(document, Document)
+    held = operation._introspections
+    for _ in range(2):
+        named = document.operation(None)
+        assert named is not None and isinstance(named.asked({}), operation.Asked)
+    assert held._bytes <= held.most_bytes == 1_000_000
 
 
 def test_only_a_few_read_documents_at_a_time(api, monkeypatch):

@@ -54,11 +54,18 @@ class AskedCells(NamedTuple):
 
 
 def asked_cells(field: CellField, variables: Mapping[str, Any]) -> AskedCells:
-    """What a field asks about cells, given the coerced variables; raises Refused for too many positions."""
+    """What a field asks about cells, given the coerced variables.
+
+    Raises Refused for too many positions, and for a null that leaves a field about several cells without a value: it
+    is never null itself.
+    """
     try:
         given = field.arguments.values(variables)
     except NotAnArgument as wrong:
-        return AskedCells(field, variables, [problems.invalid_parameters([(str(wrong), "must not be null")])])
+        problem = problems.invalid_parameters([(str(wrong), "must not be null")])
+        if field.is_about_several:
+            raise Refused(problem.text, [{"message": problem.text, "path": [field.alias]}]) from None
+        return AskedCells(field, variables, [problem])
     positions = given["positions"] if field.is_about_several else [given]
     if len(positions) > MOST_PLACES:
         raise Refused(f"{field.alias} has {len(positions)} positions; {MOST_PLACES} are the most.")

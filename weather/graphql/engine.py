@@ -1,6 +1,7 @@
 """What a process remembers for GraphQL: documents by hash, and the pieces of answers. It imports strawberry."""
 
 from collections.abc import Mapping
+from time import time
 from typing import Any
 
 from graphql import GraphQLError
@@ -16,6 +17,7 @@ from weather.graphql.errors import PersistedQueryNotFound
 from weather.graphql.fragments import FragmentsMemory
 from weather.graphql.operation import Asked
 from weather.graphql.request import GraphQLRequest
+from weathernote.redis import Lookup
 
 
 class Engine:
@@ -49,7 +51,17 @@ class Engine:
         # What was found in Redis is kept anew, as it was used.
         if isinstance(document, Document) and given.is_persisted and (is_new or given.text is None):
             persisted.keep(given.sha256, text)
+            document.noted_at = time()
         return document
+
+    def use_of(self, given: GraphQLRequest) -> list[Lookup[None]]:
+        """What notes in Redis that a persisted query is used, where that was not noted lately."""
+        document = self.documents.known(given.sha256) if given.is_persisted else None
+        now = time()
+        if document is None or document.noted_at <= now < document.noted_at + persisted.NOTE_SECONDS:
+            return []
+        document.noted_at = now
+        return [persisted.use(given.sha256)]
 
     def outcomes(self, found: Mapping[Question, Cached], requester: Requester) -> dict[Question, Outcome]:
         """The outcome of each question, given what the cache had."""

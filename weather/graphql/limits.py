@@ -1,4 +1,4 @@
-"""What a document may be: its length, depth and number of fields, with fragments counted wherever they are spread."""
+"""What a document may be: its length, numbers, depth and fields, with fragments counted wherever they are spread."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -13,11 +13,17 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
+    TokenKind,
 )
+
+from weather.graphql import numbers
+from weather.graphql.numbers import NumberTooLong
 
 MOST_BYTES = 8 * 1024
 #: Words, names, numbers and signs: as many as the longest useful query has, with some to spare.
 MOST_TOKENS = 2_500
+#: An alias is repeated wherever its fragment is spread.
+MOST_NAME_LENGTH = 200
 MOST_DEPTH = 8
 MOST_FIELDS = 200
 #: Introspection has limits of its own: the usual query of tools is 14 deep and has 220 fields.
@@ -25,6 +31,7 @@ MOST_INTROSPECTION_DEPTH = 16
 MOST_INTROSPECTION_FIELDS = 260
 #: A list within a list of these multiplies what an introspection brings.
 _LISTS_OF_TYPES = frozenset({"fields", "inputFields", "interfaces", "possibleTypes"})
+_NUMBERS = frozenset({TokenKind.INT, TokenKind.FLOAT})
 _INTROSPECTION = frozenset({"__schema", "__type"})
 
 
@@ -51,9 +58,29 @@ class _Size(NamedTuple):
 def refusals(document: DocumentNode) -> list[GraphQLError]:
     """What is wrong with a parsed document before it is validated, which may take long for one past these limits."""
     try:
+        _check_tokens(document)
         return _Measuring(document).refusals()
+    except NumberTooLong as wrong:
+        return [GraphQLError(f"The query {wrong}.")]
     except _Refused as refused:
         return [refused.error]
+
+
+def fields_of(document: DocumentNode) -> list[int]:
+    """How many fields each operation of a document within these limits has, fragments included."""
+    measuring = _Measuring(document)
+    return [measuring._size(one.selection_set).fields for one in measuring.operations]
+
+
+def _check_tokens(document: DocumentNode) -> None:
+    token = document.loc and document.loc.start_token
+    while token:
+        if token.kind in _NUMBERS:
+            numbers.check(token.value or "")
+        elif token.kind is TokenKind.NAME and len(token.value or "") > MOST_NAME_LENGTH:
+            length = f"{len(token.value or ''):,}"
+            raise _Refused(f"The query has a name of {length} characters; {MOST_NAME_LENGTH} are the most.")
+        token = token.next
 
 
 class _Refused(Exception):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from functools import lru_cache
+from itertools import count
 from typing import Any, NamedTuple
 
 from graphql import (
@@ -31,10 +31,10 @@ from weather.graphql.types import DATASET_TYPES
 from weather.graphql.variables import Variables
 from weather.places.question import Position, Search
 from weathernote.http.problems import Problem
+from weathernote.redis.memory import Memory
 
 #: What an operation skips and includes is compiled for so many cases; more are compiled for each request.
 MOST_CASES = 4
-REMEMBERED_INTROSPECTIONS = 8
 _INTROSPECTION = frozenset({"__schema", "__type"})
 #: Field → the dataset that it is about.
 _OF_DATASETS = {one.dataset.name: one for one in DATASET_TYPES}
@@ -56,6 +56,10 @@ class Constant(NamedTuple):
 
 Field = CellField | PlaceField | Constant
 AskedField = AskedCells | AskedPlaces | Constant
+
+#: Texts about the schema that a process remembers; the usual one of tools is among the longest.
+_introspections: Memory[list[Field]] = Memory(most_entries=8, most_bytes=1_000_000)
+_numbers = count()
 
 
 class Asked(NamedTuple):
@@ -95,9 +99,12 @@ class Operation:
 
     def __init__(self, node: OperationDefinitionNode, fragments: Fragments) -> None:
         self._node = node
+        self._key = str(next(_numbers))
         self._fragments = fragments
         self.variables = Variables(graphql_schema(), node.variable_definitions or ())
         self._conditions = sorted(conditions_in(node.selection_set, fragments))
+        #: For so many cases it is kept compiled; what asks for the schema is kept elsewhere.
+        self.cases = min(MOST_CASES, 2 ** len(self._conditions))
         self._compiled: dict[tuple[Any, ...], list[Field]] = {}
         #: Whether it asks for the schema.
         self.is_introspection = not names_in(node.selection_set, fragments).isdisjoint(_INTROSPECTION)
@@ -107,6 +114,8 @@ class Operation:
         variables = self.variables.coerced(given)
         if isinstance(variables, list):
             return variables
+        if nulls := [name for name in self._conditions if variables.get(name) is None]:
+            return [GraphQLError(f"Variable '${name}' is null; @skip and @include take no null.") for name in nulls]
         return Asked([_asked(field, variables) for field in self._fields(variables)])
 
     def _fields(self, variables: Mapping[str, Any]) -> list[Field]:
@@ -124,7 +133,12 @@ class Operation:
         """The fields of an operation that asks for the schema, whose text is long: few of them are remembered."""
         if self._node.variable_definitions:  # on which what `__type` tells depends
             return self._compile(variables)
-        return _introspection(self)
+        known = _introspections.get(self._key)
+        if known is None:
+            known = self._compile(variables)
+            text = b"".join(field.text for field in known if isinstance(field, Constant))
+            _introspections.put(self._key, text, known)
+        return known
 
     def _compile(self, variables: Mapping[str, Any]) -> list[Field]:
         schema = graphql_schema()
@@ -165,11 +179,6 @@ class Operation:
         result = execute_sync(graphql_schema(), document, variable_values=dict(variables))
         assert isinstance(result, ExecutionResult) and not result.errors  # noqa: S101 - the document is valid
         return dumped((result.data or {})[alias])
-
-
-@lru_cache(maxsize=REMEMBERED_INTROSPECTIONS)
-def _introspection(operation: Operation) -> list[Field]:
-    return operation._compile({})
 
 
 def _asked(field: Field, variables: Mapping[str, Any]) -> AskedField:

@@ -7,6 +7,8 @@ from weathernote.redis import Lookup, without_redis
 from weathernote.telemetry import metrics
 
 LIFE_SECONDS = 7 * 86_400
+#: How often a process notes that it uses a document.
+NOTE_SECONDS = 3600
 #: At most 8 kB each.
 MOST_QUERIES = 2_000
 _TEXTS, _USED = "{graphql}:queries", "{graphql}:used"
@@ -27,9 +29,16 @@ return 1
 
 @without_redis(instead=metrics.count_lost_write)
 def keep(sha256: str, text: str) -> bool:
-    """Keeps a text under its hash for a week from its last use by a process that had not read it before."""
+    """Keeps a text under its hash for a week from its last use."""
     redis.execute(_KEEP((_TEXTS, _USED), sha256, text, int(time()), MOST_QUERIES, LIFE_SECONDS))
     return True
+
+
+def use(sha256: str) -> Lookup[None]:
+    """Notes that a query is used, if it is still kept."""
+    noted = ("ZADD", _USED, "XX", int(time()), sha256)
+    lives = [("EXPIRE", key, LIFE_SECONDS) for key in (_TEXTS, _USED)]
+    return Lookup(noted, *lives, read=lambda *_: None, without=lambda: None)
 
 
 def text_of(sha256: str) -> str | None:

@@ -1,16 +1,17 @@
 """Reads what a request asks, from the body of a POST or the query of a GET; the text of a document is not read here."""
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from django.http import HttpRequest, QueryDict
 
+from weather.graphql import numbers
 from weather.graphql.errors import Refused
+from weather.graphql.numbers import NumberTooLong
 
 MOST_QUERY_BYTES = 8 * 1024
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -92,13 +93,11 @@ def _json(body: bytes) -> Mapping[str, Any]:
 
 def _parsed(text: bytes, what: str) -> Any:
     try:
-        return json.loads(text.decode(), parse_constant=_refuse_constant)
+        return numbers.JSON.decode(text.decode())
+    except NumberTooLong as wrong:
+        raise Refused(f"{what} {wrong}.") from None
     except (ValueError, RecursionError):
         raise Refused(f"{what} must be JSON, in UTF-8.") from None
-
-
-def _refuse_constant(_: str) -> NoReturn:
-    raise ValueError("NaN and Infinity are not JSON")
 
 
 def _of(given: Mapping[str, Any]) -> GraphQLRequest:

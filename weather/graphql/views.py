@@ -73,7 +73,7 @@ class GraphQLViewSet(ApiViewSet[Any]):
     unread: GraphQLRequest | None = None
 
     def look_up(self, request: Request) -> list[Lookup[Any]]:
-        """The finished answers to all questions about cells, and the list of cities where it is asked for.
+        """The finished answers to all questions about cells, the cities where they are asked for, and a note of use.
 
         None for a document that takes long to read, which waits until the throttle has let the request pass.
         """
@@ -122,7 +122,7 @@ class GraphQLViewSet(ApiViewSet[Any]):
         asked = operation.asked(given.variables)
         if isinstance(asked, list):
             raise _refused(asked)
-        return self._lookups_of(asked)
+        return [*self._lookups_of(asked), *engine().use_of(given)]
 
     def _operation(self, given: GraphQLRequest, method: str) -> "Operation":
         self.kind = "persisted" if given.is_persisted else "query"
@@ -167,7 +167,7 @@ class GraphQLViewSet(ApiViewSet[Any]):
                 worst = origin.worst([one.origin for one in events])
                 context.answer = events[0] if len(events) == 1 else events[0]._replace(origin=worst, age_seconds=None)
                 context.batch = events if len(events) > 1 else ()
-        cities = self.values[-1] if len(self.values) > len(self.questions) else None
+        cities = self.values[len(self.questions)] if self.asked.asks_cities() else None
         answered = engine().answered(self.asked, outcomes, cities)
         if answered.failed:
             return self._respond_in_part(request, answered)

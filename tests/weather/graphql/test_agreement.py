@@ -78,6 +78,30 @@ USES = (
 )
 
 
+NULLS = {
+    "positions": "query ($v: [Position!] = []) { weatherAt(positions: $v) { stale } }",
+    "a coordinate among positions": "query ($v: Float = 1) { airQualityAt(positions: [{lat: $v, lon: 1}]) { stale } }",
+    "units of several": "query ($v: Units = METRIC) { weatherAt(positions: [], units: $v) { stale } __typename }",
+    "a coordinate": "query ($v: Float = 1) { a: weather(lat: $v, lon: 1) { stale } __typename }",
+    "units": "query ($v: Units = METRIC) { airQuality(lat: 1, lon: 1) { stale } a: weather(lat: 1, lon: 1, units: $v) "
+    "{ stale } }",
+    "a limit": 'query ($v: Int = 3) { places(search: "par", limit: $v) { name } __typename }',
+    "what to skip": "query ($v: Boolean = true) { weather(lat: 1, lon: 1) { stale } __typename @skip(if: $v) }",
+    "what to include": "query ($v: Boolean = true) { weather(lat: 1, lon: 1) { stale } __typename @include(if: $v) }",
+    "what to skip of the schema": "query ($v: Boolean = true) { __schema @skip(if: $v) { queryType { name } } }",
+}
+
+
+@pytest.mark.parametrize("name", NULLS)
+def test_a_null_is_an_error_where_it_is_one_to_graphql_core(ask, name):
+    query = NULLS[name]
+    reference = execute_sync(graphql_schema(), parse(query), context_value=Resolving(), variable_values={"v": None})
+    response = ask(query, {"v": None})
+    assert reference.errors and response.json()["errors"]
+    # Where nothing is answered it is refused before it is executed.
+    assert (response.status_code, response.json().get("data")) == (200 if reference.data else 400, reference.data)
+
+
 @pytest.mark.parametrize("seed", range(25))
 def test_a_plan_gives_what_graphql_core_gives(ask, simulator, seed, db):
     query = Chance(seed).query()

@@ -25,6 +25,7 @@ QUERIES = [
     f"extensions={quote(NAMED)}&variables=%5B%5D",
     f"extensions={quote(NAMED)}&variables=%7B%22a%22%3ANaN%7D",
     f"extensions={quote(NAMED)}&variables=%FF%FF",
+    f"extensions={quote(NAMED)}&variables=%7B%22a%22%3A{'9' * 41}%7D",
     f"extensions={quote(NAMED)}",
     f"variables={quote(HERE)}",
     "extensions=%7B%7D&variables=%7B%7D",
@@ -44,6 +45,13 @@ def test_the_short_way_gives_what_the_long_one_does(query, monkeypatch):
     short = read(query)
     monkeypatch.setattr(reading, "_persisted", lambda _: None)
     assert short == read(query)
+
+
+def test_a_number_may_be_as_long_as_any_that_is_written_for_a_position():
+    longest = f"-179.{'1234567890' * 2}12345e-123"
+    assert read(f"variables=%7B%22a%22%3A{longest}%7D&query=%7Ba%7D").variables == {"a": float(longest)}
+    too_long = "The parameter variables has a number of 41 characters; 40 are the most."
+    assert read(f"variables=%7B%22a%22%3A{'9' * 41}%7D&query=%7Ba%7D") == too_long
 
 
 def test_the_usual_query_goes_the_short_way(monkeypatch):

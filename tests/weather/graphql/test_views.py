@@ -18,6 +18,8 @@ from weathernote.telemetry import metrics
 NEW_YORK = "lat: 40.7128, lon: -74.0060"
 AT = "query ($all: [Position!]!) { weatherAt(positions: $all) { latitude stale current { time temperature2m } } }"
 WATCH = "query W($lat: Float!, $lon: Float!) { weather(lat: $lat, lon: $lon) { cached current { weatherCode } } }"
+#: More than Python reads as a number.
+DIGITS = "9" * 5000
 HERE = {"lat": 40.7128, "lon": -74.006}
 
 
@@ -283,6 +285,9 @@ def test_a_client_over_its_limit_gets_429_in_graphqls_shape(ask, settings):
         ("query A { cities { name } } query B { cities { name } }", "operationName must name one of the document's"),
         ("query ($x: Float!) { weather(lat: $x, lon: 1) { stale } }", "Variable '$x'"),
         (f"# {'x' * 8192}\n{{ __typename }}", "The query has 8,"),
+        (f"{{ weather(lat: {DIGITS}, lon: 1) {{ stale }} }}", "The query has a number of 5,000 characters; 40 are"),
+        (f"{{ weather(lat: 1.{DIGITS}, lon: 1) {{ stale }} }}", "The query has a number of 5,002 characters; 40 are"),
+        (f"query ($x: Int = {DIGITS}) {{ cities {{ name }} }}", "The query has a number of 5,000 characters; 40 are"),
     ],
 )
 def test_a_query_that_cannot_be_executed_says_why(ask, query, message):
@@ -306,6 +311,11 @@ def test_a_query_that_cannot_be_executed_says_why(ask, query, message):
         (b'{"query": 1}', "query must be a text."),
         (b'{"query": "{__typename}", "variables": []}', "variables must be an object."),
         (b'{"query": "{a}", "variables": {"a": NaN}}', "The body must be JSON, in UTF-8."),
+        (
+            b'{"query": "{a}", "variables": {"a": %s}}' % DIGITS.encode(),
+            "The body has a number of 5,000 characters; 40 are",
+        ),
+        (b'{"query": "{a}", "variables": {"a": 1.%s}}' % DIGITS.encode(), "The body has a number of 5,002 characters"),
         (b'{"query": "\\ud800"}', "The query has characters that are none."),
         (b'{"extensions": {"persistedQuery": 1}}', "extensions.persistedQuery must have version 1"),
         (b'{"query": "' + b"x" * 17_000 + b'"}', "body has more than 16 kB"),
@@ -396,6 +406,40 @@ def test_the_least_used_persisted_queries_give_way(ask, valkey, monkeypatch):
             query = f"{{ __typename a{number}: __typename }}"
             ask(query, extensions=named(query))
     assert valkey.hlen("{graphql}:queries") == valkey.zcard("{graphql}:used") == 3
+
+
+def test_queries_that_are_used_outlive_others_though_each_process_knows_them(
+    api, ask, monkeypatch, valkey, round_trips
+):
+    monkeypatch.setattr("weather.graphql.persisted.MOST_QUERIES", 3)
+    queries = [f"{{ a{number}: __typename }}" for number in range(4)]
+    with time_machine.travel(datetime.now(UTC), tick=False) as clock:
+        for query in queries[:3]:
+            ask(query, extensions=named(query))
+            clock.shift(1)
+        clock.shift(persisted_queries.NOTE_SECONDS)
+        round_trips.clear()
+        persisted(api, queries[0], {})
+        noted = valkey.zscore("{graphql}:used", hash_of(queries[0]))
+        clock.shift(persisted_queries.NOTE_SECONDS - 1)
+        persisted(api, queries[0], {})
+        assert valkey.zscore("{graphql}:used", hash_of(queries[0])) == noted and len(round_trips) == 2
+        ask(queries[3], extensions=named(queries[3]))
+    assert set(valkey.hkeys("{graphql}:queries")) == {hash_of(queries[at]) for at in (0, 2, 3)}
+
+
+def test_a_use_keeps_all_for_another_week_and_brings_nothing_back(api, ask, valkey, db):
+    query, keys = "{ cities { name } }", ("{graphql}:queries", "{graphql}:used")
+    ask(query, extensions=named(query))
+    for key in keys:
+        valkey.expire(key, 100)
+    with time_machine.travel(datetime.now(UTC) + timedelta(hours=2)):
+        assert persisted(api, query, {}).json()["data"]["cities"] is not None
+    assert all(valkey.ttl(key) > 7 * 86_000 for key in keys)
+    valkey.delete(*keys)
+    with time_machine.travel(datetime.now(UTC) + timedelta(hours=4)):
+        persisted(api, query, {})
+    assert not valkey.exists(*keys)
 
 
 def test_head_options_and_a_trailing_slash(api):

@@ -17,8 +17,7 @@ import requests
 from tests.support.servers import Valkey, children_of, eventually, listeners
 from tests.support.tree import Served, alive, copy_of_the_code, run
 from weather.simulator.server import OpenMeteoSimulator
-from weathernote.runtime import database as database_module
-from weathernote.runtime import serve
+from weathernote.runtime import prepared, serve
 
 WEATHER = "/api/v1/weather?lat=40.7128&lon=-74.0060"
 CLOSED = "http://127.0.0.1:9"
@@ -224,7 +223,7 @@ def test_the_hint_names_the_python_that_serves(
 ) -> None:
     settings.BASE_DIR = Path("/srv/app")
     monkeypatch.setattr(sys, "executable", python)
-    assert database_module._python() == named
+    assert prepared.no_staff() == prepared.NO_STAFF.format(named)
 
 
 # ── the end ───────────────────────────────────────────────────────────────────────────────────────

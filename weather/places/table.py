@@ -30,7 +30,9 @@ class Table:
         return listing.text_of([self._place(named.number) | {"distance_km": round(named.distance_km, 1)}])
 
     def _place(self, number: int) -> dict[str, object]:
-        name, country, region, latitude, longitude, timezone, population = next(csv.reader([self.lines[number].decode()]))
+        name, country, region, latitude, longitude, timezone, population = next(
+            csv.reader([self.lines[number].decode()])
+        )
         return {
             "name": name,
             "country": country,

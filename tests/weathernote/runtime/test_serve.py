@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.support.servers import Valkey, children_of, eventually, listeners
+from tests.support.servers import Valkey, children_of, command_of, eventually, listeners
 from tests.support.tree import Served, alive, copy_of_the_code, run
 from weather.simulator.server import OpenMeteoSimulator
 from weathernote.runtime import prepared, serve
@@ -83,10 +83,12 @@ def test_a_demo_that_is_killed_leaves_nothing_and_the_next_one_goes_on_where_it_
         *greeting(first),
     ]
     assert _can_sign_in(first, "demo", staff.split()[6])
+    assert "weathernote.runtime.serve" in command_of(first.pid)
     assert ended(first, signal.SIGKILL) == -signal.SIGKILL
 
     second = Served(tree, "serve", "--demo", port=first.port, DATABASE_URL=database)
     assert second.get(WEATHER).json()["cached"] is True
+    assert "manage.py serve" in command_of(second.pid), "all was prepared, so Django's command was not needed"
     eventually(lambda: second.lines() == rest)
     assert ended(second, signal.SIGINT, group=True) == 0
     assert second.lines() == rest

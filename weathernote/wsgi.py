@@ -28,7 +28,7 @@ with without_unused():
 
     import_module(settings.ROOT_URLCONF)  # all views, so that no request waits for them and workers share their memory
 granian.in_each_worker(loops.start)
-# The objects so far stay: traversing them would add a tenth of a second to each full collection. Of 180,000 only about
-# 1,000 are garbage, and finding those takes as long as all imports of Django.
+# The objects so far stay: traversing them would add a tenth of a second to each full collection. Of 180,000 about 1,000
+# are garbage, which is less than a search for them is worth.
 gc.freeze()
 gc.enable()

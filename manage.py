@@ -8,6 +8,10 @@ import sys
 def main() -> None:
     """Runs the command that the arguments name; DJANGO_SETTINGS_MODULE may name settings other than ours."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "weathernote.settings")
+    if sys.argv[1:] in (["serve"], ["serve", "--demo"]):
+        from weathernote.runtime import serve
+
+        serve.serve_if_prepared(demo="--demo" in sys.argv)
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(sys.argv)

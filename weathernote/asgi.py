@@ -11,12 +11,12 @@ django.setup(set_prefix=False)
 
 from weather.api.service import service  # noqa: E402
 from weather.live.application import Application  # noqa: E402
-from weathernote.checks import settings_errors  # noqa: E402
+from weathernote import setting_problems  # noqa: E402
 from weathernote.runtime import loops  # noqa: E402
 from weathernote.site import health  # noqa: E402
 
-if _problems := settings_errors():
-    sys.exit("\n".join(str(problem.msg) for problem in _problems))
+if _problems := setting_problems.problems():
+    sys.exit("\n".join(_problems))
 
 application = Application(health.state.value)
 service()  # so that no stream waits for it

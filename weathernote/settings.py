@@ -64,7 +64,7 @@ OPEN_METEO_RUNS_URL = f"{INSTANCE.simulator_url}/data" if INSTANCE.simulator_url
 SOURCE = "simulator" if INSTANCE.simulator_url else "open-meteo"
 # What answers are asked for in; `verify_upstream` compares both.
 OPEN_METEO_FORMAT: Literal["json", "flatbuffers"] = ENVIRONMENT.choice("OPEN_METEO_FORMAT", "json", "flatbuffers")
-# Variables besides the ten; each adds a tenth to the weight of every refresh. checks.py names those that exist.
+# Variables besides the ten, of those that setting_problems.py names; each adds a tenth to the weight of every refresh.
 EXTRA_VARIABLES = tuple(ENVIRONMENT.items("EXTRA_VARIABLES"))
 UPSTREAM_TIMEOUT_SECONDS = ENVIRONMENT.real("UPSTREAM_TIMEOUT_SECONDS", 5, 0.1, 60)
 # The free service's own limits; each binds by itself, in any order of size.

@@ -6,7 +6,7 @@ from time import perf_counter
 from weather.core.answers import STALE_LIFE_SECONDS
 from weather.core.series import Series
 from weather.core.variables import HOUR_SECONDS
-from weather.openmeteo_api import flatbuffers_writer, json_writer
+from weather.openmeteo_api import json_writer
 from weather.openmeteo_api.answer import Answer, answer_of
 from weather.openmeteo_api.clock import QUARTER_SECONDS
 from weather.openmeteo_api.finished import Finished, Key, digest
@@ -47,6 +47,8 @@ def _text(answer: Answer, key: Key, began: float) -> bytes:
     # To write them takes as long again, which has not happened yet.
     generation_ms = (perf_counter() - began) * 1000
     if key.form.format == "flatbuffers":
+        from weather.openmeteo_api import flatbuffers_writer  # not before it is asked for: it takes 2 MB
+
         return flatbuffers_writer.message_of(answer, key.number, generation_ms=generation_ms)
     return json_writer.text_of(answer, key.number, unixtime=key.form.unixtime, generation_ms=generation_ms)
 

@@ -13,7 +13,7 @@ from weather.core.datasets import Dataset
 from weather.core.series import Series
 from weather.core.variables import HOUR_SECONDS, Variable
 from weather.core.windows import CLOCK_SLACK_SECONDS
-from weather.upstream import answer_flatbuffers, answer_json
+from weather.upstream import answer_json
 from weather.upstream.errors import InvalidResponse, NoWeatherHere, UnreadableHere, UpstreamError
 from weathernote import threads
 
@@ -54,6 +54,8 @@ def read_documents(body: bytes | bytearray, count: int) -> list[Any]:
 
 
 def _read_messages(body: bytes | bytearray, count: int, dataset: Dataset) -> list[Any]:
+    from weather.upstream import answer_flatbuffers  # not before it is asked for: it takes 2 MB
+
     try:
         messages = answer_flatbuffers.locations(body, dataset.asked, count)
     except answer_flatbuffers.TooMany as error:

@@ -5,16 +5,14 @@ import threading
 from typing import Any
 
 from django.conf import settings
-from redis.asyncio import connection as asyncio_redis
-from redis.asyncio.connection import AbstractConnection
 from redis.connection import ConnectionPool
 
 from weathernote.redis.cluster import Cluster
-from weathernote.redis.node import Command, Node
+from weathernote.redis.node import Node
 from weathernote.redis.regional import Regional
 from weathernote.redis.resolver import BY_NAME, Resolver
 from weathernote.redis.roles import Role
-from weathernote.redis.slot_map import SCHEME, credentials
+from weathernote.redis.slot_map import SCHEME
 
 #: Options of redis-py's pools that its cluster does not take.
 _FOR_POOLS = frozenset(("max_connections", "retry"))
@@ -65,7 +63,7 @@ def _from_settings() -> Node | Cluster | Regional:
 def _made(url: str, roles: list[Role]) -> Node | Cluster:
     """A server or cluster for these roles."""
     cache: dict[str, Any] = settings.CACHES["default"]
-    of_connections = _timeouts(roles) | cache["OPTIONS"]["CONNECTION_POOL_KWARGS"]
+    of_connections = timeouts(roles) | cache["OPTIONS"]["CONNECTION_POOL_KWARGS"]
     # What is read from it alone may be read elsewhere, if it turns out to be a replica by now.
     must_write = roles == [Role.PRIMARY]
     if url.startswith(f"{SCHEME}:"):
@@ -74,35 +72,13 @@ def _made(url: str, roles: list[Role]) -> Node | Cluster:
     return _node(_NAMES[roles[0]], ConnectionPool.from_url(url, **of_connections), must_write=must_write)
 
 
-def _timeouts(roles: list[Role]) -> dict[str, Any]:
+def timeouts(roles: list[Role]) -> dict[str, Any]:
     """The timeouts of a connection; those of a primary that is nothing else here, as it may be far away."""
     cache: dict[str, Any] = settings.CACHES["default"]
-    timeouts = {name.lower(): cache["OPTIONS"][name] for name in ("SOCKET_CONNECT_TIMEOUT", "SOCKET_TIMEOUT")}
+    of_all = {name.lower(): cache["OPTIONS"][name] for name in ("SOCKET_CONNECT_TIMEOUT", "SOCKET_TIMEOUT")}
     if roles[0] is Role.PRIMARY:
-        return {name: max(seconds, settings.RECORDS_REDIS_TIMEOUT_SECONDS) for name, seconds in timeouts.items()}
-    return timeouts
-
-
-def listening_connection(channel: str) -> tuple[Command, AbstractConnection]:
-    """A command that subscribes to a channel, and an asyncio connection of its own to send it on; not connected yet.
-
-    It is one to the replica, which passes on what is published at the primary. May wait a second for a cluster's first
-    map, so call it in a thread; raises RedisDown if nobody serves the channel.
-    """
-    of_roles = urls()
-    url = of_roles[Role.REPLICA]
-    roles = [role for role in Role if of_roles[role] == url]
-    of_connection: dict[str, Any] = _timeouts(roles) | {"protocol": 2, "driver_info": None}
-    target = servers_by_role()[Role.REPLICA]
-    if isinstance(target, Cluster):
-        host, port = target.address_of(channel)
-        # A lost connection may be the first sign of a failover.
-        target.note_stale()
-        return ("SSUBSCRIBE", channel), asyncio_redis.Connection(
-            host=host, port=port, **of_connection | credentials(url)
-        )
-    pool = asyncio_redis.ConnectionPool.from_url(url, **of_connection)
-    return ("SUBSCRIBE", channel), pool.connection_class(**pool.connection_kwargs)
+        return {name: max(seconds, settings.RECORDS_REDIS_TIMEOUT_SECONDS) for name, seconds in of_all.items()}
+    return of_all
 
 
 def _node(name: str, pool: ConnectionPool, *, must_write: bool) -> Node:

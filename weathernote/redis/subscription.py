@@ -5,11 +5,16 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from random import random
+from typing import Any
 
+from redis.asyncio import connection as asyncio_redis
 from redis.asyncio.connection import AbstractConnection
 
-from weathernote.redis.node import BROKEN, RedisDown
-from weathernote.redis.servers import listening_connection
+from weathernote.redis.cluster import Cluster
+from weathernote.redis.node import BROKEN, Command, RedisDown
+from weathernote.redis.roles import Role
+from weathernote.redis.servers import servers_by_role, timeouts, urls
+from weathernote.redis.slot_map import credentials
 
 log = logging.getLogger(__name__)
 
@@ -83,3 +88,25 @@ class Subscription:
             self.on_message(said[2])
         elif said[0] in _ENDS:
             raise ConnectionError("the server has ended the subscription")
+
+
+def listening_connection(channel: str) -> tuple[Command, AbstractConnection]:
+    """A command that subscribes to a channel, and an asyncio connection of its own to send it on; not connected yet.
+
+    It is one to the replica, which passes on what is published at the primary. May wait a second for a cluster's first
+    map, so call it in a thread; raises RedisDown if nobody serves the channel.
+    """
+    of_roles = urls()
+    url = of_roles[Role.REPLICA]
+    roles = [role for role in Role if of_roles[role] == url]
+    of_connection: dict[str, Any] = timeouts(roles) | {"protocol": 2, "driver_info": None}
+    target = servers_by_role()[Role.REPLICA]
+    if isinstance(target, Cluster):
+        host, port = target.address_of(channel)
+        # A lost connection may be the first sign of a failover.
+        target.note_stale()
+        return ("SSUBSCRIBE", channel), asyncio_redis.Connection(
+            host=host, port=port, **of_connection | credentials(url)
+        )
+    pool = asyncio_redis.ConnectionPool.from_url(url, **of_connection)
+    return ("SUBSCRIBE", channel), pool.connection_class(**pool.connection_kwargs)

@@ -2,16 +2,15 @@
 
 import fcntl
 import secrets
-import shlex
-import sys
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
+
+from weathernote.runtime import prepared
 
 Say = Callable[[str], None]
 _DEMO_USER = "demo"
@@ -36,16 +35,8 @@ def _ensure_staff(demo: bool, say: Say) -> None:
     if users.filter(is_staff=True).exists():
         return
     if not demo:
-        say(f"No staff user yet: {_python()} manage.py createsuperuser makes one for /admin/.")
+        say(prepared.no_staff())
         return
     password = secrets.token_urlsafe(12)
     users.create_superuser(_DEMO_USER, password=password)
     say(f"Staff for /admin/: user {_DEMO_USER}, password {password}  (made now, shown once)")
-
-
-def _python() -> str:
-    """This Python's path for a shell, relative to the project's folder if it is in there."""
-    python = Path(sys.executable)
-    with suppress(ValueError):
-        python = python.relative_to(settings.BASE_DIR)
-    return shlex.quote(str(python))

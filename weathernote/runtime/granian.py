@@ -3,6 +3,7 @@
 That also makes the replacement of a killed worker faster. Where processes are not forked, each worker imports it.
 """
 
+import gc
 import logging
 import multiprocessing
 import os
@@ -13,6 +14,7 @@ from multiprocessing import util
 from pathlib import Path
 
 from weathernote.instance import METRICS_VARIABLE
+from weathernote.runtime.unused import without_unused
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +24,9 @@ _loads_for_workers = False
 def main() -> None:
     """Runs granian's command line; on Linux imports the application first, which its first argument names."""
     global _loads_for_workers
-    from granian.cli import entrypoint  # not needed by other servers, which call `in_each_worker`
+    gc.disable()  # until the application is loaded: it would traverse again and again what stays
+    with without_unused():
+        from granian.cli import entrypoint  # not needed by other servers, which call `in_each_worker`
 
     if sys.platform == "linux":
         # Python 3.14 no longer forks by default; on macOS forking is not safe.
@@ -30,6 +34,7 @@ def main() -> None:
         _loads_for_workers = True
         import_module(sys.argv[1].partition(":")[0])
         _remove_own_metrics()
+    gc.enable()
     entrypoint()
 
 

@@ -1,7 +1,7 @@
 """Starts and stops an instance: its local servers, granian, and the drain before the end.
 
-`manage.py serve` replaces its process by this one once the database is ready, which saves the memory of everything that
-Django has loaded by then: as much as a worker takes.
+`manage.py serve` does this at once if the database is ready. Else it first prepares the database and then replaces its
+process by this one, which saves the memory of everything that Django has loaded by then: as much as a worker takes.
 """
 
 import importlib
@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from weathernote.instance import METRICS, METRICS_VARIABLE, STOPPING_FILE, Instance
-from weathernote.runtime import local_servers
+from weathernote.runtime import local_servers, prepared
 from weathernote.runtime.live_beside import Live, live_beside, usable_port
 from weathernote.runtime.local_servers import LocalServerError
 
@@ -188,8 +188,25 @@ def _say(line: str) -> None:
     print(line, flush=True)
 
 
-if __name__ == "__main__":
+def main(*, demo: bool) -> None:
+    """Serves until SIGTERM or Ctrl-C; exits with one line if a server does not start or ends by itself."""
     try:
-        serve(demo="--demo" in sys.argv[1:], say=_say)
+        serve(demo=demo, say=_say)
     except LocalServerError as error:
         sys.exit(f"CommandError: {error}")
+
+
+def serve_if_prepared(*, demo: bool) -> None:
+    """Serves, and ends the process, if nothing is to be prepared; else returns."""
+    os.chdir(settings.BASE_DIR)  # as for the workers, so that a relative path in a setting means the same file to all
+    line = prepared.line_to_say(demo=demo)
+    if line is None:
+        return
+    if line:
+        _say(line)
+    main(demo=demo)
+    sys.exit()
+
+
+if __name__ == "__main__":
+    main(demo="--demo" in sys.argv[1:])

@@ -11,7 +11,7 @@ from weathernote import redis
 from weathernote.redis import Role, ask, at
 from weathernote.redis.cluster import Cluster
 from weathernote.redis.node import Node
-from weathernote.redis.subscription import Subscription
+from weathernote.redis.subscription import Subscription, listening_connection
 
 pytest_plugins = ["tests.support.redis_fixtures"]
 
@@ -91,5 +91,5 @@ def test_what_is_published_at_the_primary_is_heard_at_the_replica(cluster):
 
     asyncio.run(story())
     assert set(heard) == {b"news"}
-    (_, connection) = redis.servers.listening_connection(CHANNEL)
+    (_, connection) = listening_connection(CHANNEL)
     assert connection.port == cluster.replica_of(cluster.master_of(CHANNEL)).port  # type: ignore[attr-defined]

@@ -14,11 +14,10 @@ from typing import Any
 import pytest
 import requests
 
-from tests.support.servers import Valkey, children_of, eventually, listeners
+from tests.support.servers import Valkey, children_of, command_of, eventually, listeners
 from tests.support.tree import Served, alive, copy_of_the_code, run
 from weather.simulator.server import OpenMeteoSimulator
-from weathernote.runtime import database as database_module
-from weathernote.runtime import serve
+from weathernote.runtime import prepared, serve
 
 WEATHER = "/api/v1/weather?lat=40.7128&lon=-74.0060"
 CLOSED = "http://127.0.0.1:9"
@@ -84,10 +83,12 @@ def test_a_demo_that_is_killed_leaves_nothing_and_the_next_one_goes_on_where_it_
         *greeting(first),
     ]
     assert _can_sign_in(first, "demo", staff.split()[6])
+    assert "weathernote.runtime.serve" in command_of(first.pid)
     assert ended(first, signal.SIGKILL) == -signal.SIGKILL
 
     second = Served(tree, "serve", "--demo", port=first.port, DATABASE_URL=database)
     assert second.get(WEATHER).json()["cached"] is True
+    assert "manage.py serve" in command_of(second.pid), "all was prepared, so Django's command was not needed"
     eventually(lambda: second.lines() == rest)
     assert ended(second, signal.SIGINT, group=True) == 0
     assert second.lines() == rest
@@ -224,7 +225,7 @@ def test_the_hint_names_the_python_that_serves(
 ) -> None:
     settings.BASE_DIR = Path("/srv/app")
     monkeypatch.setattr(sys, "executable", python)
-    assert database_module._python() == named
+    assert prepared.no_staff() == prepared.NO_STAFF.format(named)
 
 
 # ── the end ───────────────────────────────────────────────────────────────────────────────────────

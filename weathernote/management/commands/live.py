@@ -14,6 +14,8 @@ from weathernote.runtime.local_servers import LocalServerError
 class Command(BaseCommand):
     """Holds streams until Ctrl-C or SIGTERM, and closes them spread over DRAIN_SECONDS."""
 
+    # The application names settings that make no sense; all other checks would load what no stream needs.
+    requires_system_checks = ()
     help = "Holds open streams (WebSocket and server-sent events) of the weather; `make run` starts it too."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -7,7 +7,7 @@ from django.contrib.staticfiles.management.commands.runserver import Command as 
 from django.core.management.base import CommandError
 from django.utils.autoreload import DJANGO_AUTORELOAD_ENV
 
-from weathernote.checks import settings_errors
+from weathernote import setting_problems
 from weathernote.runtime import local_servers, serve
 
 
@@ -24,8 +24,8 @@ class Command(RunserverCommand):
             local_servers.end_with_parent()
             super().run(**options)
             return
-        if problems := settings_errors():
-            raise CommandError("\n".join(str(problem.msg) for problem in problems))
+        if problems := setting_problems.problems():
+            raise CommandError("\n".join(problems))
         try:
             local_servers.require_free_port(
                 self.addr, int(self.port), "name another, as in `manage.py runserver 8001`."

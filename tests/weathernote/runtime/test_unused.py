@@ -1,0 +1,68 @@
+"""What a server does not load, in processes of their own, as this one has loaded it for other tests."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.servers import TOP
+from tests.support.tree import environment
+
+#: Heavy, and none is needed before it is asked for.
+BEFORE_IT_IS_ASKED_FOR = {"flatbuffers", "graphql", "numpy", "openmeteo_sdk", "strawberry", "tzfpy"}
+NEVER = {"chardet", "django.contrib.postgres", "jinja2", "markdown", "opentelemetry"}
+NEVER |= {"psycopg", "pygments", "uvicorn", "watchfiles"}
+
+AS_GRANIAN_LOADS_IT = """
+from weathernote.runtime import granian
+granian._loads_for_workers = True
+import weathernote.wsgi
+"""
+ITS_MODULES = "import sys; print(*sys.modules)"
+
+
+def modules(tmp_path: Path, code: str) -> set[str]:
+    """The modules that a new process has after `code`."""
+    variables = {
+        "DJANGO_SETTINGS_MODULE": "weathernote.settings",
+        "REDIS_URL": "redis://127.0.0.1:9/0",
+        "DATABASE_URL": f"sqlite:///{tmp_path / 'db.sqlite3'}",
+    }
+    run = subprocess.run(
+        [sys.executable, "-c", code + ITS_MODULES],
+        cwd=TOP,
+        env=environment(**variables),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    return set(run.stdout.split())
+
+
+def test_what_is_loaded_for_workers_is_what_requests_need(tmp_path: Path) -> None:
+    loaded = modules(tmp_path, AS_GRANIAN_LOADS_IT)
+    assert {"weather.api.views", "weather.openmeteo_api.views", "django.contrib.admin.sites"} <= loaded
+    assert sorted(loaded & (BEFORE_IT_IS_ASKED_FOR | NEVER | {"redis.asyncio.client"})) == []
+    assert len(loaded) < 1500
+
+
+def test_what_starts_an_instance_loads_the_settings_alone(tmp_path: Path) -> None:
+    code = "from weathernote.runtime import serve, prepared; prepared.line_to_say(demo=False); "
+    loaded = modules(tmp_path, code)
+    assert "weathernote.settings" in loaded
+    assert sorted(loaded & {"django.apps", "django.core.checks", "django.db", "redis", "requests"}) == []
+
+
+USED_AFTERWARDS = """
+from weathernote.runtime.unused import without_unused
+{}
+import jinja2, markdown, redis.asyncio.client
+assert redis.asyncio.Redis is redis.asyncio.client.Redis
+"""
+
+
+@pytest.mark.parametrize("first", ["with without_unused(): import redis", "import redis.asyncio"])
+def test_who_imports_it_later_gets_it(tmp_path: Path, first: str) -> None:
+    assert "redis.asyncio.client" in modules(tmp_path, USED_AFTERWARDS.format(first))

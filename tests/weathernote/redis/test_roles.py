@@ -3,6 +3,7 @@
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -17,6 +18,9 @@ from weathernote.redis.cluster import Cluster
 from weathernote.redis.node import Node
 
 pytest_plugins = ["tests.support.redis_fixtures"]
+
+#: settings.REDIS_TIMEOUT_SECONDS, which the tests' own settings raise.
+PRODUCT_TIMEOUT_SECONDS = 0.08
 
 WHO = {role: script("return redis.call('GET', KEYS[1])", role=role) for role in Role}
 
@@ -96,6 +100,40 @@ def test_all_servers_are_sent_to_before_one_is_waited_for(three, settings, use):
         far.on_reply = near.on_reply = once_both_have
         assert ask(*both) == [b"primary", b"replica"]
         assert ask(*reversed(both)) == [b"replica", b"primary"]
+
+
+def test_while_the_primary_is_waited_for_the_time_of_the_others_does_not_run_out(three, settings, use, lost):
+    """With the timeouts of the product: the primary replies within its own, long after theirs."""
+    text = "x" * 500_000  # more than a socket holds while nobody reads it
+    three.replica.client.set("long", text)
+    settings.REDIS_TIMEOUT_SECONDS = PRODUCT_TIMEOUT_SECONDS
+    with TcpProxy(three.primary.port) as far:
+        settings.RECORDS_REDIS_URL = far.url
+        use(three.own.url)
+        asked = at(Role.PRIMARY, "GET", "who"), ("GET", "who"), at(Role.REPLICA, "GET", "long")
+        ask(*asked)  # connects
+        far.on_reply = later(4 * PRODUCT_TIMEOUT_SECONDS)
+        assert ask(*asked) == [b"primary", b"own", text.encode()]
+        # A handshake with the primary comes between sending to the others and their replies.
+        far.on_reply = None
+        primary = redis.servers_by_role()[Role.PRIMARY]
+        primary._disconnect()
+        handshake = primary._new_connection
+        primary._new_connection = lambda: (time.sleep(4 * PRODUCT_TIMEOUT_SECONDS), handshake())[1]
+        assert ask(*asked) == [b"primary", b"own", text.encode()]
+    assert not lost
+
+
+def test_a_slow_server_nearby_is_noticed_while_the_primary_is_waited_for(three, settings, use, lost):
+    settings.REDIS_TIMEOUT_SECONDS = PRODUCT_TIMEOUT_SECONDS
+    with TcpProxy(three.primary.port) as far, TcpProxy(three.replica.port) as near:
+        settings.RECORDS_REDIS_URL, settings.RECORDS_REPLICA_URL = far.url, near.url
+        use(three.own.url)
+        asked = at(Role.PRIMARY, "GET", "who"), at(Role.REPLICA, "GET", "who")
+        ask(*asked)  # connects
+        near.on_reply, far.on_reply = later(2 * PRODUCT_TIMEOUT_SECONDS), later(4 * PRODUCT_TIMEOUT_SECONDS)
+        primary, replica = ask(*asked)
+        assert primary == b"primary" and isinstance(replica, RedisDown) and lost == ["timeout"]
 
 
 def test_without_urls_of_their_own_all_roles_are_one_server(use, valkey_server):

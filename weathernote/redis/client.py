@@ -172,15 +172,6 @@ def is_cluster(role: Role = Role.OWN) -> bool:
     return isinstance(servers_by_role()[role], Cluster)
 
 
-def is_down(role: Role = Role.OWN) -> bool:
-    """Whether any server of the role fails to answer PING.
-
-    Quick while its breaker is open; True for a cluster without a map.
-    """
-    replies = each("PING", role=role)
-    return not replies or any(isinstance(reply, Exception) for reply in replies.values())
-
-
 def refuses(command: Command) -> bool:
     """Whether the server for a command is known to be down; nothing is sent."""
     return server().refuses(command)

@@ -108,7 +108,19 @@ class Node:
     @property
     def is_connected(self) -> bool:
         """Whether this thread's next command needs no handshake first."""
-        return getattr(self._mine, "connection", None) is not None
+        connection: Connection | None = getattr(self._mine, "connection", None)
+        return connection is not None and self._is_usable(connection)
+
+    def hand_over(self) -> Connection | None:
+        """This thread's connection, which it uses no more; None without one."""
+        connection: Connection | None = getattr(self._mine, "connection", None)
+        self._mine.connection = None
+        return connection
+
+    def take_over(self, connection: Connection) -> None:
+        """Makes a connection that another thread handed over this thread's own."""
+        self._disconnect()
+        self._mine.connection = connection
 
     def close(self) -> None:
         """Ends the probes of this server, which is not used any more."""
@@ -117,11 +129,14 @@ class Node:
     def _connected(self) -> Connection:
         connection: Connection | None = getattr(self._mine, "connection", None)
         if connection is not None:
-            if connection.generation == self._generation and connection.is_reusable():
+            if self._is_usable(connection):
                 return connection
             self._disconnect()
         connection = self._mine.connection = Connection(self._new_connection(), self._generation)
         return connection
+
+    def _is_usable(self, connection: Connection) -> bool:
+        return connection.generation == self._generation and connection.is_reusable()
 
     def _disconnect(self) -> None:
         connection = getattr(self._mine, "connection", None)

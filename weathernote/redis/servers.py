@@ -83,6 +83,12 @@ def _timeouts(roles: list[Role]) -> dict[str, Any]:
     return timeouts
 
 
+def timeout_seconds(role: Role) -> float:
+    """How long a reply of the role's server is waited for."""
+    of_roles = urls()
+    return float(_timeouts([other for other in Role if of_roles[other] == of_roles[role]])["socket_timeout"])
+
+
 def listening_connection(channel: str) -> tuple[Command, AbstractConnection]:
     """A command that subscribes to a channel, and an asyncio connection of its own to send it on; not connected yet.
 

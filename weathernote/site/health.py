@@ -51,15 +51,19 @@ class Cached(Generic[T]):
 
 def _check() -> dict[str, str]:
     """Part → its state: `redis`, in a region with records elsewhere `primary` and `replica`, and `upstream`."""
-    servers = {"redis": redis.is_down()}
+    is_replicated = redis.is_replicated()
+    down = redis.are_down(Role.OWN, *[Role.REPLICA] * is_replicated)
+    servers = {"redis": down[Role.OWN]}
     if not redis.is_one_server():
         # Its reply may take longer than a balancer waits. The loops of each process talk with it every few seconds.
         servers["primary"] = redis.refuses(at(Role.PRIMARY, "PING"))
-    if redis.is_replicated():
-        servers["replica"] = redis.is_down(Role.REPLICA)
+    if is_replicated:
+        servers["replica"] = down[Role.REPLICA]
+    # Nor is the pause read from it, which those loops do too.
+    may_read = redis.is_one_server() or is_replicated
     records_are_down = list(servers.values())[-1]
     states = {name: "down" if is_down else "ok" for name, is_down in servers.items()}
-    return states | {"upstream": service.upstream_state(ask_redis=not records_are_down)}
+    return states | {"upstream": service.upstream_state(ask_redis=may_read and not records_are_down)}
 
 
 state = Cached(_check)

@@ -164,7 +164,7 @@ def test_a_server_that_is_away_costs_the_replies_of_its_own_commands(three, lost
     own, primary, replica = ask(*(at(role, "GET", "who") for role in Role))
     assert (own, replica) == (b"own", b"replica") and isinstance(primary, RedisDown)
     assert redis.breaker_states() == [("redis", False), ("primary", True), ("replica", False)]
-    assert (redis.is_down(), redis.is_down(Role.PRIMARY), redis.is_down(Role.REPLICA)) == (False, True, False)
+    assert redis.are_down(*Role) == {Role.OWN: False, Role.PRIMARY: True, Role.REPLICA: False}
     three.primary.signal(signal.SIGCONT)
     eventually(lambda: ask(at(Role.PRIMARY, "GET", "who")) == [b"primary"])
 

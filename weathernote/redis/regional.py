@@ -5,8 +5,8 @@ from typing import Any
 
 from weathernote.redis.cluster import Cluster
 from weathernote.redis.connection import Reply
-from weathernote.redis.node import Command, Node
-from weathernote.redis.roles import Role, ToReplica, role_of
+from weathernote.redis.node import Node
+from weathernote.redis.roles import Command, Role, ToReplica, role_of
 
 
 class Regional:

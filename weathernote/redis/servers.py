@@ -10,10 +10,10 @@ from redis.asyncio.connection import AbstractConnection
 from redis.connection import ConnectionPool
 
 from weathernote.redis.cluster import Cluster
-from weathernote.redis.node import Command, Node
+from weathernote.redis.node import Node
 from weathernote.redis.regional import Regional
 from weathernote.redis.resolver import BY_NAME, Resolver
-from weathernote.redis.roles import Role
+from weathernote.redis.roles import Command, Role
 from weathernote.redis.slot_map import SCHEME, credentials
 
 #: Options of redis-py's pools that its cluster does not take.
@@ -66,8 +66,7 @@ def _made(url: str, roles: list[Role]) -> Node | Cluster:
     """A server or cluster for these roles."""
     cache: dict[str, Any] = settings.CACHES["default"]
     of_connections = _timeouts(roles) | cache["OPTIONS"]["CONNECTION_POOL_KWARGS"]
-    # What is read from it alone may be read elsewhere, if it turns out to be a replica by now.
-    must_write = roles == [Role.PRIMARY]
+    must_write = Role.PRIMARY in roles
     if url.startswith(f"{SCHEME}:"):
         options = {name: value for name, value in of_connections.items() if name not in _FOR_POOLS}
         return Cluster(url, options, must_write=must_write, reads_replicas=roles == [Role.REPLICA])

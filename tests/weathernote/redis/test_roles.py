@@ -117,9 +117,15 @@ def test_while_the_primary_is_waited_for_the_time_of_the_others_does_not_run_out
         # A handshake with the primary comes between sending to the others and their replies.
         far.on_reply = None
         primary = redis.servers_by_role()[Role.PRIMARY]
+        assert isinstance(primary, Node)
         primary._disconnect()
         handshake = primary._new_connection
-        primary._new_connection = lambda: (time.sleep(4 * PRODUCT_TIMEOUT_SECONDS), handshake())[1]
+
+        def slow_handshake():
+            time.sleep(4 * PRODUCT_TIMEOUT_SECONDS)
+            return handshake()
+
+        primary._new_connection = slow_handshake
         assert ask(*asked) == [b"primary", b"own", text.encode()]
     assert not lost
 

@@ -47,7 +47,8 @@ def _said(server: Server, primaries: list[Replication]) -> str:
     if said is None:
         return f"no answer ({server.reason})"
     if not said.is_replica:
-        return f"master, {said.replicas} connected replica{'' if said.replicas == 1 else 's'}"
+        refuses = ", takes no writes" if server.refusal else ""
+        return f"master, {said.replicas} connected replica{'' if said.replicas == 1 else 's'}{refuses}"
     link = "connected" if said.is_linked else f"not connected for {said.silent_seconds} s"
     primary = regions.primary_of(said, primaries)
     behind = f", {said.lag_bytes(primary)} bytes and {said.lag_seconds(primary)} s behind" if primary else ""

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pytest
 from django.core.management import call_command
 
+from tests.support.far_line import FarLine
 from tests.support.servers import Valkey, eventually
 from weather.budget.budget import Budget, Granted
 from weathernote import redis
@@ -44,7 +45,7 @@ def servers(tmp_path_factory) -> Iterator[Records]:
             server.stop()
 
 
-def follow(server: Valkey, primary: Valkey) -> None:
+def follow(server: Valkey, primary: Valkey | FarLine) -> None:
     server.client.execute_command("REPLICAOF", "127.0.0.1", primary.port)
     eventually(lambda: server.client.info("replication")["master_link_status"] == "up")
 

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from enum import IntEnum
 from urllib.parse import urlsplit
 
+from weathernote.redis import heartbeat
 from weathernote.redis.client import each, info_fields
+from weathernote.redis.heartbeat import MOST_LAG_SECONDS
 from weathernote.redis.node import WRITING_PROBE, RedisDown
 from weathernote.redis.replication import Replication
 from weathernote.redis.roles import Role
 from weathernote.redis.servers import servers_by_role, urls
-
-#: A replica that is further behind than this is a problem: as long as the alert waits for.
-MOST_LAG_SECONDS = 60
 
 
 class Severity(IntEnum):
@@ -63,10 +62,16 @@ def _asked(roles: tuple[Role, ...], url: str) -> list[Server]:
     shown = address(url)
     if not replies:
         return [Server(roles, shown, None, "no node of the cluster answers")]
+    beats = heartbeat.beats(roles[0])
     is_cluster = len(replies) > 1 or "," in shown
     names = {name: name if is_cluster else shown for name in replies}
     return [
-        Server(roles, names[name], Replication.read(info_fields(reply)), refusal=_refusal(writes.get(name)))
+        Server(
+            roles,
+            names[name],
+            Replication.read(info_fields(reply)).with_heartbeat(beats.get(name)),
+            refusal=_refusal(writes.get(name)),
+        )
         if isinstance(reply, bytes)
         else Server(roles, names[name], None, _reason(reply))
         for name, reply in replies.items()

@@ -11,7 +11,8 @@ from django.http import HttpRequest, JsonResponse
 from weather.api import service
 from weathernote import redis
 from weathernote.instance import STOPPING_FILE
-from weathernote.redis import Role
+from weathernote.redis import Role, heartbeat
+from weathernote.redis.heartbeat import MOST_LAG_SECONDS
 
 #: How long the state is cached: requests for /health are not rate-limited, and each check sends commands to Redis.
 CACHE_SECONDS = 1.0
@@ -61,11 +62,19 @@ def _check() -> dict[str, str]:
         servers["primary"] = known[Role.PRIMARY]
     if is_replicated:
         servers["replica"] = down[Role.REPLICA]
+    is_behind = is_replicated and not (known[Role.PRIMARY] or down[Role.REPLICA]) and _is_behind()
     # Nor is the pause read from it, which those loops do too.
     may_read = is_one_server or is_replicated
     records_are_down = list(servers.values())[-1]
     states = {name: "down" if is_down else "ok" for name, is_down in servers.items()}
+    if is_behind:
+        states["replica"] = "behind"
     return states | {"upstream": service.upstream_state(ask_redis=may_read and not records_are_down)}
+
+
+def _is_behind() -> bool:
+    """Whether the replica lacks what was written over a minute ago, as far as this process knows."""
+    return (heartbeat.known_lag_seconds() or 0) > MOST_LAG_SECONDS
 
 
 state = Cached(_check)

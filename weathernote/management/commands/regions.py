@@ -8,7 +8,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from weathernote.redis import regions
-from weathernote.redis.regions import MOST_LAG_SECONDS, Server
+from weathernote.redis.heartbeat import MOST_LAG_SECONDS
+from weathernote.redis.regions import Server
 from weathernote.redis.replication import Replication
 
 

@@ -88,17 +88,17 @@ def timeout_seconds(role: Role) -> float:
     return float(_timeouts([other for other in Role if of_roles[other] == of_roles[role]])["socket_timeout"])
 
 
-def listening_connection(channel: str) -> tuple[Command, AbstractConnection]:
+def listening_connection(channel: str, role: Role) -> tuple[Command, AbstractConnection]:
     """A command that subscribes to a channel, and an asyncio connection of its own to send it on; not connected yet.
 
-    It is one to the replica, which passes on what is published at the primary. May wait a second for a cluster's first
-    map, so call it in a thread; raises RedisDown if nobody serves the channel.
+    The role is that of the server to hear: the primary, or the replica, which passes on what is published there. May
+    wait a second for a cluster's first map, so call it in a thread; raises RedisDown if nobody serves the channel.
     """
     of_roles = urls()
-    url = of_roles[Role.REPLICA]
-    roles = [role for role in Role if of_roles[role] == url]
+    url = of_roles[role]
+    roles = [other for other in Role if of_roles[other] == url]
     of_connection: dict[str, Any] = _timeouts(roles) | {"protocol": 2, "driver_info": None}
-    target = servers_by_role()[Role.REPLICA]
+    target = servers_by_role()[role]
     if isinstance(target, Cluster):
         host, port = target.address_of(channel)
         # A lost connection may be the first sign of a failover.

@@ -8,13 +8,17 @@ from random import random
 
 from redis.asyncio.connection import AbstractConnection
 
+from weathernote.redis.client import breakers_by_role, info, is_replicated
 from weathernote.redis.node import BROKEN, RedisDown
+from weathernote.redis.roles import Role
 from weathernote.redis.servers import listening_connection
 
 log = logging.getLogger(__name__)
 
 #: After so long a silence the server is asked whether it is there.
 SILENT_SECONDS = 10.0
+#: While the primary is heard, the replica is asked so often whether it is back.
+RETURN_SECONDS = 2.0
 _REPLY_SECONDS = 2.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 1.0
 _MESSAGES = (b"message", b"smessage")
@@ -25,7 +29,8 @@ _ENDS = (b"unsubscribe", b"sunsubscribe")
 class Subscription:
     """Calls `on_message` with each payload, and `on_begin` whenever it begins to hear: before that, some were missed.
 
-    Both are called in the event loop and must not block.
+    Both are called in the event loop and must not block. The replica is heard, or the primary while the replica
+    does not answer or has no connection to it.
     """
 
     def __init__(self, channel: str, on_message: Callable[[bytes], None], on_begin: Callable[[], None]) -> None:
@@ -50,8 +55,9 @@ class Subscription:
             await asyncio.sleep(pause_seconds * (0.5 + random()))  # noqa: S311 - so that not all processes come at once
 
     async def _hear(self) -> None:
-        """Hears until the connection breaks, with one of BROKEN."""
-        command, connection = await asyncio.to_thread(listening_connection, self.channel)
+        """Hears until the connection breaks, with one of BROKEN, or another server is to be heard."""
+        role = await asyncio.to_thread(_role_to_hear)
+        command, connection = await asyncio.to_thread(listening_connection, self.channel, role)
         try:
             await connection.connect()
             await connection.send_command(*command)
@@ -61,11 +67,24 @@ class Subscription:
                 log.warning("The channel %s is heard again.", self.channel)
                 self._has_warned = False
             self.on_begin()
-            while True:
-                self._take(await connection.read_response(timeout=SILENT_SECONDS) or await self._ping(connection))
+            await self._take_while_best(connection, role)
         finally:
             with suppress(*BROKEN):
                 await connection.disconnect(nowait=True)
+
+    async def _take_while_best(self, connection: AbstractConnection, role: Role) -> None:
+        """Hears until the connection breaks, or another server than the role's is to be heard."""
+        if role is Role.PRIMARY:
+            log.warning("The channel %s is heard at the primary, as the replica passes nothing on.", self.channel)
+        asks_each_seconds = SILENT_SECONDS if role is Role.REPLICA else RETURN_SECONDS
+        now = asyncio.get_running_loop().time
+        asks_at = now() + asks_each_seconds
+        while True:
+            self._take(await connection.read_response(timeout=asks_each_seconds) or await self._ping(connection))
+            if now() >= asks_at:
+                if await asyncio.to_thread(_role_to_hear) is not role:
+                    return
+                asks_at = now() + asks_each_seconds
 
     async def _ping(self, connection: AbstractConnection) -> list[bytes]:
         """The next thing that a silent server says, be it no more than that it is there."""
@@ -83,3 +102,14 @@ class Subscription:
             self.on_message(said[2])
         elif said[0] in _ENDS:
             raise ConnectionError("the server has ended the subscription")
+
+
+def _role_to_hear() -> Role:
+    """The role of the server that is to be heard, by what the replica answers now; may wait for it."""
+    if not is_replicated():
+        return Role.REPLICA
+    told = info(Role.REPLICA)
+    if told and all(one.get("master_link_status", "up") == "up" for one in told):
+        return Role.REPLICA
+    # A replica that is cut off passes on what is published once it has its connection back.
+    return Role.REPLICA if told and breakers_by_role()[Role.PRIMARY] else Role.PRIMARY

@@ -91,5 +91,5 @@ def test_what_is_published_at_the_primary_is_heard_at_the_replica(cluster):
 
     asyncio.run(story())
     assert set(heard) == {b"news"}
-    (_, connection) = redis.servers.listening_connection(CHANNEL)
+    (_, connection) = redis.servers.listening_connection(CHANNEL, Role.REPLICA)
     assert connection.port == cluster.replica_of(cluster.master_of(CHANNEL)).port  # type: ignore[attr-defined]

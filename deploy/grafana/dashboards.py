@@ -545,9 +545,9 @@ REDIS = dashboard(
     ),
     Panel(
         "Records written in another region",
-        "Since the replica here has heard from the primary. It says something every ten seconds.",
+        "How far the replica here is behind the primary, to a few seconds.",
         "s",
-        (("max by (instance) (weathernote_records_replica_silent_seconds)", "{{instance}}"),),
+        (("max by (instance) (weathernote_records_replica_lag_seconds)", "{{instance}}"),),
         thresholds=good_below(60, 600),
     ),
     Panel(

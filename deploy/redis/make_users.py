@@ -29,7 +29,7 @@ KEYS = (
     *("air_quality:lat:*", "upstream:air_quality:lat:*", "rejected:air_quality"),
     *("rate_limit:hash:*", "cold:client:*", "cold:address:*"),
     *("popularity:*", "active:{users}:*", "budget:open-meteo", "slot:{open-meteo}:*", "wanted:{open-meteo}:*"),
-    *("runs:*", "fetched:*", "{graphql}:*", "prewarm:*", "cities:active", "cities:upload:*", "probe"),
+    *("runs:*", "fetched:*", "{graphql}:*", "prewarm:*", "cities:active", "cities:upload:*", "heartbeat:*", "probe"),
 )
 #: Patterns of the channels on which new records are announced to the processes that hold streams.
 CHANNELS = ("held:*",)

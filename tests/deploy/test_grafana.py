@@ -23,7 +23,7 @@ RECORDED = {rule["record"] for rule in RULES if "record" in rule}
 #: Prometheus' own, and those of its blackbox exporter.
 OF_OTHERS = {"up", "ALERTS", "probe_success", "probe_ssl_earliest_cert_expiry"}
 #: Of an instance whose records are written in another region: tests/regions/ has some.
-OF_REGIONS = {"weathernote_records_replica_silent_seconds", "weathernote_records_replica_connected"}
+OF_REGIONS = {"weathernote_records_replica_lag_seconds", "weathernote_records_replica_connected"}
 OF_REGIONS |= {"weathernote_redis_role_breaker_open"}
 #: Moved by the refresh of a forecast that is ten minutes old: too long to wait for here.
 SEEN_LATER = {"weathernote_forecast_drift_sum", "weathernote_forecast_drift_count"}

@@ -88,6 +88,11 @@ def with_tls() -> str:
     return ""
 
 
+def takes_writes(primary: Records) -> bool:
+    """Whether a replica takes part, without which records.conf has a primary refuse writes."""
+    return primary.admin.info("replication")["min_slaves_good_slaves"] >= 1
+
+
 needs_tls = pytest.mark.skipif(not with_tls(), reason="not installed: a valkey-server or redis-server with TLS")
 
 
@@ -99,6 +104,7 @@ def two(request, tmp_path) -> Iterator[tuple[Records, Records]]:
         replica = request.param(tmp_path / "replica", follows=primary.port, users=primary.users)
         try:
             eventually(lambda: replica.admin.info("replication")["master_link_status"] == "up")
+            eventually(lambda: takes_writes(primary))
             yield primary, replica
         finally:
             replica.stop()
@@ -133,8 +139,21 @@ def test_people_can_move_the_writer_and_the_service_cannot(two):
     replica.admin.execute_command("REPLICAOF", "NO", "ONE")
     primary.admin.execute_command("REPLICAOF", "localhost", replica.port)
     eventually(lambda: primary.admin.info("replication")["master_link_status"] == "up")
+    eventually(lambda: takes_writes(replica))
     replica.client("weathernote", primary.password).set("upstream:lat:1.0:lon:2.0", "record", ex=60)
     eventually(lambda: primary.client("weathernote", primary.password).get("upstream:lat:1.0:lon:2.0") == "record")
+
+
+def test_a_primary_takes_no_writes_without_a_replica_until_a_person_allows_it(two):
+    """One that is cut off from all others may be the old one, while somebody has promoted another."""
+    primary, replica = two
+    service = primary.client("weathernote", primary.password)
+    replica.kill()
+    eventually(lambda: not takes_writes(primary))
+    with pytest.raises(redis_py.ResponseError, match="NOREPLICAS"):
+        service.set("upstream:lat:1.0:lon:2.0", "record", ex=60)
+    primary.admin.config_set("min-replicas-to-write", 0)
+    assert service.set("upstream:lat:1.0:lon:2.0", "record", ex=60)
 
 
 def test_the_service_knows_both_and_is_refused_nothing(two):

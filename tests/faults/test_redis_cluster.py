@@ -99,7 +99,7 @@ def test_commands_find_their_nodes(cluster):
 def test_every_master_is_asked_and_watched(cluster):
     assert set(redis.each("PING").values()) == {b"PONG"}
     assert sorted(redis.breaker_states()) == sorted((f"127.0.0.1:{node.port}", False) for node in cluster.masters())
-    assert not redis.is_down()
+    assert redis.are_down(redis.Role.OWN) == {redis.Role.OWN: False}
 
 
 def test_the_cache_of_django_uses_the_exact_names(cluster):
@@ -125,7 +125,7 @@ def test_a_user_and_password(cluster, settings, forget):
     assert ask(("SET", "a", "x"), ("GET", "a")) == [b"OK", b"x"] and cache.get("a") == "x"
     settings.CACHES["default"]["LOCATION"] = [f"redis+cluster://weather:wrong@{hosts}"]
     forget()
-    assert is_down(ask(("GET", "a"))[0]) and redis.is_down()
+    assert is_down(ask(("GET", "a"))[0]) and redis.are_down(redis.Role.OWN) == {redis.Role.OWN: True}
 
 
 def test_a_cluster_that_nobody_can_reach_is_down_at_once_and_found_when_it_comes(cluster, settings, forget, lost):
@@ -135,7 +135,7 @@ def test_a_cluster_that_nobody_can_reach_is_down_at_once_and_found_when_it_comes
     lost.clear()
     assert all(is_down(ask(("GET", "a"))[0]) for _ in range(100))
     assert lost == ["unowned"] * 100  # nobody is asked, and so nobody waited for
-    assert redis.breaker_states() == [("cluster", True)] and redis.is_down()
+    assert redis.breaker_states() == [("cluster", True)] and redis.are_down(redis.Role.OWN) == {redis.Role.OWN: True}
     with pytest.raises(Exception, match="no node"):
         cache.get("a")
 
@@ -229,7 +229,8 @@ def test_a_shard_lost_with_its_replica_leaves_the_others_hitting(cluster, fleet)
         hits.append(ask(*[("GET", key) for key in ours + gone]))
     for replies in (*hits, ask(*[("GET", key) for key in ours + gone])):
         assert replies[:40] == [key.encode() for key in ours] and all(map(is_down, replies[40:]))
-    assert sum(is_open for _, is_open in redis.breaker_states()) == 1 and redis.is_down()
+    assert sum(is_open for _, is_open in redis.breaker_states()) == 1
+    assert redis.are_down(redis.Role.OWN) == {redis.Role.OWN: True}
     assert all(fleet.get(each.path).status_code == 200 for each in asks * 4)
     assert fleet.get("/health").json()["redis"] == "down"
 

@@ -310,9 +310,9 @@ def test_a_server_that_hung_up_on_an_idle_connection_costs_nothing(here):
 
 def test_is_down_says_so_at_once(own):
     server = own()
-    assert not redis.is_down()
+    assert not redis.are_down(redis.Role.OWN)[redis.Role.OWN]
     server.kill()
-    assert redis.is_down()
+    assert redis.are_down(redis.Role.OWN)[redis.Role.OWN]
 
 
 def test_threads_that_ended_leave_no_connections(here):

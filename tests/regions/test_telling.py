@@ -6,7 +6,7 @@ import json
 from tests.regions.test_faults import lose
 from tests.regions.test_requests import CELL, WEATHER
 from weather.core.datasets import WEATHER as DATASET
-from weathernote.redis import Role
+from weathernote.redis import Role, heartbeat
 from weathernote.redis.subscription import Subscription
 from weathernote.telemetry import request_log, usage
 
@@ -27,7 +27,9 @@ def test_metrics_name_the_region_and_tell_how_its_replica_follows(regions, enter
     api = enter(regions["far"])
     assert lines_of(api, "weathernote_region_info") == ['weathernote_region_info{region="far"} 1.0']
     assert lines_of(api, "weathernote_records_replica_connected") == ["weathernote_records_replica_connected 1.0"]
-    assert lines_of(api, "weathernote_records_replica_silent_seconds")
+    heartbeat.beat()
+    regions.wait_until_in_step()
+    assert lines_of(api, "weathernote_records_replica_lag_seconds")
 
 
 def test_metrics_tell_which_server_is_away(regions, enter):

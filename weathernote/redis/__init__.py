@@ -13,7 +13,6 @@ from weathernote.redis.client import (
     info,
     info_fields,
     is_cluster,
-    is_down,
     is_one_server,
     is_replicated,
     on_lost,
@@ -24,6 +23,7 @@ from weathernote.redis.client import (
 )
 from weathernote.redis.clock import RedisClock
 from weathernote.redis.lookup import Lookup, Several, Sourced, fetch, fetch_all, fetch_lazily, fetch_one
+from weathernote.redis.pings import are_down
 from weathernote.redis.roles import Role, at
 from weathernote.redis.servers import reset, servers_by_role
 
@@ -37,6 +37,7 @@ __all__ = [
     "Script",
     "Several",
     "Sourced",
+    "are_down",
     "ask",
     "at",
     "breaker_states",
@@ -50,7 +51,6 @@ __all__ = [
     "info",
     "info_fields",
     "is_cluster",
-    "is_down",
     "is_one_server",
     "is_replicated",
     "on_lost",

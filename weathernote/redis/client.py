@@ -15,9 +15,9 @@ from redis import exceptions
 
 from weathernote.redis.cluster import Cluster
 from weathernote.redis.connection import Reply
-from weathernote.redis.node import Command, Node, RedisDown, Word, note_lost, on_lost
+from weathernote.redis.node import Node, RedisDown, note_lost, on_lost
 from weathernote.redis.regional import Regional
-from weathernote.redis.roles import Role, at, role_of
+from weathernote.redis.roles import Command, Role, Word, at, role_of
 from weathernote.redis.servers import server, servers_by_role
 
 __all__ = ["Command", "RedisDown", "Reply", "Script", "ask", "each", "on_lost", "script", "value", "without_redis"]
@@ -147,14 +147,19 @@ def _warn_once(kind: str) -> None:
 def breaker_states() -> list[tuple[str, bool]]:
     """Pairs (server name, whether its breaker is open) for each server or master, the region's own first."""
     masters = server().masters()
-    return [(node.name, node.breaker.is_open) for node in masters] or [("cluster", True)]
+    return [(node.name, node.breaker.is_open or node.writes.is_open) for node in masters] or [("cluster", True)]
 
 
 def breakers_by_role() -> dict[Role, bool]:
-    """Role → whether a breaker of its server is open; only OWN where one server has all three."""
-    by_role = servers_by_role() if not is_one_server() else {Role.OWN: servers_by_role()[Role.OWN]}
-    masters = {role: of_role.masters() for role, of_role in by_role.items()}
-    return {role: not nodes or any(node.breaker.is_open for node in nodes) for role, nodes in masters.items()}
+    """Role → whether commands for it are refused by a breaker; only OWN where one server has all three."""
+    refused = {role: _refuses(of_role, role) for role, of_role in servers_by_role().items()}
+    return {Role.OWN: any(refused.values())} if is_one_server() else refused
+
+
+def _refuses(target: Node | Cluster, role: Role) -> bool:
+    """Whether any server of the role refuses what is for it; True for a cluster without a map."""
+    masters, command = target.masters(), at(role, "PING")
+    return not masters or any(node.refuses(command) for node in masters)
 
 
 def info(role: Role = Role.OWN) -> list[dict[str, str]]:
@@ -170,15 +175,6 @@ def info_fields(reply: bytes) -> dict[str, str]:
 def is_cluster(role: Role = Role.OWN) -> bool:
     """Whether keys for the role may lie on several servers, each of which may be gone by itself."""
     return isinstance(servers_by_role()[role], Cluster)
-
-
-def is_down(role: Role = Role.OWN) -> bool:
-    """Whether any server of the role fails to answer PING.
-
-    Quick while its breaker is open; True for a cluster without a map.
-    """
-    replies = each("PING", role=role)
-    return not replies or any(isinstance(reply, Exception) for reply in replies.values())
 
 
 def refuses(command: Command) -> bool:

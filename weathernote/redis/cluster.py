@@ -14,9 +14,11 @@ from redis import exceptions
 from redis.cluster import RedisCluster
 from redis.crc import key_slot
 
-from weathernote.redis.connection import Connection, Reply
-from weathernote.redis.node import Command, Node, RedisDown, note_lost
+from weathernote.redis.connection import Reply
+from weathernote.redis.node import Node, RedisDown, note_lost
+from weathernote.redis.node import Sent as SentToNode
 from weathernote.redis.resolver import NamedConnection, Resolver
+from weathernote.redis.roles import Command
 from weathernote.redis.slot_map import SlotMap, credentials
 
 # To a slot's new node, and once more if the slot moves at that moment.
@@ -26,7 +28,7 @@ _SCRIPTS = frozenset(("EVAL", "EVALSHA"))
 
 # The index of a command among the caller's, None for one whose reply is dropped; and the command.
 _Job = tuple[int | None, Command]
-_Awaited = tuple[Node, list[_Job], Connection | RedisDown]
+_Awaited = tuple[Node, list[_Job], SentToNode]
 
 
 @dataclass(slots=True)
@@ -105,7 +107,7 @@ class Cluster:
     def refuses(self, command: Command) -> bool:
         """Whether the node for the command is known to be down, or none is known."""
         owner = self._find_owner(command)
-        return owner is None or owner.breaker.is_open
+        return owner is None or owner.refuses(command)
 
     @property
     def is_connected(self) -> bool:

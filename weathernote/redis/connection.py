@@ -33,7 +33,8 @@ class Connection:
         self._timeout_seconds: float = connection.socket_timeout or 0.1
         self._deadline = 0.0
         self._since = time.monotonic()
-        self._awaits_replies = self._was_late = False
+        self._late_until = 0.0
+        self._awaits_replies = False
         sock: Any = connection._sock
         sock.setblocking(False)
         self._socket = sock
@@ -60,9 +61,9 @@ class Connection:
 
     def send(self, packed: bytes) -> None:
         """Writes commands, packed for Redis' protocol; the timeout for their replies begins."""
-        self._awaits_replies, self._was_late = True, False
+        self._awaits_replies = True
         self.refusals.clear()
-        self._deadline = time.monotonic() + self._timeout_seconds
+        self._deadline, self._late_until = time.monotonic() + self._timeout_seconds, 0.0
         try:
             sent = self._socket.send(packed)
         except _NOT_YET:
@@ -94,13 +95,15 @@ class Connection:
 
     def _read_more(self) -> None:
         if not (self._decrypted and self._decrypted()):
-            left_seconds = self._deadline - time.monotonic()
-            # Bytes that arrived in time are read even after the deadline, since this thread may have waited for another
-            # node or for the CPU. That is allowed once; replies that go on trickling in are given up.
-            is_late = left_seconds < -self._timeout_seconds
-            if (is_late and self._was_late) or not self._poll.poll(max(left_seconds, 0) * 1000):
+            now = time.monotonic()
+            left_seconds = self._deadline - now
+            if left_seconds <= 0:
+                # This thread may have waited for another node or for the CPU. What had arrived by then is read, and
+                # what belongs to it is waited for as long again, for a long reply comes only as fast as it is read.
+                left_seconds = self._late_until - now if self._late_until else 0.0
+                self._late_until = self._late_until or now + self._timeout_seconds
+            if left_seconds < 0 or not self._poll.poll(left_seconds * 1000):
                 raise exceptions.TimeoutError("no reply in time")
-            self._was_late = is_late
         try:
             received = self._socket.recv_into(self._buffer)
         except _NOT_YET:

@@ -11,7 +11,7 @@ from typing import Any, Generic, Literal, NamedTuple, TypeVar, overload
 
 from weathernote.redis.client import ask, value
 from weathernote.redis.connection import Reply
-from weathernote.redis.node import Command
+from weathernote.redis.roles import Command
 
 T = TypeVar("T")
 T1 = TypeVar("T1")

@@ -3,27 +3,24 @@
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import hiredis
 from redis import exceptions
 from redis.connection import AbstractConnection
 
-from weathernote.redis.breaker import Breaker
 from weathernote.redis.connection import Connection, Reply
+from weathernote.redis.probed_breaker import ProbedBreaker
+from weathernote.redis.refusals import is_unusable, reason_of, refuses_writes
+from weathernote.redis.roles import Command, ToPrimary
 
 log = logging.getLogger(__name__)
-
-Word = str | bytes | int | float
-Command = tuple[Word, ...]
 
 #: Sent to a server that is down: any reply but that of a server that cannot serve means that it is back. The key never
 #: exists.
 PROBE: Command = ("GET", "probe")
 #: The same to a server that must take writes.
 WRITING_PROBE: Command = ("DEL", "probe")
-PAUSE_SECONDS = 0.5
-_PROBE_SECONDS = 0.05
-
 #: What a connection may fail with: network errors, refusals at the handshake, replies that cannot be parsed.
 BROKEN = (exceptions.RedisError, hiredis.HiredisError, OSError, ValueError)
 
@@ -43,10 +40,23 @@ def note_lost(reason: str, commands: int) -> None:
         note(reason, commands)
 
 
+@dataclass(frozen=True, slots=True)
+class ReadsAlone:
+    """Which of the commands were sent to a server that takes no writes, and what the others get."""
+
+    connection: "Sent"
+    indexes: list[int]
+    down: RedisDown
+
+
+Sent = Connection | RedisDown | ReadsAlone
+
+
 class Node:
     """A server by its name in logs; `new_connection` makes a redis-py connection that is not connected yet.
 
-    With `must_write` a server that has become a replica counts as down, as its host name may soon be another's.
+    With `must_write` it is the primary of the records. While it refuses writes, being a replica by now or cut off from
+    its replicas, commands for the primary count as unanswered; what is meant for its other roles goes on.
     """
 
     def __init__(
@@ -54,11 +64,12 @@ class Node:
     ) -> None:
         self.name = name
         self.must_write = must_write
-        self.breaker = Breaker(pause_seconds=PAUSE_SECONDS)
+        self.breaker = ProbedBreaker(lambda: self._answers(PROBE), self._is_back)
+        self.writes = ProbedBreaker(lambda: self._answers(WRITING_PROBE), self._takes_writes_again, failures_to_open=1)
         self._new_connection = new_connection
         self._mine = threading.local()
-        self._closed = threading.Event()
         # Raised by an outage: connections from before it are closed unused, as each would cost its thread a timeout.
+        # Raised by refused writes too, as the host's name may lead to another server by now.
         self._generation = 0
 
     def exchange(self, commands: Sequence[Command]) -> list[Reply]:
@@ -75,15 +86,17 @@ class Node:
 
     def refuses(self, command: Command) -> bool:
         """Whether the command would not be sent now, as the server is known to be down."""
-        return self.breaker.is_open
+        return self.breaker.is_open or (self.writes.is_open and isinstance(command, ToPrimary))
 
-    def send(self, commands: Sequence[Command]) -> Connection | RedisDown:
+    def send(self, commands: Sequence[Command]) -> Sent:
         """Sends the commands and returns the connection for `receive`; a caller can send to other nodes in between."""
         # A command that cannot be packed is a programming error, raised before anything is sent.
         packed = b"".join(map(hiredis.pack_command, commands))
         if self.breaker.is_open:
             note_lost("breaker_open", len(commands))
             return RedisDown(f"{self.name}: breaker open")
+        if self.writes.is_open and any(isinstance(command, ToPrimary) for command in commands):
+            return self._send_reads(commands)
         try:
             connection = self._connected()
             connection.send(packed)
@@ -91,10 +104,18 @@ class Node:
             return self._lost(error, len(commands))
         return connection
 
-    def receive(self, connection: Connection | RedisDown, count: int) -> list[Reply]:
+    def _send_reads(self, commands: Sequence[Command]) -> Sent:
+        indexes = [index for index, command in enumerate(commands) if not isinstance(command, ToPrimary)]
+        note_lost("breaker_open", len(commands) - len(indexes))
+        down = RedisDown(f"{self.name}: it takes no writes")
+        return ReadsAlone(self.send([commands[index] for index in indexes]), indexes, down) if indexes else down
+
+    def receive(self, connection: Sent, count: int) -> list[Reply]:
         """`count` replies. If one is missing all are RedisDown: which commands the others answer is unknown."""
         if isinstance(connection, RedisDown):
             return [connection] * count
+        if isinstance(connection, ReadsAlone):
+            return self._receive_reads(connection, count)
         try:
             replies = connection.receive(count)
         except BROKEN as error:
@@ -105,23 +126,45 @@ class Node:
         self.breaker.succeeded()
         return replies
 
+    def _receive_reads(self, sent: ReadsAlone, count: int) -> list[Reply]:
+        replies: list[Reply] = [sent.down] * count
+        for index, reply in zip(sent.indexes, self.receive(sent.connection, len(sent.indexes)), strict=True):
+            replies[index] = reply
+        return replies
+
     @property
     def is_connected(self) -> bool:
         """Whether this thread's next command needs no handshake first."""
-        return getattr(self._mine, "connection", None) is not None
+        connection: Connection | None = getattr(self._mine, "connection", None)
+        return connection is not None and self._is_usable(connection)
+
+    def hand_over(self) -> Connection | None:
+        """This thread's connection, which it uses no more; None without one."""
+        connection: Connection | None = getattr(self._mine, "connection", None)
+        self._mine.connection = None
+        return connection
+
+    def take_over(self, connection: Connection) -> None:
+        """Makes a connection that another thread handed over this thread's own."""
+        self._disconnect()
+        self._mine.connection = connection
 
     def close(self) -> None:
         """Ends the probes of this server, which is not used any more."""
-        self._closed.set()
+        self.breaker.close()
+        self.writes.close()
 
     def _connected(self) -> Connection:
         connection: Connection | None = getattr(self._mine, "connection", None)
         if connection is not None:
-            if connection.generation == self._generation and connection.is_reusable():
+            if self._is_usable(connection):
                 return connection
             self._disconnect()
         connection = self._mine.connection = Connection(self._new_connection(), self._generation)
         return connection
+
+    def _is_usable(self, connection: Connection) -> bool:
+        return connection.generation == self._generation and connection.is_reusable()
 
     def _disconnect(self) -> None:
         connection = getattr(self._mine, "connection", None)
@@ -131,24 +174,33 @@ class Node:
 
     def _lost(self, error: Exception, commands: int) -> RedisDown:
         self._disconnect()
-        note_lost(_reason(error), commands)
+        note_lost(reason_of(error), commands)
         self._failed(error)
         return RedisDown(f"{self.name}: {type(error).__name__}")
 
     def _without_unusable(self, connection: Connection, replies: list[Reply]) -> list[Reply]:
-        """The replies, with RedisDown in place of those by which the server says that it can serve nobody now."""
-        unusable = [error for error in connection.refusals if self._is_unusable(error)]
+        """The replies, with RedisDown in place of those by which the server says that it can serve nobody now.
+
+        So do those by which a primary says that it takes no writes.
+        """
+        unusable = [error for error in connection.refusals if is_unusable(error)]
+        unwritable = [error for error in connection.refusals if refuses_writes(error)]
         if unusable:
-            note_lost("unusable", len(unusable))
             self._disconnect()
             self._failed(unusable[0])
-            down = RedisDown(f"{self.name}: {unusable[0]}")
-            return [down if reply in unusable else reply for reply in replies]
-        self.breaker.succeeded()
-        if any(isinstance(error, exceptions.ReadOnlyError) for error in connection.refusals) and connection.is_old():
-            # A primary that became a replica: its host name may point to the new primary by now.
-            self._disconnect()
-        return replies
+        else:
+            self.breaker.succeeded()
+            if unwritable and self.must_write:
+                self._failed_to_write(unwritable[0])
+            if unwritable and connection.is_old():
+                # A primary that became a replica: its host name may point to the new primary by now.
+                self._disconnect()
+        lost = unusable + unwritable if self.must_write else unusable
+        if not lost:
+            return replies
+        note_lost("unusable", len(lost))
+        down = RedisDown(f"{self.name}: {lost[0]}")
+        return [down if reply in lost else reply for reply in replies]
 
     def _failed(self, error: Exception) -> None:
         if not self.breaker.failed():
@@ -156,51 +208,32 @@ class Node:
         self._generation += 1
         detail = f": {error}" if isinstance(error, exceptions.ConnectionError) else ""
         log.warning("Redis %s is down (%s%s); the service goes on without it.", self.name, type(error).__name__, detail)
-        try:
-            threading.Thread(target=self._probe_until_back, name=f"redis-{self.name}", daemon=True).start()
-        except RuntimeError:  # no thread available: requests probe, and wait for the timeout
-            self.breaker.succeeded()
+        self.breaker.probe(f"redis-{self.name}")
 
-    def _probe_until_back(self) -> None:
-        """Probes in a thread of its own until the server answers, so that no request has to wait for a probe."""
-        while self.breaker.is_open and not self._closed.wait(_PROBE_SECONDS):
-            if not self.breaker.allows():
-                continue
-            if self._answers():
-                self.breaker.succeeded()
-                log.warning("Redis %s is back.", self.name)
-            else:
-                self.breaker.failed()
+    def _is_back(self) -> None:
+        log.warning("Redis %s is back.", self.name)
 
-    def _answers(self) -> bool:
+    def _failed_to_write(self, error: Exception) -> None:
+        if self.writes.is_open or not self.writes.failed():
+            return
+        self._generation += 1
+        reason = str(error).partition(".")[0]
+        log.warning("Redis %s takes no writes (%s); the service goes on with reading from it.", self.name, reason)
+        self.writes.probe(f"redis-{self.name}-writes")
+
+    def _takes_writes_again(self) -> None:
+        self._generation += 1
+        log.warning("Redis %s takes writes again.", self.name)
+
+    def _answers(self, probe: Command) -> bool:
         connection = None
         try:
             connection = Connection(self._new_connection(), self._generation)
-            connection.send(hiredis.pack_command(WRITING_PROBE if self.must_write else PROBE))
+            connection.send(hiredis.pack_command(probe))
             connection.receive(1)
-            return not any(map(self._is_unusable, connection.refusals))
+            return not any(is_unusable(error) or refuses_writes(error) for error in connection.refusals)
         except BROKEN:
             return False
         finally:
             if connection is not None:
                 connection.close()
-
-    def _is_unusable(self, error: Exception) -> bool:
-        return is_unusable(error) or (self.must_write and isinstance(error, exceptions.ReadOnlyError))
-
-
-def is_unusable(error: Exception) -> bool:
-    """Whether the error is about the server, and not about one command or a slot that no node serves."""
-    if isinstance(error, exceptions.ClusterDownError):
-        return isinstance(error, exceptions.MasterDownError) or "slot" not in str(error).lower()
-    return isinstance(error, exceptions.ConnectionError) or str(error).startswith(("BUSY ", "DENIED "))
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, exceptions.TimeoutError | TimeoutError):
-        return "timeout"
-    if isinstance(error, exceptions.AuthenticationError | exceptions.BusyLoadingError | exceptions.ResponseError):
-        return "unusable"
-    if isinstance(error, exceptions.ConnectionError | OSError):
-        return "disconnected"
-    return "invalid_reply"

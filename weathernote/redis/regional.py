@@ -5,8 +5,8 @@ from typing import Any
 
 from weathernote.redis.cluster import Cluster
 from weathernote.redis.connection import Reply
-from weathernote.redis.node import Command, Node
-from weathernote.redis.roles import Role, ToReplica, role_of
+from weathernote.redis.node import Node
+from weathernote.redis.roles import Command, Role, ToReplica, role_of
 
 
 class Regional:
@@ -36,6 +36,8 @@ class Regional:
         sent: list[tuple[Node | Cluster, list[int], Any]] = [
             (server, mine, server.send([commands[index] for index in mine])) for server, mine in order
         ]
+        # The primary, which may be far away, is waited for last: by then the time for the nearby ones' replies is over.
+        sent.sort(key=lambda job: job[0] is self._primary)
         replies: list[Reply] = [None] * len(commands)
         for server, mine, awaited in sent:
             for index, reply in zip(mine, server.receive(awaited, len(mine)), strict=True):

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from enum import IntEnum
 from urllib.parse import urlsplit
 
+from weathernote.redis import heartbeat
 from weathernote.redis.client import each, info_fields
-from weathernote.redis.node import RedisDown
+from weathernote.redis.heartbeat import MOST_LAG_SECONDS
+from weathernote.redis.node import WRITING_PROBE, RedisDown
 from weathernote.redis.replication import Replication
 from weathernote.redis.roles import Role
 from weathernote.redis.servers import servers_by_role, urls
-
-#: A replica that is further behind than this is a problem: as long as the alert waits for.
-MOST_LAG_SECONDS = 60
 
 
 class Severity(IntEnum):
@@ -26,12 +25,16 @@ class Severity(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server, what it is for, and what it says of replication; None with the reason if it does not answer."""
+    """A server, what it is for, and what it says of replication; None with the reason if it does not answer.
+
+    `refusal` is what a primary that takes no writes says of it.
+    """
 
     roles: tuple[Role, ...]
     address: str
     replication: Replication | None
     reason: str = ""
+    refusal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +58,28 @@ def servers() -> list[Server]:
 
 def _asked(roles: tuple[Role, ...], url: str) -> list[Server]:
     replies = each("INFO", role=roles[0])
+    writes = each(*WRITING_PROBE, role=roles[0]) if Role.PRIMARY in roles else {}
     shown = address(url)
     if not replies:
         return [Server(roles, shown, None, "no node of the cluster answers")]
+    beats = heartbeat.beats(roles[0])
     is_cluster = len(replies) > 1 or "," in shown
+    names = {name: name if is_cluster else shown for name in replies}
     return [
-        Server(roles, name if is_cluster else shown, Replication.read(info_fields(reply)))
+        Server(
+            roles,
+            names[name],
+            Replication.read(info_fields(reply)).with_heartbeat(beats.get(name)),
+            refusal=_refusal(writes.get(name)),
+        )
         if isinstance(reply, bytes)
-        else Server(roles, name if is_cluster else shown, None, _reason(reply))
+        else Server(roles, names[name], None, _reason(reply))
         for name, reply in replies.items()
     ]
+
+
+def _refusal(reply: object) -> str:
+    return _reason(reply) if isinstance(reply, RedisDown) else ""
 
 
 def address(url: str) -> str:
@@ -113,6 +128,9 @@ def _primary(found: list[Server]) -> Iterator[Problem]:
             follows = one.replication.follows
             line = f"primary: {one.address} is a replica of {follows}, so nothing is written. {_NOT_WRITABLE}"
             yield Problem(Severity.NO_WRITER, line)
+        elif one.refusal:
+            line = f"primary: {one.address} takes no writes ({one.refusal}). {_NO_REPLICAS}"
+            yield Problem(Severity.NO_WRITER, line)
 
 
 def _replica(found: list[Server], most_lag_seconds: int) -> Iterator[Problem]:
@@ -147,6 +165,10 @@ _NO_PRIMARY = (
 )
 _NOT_WRITABLE = (
     'Lead RECORDS_REDIS_URL to the master, or make it one: the runbook\'s "Move the writer to another region".'
+)
+_NO_REPLICAS = (
+    "Mend the way to its replicas, or start one; if none is to come back, CONFIG SET min-replicas-to-write 0: the "
+    'runbook\'s "A primary without replicas".'
 )
 _NO_REPLICA = "Records are read from the primary: start it, or mend RECORDS_REPLICA_URL."
 _FOLLOWS_ANOTHER = "That is not the primary of RECORDS_REDIS_URL: REPLICAOF there, or mend the URL."

@@ -1,7 +1,7 @@
 """What servers say of replication in their INFO: who writes, who follows whom, and how far behind."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 
@@ -11,7 +11,8 @@ class Replication:
 
     `history` names the sequence of writes that it has, the same for a primary and all that follow it; `offset` is how
     many bytes of it. `follows` is `host:port` of the primary that it is told to follow, empty for a primary.
-    `silent_seconds` is how long it has heard nothing of that one; `replicas` how many follow it.
+    `silent_seconds` is how long it has heard nothing of that one; `replicas` how many follow it. `beaten_at` is the
+    last heartbeat that it has, by the primary's clock in unix seconds; None for none.
     """
 
     run: str
@@ -21,6 +22,7 @@ class Replication:
     follows: str = ""
     is_linked: bool = True
     silent_seconds: int = 0
+    beaten_at: float | None = None
 
     @classmethod
     def read(cls, info: Mapping[str, str]) -> Self:
@@ -38,6 +40,10 @@ class Replication:
             silent_seconds=max(0, _number(info, silent)) if is_replica else 0,
         )
 
+    def with_heartbeat(self, at: float | None) -> Self:
+        """The same with the last heartbeat."""
+        return replace(self, beaten_at=at)
+
     @property
     def is_replica(self) -> bool:
         """Whether it follows another server, and so refuses writes."""
@@ -52,11 +58,16 @@ class Replication:
         return 0 if self.run == primary.run else max(0, primary.offset - self.offset)
 
     def lag_seconds(self, primary: "Replication") -> int:
-        """How old what it has may be: 0 where it lacks nothing, else how long it has heard nothing.
+        """How old what it has may be: by the heartbeats of both, and 0 where it lacks nothing.
 
-        A primary that has nothing to say says so every ten seconds.
+        Without heartbeats it is how long it has heard nothing: a primary that has nothing to say says so every ten
+        seconds.
         """
-        return self.silent_seconds if self.lag_bytes(primary) or not self.is_linked else 0
+        if not self.lag_bytes(primary) and self.is_linked:
+            return 0
+        if self.beaten_at is None or primary.beaten_at is None:
+            return self.silent_seconds
+        return max(0, round(primary.beaten_at - self.beaten_at))
 
 
 def _number(info: Mapping[str, str], name: str) -> int:

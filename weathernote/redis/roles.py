@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from enum import Enum
 
-from weathernote.redis.node import Command, Word
+Word = str | bytes | int | float
+Command = tuple[Word, ...]
 
 
 class Role(Enum):

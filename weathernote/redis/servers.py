@@ -64,8 +64,7 @@ def _made(url: str, roles: list[Role]) -> Node | Cluster:
     """A server or cluster for these roles."""
     cache: dict[str, Any] = settings.CACHES["default"]
     of_connections = timeouts(roles) | cache["OPTIONS"]["CONNECTION_POOL_KWARGS"]
-    # What is read from it alone may be read elsewhere, if it turns out to be a replica by now.
-    must_write = roles == [Role.PRIMARY]
+    must_write = Role.PRIMARY in roles
     if url.startswith(f"{SCHEME}:"):
         options = {name: value for name, value in of_connections.items() if name not in _FOR_POOLS}
         return Cluster(url, options, must_write=must_write, reads_replicas=roles == [Role.REPLICA])
@@ -79,6 +78,12 @@ def timeouts(roles: list[Role]) -> dict[str, Any]:
     if roles[0] is Role.PRIMARY:
         return {name: max(seconds, settings.RECORDS_REDIS_TIMEOUT_SECONDS) for name, seconds in of_all.items()}
     return of_all
+
+
+def timeout_seconds(role: Role) -> float:
+    """How long a reply of the role's server is waited for."""
+    of_roles = urls()
+    return float(timeouts([other for other in Role if of_roles[other] == of_roles[role]])["socket_timeout"])
 
 
 def _node(name: str, pool: ConnectionPool, *, must_write: bool) -> Node:

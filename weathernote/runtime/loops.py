@@ -2,6 +2,7 @@
 
 from prewarm.runs import refresher
 from weather.api.service import service, services
+from weathernote.redis import heartbeat
 from weathernote.telemetry import active_users, background, request_events, request_log, usage
 from weathernote.telemetry.background import Loop, every
 
@@ -31,7 +32,7 @@ def loops() -> list[Loop]:
         # What the last requests counted is flushed too.
         every(FLUSH_SECONDS, usage.measure, active_users.flush, at_the_end=[request_events.count, active_users.flush]),
         # The price depends on what is left of the budget, so that is read before it.
-        every(FLUSH_SECONDS, *flushes, budget.synchronize, price.agree, at_the_end=flushes),
+        every(FLUSH_SECONDS, *flushes, budget.synchronize, price.agree, heartbeat.beat, at_the_end=flushes),
         every(RUNS_SECONDS, *(one.known.read for one in runs), *(one.known.evidence.flush for one in runs)),
         # Threads of their own, since they wait for Open-Meteo.
         *(every(RUNS_SECONDS, one.poller.step, at_the_end=[one.poller.release]) for one in runs),

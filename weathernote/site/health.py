@@ -11,7 +11,8 @@ from django.http import HttpRequest, JsonResponse
 from weather.api import service
 from weathernote import redis
 from weathernote.instance import STOPPING_FILE
-from weathernote.redis import Role, at
+from weathernote.redis import Role, heartbeat
+from weathernote.redis.heartbeat import MOST_LAG_SECONDS
 
 #: How long the state is cached: requests for /health are not rate-limited, and each check sends commands to Redis.
 CACHE_SECONDS = 1.0
@@ -51,15 +52,29 @@ class Cached(Generic[T]):
 
 def _check() -> dict[str, str]:
     """Part → its state: `redis`, in a region with records elsewhere `primary` and `replica`, and `upstream`."""
-    servers = {"redis": redis.is_down()}
-    if not redis.is_one_server():
-        # Its reply may take longer than a balancer waits. The loops of each process talk with it every few seconds.
-        servers["primary"] = redis.refuses(at(Role.PRIMARY, "PING"))
-    if redis.is_replicated():
-        servers["replica"] = redis.is_down(Role.REPLICA)
+    is_replicated, is_one_server = redis.is_replicated(), redis.is_one_server()
+    down = redis.are_down(Role.OWN, *[Role.REPLICA] * is_replicated)
+    # A primary may reply later than a balancer waits. The loops of each process talk with it every few seconds, and so
+    # find out too whether it takes writes.
+    known = redis.breakers_by_role()
+    servers = {"redis": down[Role.OWN] or known[Role.OWN]}
+    if not is_one_server:
+        servers["primary"] = known[Role.PRIMARY]
+    if is_replicated:
+        servers["replica"] = down[Role.REPLICA]
+    is_behind = is_replicated and not (known[Role.PRIMARY] or down[Role.REPLICA]) and _is_behind()
+    # Nor is the pause read from it, which those loops do too.
+    may_read = is_one_server or is_replicated
     records_are_down = list(servers.values())[-1]
     states = {name: "down" if is_down else "ok" for name, is_down in servers.items()}
-    return states | {"upstream": service.upstream_state(ask_redis=not records_are_down)}
+    if is_behind:
+        states["replica"] = "behind"
+    return states | {"upstream": service.upstream_state(ask_redis=may_read and not records_are_down)}
+
+
+def _is_behind() -> bool:
+    """Whether the replica lacks what was written over a minute ago, as far as this process knows."""
+    return (heartbeat.known_lag_seconds() or 0) > MOST_LAG_SECONDS
 
 
 state = Cached(_check)

@@ -18,7 +18,7 @@ from weather.api.service import service
 from weathernote import redis
 from weathernote.http import networks, problems
 from weathernote.http.read_only import read_only
-from weathernote.redis import Role
+from weathernote.redis import Role, heartbeat
 from weathernote.telemetry import active_users, instance_metrics, metrics, request_events
 from weathernote.telemetry.instance_metrics import answer_rates, total
 from weathernote.telemetry.metrics import labelled_scrape_gauge, scrape_gauge
@@ -128,11 +128,11 @@ def _region() -> Iterator[Metric]:
     replicas = redis.info(Role.REPLICA) if redis.is_replicated() else []
     links = [replica for replica in replicas if replica.get("role") == "slave"]
     if links:
-        silent = max(float(link.get("master_last_io_seconds_ago", -1)) for link in links)
         connected = min(link.get("master_link_status") == "up" for link in links)
         yield scrape_gauge("weathernote_records_replica_connected", float(connected))
-        if silent >= 0:  # never, while it is not connected
-            yield scrape_gauge("weathernote_records_replica_silent_seconds", silent)
+        lag_seconds = heartbeat.lag_seconds()
+        if lag_seconds is not None:
+            yield scrape_gauge("weathernote_records_replica_lag_seconds", lag_seconds)
 
 
 def _users() -> Iterator[Metric]:

@@ -232,7 +232,7 @@ for _reason in ("breaker_open", "timeout", "disconnected", "invalid_reply", "unu
 #: Gauges that are computed for each scrape (metrics_view.py): name → help text.
 ON_SCRAPE = {
     "weathernote_region_info": "1, with the name of this instance's region; absent where it has none",
-    "weathernote_records_replica_silent_seconds": "Time since the replica of the records in this region heard from the "
+    "weathernote_records_replica_lag_seconds": "How far the replica of the records in this region is behind the "
     "primary",
     "weathernote_records_replica_connected": "Whether the replica of the records in this region is connected to the "
     "primary",

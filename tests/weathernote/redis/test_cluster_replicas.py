@@ -65,7 +65,7 @@ def test_what_is_for_the_replica_is_read_from_the_nodes_that_the_url_names(clust
     asked.clear()
     ask(*(at(Role.PRIMARY, "GET", key) for key in KEYS))
     assert asked == masters
-    assert not redis.is_down(Role.REPLICA) and len(redis.info(Role.REPLICA)) == 3
+    assert redis.are_down(Role.REPLICA) == {Role.REPLICA: False} and len(redis.info(Role.REPLICA)) == 3
 
 
 def test_a_slot_whose_replica_is_gone_is_read_from_its_master(cluster, asked):
@@ -91,5 +91,5 @@ def test_what_is_published_at_the_primary_is_heard_at_the_replica(cluster):
 
     asyncio.run(story())
     assert set(heard) == {b"news"}
-    (_, connection) = listening_connection(CHANNEL)
+    (_, connection) = listening_connection(CHANNEL, Role.REPLICA)
     assert connection.port == cluster.replica_of(cluster.master_of(CHANNEL)).port  # type: ignore[attr-defined]

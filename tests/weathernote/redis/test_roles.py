@@ -3,6 +3,7 @@
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -17,6 +18,9 @@ from weathernote.redis.cluster import Cluster
 from weathernote.redis.node import Node
 
 pytest_plugins = ["tests.support.redis_fixtures"]
+
+#: settings.REDIS_TIMEOUT_SECONDS, which the tests' own settings raise.
+PRODUCT_TIMEOUT_SECONDS = 0.08
 
 WHO = {role: script("return redis.call('GET', KEYS[1])", role=role) for role in Role}
 
@@ -98,6 +102,46 @@ def test_all_servers_are_sent_to_before_one_is_waited_for(three, settings, use):
         assert ask(*reversed(both)) == [b"replica", b"primary"]
 
 
+def test_while_the_primary_is_waited_for_the_time_of_the_others_does_not_run_out(three, settings, use, lost):
+    """With the timeouts of the product: the primary replies within its own, long after theirs."""
+    text = "x" * 500_000  # more than a socket holds while nobody reads it
+    three.replica.client.set("long", text)
+    settings.REDIS_TIMEOUT_SECONDS = PRODUCT_TIMEOUT_SECONDS
+    with TcpProxy(three.primary.port) as far:
+        settings.RECORDS_REDIS_URL = far.url
+        use(three.own.url)
+        asked = at(Role.PRIMARY, "GET", "who"), ("GET", "who"), at(Role.REPLICA, "GET", "long")
+        ask(*asked)  # connects
+        far.on_reply = later(4 * PRODUCT_TIMEOUT_SECONDS)
+        assert ask(*asked) == [b"primary", b"own", text.encode()]
+        # A handshake with the primary comes between sending to the others and their replies.
+        far.on_reply = None
+        primary = redis.servers_by_role()[Role.PRIMARY]
+        assert isinstance(primary, Node)
+        primary._disconnect()
+        handshake = primary._new_connection
+
+        def slow_handshake():
+            time.sleep(4 * PRODUCT_TIMEOUT_SECONDS)
+            return handshake()
+
+        primary._new_connection = slow_handshake
+        assert ask(*asked) == [b"primary", b"own", text.encode()]
+    assert not lost
+
+
+def test_a_slow_server_nearby_is_noticed_while_the_primary_is_waited_for(three, settings, use, lost):
+    settings.REDIS_TIMEOUT_SECONDS = PRODUCT_TIMEOUT_SECONDS
+    with TcpProxy(three.primary.port) as far, TcpProxy(three.replica.port) as near:
+        settings.RECORDS_REDIS_URL, settings.RECORDS_REPLICA_URL = far.url, near.url
+        use(three.own.url)
+        asked = at(Role.PRIMARY, "GET", "who"), at(Role.REPLICA, "GET", "who")
+        ask(*asked)  # connects
+        near.on_reply, far.on_reply = later(2 * PRODUCT_TIMEOUT_SECONDS), later(4 * PRODUCT_TIMEOUT_SECONDS)
+        primary, replica = ask(*asked)
+        assert primary == b"primary" and isinstance(replica, RedisDown) and lost == ["timeout"]
+
+
 def test_without_urls_of_their_own_all_roles_are_one_server(use, valkey_server):
     use(valkey_server.url)
     by_role = redis.servers_by_role()
@@ -126,7 +170,7 @@ def test_a_server_that_is_away_costs_the_replies_of_its_own_commands(three, lost
     own, primary, replica = ask(*(at(role, "GET", "who") for role in Role))
     assert (own, replica) == (b"own", b"replica") and isinstance(primary, RedisDown)
     assert redis.breaker_states() == [("redis", False), ("primary", True), ("replica", False)]
-    assert (redis.is_down(), redis.is_down(Role.PRIMARY), redis.is_down(Role.REPLICA)) == (False, True, False)
+    assert redis.are_down(*Role) == {Role.OWN: False, Role.PRIMARY: True, Role.REPLICA: False}
     three.primary.signal(signal.SIGCONT)
     eventually(lambda: ask(at(Role.PRIMARY, "GET", "who")) == [b"primary"])
 

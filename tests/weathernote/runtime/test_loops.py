@@ -11,6 +11,7 @@ from prewarm.runs import refresher
 from tests.support.servers import Instance, Valkey, eventually
 from weather.api.service import service, services
 from weather.simulator.server import OpenMeteoSimulator
+from weathernote.redis import heartbeat
 from weathernote.runtime import loops
 from weathernote.telemetry import active_users, request_events, request_log, usage
 
@@ -29,7 +30,7 @@ def test_the_list_of_steps_and_how_often_they_are_taken(own_service: Any) -> Non
         (0.25, (request_log.write,)),
         (0.25, (request_events.count,)),
         (5, (usage.measure, active_users.flush)),
-        (5, (*flushes, budget.synchronize, price.agree)),
+        (5, (*flushes, budget.synchronize, price.agree, heartbeat.beat)),
         (10, (runs.known.read, runs.known.evidence.flush)),
         (10, (runs.poller.step,)),
         (refresher.STEP_SECONDS, (refresher.step,)),

@@ -8,7 +8,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from weathernote.redis import regions
-from weathernote.redis.regions import MOST_LAG_SECONDS, Server
+from weathernote.redis.heartbeat import MOST_LAG_SECONDS
+from weathernote.redis.regions import Server
 from weathernote.redis.replication import Replication
 
 
@@ -47,7 +48,8 @@ def _said(server: Server, primaries: list[Replication]) -> str:
     if said is None:
         return f"no answer ({server.reason})"
     if not said.is_replica:
-        return f"master, {said.replicas} connected replica{'' if said.replicas == 1 else 's'}"
+        refuses = ", takes no writes" if server.refusal else ""
+        return f"master, {said.replicas} connected replica{'' if said.replicas == 1 else 's'}{refuses}"
     link = "connected" if said.is_linked else f"not connected for {said.silent_seconds} s"
     primary = regions.primary_of(said, primaries)
     behind = f", {said.lag_bytes(primary)} bytes and {said.lag_seconds(primary)} s behind" if primary else ""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import time_machine
@@ -117,10 +118,24 @@ def _shown_anew(api, region):
 
 
 def test_one_who_waits_gets_the_record_that_its_region_lacks(regions, enter, simulator):
+    with around_noon(simulator), lacking(regions, enter, simulator) as (api, first):
+        service().price.value = 8 * 3600.0  # at which records may be older
+        assert api.get(WEATHER).json()["fetched_at"] == first
+    assert simulator.state()["calls"] == 1
+
+
+def test_a_record_that_the_region_lacks_is_fetched_anew_if_it_is_due(regions, enter, simulator):
+    """Fault 83: the replica lost it. However new the primary's is to the region, it counts by its age."""
+    with around_noon(simulator), lacking(regions, enter, simulator) as (api, first):
+        assert api.get(WEATHER).json()["fetched_at"] > first
+    assert simulator.state()["calls"] == 2
+
+
+@contextmanager
+def lacking(regions, enter, simulator) -> Iterator[tuple[Any, str]]:
+    """A region that lacks a record of an hour ago: its API, and when the record was fetched."""
     far = regions["far"]
     far.replication.hold_replies()
-    first = enter(regions.writer).get(WEATHER).json()
+    first = enter(regions.writer).get(WEATHER).json()["fetched_at"]
     with later(simulator, 60):
-        got = enter(far).get(WEATHER).json()
-    assert got["fetched_at"] == first["fetched_at"]
-    assert simulator.state()["calls"] == 1
+        yield enter(far), first

@@ -4,7 +4,6 @@ It runs in the caller's thread: a worker's, or prewarm's.
 """
 
 import logging
-import math
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from time import time
@@ -16,8 +15,9 @@ from weather.core.cells import Cell
 from weather.core.series import Series, with_earlier_rows
 from weather.fetching import observation
 from weather.fetching.fetch_queue import FetchQueue, Lease
+from weather.fetching.known_cells import KnownCells
 from weather.fetching.round_result import BudgetSpent, CellOutcomes, RoundResult, Upstream
-from weather.fetching.store import RECORDS_AT_ONCE, Store
+from weather.fetching.store import Store
 from weather.runs.evidence import Evidence
 from weather.upstream.errors import (
     CallRejected,
@@ -29,7 +29,7 @@ from weather.upstream.errors import (
     UpstreamRefused,
 )
 from weathernote import redis
-from weathernote.redis import Role, Several
+from weathernote.redis import Role
 from weathernote.telemetry import metrics
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ CALLS_TO_FIND_A_BAD_PLACE = 30
 
 
 class Round:
-    """Fetches the cells of leases from `upstream`, except those with a record younger than `fresh_seconds`.
+    """Fetches the cells of leases from `upstream`, except those that `known_cells` knows by `fresh_seconds`.
 
     `spender_of` says who pays for the refresh of a cell, given when its record was fetched, None without one, and now.
     `evidence` is of the dataset's models; None for a dataset whose model runs are not followed.
@@ -52,6 +52,7 @@ class Round:
         payments: Payments,
         budget: Budget,
         queue: FetchQueue,
+        known_cells: KnownCells,
         *,
         weight_of_a_cell: float,
         fresh_seconds: int,
@@ -67,6 +68,7 @@ class Round:
         self.budget = budget
         self.weight_of_a_cell = weight_of_a_cell
         self.queue = queue
+        self.known_cells = known_cells
         self.fresh_seconds = fresh_seconds
         self.spender_of = spender_of
         self.evidence = evidence
@@ -81,9 +83,8 @@ class Round:
         fetched: dict[Cell, Series] = {}
         rejected: list[Cell] = []
         try:
-            result.outcomes, held = self._known(
-                lease.cells, self.fresh_seconds if fresh_seconds is None else fresh_seconds
-            )
+            fresh_seconds = self.fresh_seconds if fresh_seconds is None else fresh_seconds
+            result.outcomes, held = self.known_cells.of(lease.cells, fresh_seconds, self.now())
             if paid := self._paid(lease, held, result):
                 self._ask(lease, paid, result)
                 fetched = {cell: got for cell in paid if isinstance(got := result.outcomes.get(cell), Series)}
@@ -99,36 +100,8 @@ class Round:
         return result
 
     def known(self, cells: Collection[Cell]) -> CellOutcomes:
-        """The outcomes of those `cells` that were fetched lately or have no data, without asking Open-Meteo.
-
-        A record that this region had not got yet is one too, however old.
-        """
-        return self._known(cells, self.fresh_seconds)[0]
-
-    def _known(self, cells: Collection[Cell], fresh_seconds: int) -> tuple[CellOutcomes, dict[Cell, Series]]:
-        """The outcomes that need no call, and the held record of each cell that has one, however old."""
-        known: CellOutcomes = {}
-        held: dict[Cell, Series] = {}
-        unchecked, fresh_since = list(cells), self.now() - fresh_seconds
-        # A replica that is behind makes its region ask for what others have fetched.
-        may_be_behind = fresh_seconds > 0 and redis.is_replicated()
-        for begin in range(0, len(unchecked), RECORDS_AT_ONCE):
-            some = unchecked[begin : begin + RECORDS_AT_ONCE]
-            # What was seen is read before the newest records, which are remembered from then on.
-            seen_at, records, rejected = redis.fetch(
-                Several(map(self.store.seen_at, some if may_be_behind else ())),
-                Several(map(self.store.newest, some)),
-                Several(map(self.store.rejected_seconds_now, some)),
-            )
-            latest = seen_at if may_be_behind else [math.inf] * len(some)
-            for cell, seen, series, rejected_seconds in zip(some, latest, records, rejected, strict=True):
-                if series is not None:
-                    held[cell] = series
-                if series is not None and series.fetched_at > min(fresh_since, seen):
-                    known[cell] = series
-                elif rejected_seconds > 0:
-                    known[cell] = NoWeatherHere(f"it had no {self.topic} for the place a while ago")
-        return known, held
+        """The outcomes of those `cells` that need no call, as `KnownCells` says, without asking Open-Meteo."""
+        return self.known_cells.of(cells, self.fresh_seconds, self.now())[0]
 
     # ── pay and ask ───────────────────────────────────────────────────────────────────────────────
 

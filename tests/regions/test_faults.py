@@ -285,5 +285,6 @@ def test_a_process_that_writes_to_a_demoted_primary_treats_it_as_away(regions, e
     far.to_primary.move(regions["far"].records.port)
     back(Role.PRIMARY)
     assert new_places(api, 10, 1) == [200]
+    regions.settle()
     assert regions["far"].records.client.exists("upstream:lat:10.0:lon:10.0")
     assert regions["far"].records.client.exists(RECORD)

@@ -24,6 +24,7 @@ from weather.core.series import Series
 from weather.fetching.admission import ColdAdmission
 from weather.fetching.fetch_queue import FetchQueue
 from weather.fetching.known_cells import KnownCells
+from weather.fetching.opening import Opening
 from weather.fetching.round import Round
 from weather.fetching.store import Store, memory_of_records
 from weather.fetching.worker import Workers
@@ -142,6 +143,7 @@ class Parts:
             budget,
             queue,
             KnownCells(store, is_due=rule.is_due, rate_of=popularity.request_rate),
+            Opening(queue, store, budget, weight_of_a_cell=weight_of_a_cell),
             weight_of_a_cell=weight_of_a_cell,
             fresh_seconds=FRESH_SECONDS,
             spender_of=rule.spender,

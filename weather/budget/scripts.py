@@ -31,7 +31,7 @@ _ROWS_LUA = ", ".join(f"{{'{name}', '{row.failures}', '{row.paused_until}'}}" fo
 #
 # `region:<name>` is when a region was last heard of. Each other one is left its part of every window: it may be cut
 # off, and spends that by itself. So is this one, for all may be cut off at once.
-_SPEND_LUA = (
+SPEND_LUA = (
     NOW_LUA
     + day_line.LUA
     + f"""
@@ -148,8 +148,8 @@ return reply
 """
 )
 #: Spends from the budget of the fleet, and from what a region has for itself while it is cut off.
-BUDGET = redis.script(_SPEND_LUA, role=Role.PRIMARY)
-BUDGET_OF_REGION = redis.script(_SPEND_LUA)
+BUDGET = redis.script(SPEND_LUA, role=Role.PRIMARY)
+BUDGET_OF_REGION = redis.script(SPEND_LUA)
 
 CLOSE = redis.script(
     NOW_LUA

@@ -114,6 +114,7 @@ def test_regions_that_are_cut_off_and_those_that_are_not_keep_to_one_budget(regi
     settings.UPSTREAM_HOUR_BUDGET, settings.FLEET_PROCESSES = 40, 4
     for number, region in enumerate(regions):
         assert new_places(enter(region), number, 1) == [200]
+    regions.wait_until_in_step()
     regions.writer.own.client.flushall()
     for number, region in enumerate(regions.far):
         region.cut_off()
@@ -134,6 +135,7 @@ def test_a_region_without_primary_and_own_redis_keeps_to_its_part(regions, enter
     settings.UPSTREAM_HOUR_BUDGET, settings.FLEET_PROCESSES = 400, 4
     far = regions["far"]
     assert new_places(enter(far), 0, 1) == [200]
+    regions.wait_until_in_step()
     far.cut_off()
     far.own.kill()
     for process in range(2):

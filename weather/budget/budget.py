@@ -11,9 +11,10 @@ import threading
 from collections.abc import Mapping
 from contextlib import suppress
 
+from weather.budget.alone import SpendingAlone
 from weather.budget.failures import FIELDS
-from weather.budget.quota import Denied, Granted, Quota, Spender, part_of_a_region
-from weather.budget.scripts import BUDGET, BUDGET_OF_REGION, CLOSE, LONGEST_CLOSED_SECONDS, fail, succeed
+from weather.budget.quota import Denied, Granted, Quota, Spender
+from weather.budget.scripts import BUDGET, CLOSE, LONGEST_CLOSED_SECONDS, fail, succeed
 from weather.core.datasets import WEATHER
 from weather.core.windows import WINDOW_SECONDS, BudgetWindow, Window
 from weathernote import redis
@@ -46,6 +47,9 @@ class Budget:
         self.fleet_processes = fleet_processes
         self.clock = clock or RedisClock()
         self._lock = threading.Lock()  # for the bookkeeping, never while Redis is asked
+        self._alone = SpendingAlone(
+            self.quota, self._lock, self.clock, key=key, region=region, fleet_processes=fleet_processes
+        )
         self._exchanging = threading.Lock()  # two threads at once would both report what was spent without Redis
 
     # ── spending ──────────────────────────────────────────────────────────────────────────────────
@@ -53,38 +57,7 @@ class Budget:
     def _charge_alone(
         self, weight: int, spender: Spender, *, least: int | None = None, dataset: str = WEATHER.name
     ) -> Granted | Denied:
-        least = weight if least is None else least
-        with self._lock:
-            granted = self.quota.take_alone(weight, least, spender, self.fleet_processes, self.clock.now(), dataset)
-        if isinstance(granted, Denied) or redis.is_one_server():
-            return granted
-        return self._limit_to_region(granted, least, dataset)
-
-    def _limit_to_part(self, granted: Granted, least: int, dataset: str) -> Granted | Denied:
-        """What of a weight this process has left of its share of the region's part, which nobody counts."""
-        with self._lock:
-            self.quota.give_back(granted.weight)
-            weight = min(granted.weight, self.quota.room_of_part(self.fleet_processes))
-            if weight < max(1, least):
-                return self.quota.denied_of_part(self.fleet_processes, self.clock.now(), max(1, least))
-            self.quota.spend_alone(weight)
-        return Granted(weight, granted.minute)
-
-    @without_redis(instead=_limit_to_part)
-    def _limit_to_region(self, granted: Granted, least: int, dataset: str) -> Granted | Denied:
-        """What of a weight from this process's share the region has left, which its own Redis counts."""
-        with self._lock:
-            parts = {window: part_of_a_region(budget) for window, budget in self.quota.whole.items()}
-        windows = [(name, seconds, parts[name], 0, 0, 0) for name, seconds in WINDOW_SECONDS.items()]
-        arguments = [argument for window in windows for argument in window]
-        clock = self.clock.script_argument
-        (reply,) = redis.execute(
-            BUDGET_OF_REGION(self.key, clock, granted.weight, least, "cold", 0, dataset, "", *arguments)
-        )
-        weight, reason, seconds = int(reply[0]), reply[1].decode(), float(reply[2])
-        with self._lock:
-            self.quota.give_back(granted.weight - weight)
-        return Granted(weight, granted.minute) if weight > 0 else Denied(reason, max(1, math.ceil(seconds)))
+        return self._alone.charge(weight, spender, weight if least is None else least, dataset)
 
     @without_redis(instead=_charge_alone)
     def charge(
@@ -159,6 +132,7 @@ class Budget:
         granted, reason, seconds, now, closed_until, refreshed, failed, others, *windows = reply
         with self._lock:
             self.clock.synchronize(float(now))
+            self._alone.heard_at = float(now)
             for dataset, failures, paused_until in zip(FIELDS, failed[::2], failed[1::2], strict=True):
                 row = self.quota.rows[dataset]
                 row.failures, row.paused_until = int(failures), float(paused_until)

@@ -9,6 +9,9 @@ from weathernote.redis.clock import NOW_LUA
 
 #: The hash outlives the longest window, so that no key is without a life and none is lost in use.
 LIFE_SECONDS = 2 * 86_400
+#: For so long a region that cannot reach the primary spends its part. The others leave it that for LIFE_SECONDS, an
+#: hour longer: a replica that is promoted may have heard of the region that much earlier.
+PART_SECONDS = LIFE_SECONDS - 3600
 #: How often a region's field is written at most.
 _HEARD_SECONDS = 60
 #: Calls are closed for at most a day: the longest window and the longest Retry-After.

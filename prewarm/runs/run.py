@@ -13,12 +13,12 @@ from prewarm.runs import lock, plan, run_history, schedule
 from prewarm.runs.models import PrewarmRun
 from prewarm.runs.outcome import NO_REDIS, RefreshOutcome
 from prewarm.runs.plan import Plan
+from prewarm.runs.planning import plan_run, tighter_window
 from prewarm.runs.retry import with_retries
-from prewarm.runs.survey import recently_requested, survey
+from prewarm.runs.survey import survey
 from prewarm.runs.work import Advance, Tally, Work
 from weather.api.composition import BATCH_CELLS
-from weather.api.service import Service, service
-from weather.core.windows import BudgetWindow
+from weather.api.service import service
 from weathernote.redis import RedisDown
 
 __all__ = ["CannotRun", "Options", "RunResult", "refresh_now", "run"]
@@ -185,48 +185,14 @@ def _rederive_and_refresh(
 def _refresh(work: Work, options: Options, planned: Plan, progress: Progress, held: lock.Lock) -> None:
     of_run = work.stop_reason
     work.stop_reason = lambda: of_run() or (LOST if held.is_lost else "")
-    work.tally.leave_unpaid(planned.unpaid, _tighter_window(service().budget.remaining()))
+    work.tally.leave_unpaid(planned.unpaid, tighter_window(service().budget.remaining()))
     size = min(options.batch_size, BATCH_CELLS)
     with progress("refreshed", len(planned.refresh)) as advance:
         work.refresh(plan.batches(planned.refresh, size, work.queue.slot_of, force=options.force), advance)
 
 
 def _planned(options: Options, cities: list[City], suspects: frozenset[str]) -> Plan:
-    one = service()
-    budget = one.budget
-    budget.synchronize()
-    if one.runs:
-        one.runs.known.read()
-        if not options.dry_run:
-            # So that the runs of the cities' models are followed, however few ask for them.
-            one.runs.known.table.note_used({one.runs.known.model_of(city.as_cell).name for city in cities}, one.now())
-    left, weight_of_a_cell = budget.remaining(), one.round.weight_of_a_cell
-    return plan.plan(
-        survey(one, cities, recently_requested(one), suspects),
-        price=_price(one, len(cities)),
-        seconds_to_next_run=with_retries(schedule.seconds_to_next_run),
-        force=options.force,
-        limit=options.limit,
-        budget_left=int(left[_tighter_window(left)] / weight_of_a_cell),
-    )
-
-
-def _price(one: Service, cities: int) -> float:
-    """The price of freshness: where runs are known the fleet's, computed if there is none.
-
-    Else it is one with so many cities counted as asked for.
-    """
-    if one.price.follows_runs():
-        # At a price of nothing, that is not known yet, all that lacks a run would be due.
-        with_retries(one.price.read)
-        return one.price.value
-    demands = with_retries(one.price.demands)
-    return plan.common_price(demands, cities, one.round.weight_of_a_cell, one.budget.refresh_weight_per_second())
-
-
-def _tighter_window(left: dict[BudgetWindow, int]) -> BudgetWindow:
-    """The hour or the day, whichever has less left; the minute does not count, as a run can wait for its end."""
-    return "day" if left["day"] <= left["hour"] else "hour"
+    return plan_run(cities, suspects, force=options.force, limit=options.limit, notes_models=not options.dry_run)
 
 
 def _dry_run_summary(planned: Plan) -> dict[str, Any]:

@@ -132,7 +132,8 @@ class Work:
             runs.known.table.read()
         now, derive = self.service.now(), self.service.derive
         finished = {question: derive(question, series, now, stale=stale) for question, series, stale in wanted}
-        return with_retries(lambda: self.cache.store_answers(finished))
+        # The replica may lack a record that a process of this region has fetched and answered with.
+        return with_retries(lambda: self.cache.store_answers(finished, unless_newer=True))
 
     # ── refresh ───────────────────────────────────────────────────────────────────────────────────
 

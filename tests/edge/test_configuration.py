@@ -132,6 +132,11 @@ def test_a_network_that_is_none_is_named_in_one_line(tmp_path):
         call_command("edge", "--render", str(tmp_path), "--peers", "nowhere")
 
 
+def test_an_edge_that_asks_others_has_to_know_which_may_ask_it(tmp_path):
+    with pytest.raises(CommandError, match="--other-edges: name the edges in --peers too"):
+        call_command("edge", "--render", str(tmp_path), "--other-edges", "192.0.2.1:443")
+
+
 def test_no_place_is_left_empty(edge):
     edge_configuration.render(edge)
     assert not [name for name, text in files(edge.folder).items() if re.search(r"\$\{", text)]

@@ -114,9 +114,20 @@ def test_the_next_region_answers_where_the_nearest_cannot(two, is_there):
 
 def test_a_request_that_was_passed_on_goes_no_further(two):
     two.near.stop()
-    passed_on = two.near_edge.get(POSITION, headers={"X-Passed-On": "edge"})
+    passed_on = two.near_edge.get(POSITION, address="127.0.0.1", headers={"X-Passed-On": "edge"})
     assert (passed_on.status_code, two.far.asked) == (502, [])
     assert two.near_edge.get(POSITION).ok
+
+
+def test_a_phone_that_says_it_was_passed_on_is_not_believed(two):
+    for origin in (two.near, two.here):
+        origin.stop()
+    mark = {"X-Passed-On": "edge"}
+    assert two.near_edge.get(POSITION, address="127.0.0.95", headers=mark).ok
+    assert two.edge.get("/api/v1/weather?lat=1&lon=2", headers=mark).ok  # this edge believes nobody
+    assert len(two.far.asked) == 2
+    two.far.stop()
+    assert two.edge.get(QUESTION, headers=mark).status_code == 503
 
 
 def test_with_no_region_left_phones_are_told_when_to_come_again(two):

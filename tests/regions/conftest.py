@@ -1,19 +1,30 @@
 """Three regions for each test, which may cut their lines, stop their servers and promote replicas."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.regions import Region, Regions, three_regions
+from tests.support.servers import eventually
+from weather.api.service import service
 from weathernote.http.cache_headers import cache_status
 
 
 @pytest.fixture
 def regions(tmp_path: Path) -> Iterator[Regions]:
     with three_regions(tmp_path / "regions") as started:
+        for one in (started, *started):
+            one.settle = settle
         yield started
+
+
+def settle() -> None:
+    """Waits until this process has stored what it fetched, for a second at most: it may be cut off."""
+    with suppress(AssertionError):
+        eventually(lambda: service().workers.is_idle, within_seconds=1)
 
 
 @pytest.fixture(autouse=True)
@@ -26,9 +37,13 @@ def headers_anew() -> Iterator[None]:
 
 @pytest.fixture
 def enter(api: Any, use: Callable[[str], None], settings: Any) -> Callable[[Region], Any]:
-    """Makes this process one of a region, as if it had just started; gives the client of its API."""
+    """Makes this process one of a region, as if it had just started; gives the client of its API.
+
+    What the process of before fetched is stored then.
+    """
 
     def entered(region: Region) -> Any:
+        settle()
         settings.REGION = region.name
         settings.RECORDS_REDIS_URL, settings.RECORDS_REPLICA_URL = region.to_primary.url, region.records.url
         use(region.own.url)

@@ -114,6 +114,7 @@ def test_regions_that_are_cut_off_and_those_that_are_not_keep_to_one_budget(regi
     settings.UPSTREAM_HOUR_BUDGET, settings.FLEET_PROCESSES = 40, 4
     for number, region in enumerate(regions):
         assert new_places(enter(region), number, 1) == [200]
+    regions.wait_until_in_step()
     regions.writer.own.client.flushall()
     for number, region in enumerate(regions.far):
         region.cut_off()
@@ -134,6 +135,7 @@ def test_a_region_without_primary_and_own_redis_keeps_to_its_part(regions, enter
     settings.UPSTREAM_HOUR_BUDGET, settings.FLEET_PROCESSES = 400, 4
     far = regions["far"]
     assert new_places(enter(far), 0, 1) == [200]
+    regions.wait_until_in_step()
     far.cut_off()
     far.own.kill()
     for process in range(2):
@@ -285,5 +287,6 @@ def test_a_process_that_writes_to_a_demoted_primary_treats_it_as_away(regions, e
     far.to_primary.move(regions["far"].records.port)
     back(Role.PRIMARY)
     assert new_places(api, 10, 1) == [200]
+    regions.settle()
     assert regions["far"].records.client.exists("upstream:lat:10.0:lon:10.0")
     assert regions["far"].records.client.exists(RECORD)

@@ -1,5 +1,7 @@
 """`manage.py prewarm` in a region: it warms its own answers, whoever refreshes for all."""
 
+import json
+
 import pytest
 
 from prewarm.cities.models import City
@@ -7,7 +9,10 @@ from prewarm.runs import lock
 from prewarm.runs.run import REFRESHED_ELSEWHERE, Options, run
 from prewarm.runs.schedule import LAST_GOOD_KEY
 from tests.regions.test_faults import lose
+from tests.regions.test_requests import later
 from tests.support.clocks import around_noon
+from tests.support.servers import eventually
+from weather.api.service import service
 from weathernote import redis
 from weathernote.redis import Role
 
@@ -48,6 +53,24 @@ def test_without_the_primary_a_run_still_warms_the_regions_answers(regions, berl
     lose(berlin, Role.PRIMARY)
     assert run(Options()).exit_code != 0
     assert regions["far"].own.client.exists(ANSWER)
+
+
+def test_a_run_whose_replica_is_behind_leaves_newer_answers_alone(regions, berlin, enter, simulator):
+    """What a process of the region fetched, another answers with, before the replica has it."""
+    far = regions["far"]
+    old = berlin.get(BERLIN).json()["fetched_at"]
+    far.replication.hold_replies()
+    with later(simulator, 20):
+        far.own.client.flushall()
+        berlin.get(BERLIN)  # due: refreshed behind it
+        eventually(lambda: simulator.state()["calls"] == 2 and service().workers.is_idle)
+        far.own.client.flushall()
+        new = berlin.get(BERLIN).json()["fetched_at"]
+        enter(far)  # prewarm's own process
+        far.own.client.expire(ANSWER, 30)
+        regions.primary.client.set(lock.KEY, "prewarm:of-another-region", px=30_000)
+        run(Options())
+    assert json.loads(far.own.client.get(ANSWER))["fetched_at"] == new > old
 
 
 def test_a_region_that_is_the_primary_knows_of_others_by_its_name(settings, regions, enter):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import time_machine
@@ -11,6 +12,7 @@ from tests.support.clocks import around_noon
 from tests.support.servers import eventually
 from weather.api.service import service
 from weather.core.cells import Cell
+from weather.fetching.store import Store
 from weathernote.redis.node import Node
 
 pytest_plugins = ["tests.support.redis_fixtures"]
@@ -72,6 +74,35 @@ def test_a_cell_that_one_region_fetched_is_held_in_all(regions, enter, simulator
     assert simulator.state()["calls"] == 1
 
 
+def test_a_cold_cell_takes_three_exchanges_with_the_primary(regions, enter, asked, simulator):
+    """The allowance; then the queue, the lease, the look at the record and the budget at once; at last the record."""
+    api = enter(regions["farthest"])
+    api.get("/api/v1/weather?lat=1&lon=1")  # from now on the primary knows the scripts
+    regions.settle()
+    asked.clear()
+    assert not api.get(WEATHER).json()["cached"]
+    regions.settle()
+    assert asked.count("primary") == 3
+    assert simulator.state()["cells"] == 2 == int(regions.primary.client.hget("budget:open-meteo", "day:spent"))
+
+
+def test_a_phone_does_not_wait_until_its_record_is_stored(regions, enter, settings, monkeypatch):
+    settings.RECORDS_REDIS_TIMEOUT_SECONDS = 60
+    api, line, holding = enter(regions["far"]), regions["far"].to_primary, Store.holding
+
+    def cut_then_hold(*given):
+        line.cut()
+        return holding(*given)
+
+    monkeypatch.setattr(Store, "holding", cut_then_hold)
+    answer = api.get(WEATHER)
+    assert (answer.status_code, answer.json()["cached"]) == (200, False)
+    assert not service().workers.is_idle
+    # This process has it already.
+    assert api.get(FORECAST).json()["fetched_at"] == answer.json()["fetched_at"]
+    line.heal()
+
+
 def test_answers_and_counts_stay_in_their_region(regions, enter):
     enter(regions["far"]).get(WEATHER)
     assert sorted(key.split(":")[0] for key in regions["far"].own.client.keys()) == ["rate_limit", "weather"]
@@ -117,10 +148,24 @@ def _shown_anew(api, region):
 
 
 def test_one_who_waits_gets_the_record_that_its_region_lacks(regions, enter, simulator):
+    with around_noon(simulator), lacking(regions, enter, simulator) as (api, first):
+        service().price.value = 8 * 3600.0  # at which records may be older
+        assert api.get(WEATHER).json()["fetched_at"] == first
+    assert simulator.state()["calls"] == 1
+
+
+def test_a_record_that_the_region_lacks_is_fetched_anew_if_it_is_due(regions, enter, simulator):
+    """Fault 83: the replica lost it. However new the primary's is to the region, it counts by its age."""
+    with around_noon(simulator), lacking(regions, enter, simulator) as (api, first):
+        assert api.get(WEATHER).json()["fetched_at"] > first
+    assert simulator.state()["calls"] == 2
+
+
+@contextmanager
+def lacking(regions, enter, simulator) -> Iterator[tuple[Any, str]]:
+    """A region that lacks a record of an hour ago: its API, and when the record was fetched."""
     far = regions["far"]
     far.replication.hold_replies()
-    first = enter(regions.writer).get(WEATHER).json()
+    first = enter(regions.writer).get(WEATHER).json()["fetched_at"]
     with later(simulator, 60):
-        got = enter(far).get(WEATHER).json()
-    assert got["fetched_at"] == first["fetched_at"]
-    assert simulator.state()["calls"] == 1
+        yield enter(far), first

@@ -3,7 +3,7 @@
 The lines between a far region and the writer take 40 and 80 ms there and back.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,8 @@ class Region:
     records: Valkey
     to_primary: FarLine
     replication: FarLine
+    #: Waits until the process under test has stored what it fetched: it answers before.
+    settle: Callable[[], None] = lambda: None
 
     @property
     def environment(self) -> dict[str, str]:
@@ -44,6 +46,7 @@ class Region:
 
     def cut_off(self) -> None:
         """The whole region loses its way to the writer: for its instances and for its replica."""
+        self.settle()
         self.to_primary.cut()
         self.replication.cut()
 
@@ -58,6 +61,8 @@ class Regions:
 
     by_name: dict[str, Region]
     writer: Region
+    #: Waits until the process under test has stored what it fetched: it answers before.
+    settle: Callable[[], None] = lambda: None
 
     def __getitem__(self, name: str) -> Region:
         return self.by_name[name]
@@ -67,6 +72,8 @@ class Regions:
 
     @property
     def primary(self) -> Valkey:
+        """The server that all write to, once the process under test has stored what it can."""
+        self.settle()
         return self.writer.records
 
     @property

@@ -10,6 +10,7 @@ from weather.budget.refresh_rule import RefreshRule
 from weather.core.cells import Cell
 from weather.core.datasets import WEATHER
 from weather.fetching.fetch_queue import Lease
+from weather.fetching.known_cells import KnownCells
 from weather.fetching.round import Round
 from weather.fetching.worker import Workers
 from weather.upstream.errors import LocationRejected
@@ -165,6 +166,7 @@ class Fetching:
             payments,
             budget,
             queue,
+            KnownCells(store),
             weight_of_a_cell=1.0,
             fresh_seconds=600,
             spender_of=RefreshRule(dataset, cast(Any, None)).spender,

@@ -17,6 +17,16 @@ from weathernote.telemetry import metrics
 MEMORY_BYTES = 16_000_000
 
 
+# Times are written so that they sort as text. What lies under the name and is no text was never ours.
+_SET_UNLESS_NEWER = redis.script("""
+local function fetched_at(text) return string.match(text, '"fetched_at":"([^"]+)"') or '' end
+local kept = redis.pcall('GET', KEYS[1])
+if type(kept) == 'string' and fetched_at(kept) > fetched_at(ARGV[1]) then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+return 1
+""")
+
+
 def memory_of_answers() -> Memory[Answer]:
     """A memory for the answers of one process, by key."""
     return Memory(most_entries=10_000, most_bytes=MEMORY_BYTES)
@@ -58,15 +68,21 @@ class AnswerCache:
             metrics.ANSWERED_FROM_MEMORY.inc()
         return prolonged
 
-    def store_answers(self, finished: Mapping[Question, Answer]) -> int:
-        """Keeps answers as long as each lives, in one round trip, and gives how many. Raises RedisDown."""
+    def store_answers(self, finished: Mapping[Question, Answer], *, unless_newer: bool = False) -> int:
+        """Keeps answers as long as each lives, in one round trip, and gives how many. Raises RedisDown.
+
+        With `unless_newer` those stay that come from a record fetched later, which a replica may not have yet.
+        """
         commands: list[Command] = []
         for question, answer in finished.items():
             life_seconds = question.stored_seconds(answer.expires_at - int(self.now()))
             if life_seconds >= 1:
+                if unless_newer:
+                    commands.append(_SET_UNLESS_NEWER(question.key, answer.text, life_seconds))
+                    continue
                 self._remembered.put(question.key, answer.text, answer)
                 commands.append(("SET", question.key, answer.text, "EX", life_seconds))
-        return len(redis.execute(*commands))
+        return sum(reply != 0 for reply in redis.execute(*commands))
 
     def lives_of(self, questions: Iterable[Question]) -> dict[Question, float]:
         """For how many seconds each answer lives on, 0 for one that is not there. Raises RedisDown."""

@@ -23,6 +23,8 @@ from weather.core.runs.model_run import UNKNOWN
 from weather.core.series import Series
 from weather.fetching.admission import ColdAdmission
 from weather.fetching.fetch_queue import FetchQueue
+from weather.fetching.known_cells import KnownCells
+from weather.fetching.opening import Opening
 from weather.fetching.round import Round
 from weather.fetching.store import Store, memory_of_records
 from weather.fetching.worker import Workers
@@ -125,7 +127,7 @@ class Parts:
         """The parts for a dataset with its extra variables."""
         budget, weight_of_a_cell = shared.budget, dataset.weight_of_a_cell
         store = Store(dataset, settings.HOLD_SECONDS, shared.records)
-        runs = shared.runs.get(dataset)
+        popularity, runs = shared.popularity[dataset], shared.runs.get(dataset)
         rule = RefreshRule(dataset, shared.price, runs.known if runs else None)
         queue = FetchQueue(
             dataset.queue_key,
@@ -140,6 +142,8 @@ class Parts:
             Payments(budget, weight_of_a_cell, dataset.name),
             budget,
             queue,
+            KnownCells(store, is_due=rule.is_due, rate_of=popularity.request_rate),
+            Opening(queue, store, budget, weight_of_a_cell=weight_of_a_cell),
             weight_of_a_cell=weight_of_a_cell,
             fresh_seconds=FRESH_SECONDS,
             spender_of=rule.spender,
@@ -155,7 +159,7 @@ class Parts:
             wait_seconds=DEADLINE_SECONDS,
             waiting=shared.waiting,
         )
-        popularity, cache = shared.popularity[dataset], AnswerCache(dataset, shared.answers)
+        cache = AnswerCache(dataset, shared.answers)
         return cls(
             dataset, budget, shared.price, rule, popularity, cache, store, queue, round_, workers, admission, runs
         )

@@ -11,13 +11,14 @@ import threading
 from collections.abc import Mapping
 from contextlib import suppress
 
+from weather.budget.alone import SpendingAlone
 from weather.budget.failures import FIELDS
-from weather.budget.quota import Denied, Granted, Quota, Reason, Spender, part_of_a_region
-from weather.budget.scripts import BUDGET, BUDGET_OF_REGION, CLOSE, LONGEST_CLOSED_SECONDS, fail, succeed
+from weather.budget.quota import Denied, Granted, Quota, Spender
+from weather.budget.scripts import BUDGET, CLOSE, LONGEST_CLOSED_SECONDS, fail, succeed
 from weather.core.datasets import WEATHER
 from weather.core.windows import WINDOW_SECONDS, BudgetWindow, Window
 from weathernote import redis
-from weathernote.redis import Command, RedisClock, Reply, Role, at, without_redis
+from weathernote.redis import Command, RedisClock, Reply, Role, Word, at, without_redis
 
 __all__ = ["Budget", "Denied", "Granted"]
 
@@ -46,6 +47,9 @@ class Budget:
         self.fleet_processes = fleet_processes
         self.clock = clock or RedisClock()
         self._lock = threading.Lock()  # for the bookkeeping, never while Redis is asked
+        self._alone = SpendingAlone(
+            self.quota, self._lock, self.clock, key=key, region=region, fleet_processes=fleet_processes
+        )
         self._exchanging = threading.Lock()  # two threads at once would both report what was spent without Redis
 
     # ── spending ──────────────────────────────────────────────────────────────────────────────────
@@ -53,38 +57,7 @@ class Budget:
     def _charge_alone(
         self, weight: int, spender: Spender, *, least: int | None = None, dataset: str = WEATHER.name
     ) -> Granted | Denied:
-        least = weight if least is None else least
-        with self._lock:
-            granted = self.quota.take_alone(weight, least, spender, self.fleet_processes, self.clock.now(), dataset)
-        if isinstance(granted, Denied) or redis.is_one_server():
-            return granted
-        return self._limit_to_region(granted, least, dataset)
-
-    def _limit_to_part(self, granted: Granted, least: int, dataset: str) -> Granted | Denied:
-        """What of a weight this process has left of its share of the region's part, which nobody counts."""
-        with self._lock:
-            self.quota.give_back(granted.weight)
-            weight = min(granted.weight, self.quota.room_of_part(self.fleet_processes))
-            if weight < max(1, least):
-                return self.quota.denied_of_part(self.fleet_processes, self.clock.now(), max(1, least))
-            self.quota.spend_alone(weight)
-        return Granted(weight, granted.minute)
-
-    @without_redis(instead=_limit_to_part)
-    def _limit_to_region(self, granted: Granted, least: int, dataset: str) -> Granted | Denied:
-        """What of a weight from this process's share the region has left, which its own Redis counts."""
-        with self._lock:
-            parts = {window: part_of_a_region(budget) for window, budget in self.quota.whole.items()}
-        windows = [(name, seconds, parts[name], 0, 0, 0) for name, seconds in WINDOW_SECONDS.items()]
-        arguments = [argument for window in windows for argument in window]
-        clock = self.clock.script_argument
-        (reply,) = redis.execute(
-            BUDGET_OF_REGION(self.key, clock, granted.weight, least, "cold", 0, dataset, "", *arguments)
-        )
-        weight, reason, seconds = int(reply[0]), reply[1].decode(), float(reply[2])
-        with self._lock:
-            self.quota.give_back(granted.weight - weight)
-        return Granted(weight, granted.minute) if weight > 0 else Denied(reason, max(1, math.ceil(seconds)))
+        return self._alone.charge(weight, spender, weight if least is None else least, dataset)
 
     @without_redis(instead=_charge_alone)
     def charge(
@@ -97,8 +70,18 @@ class Budget:
                 return refusal
         with self._exchanging:
             least = weight if least is None else least
-            granted, reason, seconds, minute = self._exchange(weight, least, spender, dataset)
-        return Granted(granted, minute) if granted > 0 else Denied(reason, max(1, math.ceil(seconds)))
+            return self._exchange(weight, least, spender, dataset)
+
+    def ahead(self, dataset: str) -> tuple[Word, ...] | None:
+        """The arguments by which a script may charge for cold cells before it is known whether any are to be asked for.
+
+        The script puts in the second and the third, the weight and the least; `learn` takes its reply. None while there
+        must be no calls, or something is to be reported.
+        """
+        with self._lock:
+            if any(self.quota.unreported.values()) or self.quota.refusal(self.clock.now(), dataset):
+                return None
+            return self._arguments(0, 0, "cold", dataset)
 
     @without_redis(returns=None)
     def synchronize(self) -> None:
@@ -127,35 +110,29 @@ class Budget:
                 row.failures, row.paused_until = failures, paused_until
             self.quota.closed_until = max(self.quota.closed_until, min(float(held.get(b"closed:until", 0)), latest))
 
-    def _exchange(self, weight: int, least: int, spender: Spender, dataset: str) -> tuple[int, Reason, float, int]:
-        """Runs the script; returns (granted, reason, wait seconds, minute start)."""
+    def _exchange(self, weight: int, least: int, spender: Spender, dataset: str) -> Granted | Denied:
         with self._lock:
-            quota = self.quota
-            reported, refreshed = dict(quota.unreported), quota.refreshed
-            windows = [
-                (name, seconds, quota.whole[name], quota.start[name], quota.spent[name], reported[name])
-                for name, seconds in WINDOW_SECONDS.items()
-            ]
-        arguments = [argument for window in windows for argument in window]
-        (reply,) = redis.execute(
-            BUDGET(
-                self.key,
-                self.clock.script_argument,
-                weight,
-                least,
-                spender,
-                refreshed,
-                dataset,
-                self.region,
-                *arguments,
-            )
-        )
-        return self._learn(reply, reported)
+            reported = dict(self.quota.unreported)
+            arguments = self._arguments(weight, least, spender, dataset)
+        (reply,) = redis.execute(BUDGET(self.key, *arguments))
+        return self.learn(reply, reported)
 
-    def _learn(self, reply: Reply, reported: dict[BudgetWindow, int]) -> tuple[int, Reason, float, int]:
+    def _arguments(self, weight: int, least: int, spender: Spender, dataset: str) -> tuple[Word, ...]:
+        quota = self.quota
+        windows = [
+            (name, seconds, quota.whole[name], quota.start[name], quota.spent[name], quota.unreported[name])
+            for name, seconds in WINDOW_SECONDS.items()
+        ]
+        of_windows = [argument for window in windows for argument in window]
+        clock = self.clock.script_argument
+        return (clock, weight, least, spender, quota.refreshed, dataset, self.region, *of_windows)
+
+    def learn(self, reply: Reply, reported: Mapping[BudgetWindow, int] | None = None) -> Granted | Denied:
+        """Takes over what the script replied; `reported` is what it was told to be spent without Redis."""
         granted, reason, seconds, now, closed_until, refreshed, failed, others, *windows = reply
         with self._lock:
             self.clock.synchronize(float(now))
+            self._alone.heard_at = float(now)
             for dataset, failures, paused_until in zip(FIELDS, failed[::2], failed[1::2], strict=True):
                 row = self.quota.rows[dataset]
                 row.failures, row.paused_until = int(failures), float(paused_until)
@@ -163,11 +140,13 @@ class Budget:
             for window, start, spent, of_runs in zip(
                 WINDOW_SECONDS, windows[::3], windows[1::3], windows[2::3], strict=True
             ):
-                self.quota.learn(window, int(start), int(spent), reported[window])
+                self.quota.learn(window, int(start), int(spent), reported[window] if reported else 0)
                 self.quota.of_runs[window] = int(of_runs)
             self.quota.refreshed = int(refreshed)
             self.quota.leave_to(int(others))
-        return int(granted), reason.decode(), float(seconds), int(windows[0])
+        if int(granted) > 0:
+            return Granted(int(granted), int(windows[0]))
+        return Denied(reason.decode(), max(1, math.ceil(float(seconds))))
 
     # ── when Open-Meteo says no ───────────────────────────────────────────────────────────────────
 

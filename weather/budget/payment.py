@@ -4,7 +4,7 @@ import threading
 from collections.abc import Sequence
 
 from weather.budget.budget import Budget
-from weather.budget.quota import Denied, Spender
+from weather.budget.quota import Denied, Granted, Spender
 from weather.core.cells import Cell
 from weather.core.datasets import WEATHER, rounded_up
 
@@ -24,17 +24,22 @@ class Payments:
         self._minute = 0
         self._paying = threading.Lock()
 
-    def pay(self, cells: Sequence[Cell], spender: Spender) -> dict[Cell, Denied | None]:
+    def pay(
+        self, cells: Sequence[Cell], spender: Spender, charged: Granted | Denied | None = None
+    ) -> dict[Cell, Denied | None]:
         """None for each of the first cells, as many as the budget has room for; the others are left out.
 
-        Where it has room for none, the Denied for each of the cells.
+        Where it has room for none, the Denied for each of the cells. What was `charged` for them already is taken in
+        place of a new charge.
         """
-        if not cells:
+        if not (cells or charged):
             return {}
         with self._paying:
             if self._credit:
                 self._enter(self.budget.minute())
-            granted = self.budget.charge(self._price(len(cells)), spender, least=self._price(1), dataset=self.dataset)
+            granted = charged or self.budget.charge(
+                self._price(len(cells)), spender, least=self._price(1), dataset=self.dataset
+            )
             if isinstance(granted, Denied):
                 return dict.fromkeys(cells, granted)
             # Another minute, if it ended meanwhile or Redis' clock is not quite what was thought.

@@ -93,6 +93,10 @@ class Quota:
         """Denied until the windows end whose share of a region's part lacks room for `least`."""
         return self._denied_by([name for name, room in self._rooms_of_part(processes).items() if room < least], now)
 
+    def denied_for_the_day(self, now: float) -> Denied:
+        """Denied until the UTC day ends."""
+        return self._denied_by(["day"], now)
+
     def spend_alone(self, weight: int) -> None:
         """Counts a weight that Redis does not know of."""
         for window in WINDOW_SECONDS:

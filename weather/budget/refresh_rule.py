@@ -29,6 +29,10 @@ class RefreshRule:
             return by_runs.standing(self.price.value)
         return freshness.standing(now - fetched_at, self.price.interval_seconds(rate, self.aging))
 
+    def is_due(self, cell: Cell, fetched_at: float, rate: float, now: float) -> bool:
+        """Whether a request would have the record refreshed that was fetched then."""
+        return self.standing(cell, fetched_at, rate, now).is_due
+
     def by_runs(
         self, cell: Cell, fetched_at: float, rate: float, now: float, least_level: float = 0.0
     ) -> RunState | None:

@@ -9,6 +9,9 @@ from weathernote.redis.clock import NOW_LUA
 
 #: The hash outlives the longest window, so that no key is without a life and none is lost in use.
 LIFE_SECONDS = 2 * 86_400
+#: For so long a region that cannot reach the primary spends its part. The others leave it that for LIFE_SECONDS, an
+#: hour longer: a replica that is promoted may have heard of the region that much earlier.
+PART_SECONDS = LIFE_SECONDS - 3600
 #: How often a region's field is written at most.
 _HEARD_SECONDS = 60
 #: Calls are closed for at most a day: the longest window and the longest Retry-After.
@@ -31,7 +34,7 @@ _ROWS_LUA = ", ".join(f"{{'{name}', '{row.failures}', '{row.paused_until}'}}" fo
 #
 # `region:<name>` is when a region was last heard of. Each other one is left its part of every window: it may be cut
 # off, and spends that by itself. So is this one, for all may be cut off at once.
-_SPEND_LUA = (
+SPEND_LUA = (
     NOW_LUA
     + day_line.LUA
     + f"""
@@ -148,8 +151,8 @@ return reply
 """
 )
 #: Spends from the budget of the fleet, and from what a region has for itself while it is cut off.
-BUDGET = redis.script(_SPEND_LUA, role=Role.PRIMARY)
-BUDGET_OF_REGION = redis.script(_SPEND_LUA)
+BUDGET = redis.script(SPEND_LUA, role=Role.PRIMARY)
+BUDGET_OF_REGION = redis.script(SPEND_LUA)
 
 CLOSE = redis.script(
     NOW_LUA

@@ -49,8 +49,7 @@ return redis.call('EXPIRE', KEYS[1], 600)
 # The datasets' queues take turns at a slot: one whose requests wait while another dataset has the lease is next. Its
 # processes ask for the lease every few milliseconds, so that a turn which nobody takes up soon ends. Refreshes have no
 # turn if they are late ones.
-_LEASE = redis.script(
-    """
+LEASE_LUA = """
 local kind = redis.call('TYPE', KEYS[2]).ok
 if kind ~= 'zset' and kind ~= 'none' then redis.call('DEL', KEYS[2]) end
 local turn, holder = redis.call('GET', KEYS[3]), redis.call('GET', KEYS[1])
@@ -71,9 +70,8 @@ redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', '(' .. now)
 redis.call('ZREMRANGEBYSCORE', KEYS[2], 1e12, 1e12 + now)
 return {redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', '(1e12', 'LIMIT', 0, ARGV[3]),
         redis.call('ZRANGEBYSCORE', KEYS[2], 1e12, '+inf', 'LIMIT', 0, ARGV[3])}
-""",
-    role=Role.PRIMARY,
-)
+"""
+_LEASE = redis.script(LEASE_LUA, role=Role.PRIMARY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,16 +139,22 @@ class FetchQueue:
 
         None if another process holds the lease. Without Redis it is an empty lease: no token, no cells.
         """
+        _, lease = redis.fetch(*self.leasing(slot, cold, wait_seconds, refresh))
+        return lease
+
+    def leasing(
+        self, slot: int, cold: Collection[Cell], wait_seconds: float, refresh: Collection[Cell]
+    ) -> tuple[Lookup[None], Lookup[Lease | None]]:
+        """What `lease` asks, in this order; the second is one command, of LEASE_LUA."""
         queue = self._key_of(slot)
         token = f"{queue}:{secrets.token_hex(8)}"  # by which others see whose lease it is
         keys = (_LEASE_KEY.format(slot), queue, _TURN_KEY.format(slot))
-        taking = Lookup(
+        taking: Lookup[Lease | None] = Lookup(
             _LEASE(keys, token, self.lease_milliseconds, self.batch, _TURN_MILLISECONDS, int(self.refreshes_late)),
             read=partial(self._read_lease, slot, token),
             without=lambda: Lease(slot, "", [], []),
         )
-        _, lease = redis.fetch(self._enqueueing(slot, cold, wait_seconds, refresh), taking)
-        return lease
+        return self._enqueueing(slot, cold, wait_seconds, refresh), taking
 
     def renew(self, lease: Lease) -> bool:
         """Keeps the lease for another call; False if it has expired and may be another process' by now."""

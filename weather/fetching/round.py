@@ -4,20 +4,21 @@ It runs in the caller's thread: a worker's, or prewarm's.
 """
 
 import logging
-import math
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from time import time
 
 from weather.budget.budget import Budget
 from weather.budget.payment import Payments
-from weather.budget.quota import SPENDERS, Spender
+from weather.budget.quota import SPENDERS, Denied, Granted, Spender
 from weather.core.cells import Cell
 from weather.core.series import Series, with_earlier_rows
 from weather.fetching import observation
 from weather.fetching.fetch_queue import FetchQueue, Lease
+from weather.fetching.known_cells import KnownCells
+from weather.fetching.opening import OpenedLease, Opening
 from weather.fetching.round_result import BudgetSpent, CellOutcomes, RoundResult, Upstream
-from weather.fetching.store import RECORDS_AT_ONCE, Store
+from weather.fetching.store import Store
 from weather.runs.evidence import Evidence
 from weather.upstream.errors import (
     CallRejected,
@@ -29,7 +30,7 @@ from weather.upstream.errors import (
     UpstreamRefused,
 )
 from weathernote import redis
-from weathernote.redis import Role, Several
+from weathernote.redis import Role
 from weathernote.telemetry import metrics
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ CALLS_TO_FIND_A_BAD_PLACE = 30
 
 
 class Round:
-    """Fetches the cells of leases from `upstream`, except those with a record younger than `fresh_seconds`.
+    """Fetches the cells of leases from `upstream`, except those that `known_cells` knows by `fresh_seconds`.
 
     `spender_of` says who pays for the refresh of a cell, given when its record was fetched, None without one, and now.
     `evidence` is of the dataset's models; None for a dataset whose model runs are not followed.
@@ -52,6 +53,8 @@ class Round:
         payments: Payments,
         budget: Budget,
         queue: FetchQueue,
+        known_cells: KnownCells,
+        opening: Opening | None = None,
         *,
         weight_of_a_cell: float,
         fresh_seconds: int,
@@ -67,23 +70,36 @@ class Round:
         self.budget = budget
         self.weight_of_a_cell = weight_of_a_cell
         self.queue = queue
+        self.known_cells = known_cells
+        self.opening = opening
         self.fresh_seconds = fresh_seconds
         self.spender_of = spender_of
         self.evidence = evidence
         self.now = now
 
-    def run(self, lease: Lease, *, fresh_seconds: int | None = None) -> RoundResult:
+    def open(self, slot: int, cold: Collection[Cell], wait_seconds: float, refresh: Collection[Cell]) -> Lease | None:
+        """A lease for `run`: queues cells of a slot and takes its lease, as FetchQueue.lease, in one round trip."""
+        return (self.opening or self.queue).lease(slot, cold, wait_seconds, refresh)
+
+    def run(
+        self,
+        lease: Lease,
+        *,
+        fresh_seconds: int | None = None,
+        answer: Callable[[CellOutcomes], None] = lambda _: None,
+    ) -> RoundResult:
         """Fetches the cells of a lease, in one call if all goes well, stores the records and releases the lease.
 
-        `fresh_seconds` overrides the default.
+        `fresh_seconds` overrides the default. Where the primary is not this region's own server, `answer` is given the
+        outcomes before they are stored there, for that takes as long as the line to it.
         """
         result = RoundResult(self.weight_of_a_cell)
         fetched: dict[Cell, Series] = {}
         rejected: list[Cell] = []
         try:
-            result.outcomes, held = self._known(
-                lease.cells, self.fresh_seconds if fresh_seconds is None else fresh_seconds
-            )
+            fresh_seconds = self.fresh_seconds if fresh_seconds is None else fresh_seconds
+            opened = lease if isinstance(lease, OpenedLease) else None
+            result.outcomes, held = self.known_cells.of(lease.cells, fresh_seconds, self.now(), opened)
             if paid := self._paid(lease, held, result):
                 self._ask(lease, paid, result)
                 fetched = {cell: got for cell in paid if isinstance(got := result.outcomes.get(cell), Series)}
@@ -95,40 +111,12 @@ class Round:
                 observation.note(held, fetched, self.now(), self.store.drift, self.evidence)
         finally:
             # Release after storing: a process that then sees the lease free can read the records.
-            self._hold_and_release(lease, result.outcomes, fetched, rejected)
+            self._hold_and_release(lease, result.outcomes, fetched, rejected, answer)
         return result
 
     def known(self, cells: Collection[Cell]) -> CellOutcomes:
-        """The outcomes of those `cells` that were fetched lately or have no data, without asking Open-Meteo.
-
-        A record that this region had not got yet is one too, however old.
-        """
-        return self._known(cells, self.fresh_seconds)[0]
-
-    def _known(self, cells: Collection[Cell], fresh_seconds: int) -> tuple[CellOutcomes, dict[Cell, Series]]:
-        """The outcomes that need no call, and the held record of each cell that has one, however old."""
-        known: CellOutcomes = {}
-        held: dict[Cell, Series] = {}
-        unchecked, fresh_since = list(cells), self.now() - fresh_seconds
-        # A replica that is behind makes its region ask for what others have fetched.
-        may_be_behind = fresh_seconds > 0 and redis.is_replicated()
-        for begin in range(0, len(unchecked), RECORDS_AT_ONCE):
-            some = unchecked[begin : begin + RECORDS_AT_ONCE]
-            # What was seen is read before the newest records, which are remembered from then on.
-            seen_at, records, rejected = redis.fetch(
-                Several(map(self.store.seen_at, some if may_be_behind else ())),
-                Several(map(self.store.newest, some)),
-                Several(map(self.store.rejected_seconds_now, some)),
-            )
-            latest = seen_at if may_be_behind else [math.inf] * len(some)
-            for cell, seen, series, rejected_seconds in zip(some, latest, records, rejected, strict=True):
-                if series is not None:
-                    held[cell] = series
-                if series is not None and series.fetched_at > min(fresh_since, seen):
-                    known[cell] = series
-                elif rejected_seconds > 0:
-                    known[cell] = NoWeatherHere(f"it had no {self.topic} for the place a while ago")
-        return known, held
+        """The outcomes of those `cells` that need no call, as `KnownCells` says, without asking Open-Meteo."""
+        return self.known_cells.of(cells, self.fresh_seconds, self.now())[0]
 
     # ── pay and ask ───────────────────────────────────────────────────────────────────────────────
 
@@ -141,8 +129,15 @@ class Round:
                 fetched_at = held[cell].fetched_at if cell in held else None
                 spender = "cold" if cell in lease.cold else self.spender_of(cell, fetched_at, self.now())
                 by_spender[spender].append(cell)
-        for spender, cells in by_spender.items():
-            for cell, denied in self.payments.pay(cells, spender).items():
+        pays: list[tuple[list[Cell], Spender, Granted | Denied | None]] = [
+            (cells, spender, None) for spender, cells in by_spender.items()
+        ]
+        if isinstance(lease, OpenedLease) and lease.charged:
+            cold, unheld = by_spender["cold"], lease.unheld
+            of_charge = [cell for cell in cold if cell in unheld]
+            pays[:1] = (of_charge, "cold", lease.charged), ([cell for cell in cold if cell not in unheld], "cold", None)
+        for cells, spender, charged in pays:
+            for cell, denied in self.payments.pay(cells, spender, charged).items():
                 if denied is None:
                     paid.append(cell)
                 else:
@@ -220,11 +215,18 @@ class Round:
     # ── hold ──────────────────────────────────────────────────────────────────────────────────────
 
     def _hold_and_release(
-        self, lease: Lease, done: Collection[Cell], fetched: Mapping[Cell, Series], rejected: Collection[Cell]
+        self,
+        lease: Lease,
+        done: CellOutcomes,
+        fetched: Mapping[Cell, Series],
+        rejected: Collection[Cell],
+        answer: Callable[[CellOutcomes], None],
     ) -> None:
         """Holds records and rejections, tells who listens, and releases the lease without the cells that are `done`."""
         holding, rejecting = self.store.holding(fetched), self.store.rejecting(rejected)
         releasing, announcing = self.queue.releasing(lease, done), self.store.announcing(fetched)
+        if not redis.is_one_server():
+            answer(done)  # this process has the records in memory by now
         if redis.is_cluster(Role.PRIMARY):  # another shard could tell of a record before its own holds it
             _, _, is_released = redis.fetch(holding, rejecting, releasing)
             redis.fetch_one(announcing)

@@ -115,8 +115,8 @@ class Worker:
 
     @property
     def is_busy(self) -> bool:
-        """Whether any cell of this slot has no outcome yet."""
-        return bool(self._pending)
+        """Whether any cell of this slot has no outcome yet, or one that is still being stored."""
+        return bool(self._pending) or self._is_stepping
 
     # ── in the thread that submits ────────────────────────────────────────────────────────────────
 
@@ -194,7 +194,7 @@ class Worker:
         due = {cell: one for cell, one in pending.items() if one.should_queue(now)}
         cold = {cell: one.deadline - now for cell, one in due.items() if one.spender == "cold"}
         refresh = [cell for cell in due if cell not in cold]
-        lease = self.queue.lease(self.slot, cold, max(cold.values(), default=0.0), refresh)
+        lease = self.round.open(self.slot, cold, max(cold.values(), default=0.0), refresh)
         for one in due.values():
             one.queued_at = now
         if lease and not lease.token and not lease.cells:
@@ -211,7 +211,7 @@ class Worker:
             # Try one cell only, so that a call that fails again costs least.
             lease = lease.first_cell_only()
         try:
-            self._answer(self.round.run(lease).outcomes)
+            self._answer(self.round.run(lease, answer=self._answer).outcomes)
         except Exception as error:  # those who wait get the error, and nobody tries again too fast
             log.exception("A round failed.")
             self._answer(dict.fromkeys(lease.cells, UpstreamError(str(error))))

@@ -20,7 +20,19 @@ from weathernote.redis.regional import Regional
 from weathernote.redis.roles import Command, Role, Word, at, role_of
 from weathernote.redis.servers import server, servers_by_role
 
-__all__ = ["Command", "RedisDown", "Reply", "Script", "ask", "each", "on_lost", "script", "value", "without_redis"]
+__all__ = [
+    "Command",
+    "RedisDown",
+    "Reply",
+    "Script",
+    "Word",
+    "ask",
+    "each",
+    "on_lost",
+    "script",
+    "value",
+    "without_redis",
+]
 
 log = logging.getLogger(__name__)
 

@@ -169,6 +169,7 @@ def _other_edges(edge: Edge) -> dict[str, str]:
         "OTHER_EDGES": "\n".join(servers or ["        server 127.0.0.1:9 down;"]),
         "OTHER_EDGE_NAME": edge.other_edge_name,
         "PASSED_ON": "\n".join(passed_on if servers else []),
+        "PEER_ADDRESSES": "\n".join(f"        {network} 1;" for network in edge.peer_networks),
         "PEERS": "\n".join([*believed, "    real_ip_header X-Forwarded-For;"] if believed else []),
         # nginx wants the file to be there, needed or not.
         "TRUSTED": str(edge.trusted if edge.other_edges else edge.certificate),

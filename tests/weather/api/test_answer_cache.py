@@ -1,5 +1,7 @@
 """Finished answers in a real Redis, and what a process remembers of them."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.support.series import a_series
@@ -42,6 +44,23 @@ def test_answers_are_stored_as_long_as_they_live_and_unusual_ones_for_a_minute(c
 def test_what_has_ended_is_not_stored(cache, valkey):
     assert cache.store_answers({WEATHER: derived(WEATHER, 0)}) == 0
     assert not valkey.keys() and cache.lives_of([WEATHER]) == {WEATHER: 0}
+
+
+@pytest.mark.parametrize(("seconds", "stored"), [(-1, 0), (0, 1), (1, 1)])
+def test_an_answer_from_an_older_record_replaces_none_where_that_is_asked(cache, valkey, seconds, stored):
+    cache.store_answers({WEATHER: derived(WEATHER)})
+    series = replace(a_series(), fetched_at=a_series().fetched_at + seconds)
+    other = answers.derive(WEATHER, series, NOW, 600, stale=True)
+    assert cache.store_answers({WEATHER: other}, unless_newer=True) == stored
+    assert valkey.get(WEATHER.key) == (other if stored else derived(WEATHER)).text.decode()
+
+
+def test_what_is_no_answer_is_replaced_then_too(cache, valkey):
+    valkey.lpush(WEATHER.key, "no text")
+    valkey.set(USUAL.key, "no answer")
+    answered = {question: derived(question) for question in (WEATHER, USUAL)}
+    assert cache.store_answers(answered, unless_newer=True) == 2
+    assert valkey.get(WEATHER.key) == derived(WEATHER).text.decode()
 
 
 def test_what_is_stored_is_found(cache):

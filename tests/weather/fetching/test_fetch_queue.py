@@ -13,6 +13,7 @@ from weather.budget.payment import Payments
 from weather.core.cells import Cell
 from weather.core.datasets import AIR_QUALITY, WEATHER
 from weather.fetching.fetch_queue import FetchQueue, Lease
+from weather.fetching.known_cells import KnownCells
 from weather.fetching.round import Round
 from weather.fetching.store import Store
 from weather.fetching.worker import Workers
@@ -153,8 +154,8 @@ def two_processes(upstream, slots=1):
         budget = Budget(minute=600, hour=5000, day=10_000, fleet_processes=2)
         queue = FetchQueue(WEATHER.queue_key, slots, batch=100, call_seconds=5)
         store = Store(WEATHER, 172_800)
-        payments = Payments(budget)
-        one = Round(upstream, store, payments, budget, queue, weight_of_a_cell=1.0, fresh_seconds=600)
+        payments, known = Payments(budget), KnownCells(store)
+        one = Round(upstream, store, payments, budget, queue, known, weight_of_a_cell=1.0, fresh_seconds=600)
         return Workers(one, queue, budget, wait_seconds=5, calling_alone=threading.Lock())
 
     return workers(), workers()

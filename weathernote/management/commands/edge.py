@@ -56,6 +56,8 @@ class Command(BaseCommand):
 
 
 def _edge_of(options: dict[str, Any]) -> Edge:
+    if options["other_edges"] and not options["peers"]:
+        raise CommandError("--other-edges: name the edges in --peers too, or they may ask each other in a circle.")
     name = settings.ALLOWED_HOSTS[0].lstrip(".")
     live = _LIVE / name
     # --load-modules is for another machine's nginx, which may be older than this one.

@@ -1,7 +1,6 @@
-"""Three regions for each test, which may cut their lines, stop their servers and promote replicas."""
+"""Three regions for all tests, each of which may cut their lines, stop their servers and promote replicas."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,10 +9,17 @@ from tests.support.regions import Region, Regions, three_regions
 from weathernote.http.cache_headers import cache_status
 
 
-@pytest.fixture
-def regions(tmp_path: Path) -> Iterator[Regions]:
-    with three_regions(tmp_path / "regions") as started:
+@pytest.fixture(scope="package")
+def the_regions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regions]:
+    with three_regions(tmp_path_factory.mktemp("regions")) as started:
         yield started
+
+
+@pytest.fixture
+def regions(the_regions: Regions) -> Iterator[Regions]:
+    """All well and empty at the start."""
+    yield the_regions
+    the_regions.restore()
 
 
 @pytest.fixture(autouse=True)

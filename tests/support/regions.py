@@ -79,17 +79,47 @@ class Regions:
         old, self.writer = self.writer, self[name]
         self.primary.client.execute_command("REPLICAOF", "NO", "ONE")
         for region in self:
-            distance = abs(ROUND_TRIPS_MS[region.name] - ROUND_TRIPS_MS[name]) / 1000
-            for line in (region.to_primary, region.replication):
-                line.round_trip_seconds = distance
-                line.move(self.primary.port)
+            self.lead_to_writer(region)
         if old_returns:
             self.return_as_replica(old.name)
+
+    def promote_beside(self, name: str) -> Region:
+        """Moves the writer for all but the region that has it, where the old one goes on; gives that region."""
+        old, self.writer = self.writer, self[name]
+        self.primary.client.execute_command("REPLICAOF", "NO", "ONE")
+        for region in self:
+            if region is not old:
+                self.lead_to_writer(region)
+        return old
+
+    def lead_to_writer(self, region: Region) -> None:
+        """Leads a region's two lines to the present writer, as the DNS name does that is changed."""
+        distance = abs(ROUND_TRIPS_MS[region.name] - ROUND_TRIPS_MS[self.writer.name]) / 1000
+        for line in (region.to_primary, region.replication):
+            line.round_trip_seconds = distance
+            line.move(self.primary.port)
 
     def return_as_replica(self, name: str) -> None:
         """A server of records that was the primary, or was away, follows the present primary."""
         region = self[name]
         region.records.client.execute_command("REPLICAOF", "127.0.0.1", region.replication.port)
+
+    def restore(self) -> None:
+        """Makes everything as at the start: all servers run and are empty, the first region writes, no line is cut."""
+        self.writer = next(iter(self))
+        for region in self:
+            for server in (region.own, region.records):
+                server.revive()
+                server.client.execute_command("CLIENT", "UNPAUSE")
+            region.heal()
+            if region.to_primary.target != self.primary.port or region.replication.target != self.primary.port:
+                self.lead_to_writer(region)
+        self.primary.client.execute_command("REPLICAOF", "NO", "ONE")
+        for region in self.far:
+            self.return_as_replica(region.name)
+        for server in (self.primary, *(region.own for region in self)):
+            server.client.flushall()
+        self.wait_until_in_step()
 
     def in_step(self) -> bool:
         """Whether every replica is connected and has all that the primary wrote."""

@@ -14,6 +14,8 @@ from tests.support.servers import Instance, Valkey, eventually
 #: Region → milliseconds of a round trip to the first one, where the records are written at the start.
 ROUND_TRIPS_MS = {"home": 0, "far": 40, "farthest": 80}
 
+_NOBODY_LISTENS = 9
+
 
 @dataclass
 class Region:
@@ -47,6 +49,11 @@ class Region:
         self.to_primary.cut()
         self.replication.cut()
 
+    def lead_nowhere(self) -> None:
+        """The whole region is refused by its way to the writer: each command fails at once, in place of waiting."""
+        for line in (self.to_primary, self.replication):
+            line.move(_NOBODY_LISTENS)
+
     def heal(self) -> None:
         self.to_primary.heal()
         self.replication.heal()
@@ -58,6 +65,7 @@ class Regions:
 
     by_name: dict[str, Region]
     writer: Region
+    are_near: bool = False
 
     def __getitem__(self, name: str) -> Region:
         return self.by_name[name]
@@ -94,9 +102,9 @@ class Regions:
 
     def lead_to_writer(self, region: Region) -> None:
         """Leads a region's two lines to the present writer, as the DNS name does that is changed."""
-        distance = abs(ROUND_TRIPS_MS[region.name] - ROUND_TRIPS_MS[self.writer.name]) / 1000
+        milliseconds = 0 if self.are_near else abs(ROUND_TRIPS_MS[region.name] - ROUND_TRIPS_MS[self.writer.name])
         for line in (region.to_primary, region.replication):
-            line.round_trip_seconds = distance
+            line.round_trip_seconds = milliseconds / 1000
             line.move(self.primary.port)
 
     def return_as_replica(self, name: str) -> None:
@@ -104,16 +112,27 @@ class Regions:
         region = self[name]
         region.records.client.execute_command("REPLICAOF", "127.0.0.1", region.replication.port)
 
+    def draw_near(self) -> None:
+        """Lets every line take no time until `restore`, for tests that send many requests over one."""
+        self.are_near = True
+        for region in self:
+            region.to_primary.round_trip_seconds = region.replication.round_trip_seconds = 0.0
+
     def restore(self) -> None:
         """Makes everything as at the start: all servers run and are empty, the first region writes, no line is cut."""
         self.writer = next(iter(self))
+        moved: list[Region] = []
         for region in self:
             for server in (region.own, region.records):
                 server.revive()
                 server.client.execute_command("CLIENT", "UNPAUSE")
             region.heal()
-            if region.to_primary.target != self.primary.port or region.replication.target != self.primary.port:
-                self.lead_to_writer(region)
+            lines = (region.to_primary, region.replication)
+            if self.are_near or any(line.target != self.primary.port for line in lines):
+                moved.append(region)
+        self.are_near = False
+        for region in moved:
+            self.lead_to_writer(region)
         self.primary.client.execute_command("REPLICAOF", "NO", "ONE")
         for region in self.far:
             self.return_as_replica(region.name)

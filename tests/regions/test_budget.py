@@ -152,8 +152,8 @@ def test_two_writers_spend_what_was_left_twice_and_nothing_more_once_there_is_on
     old = regions.promote_beside("far")
     left = 40 - 3 - known
     assert served(new_places(enter(old), 10, 40)) == left
-    assert sum(served(new_places(enter(region), 100 + 50 * n, 40)) for n, region in enumerate(regions.far)) <= left
-    assert served(new_places(enter(regions.writer), 250, 40)) == 0
+    assert served(new_places(enter(regions["farthest"]), 100, 40)) == left
+    assert served(new_places(enter(regions.writer), 200, 40)) == 0
     asked_for = simulator.state()["cells"]
     assert asked_for == known + 2 * left
 

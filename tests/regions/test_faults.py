@@ -155,8 +155,7 @@ def test_without_its_own_redis_and_its_replica_a_region_answers_from_the_primary
     far = regions["far"]
     first = enter(regions.writer).get(WEATHER).json()
     api = enter(far)
-    far.own.kill()
-    far.records.kill()
+    far.lose_servers()
     lose(Role.OWN)
     lose(Role.REPLICA)
     answers = [api.get(path) for path in (WEATHER, FORECAST) * 3]

@@ -54,6 +54,11 @@ class Region:
         for line in (self.to_primary, self.replication):
             line.move(_NOBODY_LISTENS)
 
+    def lose_servers(self) -> None:
+        """Ends the region's own Redis and its server of records at once."""
+        self.own.kill()
+        self.records.kill()
+
     def heal(self) -> None:
         self.to_primary.heal()
         self.replication.heal()

@@ -31,11 +31,11 @@ from weather.core.cells import Cell
 from weather.simulator.server import OpenMeteoSimulator
 
 UPSTREAM_MS = 50
-#: Of the day: one that no story spends, and one that is asked for more than it has.
-AMPLE, SCARCE = 4_000, 120
+#: Of the day: the stories leave a part of it, and the last is asked for more than that.
+BUDGET = 640
 HELD_CELLS = 40
 #: Requests a second for held places in each region, and new places that each asks for in a story.
-RATE, NEW = 20, 10
+RATE, NEW = 20, 5
 KEY = "budget:open-meteo"
 _TIMEOUT_SECONDS = 15
 _NOTICED_SECONDS = 2
@@ -52,33 +52,32 @@ class Fleet:
     simulator: OpenMeteoSimulator
     instances: dict[str, Instance] = field(default_factory=dict)
 
-    def spent(self) -> int:
-        """What the primary has counted of the day."""
-        return int(self.regions.primary.client.hget(KEY, "day:spent") or 0)
-
-    def spent_alone(self) -> list[int]:
-        """What each region's own server has counted of the day, for the time without the primary."""
-        return [int(region.own.client.hget(KEY, "day:spent") or 0) for region in self.regions]
+    def counted(self) -> list[int]:
+        """Cells asked of Open-Meteo; weight of the day by the primary, and by the own server of each region alone."""
+        servers = [self.regions.primary, *(region.own for region in self.regions)]
+        return [self.simulator.state()["cells"], *(int(one.client.hget(KEY, "day:spent") or 0) for one in servers)]
 
 
 @contextmanager
-def fleet(regions: Regions, simulator: OpenMeteoSimulator, folder: Path, budget: int) -> Iterator[Fleet]:
-    """Instances that have heard of each other, with this budget of the day."""
+def fleet(regions: Regions, simulator: OpenMeteoSimulator, folder: Path) -> Iterator[Fleet]:
+    """Instances that have heard of each other and hold places for all."""
     servers = {"OPEN_METEO_URL": simulator.url, "OPEN_METEO_RUNS_URL": f"{simulator.url}/data", "FLEET_PROCESSES": 3}
-    variables = LIFTED | servers | {"UPSTREAM_DAY_BUDGET": budget}
+    variables = LIFTED | servers | {"UPSTREAM_DAY_BUDGET": BUDGET}
     at = Fleet(regions, simulator)
     with ExitStack() as stack, ThreadPoolExecutor() as pool:
         begun = {region.name: pool.submit(region.instance, folder / region.name, **variables) for region in regions}
         at.instances = {name: stack.enter_context(one.result()) for name, one in begun.items()}
         for region in regions:
             ask_new(at, region, 1)
+            for cell in traffic.cells(HELD_CELLS):
+                _status(at, region, cell)
         yield at
 
 
 def ask_new(at: Fleet, region: Region, number: int) -> Counter[int]:
     """Statuses of questions about places that nobody has asked for; 0 for one that was not answered."""
     cells = [traffic.fresh_cells(1, begin=next(_new))[0] for _ in range(number)]
-    with ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(16) as pool:
         return Counter(pool.map(lambda cell: _status(at, region, cell), cells))
 
 
@@ -141,15 +140,15 @@ primary: counted there. alone: by a region's own, {", ".join(ROUND_TRIPS_MS)}. w
 Step = Callable[[Fleet], object]
 
 
-def story(at: Fleet, breaks: Step, mends: Step, *, seconds: float, new: int = NEW) -> Told:
+def story(at: Fleet, breaks: Step, mends: Step, *, seconds: float) -> Told:
     """Breaks something under load for some seconds, mends it, and waits until every region is well again."""
-    before = at.simulator.state()["cells"], at.spent(), at.spent_alone()
+    before = at.counted()
     watch = Watch(at)
     began = time.monotonic()
     breaks(at)
     time.sleep(_NOTICED_SECONDS)
     with ThreadPoolExecutor() as pool:
-        asked = sum(pool.map(lambda region: ask_new(at, region, new), at.regions), Counter())
+        asked = sum(pool.map(lambda region: ask_new(at, region, NEW), at.regions), Counter())
     time.sleep(max(0.0, began + seconds - time.monotonic()))
     mends(at)
     mended = time.monotonic()
@@ -157,8 +156,15 @@ def story(at: Fleet, breaks: Step, mends: Step, *, seconds: float, new: int = NE
         eventually(lambda: is_well(at, region), within_seconds=60, every_seconds=0.1)  # noqa: B023
     recovered = time.monotonic() - mended
     at.regions.wait_until_in_step()
-    alone = [max(0, now - then) for now, then in zip(at.spent_alone(), before[2], strict=True)]
-    return Told(watch.end(), asked, at.simulator.state()["cells"] - before[0], at.spent() - before[1], alone, recovered)
+    return told(at, before, watch.end(), asked, recovered)
+
+
+def told(
+    at: Fleet, before: list[int], held: Counter[int], new: Counter[int], recovered_seconds: float | None = None
+) -> Told:
+    """What came of what was asked, and what was counted since `before`."""
+    cells, by_primary, *alone = (max(0, now - then) for now, then in zip(at.counted(), before, strict=True))
+    return Told(held, new, cells, by_primary, alone, recovered_seconds)
 
 
 def is_well(at: Fleet, region: Region) -> bool:
@@ -176,14 +182,8 @@ def start(at: Fleet, name: str = "far") -> None:
     at.regions.return_as_replica(name)
 
 
-def cut_off_all(at: Fleet) -> None:
-    for region in at.regions:
-        region.cut_off()
-
-
-def heal_all(at: Fleet) -> None:
-    for region in at.regions:
-        region.heal()
+def heal(at: Fleet) -> None:
+    at.regions.heal()
 
 
 def one_writer_again(at: Fleet) -> None:
@@ -205,9 +205,9 @@ def in_far(work: Callable[[Region], object]) -> Step:
 
 
 STORIES: dict[str, tuple[Step, Step]] = {
-    "a region without the primary": (in_far(Region.cut_off), heal_all),
-    "all regions without the primary": (cut_off_all, heal_all),
-    "a replica that lags": (in_far(lambda far: far.replication.hold_replies()), heal_all),
+    "a region without the primary": (in_far(Region.cut_off), heal),
+    "all regions without the primary": (lambda at: at.regions.cut_off(), heal),
+    "a replica that lags": (in_far(lambda far: far.replication.hold_replies()), heal),
     "a replica gone": (in_far(lambda far: far.records.kill()), start),
     "a region's whole Redis gone": (in_far(Region.lose_servers), start),
     "two writers": (lambda at: at.regions.promote_beside("far"), one_writer_again),
@@ -218,11 +218,12 @@ STORIES: dict[str, tuple[Step, Step]] = {
 
 def wall(at: Fleet) -> Told:
     """All regions are cut off when the budget is spent but for their parts, and all ask for more."""
-    asked = ask_new(at, at.regions["home"], SCARCE + 20)
-    cut_off_all(at)
+    before = at.counted()
+    asked = ask_new(at, at.regions.writer, BUDGET - before[1])
+    at.regions.cut_off()
     for region in at.regions:
-        asked += ask_new(at, region, 15)
-    return Told(Counter(), asked, at.simulator.state()["cells"], at.spent(), at.spent_alone())
+        asked += ask_new(at, region, 2 * NEW)
+    return told(at, before, Counter(), asked)
 
 
 def main() -> None:
@@ -236,17 +237,11 @@ def main() -> None:
         regions = stack.enter_context(three_regions(folder / "regions"))
         simulator = stack.enter_context(OpenMeteoSimulator(base_ms=UPSTREAM_MS, per_place_ms=0, unlimited=True))
         print(f"Each fault lasts {options.seconds:g} s, not minutes or hours.\n{HEAD}", flush=True)
-        with fleet(regions, simulator, folder / "ample", AMPLE) as at:
-            for cell in traffic.cells(HELD_CELLS):
-                for region in regions:
-                    _status(at, region, cell)
-            for title, (breaks, mends) in STORIES.items():
-                print(story(at, breaks, mends, seconds=options.seconds).line(title), flush=True)
-        regions.restore()
-        simulator.reset()
-        simulator.settings(base_ms=UPSTREAM_MS)
-        with fleet(regions, simulator, folder / "scarce", SCARCE) as at:
-            print(wall(at).line(f"all cut off, a budget of {SCARCE} for all"), flush=True)
+        at = stack.enter_context(fleet(regions, simulator, folder))
+        for title, (breaks, mends) in STORIES.items():
+            print(story(at, breaks, mends, seconds=options.seconds).line(title), flush=True)
+        print(wall(at).line("all cut off, and asked for more"), flush=True)
+        print(f"In all {simulator.state()['cells']} cells, of a budget of {BUDGET} and what two writers spent twice.")
 
 
 if __name__ == "__main__":

@@ -87,6 +87,15 @@ class Regions:
         """The regions with a replica."""
         return [region for region in self if region is not self.writer]
 
+    def cut_off(self) -> None:
+        """Every region loses its way to the writer, the one where it stands too."""
+        for region in self:
+            region.cut_off()
+
+    def heal(self) -> None:
+        for region in self:
+            region.heal()
+
     def promote(self, name: str, *, old_returns: bool = True) -> None:
         """Moves the writer to a region as the runbook does; the old one follows it, unless it is away."""
         old, self.writer = self.writer, self[name]

@@ -60,10 +60,10 @@ def test_a_region_that_is_cut_off_fetches_within_its_share_and_answers_from_its_
 
 def test_all_regions_cut_off_at_once_spend_the_rest_of_the_budget_and_no_more(regions, enter, simulator, settings):
     """Fault 82: each asks for more than its part, after all that is nobody's part was spent."""
-    settings.UPSTREAM_HOUR_BUDGET, settings.FLEET_PROCESSES = 80, 4
-    part = 80 // 40
+    settings.UPSTREAM_HOUR_BUDGET, settings.FLEET_PROCESSES = 40, 4
+    part = 40 // 40
     known = heard_of(enter, regions)
-    assert known + served(new_places(enter(regions.writer), 10, 80)) == 80 - 3 * part
+    assert known + served(new_places(enter(regions.writer), 10, 40)) == 40 - 3 * part
     for number, region in enumerate(regions):
         region.lead_nowhere()
         alone = 0
@@ -72,7 +72,7 @@ def test_all_regions_cut_off_at_once_spend_the_rest_of_the_budget_and_no_more(re
             lose(Role.PRIMARY)
             alone += served(new_places(api, 100 + 20 * number + 10 * process, 5))
         assert alone == part
-    assert simulator.state()["cells"] == 80
+    assert simulator.state()["cells"] == 40
 
 
 def test_regions_that_are_cut_off_and_those_that_are_not_keep_to_one_budget(regions, enter, simulator, settings):

@@ -234,6 +234,71 @@ def test_keys_are_copied_to_another_region_and_redis_passwords_are_not():
     assert copied == {"SecretKey", "HashKey", "DatabaseUrl"}
 
 
+def with_conditions(value: Any, met: set[str]) -> Any:
+    """A value with its `Fn::If` decided, and without what has no value."""
+    if isinstance(value, list):
+        return [one for one in (with_conditions(each, met) for each in value) if one != {"Ref": "AWS::NoValue"}]
+    if isinstance(value, dict) and "Fn::If" in value:
+        name, then, otherwise = value["Fn::If"]
+        return with_conditions(then if name in met else otherwise, met)
+    return value
+
+
+@pytest.mark.parametrize(
+    ("met", "regions"),
+    [
+        (set(), {"Ref": "AWS::NoValue"}),
+        ({"HasReplica"}, [{"Region": {"Ref": "ReplicaRegion"}}]),
+        (
+            {"HasReplica", "HasSecondReplica"},
+            [{"Region": {"Ref": "ReplicaRegion"}}, {"Region": {"Ref": "SecondReplicaRegion"}}],
+        ),
+    ],
+    ids=["one region", "two", "three"],
+)
+def test_what_every_region_must_know_is_copied_to_one_further_region_or_to_two(met, regions):
+    secrets_of_all = [*of_type("data", "SecretsManager::Secret").values()]
+    secrets_of_all += of_type("records", "SecretsManager::Secret").values()
+    copies = [one["ReplicaRegions"] for one in secrets_of_all if "ReplicaRegions" in one]
+    assert len(copies) == 4
+    assert [with_conditions(copy, met) for copy in copies] == [regions] * 4
+
+
+@pytest.mark.parametrize("stack", ["data", "records"])
+def test_a_third_region_is_not_taken_without_a_second(stack):
+    rule = read(AWS / f"{stack}.yaml")["Rules"]["ReplicasAreNamedInOrder"]
+    needed, different = (one["Assert"] for one in rule["Assertions"])
+    assert rule["RuleCondition"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "SecondReplicaRegion"}, ""]}]}
+    assert needed == {"Fn::Not": [{"Fn::Equals": [{"Ref": "ReplicaRegion"}, ""]}]}
+    assert different == {"Fn::Not": [{"Fn::Equals": [{"Ref": "ReplicaRegion"}, {"Ref": "SecondReplicaRegion"}]}]}
+
+
+def test_any_two_regions_are_peered_by_a_stack_in_each():
+    # Several such stacks stand in one region, so none of them exports a name, and each has routes of its own.
+    assert not any("Export" in one for one in read(AWS / "peering.yaml")["Outputs"].values())
+    assert {one["DestinationCidrBlock"]["Ref"] for one in of_type("peering", "EC2::Route").values()} == {"PeerCidr"}
+    order = (AWS / "peering.yaml").read_text()
+    for peer in ("PCX-OF-SECOND", "PCX-OF-THIRD", "THE-OTHER-PCX-OF-THIRD"):
+        assert f"Peering={peer} " in order
+
+
+def test_the_order_of_the_stacks_counts_the_processes_of_all_regions():
+    of_one = read(AWS / "service.yaml")["Parameters"]["FleetProcesses"]["Default"]
+    counts = [int(one) for one in re.findall(r"FleetProcesses=(\d+)", (AWS / "peering.yaml").read_text())]
+    assert counts == [2 * of_one, 3 * of_one]
+
+
+def test_the_database_is_reached_where_it_is_and_its_port_is_open_one_way():
+    found = resources("peering")
+    assert (found["ToDatabase"]["Condition"], found["FromDatabase"]["Condition"]) == (
+        "IsDatabaseThere",
+        "IsDatabaseHere",
+    )
+    assert not any("Condition" in found[name] for name in ("ToRedis", "FromRedis"))
+    (choice,) = (one for name, one in read(AWS / "peering.yaml")["Parameters"].items() if name == "Database")
+    assert "Default" not in choice and set(choice["AllowedValues"]) == {"here", "there", "elsewhere"}
+
+
 def test_what_goes_between_regions_goes_by_two_ports_and_named_addresses():
     rules = [*of_type("peering", "EC2::SecurityGroupIngress").values()]
     rules += of_type("peering", "EC2::SecurityGroupEgress").values()

@@ -248,3 +248,31 @@ def test_the_edge_is_rendered_as_in_one_region_and_told_of_the_others():
 
     more = ["--other-edges", '"$$OTHER_EDGES"', "--peers", '"$$PEERS"']
     assert [word for word in words(OF_REGIONS) if word not in more] == words(DOCKER)
+
+
+# ── by hand ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def lines_of_the_manual(word: str) -> str:
+    """The indented block of the page about regions that has a word in it, as a shell reads it."""
+    blocks = re.findall(r"(?:^    .*\n)+", (TOP / "docs" / "regions.md").read_text(), re.MULTILINE)
+    (block,) = (one for one in blocks if word in one)
+    return block
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="not installed: openssl")
+def test_a_certificate_that_is_made_as_the_manual_says_is_for_the_server_and_for_the_primary(tmp_path):
+    subprocess.run(["sh", "-ec", lines_of_the_manual("openssl")], cwd=tmp_path, check=True, capture_output=True)
+    for name in ("records-eu.weather.example", "records.weather.example"):
+        check = ["openssl", "verify", "-CAfile", "ca.crt", "-verify_hostname", name, "redis.crt"]
+        assert subprocess.run(check, cwd=tmp_path, check=False, capture_output=True).returncode == 0
+
+
+def test_beside_a_region_s_own_redis_nothing_is_left_in_the_folders_of_that_one(tmp_path):
+    steps = lines_of_the_manual("valkey-server@records").split("    python3")[0]
+    steps = steps.replace("/etc/valkey", f"{tmp_path}/etc").replace("/var/lib/valkey", f"{tmp_path}/lib")
+    subprocess.run(["sh", "-ec", steps], cwd=TOP, check=True, capture_output=True)
+    for name in ("records.conf", "replica.conf"):
+        made = (tmp_path / "etc" / "records" / name).read_text()
+        assert not re.search(r"^[^#\n]*(/etc/redis|/var/lib/redis)", made, re.MULTILINE)
+    assert "tls-port 6380" in (tmp_path / "etc" / "records" / "records.conf").read_text()

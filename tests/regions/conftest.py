@@ -1,8 +1,7 @@
-"""Three regions for each test, which may cut their lines, stop their servers and promote replicas."""
+"""Three regions for all tests, each of which may cut their lines, stop their servers and promote replicas."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,18 +12,25 @@ from weather.api.service import service
 from weathernote.http.cache_headers import cache_status
 
 
-@pytest.fixture
-def regions(tmp_path: Path) -> Iterator[Regions]:
-    with three_regions(tmp_path / "regions") as started:
+def settle() -> None:
+    """Waits until this process has stored what it fetched, for a second at most: it may be cut off."""
+    with suppress(AssertionError):
+        eventually(lambda: service().workers.is_idle, within_seconds=1)
+
+
+@pytest.fixture(scope="package")
+def the_regions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regions]:
+    with three_regions(tmp_path_factory.mktemp("regions")) as started:
         for one in (started, *started):
             one.settle = settle
         yield started
 
 
-def settle() -> None:
-    """Waits until this process has stored what it fetched, for a second at most: it may be cut off."""
-    with suppress(AssertionError):
-        eventually(lambda: service().workers.is_idle, within_seconds=1)
+@pytest.fixture
+def regions(the_regions: Regions) -> Iterator[Regions]:
+    """All well and empty at the start."""
+    yield the_regions
+    the_regions.restore()
 
 
 @pytest.fixture(autouse=True)

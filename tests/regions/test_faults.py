@@ -1,51 +1,17 @@
-"""Faults 82 to 84: a region without its primary or its replica, a primary that changes, and what it costs."""
+"""Faults 82 to 84: a region without its primary or its replica, or behind it, and a primary that changes."""
 
 import signal
 
 import pytest
 
+from tests.regions.steps import back, is_away, lose, new_places
 from tests.regions.test_requests import FORECAST, RECORD, WEATHER, later
-from tests.support.clocks import around_noon, wait_for_room
+from tests.support.clocks import around_noon
 from tests.support.servers import eventually
 from weather.api.service import service
-from weathernote import redis
 from weathernote.redis import Role
-from weathernote.telemetry import metrics
 
 pytest_plugins = ["tests.support.redis_fixtures"]
-
-NEW = "/api/v1/weather?lat={}&lon=10"
-REFUSED = 503
-
-
-def new_places(api, first: int, number: int) -> list[int]:
-    """The statuses of answers about places that nobody has asked for."""
-    return [api.get(NEW.format(first + place)).status_code for place in range(number)]
-
-
-def spent_of_the_hour(regions) -> int:
-    return int(regions.primary.client.hget("budget:open-meteo", "hour:spent") or 0)
-
-
-def is_away(role: Role) -> bool:
-    return redis.refuses(redis.at(role, "PING"))
-
-
-def lose(api, role: Role) -> None:
-    """Asks until this process knows that a server is away."""
-    for _ in range(3):
-        redis.ask(redis.at(role, "PING"))
-    assert is_away(role)
-
-
-def back(role: Role) -> None:
-    eventually(lambda: not is_away(role))
-
-
-@pytest.fixture
-def lost_writes():
-    before = metrics.REDIS_LOST_WRITES._value.get()
-    return lambda: metrics.REDIS_LOST_WRITES._value.get() - before
 
 
 def test_without_the_primary_what_is_held_is_served_and_refreshes_wait(regions, enter, simulator):
@@ -58,7 +24,7 @@ def test_without_the_primary_what_is_held_is_served_and_refreshes_wait(regions, 
         api = enter(far)  # another process of the region, which has nothing in memory
         far.cut_off()
         with later(simulator, 12):
-            lose(api, Role.PRIMARY)
+            lose(Role.PRIMARY)
             far.own.client.delete("weather:lat:40.7:lon:-74.0")
             answers = [api.get(path) for path in (WEATHER, FORECAST) * 10]
             assert {answer.status_code for answer in answers} == {200}
@@ -84,66 +50,9 @@ def test_without_the_primary_even_what_is_old_keeps_nobody_waiting(regions, ente
         api = enter(far)
         far.cut_off()
         with later(simulator, 5 * 60):
-            lose(api, Role.PRIMARY)
+            lose(Role.PRIMARY)
             assert api.get(FORECAST).json()["stale"]
     assert simulator.state()["calls"] == 1
-
-
-def test_new_places_are_fetched_within_the_share_and_answered_from_the_regions_own(regions, enter, simulator, settings):
-    """Fault 82: what was spent meanwhile is reported when the primary is back, and the budget is kept to."""
-    wait_for_room("hour", seconds=60)
-    settings.UPSTREAM_HOUR_BUDGET, settings.FLEET_PROCESSES = 40, 8
-    far = regions["far"]
-    api = enter(far)
-    assert new_places(api, 0, 1) == [200]
-    far.cut_off()
-    lose(api, Role.PRIMARY)
-    got = new_places(api, 1, 10)
-    served = got.count(200)
-    assert got == [200] * served + [REFUSED] * (10 - served) and 1 <= served <= 39 // 8
-    assert simulator.state()["cells"] == 1 + served
-    assert spent_of_the_hour(regions) == 1
-    other = enter(far)  # another process of the region
-    assert other.get(NEW.format(1)).json()["cached"] and simulator.state()["cells"] == 1 + served
-    assert not regions.primary.client.exists("upstream:lat:1.0:lon:10.0")
-
-
-def test_regions_that_are_cut_off_and_those_that_are_not_keep_to_one_budget(regions, enter, simulator, settings):
-    """Fault 82: all of them ask for new places without end."""
-    wait_for_room("hour", seconds=90)
-    settings.UPSTREAM_HOUR_BUDGET, settings.FLEET_PROCESSES = 40, 4
-    for number, region in enumerate(regions):
-        assert new_places(enter(region), number, 1) == [200]
-    regions.wait_until_in_step()
-    regions.writer.own.client.flushall()
-    for number, region in enumerate(regions.far):
-        region.cut_off()
-        for process in range(2):
-            api = enter(region)
-            lose(api, Role.PRIMARY)
-            assert REFUSED in new_places(api, 10 + 20 * number + 10 * process, 5)
-    alone = simulator.state()["cells"] - 3
-    assert alone == 2  # each region has a fortieth of the budget for itself, however many processes it has
-    assert REFUSED in new_places(enter(regions.writer), -60, 45)
-    assert simulator.state()["cells"] <= 40
-    assert spent_of_the_hour(regions) == simulator.state()["cells"] - alone
-
-
-def test_a_region_without_primary_and_own_redis_keeps_to_its_part(regions, enter, simulator, settings):
-    """Fault 82: nobody counts what its processes spend, so each has its share of the region's part."""
-    wait_for_room("hour", seconds=60)
-    settings.UPSTREAM_HOUR_BUDGET, settings.FLEET_PROCESSES = 400, 4
-    far = regions["far"]
-    assert new_places(enter(far), 0, 1) == [200]
-    regions.wait_until_in_step()
-    far.cut_off()
-    far.own.kill()
-    for process in range(2):
-        api = enter(far)
-        lose(api, Role.PRIMARY)
-        lose(api, Role.OWN)
-        assert new_places(api, 10 + 20 * process, 5).count(200) == 400 // 40 // 4
-    assert simulator.state()["cells"] == 5
 
 
 def test_a_region_that_is_cut_off_remembers_that_calls_fail(regions, enter):
@@ -153,27 +62,11 @@ def test_a_region_that_is_cut_off_remembers_that_calls_fail(regions, enter):
     api.get(WEATHER)
     regions.wait_until_in_step()
     far.cut_off()
-    lose(api, Role.PRIMARY)
+    lose(Role.PRIMARY)
     for _ in range(7):
         service().budget.failed()
     assert api.get("/health").json()["upstream"] == "down"
     assert service().budget.is_failing() and service().budget.pause_seconds() > 0
-
-
-def test_what_was_spent_without_the_primary_is_reported_to_it(regions, enter, simulator, settings):
-    wait_for_room("hour", seconds=60)
-    settings.UPSTREAM_HOUR_BUDGET, settings.FLEET_PROCESSES = 400, 8
-    far = regions["far"]
-    api = enter(far)
-    assert new_places(api, 0, 1) == [200]
-    far.cut_off()
-    lose(api, Role.PRIMARY)
-    assert new_places(api, 1, 3) == [200] * 3
-    assert spent_of_the_hour(regions) == 1
-    far.heal()
-    back(Role.PRIMARY)
-    assert new_places(api, 10, 1) == [200]
-    assert spent_of_the_hour(regions) == simulator.state()["cells"] == 5
 
 
 @pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL])
@@ -186,7 +79,8 @@ def test_without_the_replica_the_region_serves_and_refreshes(regions, enter, sim
         api = enter(far)
         far.records.signal(number)
         try:
-            lose_replica()
+            lose(Role.REPLICA)
+            assert not is_away(Role.PRIMARY)
             answer = api.get(WEATHER)
             assert answer.status_code == 200 and answer.json()["cached"] and not answer.json()["stale"]
             assert api.get("/health").json()["replica"] == "down"
@@ -201,12 +95,6 @@ def test_without_the_replica_the_region_serves_and_refreshes(regions, enter, sim
     assert simulator.state()["calls"] == 2
 
 
-def lose_replica() -> None:
-    for _ in range(3):
-        redis.ask(redis.at(Role.REPLICA, "PING"))
-    assert redis.breakers_by_role() == {Role.OWN: False, Role.PRIMARY: False, Role.REPLICA: True}
-
-
 def test_without_primary_and_replica_a_process_answers_from_memory(regions, enter, simulator):
     far = regions["far"]
     with around_noon(simulator):
@@ -215,7 +103,8 @@ def test_without_primary_and_replica_a_process_answers_from_memory(regions, ente
         far.cut_off()
         far.records.signal(signal.SIGSTOP)
         try:
-            lose_all_records()
+            lose(Role.REPLICA)
+            lose(Role.PRIMARY)
             assert api.get(WEATHER).json()["cached"]
             with later(simulator, 15):
                 far.own.client.flushall()
@@ -225,13 +114,6 @@ def test_without_primary_and_replica_a_process_answers_from_memory(regions, ente
     assert simulator.state()["calls"] == 1
 
 
-def lose_all_records() -> None:
-    for role in (Role.REPLICA, Role.PRIMARY):
-        for _ in range(3):
-            redis.ask(redis.at(role, "PING"))
-    assert is_away(Role.REPLICA)
-
-
 def test_without_its_own_redis_a_region_counts_nobody_and_answers_from_the_records(regions, enter, simulator, settings):
     far = regions["far"]
     settings.RATE_LIMIT_REQUESTS = 2
@@ -239,7 +121,7 @@ def test_without_its_own_redis_a_region_counts_nobody_and_answers_from_the_recor
     regions.wait_until_in_step()
     api = enter(far)
     far.own.kill()
-    lose(api, Role.OWN)
+    lose(Role.OWN)
     answers = [api.get(WEATHER) for _ in range(5)]
     assert {answer.status_code for answer in answers} == {200}
     assert not any(answer.json()["stale"] for answer in answers)
@@ -247,29 +129,6 @@ def test_without_its_own_redis_a_region_counts_nobody_and_answers_from_the_recor
     assert regions.primary.client.exists("upstream:lat:0.0:lon:10.0")  # fetched by the fleet's queue, and held for all
     assert simulator.state()["calls"] == 2
     assert api.get("/health").json()["redis"] == "down"
-
-
-def test_a_promoted_replica_takes_over_and_the_old_primary_comes_back_as_its_replica(
-    regions, enter, simulator, settings
-):
-    """Fault 84: one truth, and nothing is spent past the budget."""
-    wait_for_room("hour", seconds=60)
-    settings.UPSTREAM_HOUR_BUDGET = 40
-    api = enter(regions["farthest"])
-    assert new_places(api, 0, 5) == [200] * 5
-    regions.wait_until_in_step()
-    regions.promote("far")
-    # The process of before goes on, by the names that it knows.
-    eventually(lambda: api.get(NEW.format(20)).status_code == 200)
-    back(Role.PRIMARY)
-    assert new_places(api, 30, 5) == [200] * 5
-    regions.wait_until_in_step()
-    for name in ("home", "far"):
-        there = enter(regions[name])
-        assert all(there.get(NEW.format(30 + place)).json()["cached"] for place in range(5))
-    spent = spent_of_the_hour(regions)
-    assert simulator.state()["cells"] <= spent <= 40
-    assert spent == int(regions["home"].records.client.hget("budget:open-meteo", "hour:spent"))
 
 
 def test_a_process_that_writes_to_a_demoted_primary_treats_it_as_away(regions, enter, simulator):
@@ -290,3 +149,85 @@ def test_a_process_that_writes_to_a_demoted_primary_treats_it_as_away(regions, e
     regions.settle()
     assert regions["far"].records.client.exists("upstream:lat:10.0:lon:10.0")
     assert regions["far"].records.client.exists(RECORD)
+
+
+def test_without_its_own_redis_and_its_replica_a_region_answers_from_the_primary(regions, enter, simulator):
+    """A region's whole Redis is gone at once, and comes back empty."""
+    far = regions["far"]
+    first = enter(regions.writer).get(WEATHER).json()
+    api = enter(far)
+    far.lose_servers()
+    lose(Role.OWN)
+    lose(Role.REPLICA)
+    answers = [api.get(path) for path in (WEATHER, FORECAST) * 3]
+    assert {answer.status_code for answer in answers} == {200}
+    assert {answer.json()["fetched_at"] for answer in answers} == {first["fetched_at"]}
+    assert new_places(api, 0, 1) == [200]
+    assert regions.primary.client.exists("upstream:lat:0.0:lon:10.0")
+    assert simulator.state()["calls"] == 2
+    told = api.get("/health").json()
+    assert (told["redis"], told["primary"], told["replica"]) == ("down", "ok", "down")
+    far.own.start()
+    far.records.start()
+    regions.return_as_replica("far")
+    regions.wait_until_in_step()
+    back(Role.OWN)
+    back(Role.REPLICA)
+    assert not api.get(FORECAST).json()["stale"] and far.own.client.keys("forecast:*")
+    assert simulator.state()["calls"] == 2
+
+
+def test_an_hour_behind_no_older_answer_replaces_a_newer_one(regions, enter, simulator):
+    """Fault 83: a process remembers what is newer than its replica, and one that holds a slot looks at the primary."""
+    far = regions["far"]
+
+    def shown(minutes: int) -> str:
+        with later(simulator, minutes):
+            answer = process.get(WEATHER).json()
+            eventually(lambda: service().workers.is_idle)
+            return answer["fetched_at"]
+
+    with around_noon(simulator):
+        process = enter(far)
+        process.get(WEATHER)
+        regions.wait_until_in_step()
+        far.replication.hold_replies()
+        of_one = [shown(minutes) for minutes in range(0, 63, 3)]
+        assert of_one == sorted(of_one) and len(set(of_one)) >= 4
+        calls = simulator.state()["calls"]
+        process = enter(far)  # which knows nothing but what the replica says
+        far.own.client.flushall()
+        shown(63)
+        assert shown(65) >= of_one[-1]
+        assert simulator.state()["calls"] == calls
+        far.replication.heal()
+        regions.wait_until_in_step()
+        process = enter(far)
+        far.own.client.flushall()
+        assert shown(66) >= of_one[-1]
+    assert simulator.state()["calls"] == calls
+
+
+def test_once_there_is_one_writer_again_all_regions_show_what_that_one_has(regions, enter, simulator):
+    """Fault 84: two wrote, and each held a forecast of its own for the same place."""
+    shown = set()
+    with around_noon(simulator):
+        enter(regions.writer).get(WEATHER)
+        regions.wait_until_in_step()
+        old = regions.promote_beside("far")
+        with later(simulator, 15):
+            enter(old).get(WEATHER)
+            eventually(lambda: simulator.state()["calls"] == 2 and service().workers.is_idle)
+        with later(simulator, 16):
+            enter(regions.writer).get(WEATHER)
+            eventually(lambda: simulator.state()["calls"] == 3 and service().workers.is_idle)
+            regions.lead_to_writer(old)
+            regions.return_as_replica(old.name)
+            regions.wait_until_in_step()
+            kept = regions.primary.client.dump(RECORD)
+            for region in regions:
+                region.own.client.flushall()
+                assert region.records.client.dump(RECORD) == kept
+                shown.add(enter(region).get(WEATHER).json()["fetched_at"])
+            assert len(shown) == 1
+            assert simulator.state()["calls"] == 3

@@ -8,7 +8,7 @@ from prewarm.cities.models import City
 from prewarm.runs import lock
 from prewarm.runs.run import REFRESHED_ELSEWHERE, Options, run
 from prewarm.runs.schedule import LAST_GOOD_KEY
-from tests.regions.test_faults import lose
+from tests.regions.steps import lose
 from tests.regions.test_requests import later
 from tests.support.clocks import around_noon
 from tests.support.servers import eventually
@@ -50,7 +50,7 @@ def test_a_second_run_in_the_same_region_leaves_it_to_the_first(regions, berlin)
 
 def test_without_the_primary_a_run_still_warms_the_regions_answers(regions, berlin):
     regions["far"].cut_off()
-    lose(berlin, Role.PRIMARY)
+    lose(Role.PRIMARY)
     assert run(Options()).exit_code != 0
     assert regions["far"].own.client.exists(ANSWER)
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 
-from tests.regions.test_faults import lose
+from tests.regions.steps import lose
 from tests.regions.test_requests import CELL, WEATHER
 from weather.core.datasets import WEATHER as DATASET
 from weathernote.redis import Role, heartbeat
@@ -36,7 +36,7 @@ def test_metrics_tell_which_server_is_away(regions, enter):
     far = regions["far"]
     api = enter(far)
     far.to_primary.cut()
-    lose(api, Role.PRIMARY)
+    lose(Role.PRIMARY)
     assert lines_of(api, "weathernote_redis_breaker_open") == ["weathernote_redis_breaker_open 1.0"]
     open_ = {line.split('"')[1]: line.split()[-1] for line in lines_of(api, "weathernote_redis_role_breaker_open")}
     assert open_ == {"own": "0.0", "primary": "1.0", "replica": "0.0"}

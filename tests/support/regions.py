@@ -14,6 +14,8 @@ from tests.support.servers import Instance, Valkey, eventually
 #: Region → milliseconds of a round trip to the first one, where the records are written at the start.
 ROUND_TRIPS_MS = {"home": 0, "far": 40, "farthest": 80}
 
+_NOBODY_LISTENS = 9
+
 
 @dataclass
 class Region:
@@ -50,6 +52,17 @@ class Region:
         self.to_primary.cut()
         self.replication.cut()
 
+    def lead_nowhere(self) -> None:
+        """The whole region is refused by its way to the writer: each command fails at once, in place of waiting."""
+        self.settle()
+        for line in (self.to_primary, self.replication):
+            line.move(_NOBODY_LISTENS)
+
+    def lose_servers(self) -> None:
+        """Ends the region's own Redis and its server of records at once."""
+        self.own.kill()
+        self.records.kill()
+
     def heal(self) -> None:
         self.to_primary.heal()
         self.replication.heal()
@@ -61,6 +74,7 @@ class Regions:
 
     by_name: dict[str, Region]
     writer: Region
+    are_near: bool = False
     #: Waits until the process under test has stored what it fetched: it answers before.
     settle: Callable[[], None] = lambda: None
 
@@ -81,22 +95,72 @@ class Regions:
         """The regions with a replica."""
         return [region for region in self if region is not self.writer]
 
+    def cut_off(self) -> None:
+        """Every region loses its way to the writer, the one where it stands too."""
+        for region in self:
+            region.cut_off()
+
+    def heal(self) -> None:
+        for region in self:
+            region.heal()
+
     def promote(self, name: str, *, old_returns: bool = True) -> None:
         """Moves the writer to a region as the runbook does; the old one follows it, unless it is away."""
         old, self.writer = self.writer, self[name]
         self.primary.client.execute_command("REPLICAOF", "NO", "ONE")
         for region in self:
-            distance = abs(ROUND_TRIPS_MS[region.name] - ROUND_TRIPS_MS[name]) / 1000
-            for line in (region.to_primary, region.replication):
-                line.round_trip_seconds = distance
-                line.move(self.primary.port)
+            self.lead_to_writer(region)
         if old_returns:
             self.return_as_replica(old.name)
+
+    def promote_beside(self, name: str) -> Region:
+        """Moves the writer for all but the region that has it, where the old one goes on; gives that region."""
+        old, self.writer = self.writer, self[name]
+        self.primary.client.execute_command("REPLICAOF", "NO", "ONE")
+        for region in self:
+            if region is not old:
+                self.lead_to_writer(region)
+        return old
+
+    def lead_to_writer(self, region: Region) -> None:
+        """Leads a region's two lines to the present writer, as the DNS name does that is changed."""
+        milliseconds = 0 if self.are_near else abs(ROUND_TRIPS_MS[region.name] - ROUND_TRIPS_MS[self.writer.name])
+        for line in (region.to_primary, region.replication):
+            line.round_trip_seconds = milliseconds / 1000
+            line.move(self.primary.port)
 
     def return_as_replica(self, name: str) -> None:
         """A server of records that was the primary, or was away, follows the present primary."""
         region = self[name]
         region.records.client.execute_command("REPLICAOF", "127.0.0.1", region.replication.port)
+
+    def draw_near(self) -> None:
+        """Lets every line take no time until `restore`, for tests that send many requests over one."""
+        self.are_near = True
+        for region in self:
+            region.to_primary.round_trip_seconds = region.replication.round_trip_seconds = 0.0
+
+    def restore(self) -> None:
+        """Makes everything as at the start: all servers run and are empty, the first region writes, no line is cut."""
+        self.writer = next(iter(self))
+        moved: list[Region] = []
+        for region in self:
+            for server in (region.own, region.records):
+                server.revive()
+                server.client.execute_command("CLIENT", "UNPAUSE")
+            region.heal()
+            lines = (region.to_primary, region.replication)
+            if self.are_near or any(line.target != self.primary.port for line in lines):
+                moved.append(region)
+        self.are_near = False
+        for region in moved:
+            self.lead_to_writer(region)
+        self.primary.client.execute_command("REPLICAOF", "NO", "ONE")
+        for region in self.far:
+            self.return_as_replica(region.name)
+        for server in (self.primary, *(region.own for region in self)):
+            server.client.flushall()
+        self.wait_until_in_step()
 
     def in_step(self) -> bool:
         """Whether every replica is connected and has all that the primary wrote."""

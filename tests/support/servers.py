@@ -141,6 +141,13 @@ class Valkey(Process):
             self.stop()
             raise
 
+    def revive(self) -> None:
+        """Lets it go on if it was stopped by SIGSTOP, and starts it again if it has ended."""
+        if self.popen.poll() is None:
+            self.signal(signal.SIGCONT)
+        else:
+            self.start()
+
     def _answers(self) -> bool:
         try:
             return bool(self.client.ping())

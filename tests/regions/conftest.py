@@ -30,6 +30,7 @@ def the_regions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regions]:
 def regions(the_regions: Regions) -> Iterator[Regions]:
     """All well and empty at the start."""
     yield the_regions
+    settle()  # what is stored later would be found by the next test
     the_regions.restore()
 
 

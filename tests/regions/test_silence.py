@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tests.regions.test_faults import lose, new_places
+from tests.regions.steps import lose, new_places
 from weather.budget.scripts import LIFE_SECONDS, PART_SECONDS
 from weathernote.redis import Role
 
@@ -19,7 +19,7 @@ def cut_off_for(region, regions, enter, seconds):
     regions.wait_until_in_step()
     region.cut_off()
     api = enter(region)
-    lose(api, Role.PRIMARY)
+    lose(Role.PRIMARY)
     return api
 
 
@@ -35,7 +35,7 @@ def test_a_region_that_was_never_heard_of_has_no_part(regions, enter, simulator)
     far = regions["far"]
     far.cut_off()
     api = enter(far)
-    lose(api, Role.PRIMARY)
+    lose(Role.PRIMARY)
     assert new_places(api, 0, 1) == [503] and simulator.state()["cells"] == 0
 
 

@@ -6,15 +6,11 @@ import reader from 'cell.js';
 import counted from 'client.js';
 import count from 'count.js';
 
-function verdict(r) {
-    return counted(r, 1);
-}
-
 // A call about several places counts as that many.
 function verdictOfSeveral(r) {
     const args = r.variables.args, record = r.variables.edge_record;
     if (record === 'graphql') {
-        return counted(r, 1);
+        return counted(r);
     }
     return counted(r, record === 'openmeteo' ? reader().placesOfQuestion(args) : reader().places(args));
 }
@@ -64,4 +60,4 @@ function logged(r) {
     return here && status < 400 ? '' : '1';
 }
 
-export default {verdict, verdictOfSeveral, verdictOfCells, asked, queryDigest, age, logged};
+export default {verdict: counted, verdictOfSeveral, verdictOfCells, asked, queryDigest, age, logged};

@@ -101,8 +101,9 @@ class EdgeServer(Process):
         servers.write_text(text.replace(secure, f"{secure}    listen 127.0.0.1:{self.plain_port};\n"))
 
     def _tell_keys(self) -> None:
-        """/weather tells as the edge works it out, /script/weather without the fast path."""
-        rendered, asked = (self.folder / "servers.conf").read_text(), ""
+        """/weather tells as the edge works it out, /script/weather by the script alone, /usual whether it is spared."""
+        rendered = (self.folder / "servers.conf").read_text()
+        asked = 'location = /usual { return 200 "$edge_is_usual "; }\n'
         for record, path, key, args in (
             ("weather", "/api/v1/weather", "$edge_key", "$edge_args"),
             ("forecast", "/api/v1/forecast", "$edge_key", "$edge_args"),
@@ -143,7 +144,7 @@ class EdgeServer(Process):
         """All that nginx wrote so far, but for its configuration."""
         time.sleep(1.2)  # the log is written every second
         files = [self.folder / name for name in ("access.log", "error.log", "nginx.log")]
-        folders = [self.folder / name for name in ("cache", "questions", "temp")]
+        folders = [self.folder / name for name in ("cache", "questions", "graphql", "temp")]
         files += [file for folder in folders for file in folder.rglob("*") if file.is_file()]
         return "".join(file.read_text("latin-1") for file in files if file.exists())
 

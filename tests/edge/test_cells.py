@@ -117,6 +117,13 @@ def test_the_edge_reads_a_query_as_the_service_does(fleet, path):
     assert differing(fleet.edge.keys_port, path, path.rpartition("/")[2].replace("-", "_"), queries) == []
 
 
+def test_a_plain_position_is_read_without_the_script(fleet):
+    plain = ["40.7128&lon=-74.0060", "39.97&lon=-0.96", "-0.04&lon=0.02", "89.999&lon=178.95&days=3", "-9.5&lon=-99.95"]
+    other = ["90.0&lon=0.1", "1.1&lon=179.96", "1&lon=2", "1.1&lon=2.2&units=imperial"]
+    told_of = [told(fleet.edge.keys_port, [f"/usual?lat={query}" for query in queries]) for queries in (plain, other)]
+    assert told_of == [[("1", "")] * len(plain), [("0", "")] * len(other)]
+
+
 def test_an_instance_is_asked_for_the_cell_and_never_for_the_position(fleet):
     asked = ["lat=40.7128&lon=-74.0060", "lon=2.35&lat=48.86&days=3", "lat=-0.04&lon=180&units=imperial"]
     answers = told(fleet.edge.keys_port, [f"/forecast?{query}" for query in asked])

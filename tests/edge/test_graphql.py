@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 
 from tests.benchmarks.graphql import URL, persisted
+from tests.edge.wire import left_of
 
 QUERY = "query ($lat: Float!, $lon: Float!) { weather(lat: $lat, lon: $lon) { current { temperature2m } } }"
 SEVERAL = "query ($all: [Position!]!) { weatherAt(positions: $all) { current { time } } }"
@@ -53,6 +54,58 @@ def test_cells_are_counted_by_post_and_by_get_found_in_the_cache_or_not(fleet, h
     answers = [fleet.get(persisted(SEVERAL, cells)) for _ in range(2)]
     assert ["edge; hit" in one.headers["Cache-Status"] for one in answers] == [False, True]
     assert all("r=57;" in one.headers["RateLimit"] for one in answers)
+
+
+def left(answer):
+    return left_of(answer.headers["RateLimit"])
+
+
+@pytest.mark.parametrize("is_named_in_text", [True, False])
+def test_what_a_query_is_about_counts_and_not_what_its_variables_say(fleet, place, is_named_in_text):
+    cells = [place().replace("=", ": ").replace("&", ", ") for _ in range(3)]
+    fields = " ".join(f"f{at}: weather({cell}) {{ current {{ time }} }}" for at, cell in enumerate(cells))
+    query = f"{{ {fields} }}" if is_named_in_text else '{ places(search: "par") { name } }'
+    variables = {"unused": [{"lat": at, "lon": at} for at in range(1 if is_named_in_text else 9)]}
+    register(fleet, query, variables)
+    answers = [fleet.get(persisted(query, variables)) for _ in range(2)]
+    assert ["edge; hit" in one.headers["Cache-Status"] for one in answers] == [False, True]
+    assert [60 - left(one) for one in answers] == [3 if is_named_in_text else 1] * 2
+    assert "X-Counted-As" not in answers[0].headers
+
+
+def test_a_client_that_was_given_more_cells_than_it_had_left_has_none_left(fleet, here):
+    cells = {"all": [{**here, "lon": here["lon"] + at} for at in range(20)]}
+    register(fleet, SEVERAL, cells)
+    fleet.get(persisted(SEVERAL, cells))
+    client = uuid4().hex
+    answers = [fleet.get(persisted(SEVERAL, cells), client=client) for _ in range(4)]
+    assert [one.status_code for one in answers] == [200] * 3 + [429]
+    assert [left(one) for one in answers] == [40, 20, 0, 0]
+    another = uuid4().hex
+    fleet.get(persisted(QUERY, here), client=another)
+    last = [fleet.get(persisted(SEVERAL, cells), client=another) for _ in range(3)][-1]
+    assert (last.status_code, left(last)) == (200, 0)
+
+
+def test_a_query_is_kept_once_whatever_stands_beside_it_and_apart_from_other_answers(fleet, here):
+    def kept(name):
+        return {file for file in (fleet.edge.folder / name).rglob("*") if file.is_file()}
+
+    register(fleet, QUERY, here)
+    before = {name: kept(name) for name in ("graphql", "questions", "cache")}
+    path = persisted(QUERY, here)
+    paths = [path, f"{path}&junk=1", f"{path}&junk=2", path.replace("variables=", "%76ariables=")]
+    answers = [fleet.get(one) for one in paths]
+    assert ["edge; hit" in one.headers["Cache-Status"] for one in answers] == [False, True, True, True]
+    assert {name: len(kept(name) - before[name]) for name in before} == {"graphql": 1, "questions": 0, "cache": 0}
+
+
+def test_a_query_among_too_many_parameters_is_not_kept(fleet, here):
+    register(fleet, QUERY, here)
+    many = "".join(f"&junk{at}=1" for at in range(20))
+    answers = [fleet.get(persisted(QUERY, here) + many) for _ in range(2)]
+    assert [one.status_code for one in answers] == [200] * 2
+    assert not any("edge; hit" in one.headers["Cache-Status"] for one in answers)
 
 
 def test_a_client_over_its_limit_is_told_in_graphqls_shape(fleet, here):

@@ -170,9 +170,14 @@ class GraphQLViewSet(ApiViewSet[Any]):
         cities = self.values[len(self.questions)] if self.asked.asks_cities() else None
         answered = engine().answered(self.asked, outcomes, cities)
         if answered.failed:
-            return self._respond_in_part(request, answered)
-        self._count("ok")
-        return self._respond(request._request, answered)
+            response = self._respond_in_part(request, answered)
+        else:
+            self._count("ok")
+            response = self._respond(request._request, answered)
+        if "HTTP_X_COUNTED_BY" in request.META:
+            # An edge that keeps the answer counts whom it gives it to.
+            response["X-Counted-As"] = str(self.counts_as)
+        return response
 
     def _respond(self, request: HttpRequest, answered: "Answered") -> HttpResponse:
         text = b'{"data":%s}' % answered.text

@@ -68,7 +68,7 @@ class Edge:
 
 def render(edge: Edge) -> Path:
     """Writes all files of the configuration into the edge's folder; returns the one to start nginx with."""
-    for name in ("cache", "questions", "temp"):
+    for name in ("cache", "questions", "graphql", "temp"):
         (edge.folder / name).mkdir(parents=True, exist_ok=True)
     values = _values(edge)
     for template in TEMPLATES.glob("*.conf.template"):

@@ -16,7 +16,10 @@ function reader() {
     // `record` is "weather", "events", "forecast" or "air_quality", which has no imperial units; `args` the query string; {cell: "lat:40.7:lon:-74.0", key, query} or null.
     function question(record, args) {
         const given = parameters(args, record === 'forecast' ? ['lat', 'lon', 'units', 'days'] : ['lat', 'lon', 'units']);
-        return given && answerable(record, given.lat, given.lon, given.days, given.units);
+        if (!given || LINE_FEED.test(Object.values(given).join())) {
+            return null;
+        }
+        return answerable(record, given.lat, given.lon, given.days, given.units);
     }
 
     // What a question in Open-Meteo's words is about, as `question` gives it. The words beside the position stay as they are, and are
@@ -77,25 +80,10 @@ function reader() {
         return count > 0 && count <= MOST_PLACES ? count : 1;
     }
 
-    // Of a GraphQL query how many positions its variables have, objects with a `lat` and a `lon`; what the text itself names is not
-    // read here.
-    function placesOfQuery(args) {
-        const given = parameters(args, ['variables']), found = {};
-        function look(value) {
-            if (value && typeof value === 'object') {
-                if (value.lat !== undefined && value.lon !== undefined) {
-                    found[`${value.lat} ${value.lon}`] = true;
-                }
-                Object.keys(value).forEach((key) => look(value[key]));
-            }
-        }
-        try {
-            look(JSON.parse(given.variables));
-        } catch (e) {
-            return 1;
-        }
-        const count = Object.keys(found).length;
-        return count > 0 && count <= MOST_PLACES ? count : 1;
+    // What a GraphQL query asks, in one text, whatever else stands beside it and however it is spelled; null where that is unclear.
+    function graphql(args) {
+        const names = ['query', 'operationName', 'variables', 'extensions'], given = parameters(args, names);
+        return given && JSON.stringify(names.map((name) => given[name]));
     }
 
     function answerable(record, lat, lon, days, units) {
@@ -135,7 +123,7 @@ function reader() {
                 return null;
             }
             const value = at < 0 ? '' : decoded(pieces[i].slice(at + 1));
-            if (value === null || LINE_FEED.test(value)) {
+            if (value === null) {
                 return null;
             }
             given[key] = value;
@@ -176,7 +164,7 @@ function reader() {
         return `${tenths < 0 ? '-' : ''}${Math.floor(size / 10)}.${size % 10}`;
     }
 
-    return {question, openMeteo, places, placesOfQuestion, placesOfQuery};
+    return {question, openMeteo, places, placesOfQuestion, graphql};
 }
 
 export default reader;

@@ -8,9 +8,10 @@ const DIGEST_LETTERS = 12;
 // limit is above the room for a count, and 2^32 tenths are reached in 13 years.
 const ROOM = 1048576, EPOCH = 1767225600000;
 
-// The limit as the client is told of it, `"client";r=12;t=30`, this request counted as `times`; with a `!` before it where that
-// is too many. `>>> 0` takes the whole part: it needs no `Math`.
-function counted(r, times) {
+// The limit as the client is told of it, `"client";r=12;t=30`, this request counted as `of_several`, else as one; with a `!`
+// before it where that is too many, unless the answer `is_given` already. `>>> 0` takes the whole part: it needs no `Math`.
+function counted(r, of_several, is_given) {
+    const times = of_several || 1;
     const client = crypto.createHash('sha256').update(limits.hash_key + (r.variables.edge_client || network(r)))
         .digest('base64url').slice(0, DIGEST_LETTERS);
     const windows = ngx.shared.windows, now = (Date.now() - EPOCH) / 100 >>> 0, length = limits.window_seconds * 10;
@@ -25,6 +26,10 @@ function counted(r, times) {
     const seconds = (began + length - now + 9) / 10 >>> 0;
     if (requests === times) {
         count(ngx.shared.clients, client);
+    }
+    if (left < 0 && is_given) {
+        windows.incr(client, left, now * ROOM);
+        return `"client";r=0;t=${seconds}`;
     }
     if (left < 0) {
         // What is refused is not counted further, or a flood would fill the room and begin anew.

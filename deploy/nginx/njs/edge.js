@@ -6,23 +6,27 @@ import reader from 'cell.js';
 import counted from 'client.js';
 import count from 'count.js';
 
-function verdict(r) {
-    return counted(r, 1);
-}
-
 // A call about several places counts as that many.
 function verdictOfSeveral(r) {
-    const args = r.variables.args;
-    const record = r.variables.edge_record;
+    const args = r.variables.args, record = r.variables.edge_record;
     if (record === 'graphql') {
-        return counted(r, reader().placesOfQuery(args));
+        return counted(r);
     }
     return counted(r, record === 'openmeteo' ? reader().placesOfQuestion(args) : reader().places(args));
 }
 
-// The name under which the answer to a GraphQL query is kept: of all that is asked, which may hold a position in full.
+// The further cells of a GraphQL query, as the instance has counted them that gave the answer, kept here or not. It is given by
+// now, so a client that has fewer requests left has none then.
+function verdictOfCells(r) {
+    const cells = Number(r.variables.upstream_http_x_counted_as);
+    return cells > 1 ? counted(r, cells - 1, true) : r.variables.edge_verdict;
+}
+
+// The name under which the answer to a GraphQL query is kept: a digest of what is asked, which may hold a position in full. Empty
+// where that is unclear.
 function queryDigest(r) {
-    return crypto.createHash('sha256').update(limits.hash_key + r.variables.args).digest('base64url');
+    const query = reader().graphql(r.variables.args || '');
+    return query ? crypto.createHash('sha256').update(limits.hash_key + query).digest('base64url') : '';
 }
 
 // What an unusual question is about, `KEY QUERY`: the name under which its answer is kept, and what an instance is asked, so that
@@ -56,4 +60,4 @@ function logged(r) {
     return here && status < 400 ? '' : '1';
 }
 
-export default {verdict, verdictOfSeveral, asked, queryDigest, age, logged};
+export default {verdict: counted, verdictOfSeveral, verdictOfCells, asked, queryDigest, age, logged};

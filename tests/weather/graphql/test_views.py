@@ -166,6 +166,12 @@ def test_a_request_counts_as_its_cells_do(ask, settings):
     assert [one.split(";")[1] for one in left] == ["r=55", "r=54", "r=53", "r=52"]
 
 
+def test_an_edge_is_told_what_a_request_counts_as_and_nobody_else(ask):
+    query = "query ($all: [Position!]!) { weatherAt(positions: $all) { stale } }"
+    told = [ask(query, positions(3), headers=who).get("X-Counted-As") for who in ({"X-Counted-By": "edge"}, None)]
+    assert told == ["3", None]
+
+
 def test_positions_are_bounded_however_often_one_is_named(ask):
     same = {"all": [{"lat": 1, "lon": 2}] * 21}
     assert only_error(ask(AT, same), 400)["message"] == "weatherAt has 21 positions; 20 are the most."

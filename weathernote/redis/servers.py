@@ -71,7 +71,8 @@ def _made(url: str, roles: list[Role]) -> Node | Cluster:
     if url.startswith(f"{SCHEME}:"):
         options = {name: value for name, value in of_connections.items() if name not in _FOR_POOLS}
         return Cluster(url, options, must_write=must_write, reads_replicas=roles == [Role.REPLICA])
-    return _node(_NAMES[roles[0]], ConnectionPool.from_url(url, **of_connections), must_write=must_write)
+    pool = ConnectionPool.from_url(url, **of_connections)
+    return _node(_NAMES[roles[0]], pool, must_write=must_write, is_shared=Role.OWN in roles)
 
 
 def _timeouts(roles: list[Role]) -> dict[str, Any]:
@@ -105,14 +106,14 @@ def listening_connection(channel: str) -> tuple[Command, AbstractConnection]:
     return ("SUBSCRIBE", channel), pool.connection_class(**pool.connection_kwargs)
 
 
-def _node(name: str, pool: ConnectionPool, *, must_write: bool) -> Node:
+def _node(name: str, pool: ConnectionPool, *, must_write: bool, is_shared: bool) -> Node:
     """A node that makes connections as the pool would, but with host names resolved by Resolver."""
     connection_class, options = pool.connection_class, pool.connection_kwargs
     by_name = BY_NAME.get(connection_class)
     if by_name is None:  # a Unix socket
-        return Node(name, lambda: connection_class(**options), must_write=must_write)
+        return Node(name, lambda: connection_class(**options), must_write=must_write, is_shared=is_shared)
     resolver = Resolver()
-    return Node(name, lambda: by_name(resolver=resolver, **options), must_write=must_write)
+    return Node(name, lambda: by_name(resolver=resolver, **options), must_write=must_write, is_shared=is_shared)
 
 
 def reset() -> None:

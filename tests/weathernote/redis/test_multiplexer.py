@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -106,7 +107,7 @@ def test_a_breaker_that_opens_ends_the_wait_on_both_lanes(proxied, settings, los
     redis.reset()
     ask(("GET", "a"))
     proxied.on_reply = lambda client, data: None
-    node = servers_by_role()[Role.OWN]
+    node: Any = servers_by_role()[Role.OWN]
     lanes = node._multiplexer._lanes
     with ThreadPoolExecutor(8) as pool:
         calls = [pool.submit(ask, ("GET", "a")) for _ in range(8)]
@@ -120,7 +121,8 @@ def test_a_breaker_that_opens_ends_the_wait_on_both_lanes(proxied, settings, los
 def test_a_primary_elsewhere_is_asked_over_a_connection_of_each_thread(here, settings, valkey_server):
     settings.RECORDS_REDIS_URL = f"{valkey_server.url}?health_check_interval=0"
     redis.reset()
-    own, primary = (servers_by_role()[role] for role in (Role.OWN, Role.PRIMARY))
+    nodes: Any = servers_by_role()
+    own, primary = nodes[Role.OWN], nodes[Role.PRIMARY]
     assert own._multiplexer and not primary._multiplexer
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import ClassVar, Generic, Self, TypeVar
 
+from django.http import HttpRequest
 from redis.exceptions import ResponseError
 from rest_framework.request import Request
 
@@ -92,10 +93,10 @@ class ClientThrottle(PipelinedThrottle):
         self.retry_seconds = retry_seconds
 
     @classmethod
-    def lookup(cls, request: Request, counts_as: int) -> Lookup[Self]:
+    def lookup(cls, request: HttpRequest | Request, counts_as: int) -> Lookup[Self]:
         """Counts the client of the request in Redis and gives its throttle; without Redis, one that lets it pass."""
-        client = identify(request._request)
-        context = context_of(request._request)
+        inner = request._request if isinstance(request, Request) else request
+        client, context = identify(inner), context_of(inner)
         context.client_hash, context.address_hash = client
         return cls.lookup_again(client.hash, counts_as)
 

@@ -64,12 +64,14 @@ def ways() -> list[Way]:
     ours, djangos = Handler(), WSGIHandler()
     request = {"weathernote.http.handler.BodilessRequest": WSGIRequest}
     response = {"weather.api.views.PrerenderedResponse": lambda body, headers: HttpResponse(body, headers=headers)}
+    steps = {"weather.api.views.CellViewSet.answer_at_once": lambda request: None}
     return [
         Way("as it is", ours, {}),
+        Way("with DRF's steps", ours, steps),
         Way("with Django's request", ours, request),
         Way("with Django's response", ours, response),
-        Way("with Django's handler and request", djangos, {}),
-        Way("with all three", djangos, response),
+        Way("with Django's handler and request", djangos, steps),
+        Way("with all of them", djangos, response | steps),
     ]
 
 

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Sequence
+from itertools import chain
 from time import time
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
-from django.http import HttpResponse, HttpResponseNotModified
+from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
@@ -18,9 +19,11 @@ from weather.api.query import MOST_PLACES, is_about_several, plain_question_in, 
 from weather.api.service import Service, requester_of, service_of
 from weather.core.answers import Question
 from weather.core.datasets import AIR_QUALITY, USUAL_DAYS, WEATHER, Dataset
+from weathernote import redis
 from weathernote.http import problems
 from weathernote.http.api_view import ApiViewSet
 from weathernote.http.conditional import matches, weak_etag
+from weathernote.http.pipelined_throttle import PipelinedThrottle
 from weathernote.http.prerendered import PrerenderedResponse
 from weathernote.http.problems import Problem
 from weathernote.http.request_context import context_of
@@ -38,6 +41,34 @@ class CellViewSet(ApiViewSet[Cached]):
     default_days: ClassVar[int | None] = None
     #: The question about each place of a call about several, or what is wrong with it; empty for a call about one.
     asked: Sequence[Question | Problem] = ()
+
+    @classmethod
+    def answer_at_once(cls, request: HttpRequest) -> HttpResponse | None:
+        """The finished answer to a plain question, if one is found and the client is within its limit.
+
+        It is what nearly every request gets, and takes half the time without DRF's steps.
+        """
+        if request.method != "GET":
+            return None
+        question = plain_question_in(request.META.get("QUERY_STRING", ""), cls.dataset, cls.default_days)
+        if question is None:
+            return None
+        service, context = service_of(cls.dataset), context_of(request)
+        counts: list[Lookup[Any]] = [throttle.lookup(request, 1) for throttle in cls.throttle_classes]
+        values = redis.fetch_lazily([*counts, service.lookup(question)])
+        throttles: list[PipelinedThrottle] = [next(values) for _ in counts]
+        if not all(throttle.is_allowed for throttle in throttles):
+            context.fetched = chain(throttles, values)
+            return None
+        (found,) = values
+        if found.answer is None:
+            context.fetched = iter((*throttles, found))
+            return None
+        response = _response(request, question, service.answer(question, found, requester_of(context)))
+        for throttle in throttles:
+            for name, value in throttle.headers().items():
+                response.headers[name] = value
+        return response
 
     def look_up(self, request: Request) -> list[Lookup[Cached]]:
         """The finished answers to the request's questions."""
@@ -67,26 +98,13 @@ class CellViewSet(ApiViewSet[Cached]):
         """200 with the answer, or 304. Raises Problem (429, 503) if not one place can be answered."""
         if self.asked:
             return self._respond_to_several(request)
-        wrapped = request._request  # whose attributes a hit gets at once
-        question, context = self.question, context_of(wrapped)
+        question, context = self.question, context_of(request._request)
         try:
-            served = self.service.answer(question, self.values[0], requester_of(context))
+            outcome = self.service.answer(question, self.values[0], requester_of(context))
         except Exception:
             context.answer = CellAnswer(question.cell, "none", question.dataset.name)
             raise
-        now = time()
-        context.answer = _recorded(question, served, now)
-        if isinstance(served, Problem):
-            raise served
-        answer = served.answer
-        life_seconds = max(0, answer.expires_at - int(now))
-        headers = answer_headers(
-            life_seconds, left_of_day(answer.midnight, answer.expires_at), served.origin, is_stored=served.is_stored
-        )
-        headers["ETag"] = answer.etag
-        if matches(wrapped.META.get("HTTP_IF_NONE_MATCH"), headers["ETag"]):
-            return HttpResponseNotModified(headers=headers)
-        return PrerenderedResponse(served.text, headers)
+        return _response(request._request, question, outcome)
 
     def _respond_to_several(self, request: Request) -> HttpResponse:
         found = dict(zip(self.questions, self.values, strict=True))
@@ -107,6 +125,23 @@ class CellViewSet(ApiViewSet[Cached]):
                 return HttpResponseNotModified(headers=headers)
         text = batch.envelope(_text(request, one) for one in in_order)
         return PrerenderedResponse(text, headers)
+
+
+def _response(request: HttpRequest, question: Question, outcome: Outcome) -> HttpResponse:
+    """200 or 304 of the answer to the only question of a request; raises the Problem if there is none."""
+    now = time()
+    context_of(request).answer = _recorded(question, outcome, now)
+    if isinstance(outcome, Problem):
+        raise outcome
+    answer = outcome.answer
+    life_seconds = max(0, answer.expires_at - int(now))
+    headers = answer_headers(
+        life_seconds, left_of_day(answer.midnight, answer.expires_at), outcome.origin, is_stored=outcome.is_stored
+    )
+    headers["ETag"] = answer.etag
+    if matches(request.META.get("HTTP_IF_NONE_MATCH"), answer.etag):
+        return HttpResponseNotModified(headers=headers)
+    return PrerenderedResponse(outcome.text, headers)
 
 
 def _text(request: Request, outcome: Outcome) -> bytes:

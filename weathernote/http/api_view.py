@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -13,6 +13,7 @@ from weathernote import redis
 from weathernote.http.pipelined_throttle import PipelinedThrottle
 from weathernote.http.problems import Problem
 from weathernote.http.read_only import options_response
+from weathernote.http.request_context import context_of
 from weathernote.redis import Lookup
 
 _JSON, _NEGOTIATION = JSONRenderer(), DefaultContentNegotiation()  # made once, where DRF would for each request
@@ -36,6 +37,14 @@ class ApiViewSet(ViewSet, Generic[T]):
     counts_as = 1
     #: The values of the lookups from `look_up`, in their order, for the view's method.
     values: Sequence[T] = ()
+
+    @classmethod
+    def answer_at_once(cls, request: HttpRequest) -> HttpResponse | None:
+        """The response to a request that needs none of DRF's steps; None for one that goes through them.
+
+        What has been fetched for such a request by then is left in `RequestContext.fetched`.
+        """
+        return None
 
     def look_up(self, request: Request) -> Sequence[Lookup[T]]:
         """The lookups that answering a request needs; raises Problem for parameters that make no sense."""
@@ -75,9 +84,12 @@ class ApiViewSet(ViewSet, Generic[T]):
             return
         request.accepted_renderer, request.accepted_media_type = _JSON, _JSON.media_type
         lookups, refusal = self._lookups(request)
-        counts: list[Lookup[Any]] = [throttle.lookup(request, self.counts_as) for throttle in self.throttle_classes]
-        values = redis.fetch_lazily([*counts, *lookups])
-        self.throttles = [next(values) for _ in counts]
+        inner = request._request  # DRF's request takes 0.6 µs for an attribute of the one it wraps
+        values = context_of(inner).fetched
+        if values is None:
+            counts: list[Lookup[Any]] = [throttle.lookup(inner, self.counts_as) for throttle in self.throttle_classes]
+            values = redis.fetch_lazily([*counts, *lookups])
+        self.throttles = [next(values) for _ in self.throttle_classes]
         self.check_permissions(request)
         self.check_throttles(request)
         if refusal:

@@ -2,6 +2,7 @@
 
 from typing import Self
 
+from django.http import HttpRequest
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
@@ -11,8 +12,11 @@ from weathernote.redis import Lookup
 class PipelinedThrottle(BaseThrottle):
     """A throttle that is made from Redis' reply about the client, so it has decided before DRF calls it."""
 
+    #: Whether the request may pass.
+    is_allowed: bool
+
     @classmethod
-    def lookup(cls, request: Request, counts_as: int) -> Lookup[Self]:
+    def lookup(cls, request: HttpRequest | Request, counts_as: int) -> Lookup[Self]:
         """A lookup that counts the call as `counts_as` requests (one for each cell) and gives its throttle."""
         raise NotImplementedError
 

@@ -1,6 +1,8 @@
 """What throttle, view, log and error responses share about one request."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from django.http import HttpRequest
 from rest_framework.request import Request
@@ -24,6 +26,8 @@ class RequestContext:
     address_hash: str = ""
     answer: CellAnswer | None = None
     batch: tuple[CellAnswer, ...] = ()
+    #: The values of the throttles' lookups and of the view's, where they were fetched before DRF's steps began.
+    fetched: Iterator[Any] | None = None
 
 
 def context_of(request: HttpRequest | Request) -> RequestContext:

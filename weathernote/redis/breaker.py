@@ -51,10 +51,10 @@ class Breaker:
             self._failures = 0
             self._next_probe = None
 
-    def failed(self) -> bool:
-        """Records a failure; True if it is the one that opens the breaker."""
+    def failed(self, failures: int = 1) -> bool:
+        """Records failures; True if they are those that open the breaker."""
         with self._lock:
-            self._failures += 1
+            self._failures += failures
             if self._next_probe is None and self._failures < self.failures_to_open:
                 return False
             opens = self._next_probe is None

@@ -11,7 +11,7 @@ from redis.cluster import RedisCluster
 from weathernote.redis import servers
 from weathernote.redis.client import ask
 from weathernote.redis.cluster import Cluster
-from weathernote.redis.node import RedisDown
+from weathernote.redis.lost import RedisDown
 from weathernote.redis.roles import Role
 
 

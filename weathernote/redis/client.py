@@ -15,7 +15,8 @@ from redis import exceptions
 
 from weathernote.redis.cluster import Cluster
 from weathernote.redis.connection import Reply
-from weathernote.redis.node import Node, RedisDown, note_lost, on_lost
+from weathernote.redis.lost import RedisDown, note_lost, on_lost
+from weathernote.redis.node import Node
 from weathernote.redis.regional import Regional
 from weathernote.redis.roles import Command, Role, Word, at, role_of
 from weathernote.redis.servers import server, servers_by_role

@@ -15,7 +15,8 @@ from redis.cluster import RedisCluster
 from redis.crc import key_slot
 
 from weathernote.redis.connection import Reply
-from weathernote.redis.node import Node, RedisDown, note_lost
+from weathernote.redis.lost import RedisDown, note_lost
+from weathernote.redis.node import Node
 from weathernote.redis.node import Sent as SentToNode
 from weathernote.redis.resolver import NamedConnection, Resolver
 from weathernote.redis.roles import Command

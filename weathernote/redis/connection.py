@@ -1,8 +1,10 @@
-"""A thread's own connection to a Redis server: commands in one write, all replies within one timeout."""
+"""A connection to a Redis server for one thread at a time: commands in one write, all replies within one timeout."""
 
 import select
+import socket
 import ssl
 import time
+from contextlib import suppress
 from typing import Any
 
 import hiredis
@@ -34,7 +36,7 @@ class Connection:
         self._deadline = 0.0
         self._since = time.monotonic()
         self._late_until = 0.0
-        self._awaits_replies = False
+        self._awaits_replies = self._is_given_up = self.is_closed = False
         sock: Any = connection._sock
         sock.setblocking(False)
         self._socket = sock
@@ -88,9 +90,15 @@ class Connection:
         self._awaits_replies = False
         return replies
 
+    def interrupt(self) -> None:
+        """Ends another thread's wait for replies as if its time were over."""
+        self._is_given_up = True
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
-        """Closes the socket."""
-        self._awaits_replies = True
+        """Closes the socket; may be called again."""
+        self._awaits_replies = self.is_closed = True
         self._connection.disconnect()
 
     def _read_more(self) -> None:
@@ -108,6 +116,8 @@ class Connection:
             received = self._socket.recv_into(self._buffer)
         except _NOT_YET:
             return
+        if not received and self._is_given_up:
+            raise exceptions.TimeoutError("given up")
         if not received:
             raise exceptions.ConnectionError("closed by the server")
         self._reader.feed(self._buffer, 0, received)

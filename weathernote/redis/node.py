@@ -1,4 +1,4 @@
-"""One Redis server: a connection for each thread of this process, and one breaker for all of them."""
+"""One Redis server: a connection for each thread, or one that they share for short calls, and one breaker for all."""
 
 import logging
 import threading
@@ -10,6 +10,8 @@ from redis import exceptions
 from redis.connection import AbstractConnection
 
 from weathernote.redis.connection import Connection, Reply
+from weathernote.redis.lost import BROKEN, RedisDown, note_lost
+from weathernote.redis.multiplexer import Call, Lane, Multiplexer
 from weathernote.redis.probed_breaker import ProbedBreaker
 from weathernote.redis.refusals import is_unusable, reason_of, refuses_writes
 from weathernote.redis.roles import Command, ToPrimary
@@ -21,23 +23,8 @@ log = logging.getLogger(__name__)
 PROBE: Command = ("GET", "probe")
 #: The same to a server that must take writes.
 WRITING_PROBE: Command = ("DEL", "probe")
-#: What a connection may fail with: network errors, refusals at the handshake, replies that cannot be parsed.
-BROKEN = (exceptions.RedisError, hiredis.HiredisError, OSError, ValueError)
-
-#: Listeners, called with a reason and a number of commands that got no usable reply: breaker_open, timeout,
-#: disconnected, invalid_reply (it cannot be parsed), unusable (the server admits nobody, or loads its data), unowned
-#: (no node is known for the slot), refused (this one command).
-on_lost: list[Callable[[str, int], None]] = []
-
-
-class RedisDown(Exception):
-    """Redis gave no usable reply: it is down, slow, full, read-only or garbled, or its breaker is open."""
-
-
-def note_lost(reason: str, commands: int) -> None:
-    """Reports commands that got no usable reply to the listeners in `on_lost`."""
-    for note in on_lost:
-        note(reason, commands)
+#: Packed commands up to this length are a short call, which shares a connection: a hit's, and most others.
+SHORT_CALL_BYTES = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,29 +39,46 @@ class ReadsAlone:
 Sent = Connection | RedisDown | ReadsAlone
 
 
+class _Own(threading.local):
+    """The connection of a thread."""
+
+    connection: Connection | None = None
+
+
 class Node:
     """A server by its name in logs; `new_connection` makes a redis-py connection that is not connected yet.
 
     With `must_write` it is the primary of the records. While it refuses writes, being a replica by now or cut off from
-    its replicas, commands for the primary count as unanswered; what is meant for its other roles goes on.
+    its replicas, commands for the primary count as unanswered; what is meant for its other roles goes on. With
+    `is_shared` the threads share a connection for short calls; not to a server far away, as a call that comes during a
+    round trip waits for its end.
     """
 
     def __init__(
-        self, name: str, new_connection: Callable[[], AbstractConnection], *, must_write: bool = False
+        self,
+        name: str,
+        new_connection: Callable[[], AbstractConnection],
+        *,
+        must_write: bool = False,
+        is_shared: bool = False,
     ) -> None:
         self.name = name
         self.must_write = must_write
         self.breaker = ProbedBreaker(lambda: self._answers(PROBE), self._is_back)
         self.writes = ProbedBreaker(lambda: self._answers(WRITING_PROBE), self._takes_writes_again, failures_to_open=1)
         self._new_connection = new_connection
-        self._mine = threading.local()
+        self._own = _Own()
+        self._multiplexer = Multiplexer(self._exchange_calls) if is_shared else None
         # Raised by an outage: connections from before it are closed unused, as each would cost its thread a timeout.
         # Raised by refused writes too, as the host's name may lead to another server by now.
         self._generation = 0
 
     def exchange(self, commands: Sequence[Command]) -> list[Reply]:
         """The replies to `commands`, sent in one write and never twice, since a request must not be counted twice."""
-        return self.receive(self.send(commands), len(commands))
+        packed = _packed(commands)
+        if self._multiplexer is None or len(packed) > SHORT_CALL_BYTES or self.writes.is_open:
+            return self.receive(self._sent(packed, commands), len(commands))
+        return self._multiplexer.call(packed, len(commands))
 
     def each(self, command: Command) -> dict[str, Reply]:
         """Server name → its reply or RedisDown; a Cluster has more than one entry."""
@@ -90,19 +94,12 @@ class Node:
 
     def send(self, commands: Sequence[Command]) -> Sent:
         """Sends the commands and returns the connection for `receive`; a caller can send to other nodes in between."""
-        # A command that cannot be packed is a programming error, raised before anything is sent.
-        packed = b"".join(map(hiredis.pack_command, commands))
-        if self.breaker.is_open:
-            note_lost("breaker_open", len(commands))
-            return RedisDown(f"{self.name}: breaker open")
+        return self._sent(_packed(commands), commands)
+
+    def _sent(self, packed: bytes, commands: Sequence[Command]) -> Sent:
         if self.writes.is_open and any(isinstance(command, ToPrimary) for command in commands):
             return self._send_reads(commands)
-        try:
-            connection = self._connected()
-            connection.send(packed)
-        except BROKEN as error:
-            return self._lost(error, len(commands))
-        return connection
+        return self._send(self._own, packed, len(commands))
 
     def _send_reads(self, commands: Sequence[Command]) -> Sent:
         indexes = [index for index, command in enumerate(commands) if not isinstance(command, ToPrimary)]
@@ -112,15 +109,19 @@ class Node:
 
     def receive(self, connection: Sent, count: int) -> list[Reply]:
         """`count` replies. If one is missing all are RedisDown: which commands the others answer is unknown."""
-        if isinstance(connection, RedisDown):
-            return [connection] * count
         if isinstance(connection, ReadsAlone):
             return self._receive_reads(connection, count)
+        return self._receive(connection, count)
+
+    def _receive(self, connection: Connection | RedisDown, count: int, calls: int = 1) -> list[Reply]:
+        if isinstance(connection, RedisDown):
+            return [connection] * count
         try:
             replies = connection.receive(count)
         except BROKEN as error:
+            connection.close()
             # Some servers send the reason before they close the connection.
-            return [self._lost(connection.refusals[0] if connection.refusals else error, count)] * count
+            return [self._lost(connection.refusals[0] if connection.refusals else error, count, calls)] * count
         if connection.refusals:
             return self._without_unusable(connection, replies)
         self.breaker.succeeded()
@@ -135,47 +136,56 @@ class Node:
     @property
     def is_connected(self) -> bool:
         """Whether this thread's next command needs no handshake first."""
-        connection: Connection | None = getattr(self._mine, "connection", None)
+        connection = self._own.connection
         return connection is not None and self._is_usable(connection)
 
     def hand_over(self) -> Connection | None:
         """This thread's connection, which it uses no more; None without one."""
-        connection: Connection | None = getattr(self._mine, "connection", None)
-        self._mine.connection = None
+        connection, self._own.connection = self._own.connection, None
         return connection
 
     def take_over(self, connection: Connection) -> None:
         """Makes a connection that another thread handed over this thread's own."""
-        self._disconnect()
-        self._mine.connection = connection
+        if self._own.connection is not None:
+            self._own.connection.close()
+        self._own.connection = connection
 
     def close(self) -> None:
         """Ends the probes of this server, which is not used any more."""
         self.breaker.close()
         self.writes.close()
 
-    def _connected(self) -> Connection:
-        connection: Connection | None = getattr(self._mine, "connection", None)
-        if connection is not None:
-            if self._is_usable(connection):
-                return connection
-            self._disconnect()
-        connection = self._mine.connection = Connection(self._new_connection(), self._generation)
+    def _exchange_calls(self, lane: Lane, calls: Sequence[Call]) -> list[Reply]:
+        """The replies to all commands of the calls, sent in one write."""
+        count = sum(call.count for call in calls)
+        sent = self._send(lane, b"".join([call.packed for call in calls]), count, len(calls))
+        return self._receive(sent, count, len(calls))
+
+    def _send(self, place: "_Own | Lane", packed: bytes, count: int, calls: int = 1) -> Connection | RedisDown:
+        if self.breaker.is_open:
+            note_lost("breaker_open", count)
+            return RedisDown(f"{self.name}: breaker open")
+        try:
+            connection = place.connection
+            if connection is None or not self._is_usable(connection):
+                place.connection = None
+                if connection is not None:
+                    connection.close()
+                connection = place.connection = Connection(self._new_connection(), self._generation)
+            connection.send(packed)
+        except BROKEN as error:
+            if place.connection is not None:
+                place.connection.close()
+            return self._lost(error, count, calls)
         return connection
 
     def _is_usable(self, connection: Connection) -> bool:
         return connection.generation == self._generation and connection.is_reusable()
 
-    def _disconnect(self) -> None:
-        connection = getattr(self._mine, "connection", None)
-        if connection is not None:
-            self._mine.connection = None
-            connection.close()
-
-    def _lost(self, error: Exception, commands: int) -> RedisDown:
-        self._disconnect()
+    def _lost(self, error: Exception, commands: int, calls: int) -> RedisDown:
         note_lost(reason_of(error), commands)
-        self._failed(error)
+        # Calls that failed together are two failures: one lost packet does not open the breaker, the next failure does.
+        self._failed(error, min(calls, 2))
         return RedisDown(f"{self.name}: {type(error).__name__}")
 
     def _without_unusable(self, connection: Connection, replies: list[Reply]) -> list[Reply]:
@@ -186,7 +196,7 @@ class Node:
         unusable = [error for error in connection.refusals if is_unusable(error)]
         unwritable = [error for error in connection.refusals if refuses_writes(error)]
         if unusable:
-            self._disconnect()
+            connection.close()
             self._failed(unusable[0])
         else:
             self.breaker.succeeded()
@@ -194,7 +204,7 @@ class Node:
                 self._failed_to_write(unwritable[0])
             if unwritable and connection.is_old():
                 # A primary that became a replica: its host name may point to the new primary by now.
-                self._disconnect()
+                connection.close()
         lost = unusable + unwritable if self.must_write else unusable
         if not lost:
             return replies
@@ -202,10 +212,12 @@ class Node:
         down = RedisDown(f"{self.name}: {lost[0]}")
         return [down if reply in lost else reply for reply in replies]
 
-    def _failed(self, error: Exception) -> None:
-        if not self.breaker.failed():
+    def _failed(self, error: Exception, failures: int = 1) -> None:
+        if not self.breaker.failed(failures):
             return
         self._generation += 1
+        if self._multiplexer is not None:
+            self._multiplexer.interrupt()
         detail = f": {error}" if isinstance(error, exceptions.ConnectionError) else ""
         log.warning("Redis %s is down (%s%s); the service goes on without it.", self.name, type(error).__name__, detail)
         self.breaker.probe(f"redis-{self.name}")
@@ -237,3 +249,8 @@ class Node:
         finally:
             if connection is not None:
                 connection.close()
+
+
+def _packed(commands: Sequence[Command]) -> bytes:
+    """Raises for what is no command, which is a programming error, before anything is sent."""
+    return b"".join(map(hiredis.pack_command, commands))

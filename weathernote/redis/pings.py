@@ -6,7 +6,8 @@ from time import monotonic
 
 from weathernote.redis.cluster import Cluster
 from weathernote.redis.connection import Connection, Reply
-from weathernote.redis.node import Node, RedisDown
+from weathernote.redis.lost import RedisDown
+from weathernote.redis.node import Node
 from weathernote.redis.roles import Command, Role
 from weathernote.redis.servers import servers_by_role, timeout_seconds
 

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 from weathernote.redis import heartbeat
 from weathernote.redis.client import each, info_fields
 from weathernote.redis.heartbeat import MOST_LAG_SECONDS
-from weathernote.redis.node import WRITING_PROBE, RedisDown
+from weathernote.redis.lost import RedisDown
+from weathernote.redis.node import WRITING_PROBE
 from weathernote.redis.replication import Replication
 from weathernote.redis.roles import Role
 from weathernote.redis.servers import servers_by_role, urls

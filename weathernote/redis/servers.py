@@ -68,7 +68,8 @@ def _made(url: str, roles: list[Role]) -> Node | Cluster:
     if url.startswith(f"{SCHEME}:"):
         options = {name: value for name, value in of_connections.items() if name not in _FOR_POOLS}
         return Cluster(url, options, must_write=must_write, reads_replicas=roles == [Role.REPLICA])
-    return _node(_NAMES[roles[0]], ConnectionPool.from_url(url, **of_connections), must_write=must_write)
+    pool = ConnectionPool.from_url(url, **of_connections)
+    return _node(_NAMES[roles[0]], pool, must_write=must_write, is_shared=Role.OWN in roles)
 
 
 def timeouts(roles: list[Role]) -> dict[str, Any]:
@@ -86,14 +87,14 @@ def timeout_seconds(role: Role) -> float:
     return float(timeouts([other for other in Role if of_roles[other] == of_roles[role]])["socket_timeout"])
 
 
-def _node(name: str, pool: ConnectionPool, *, must_write: bool) -> Node:
+def _node(name: str, pool: ConnectionPool, *, must_write: bool, is_shared: bool) -> Node:
     """A node that makes connections as the pool would, but with host names resolved by Resolver."""
     connection_class, options = pool.connection_class, pool.connection_kwargs
     by_name = BY_NAME.get(connection_class)
     if by_name is None:  # a Unix socket
-        return Node(name, lambda: connection_class(**options), must_write=must_write)
+        return Node(name, lambda: connection_class(**options), must_write=must_write, is_shared=is_shared)
     resolver = Resolver()
-    return Node(name, lambda: by_name(resolver=resolver, **options), must_write=must_write)
+    return Node(name, lambda: by_name(resolver=resolver, **options), must_write=must_write, is_shared=is_shared)
 
 
 def reset() -> None:

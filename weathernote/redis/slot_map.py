@@ -13,7 +13,7 @@ from redis.backoff import NoBackoff
 from redis.cluster import ClusterNode, RedisCluster
 from redis.retry import Retry
 
-from weathernote.redis.node import BROKEN
+from weathernote.redis.lost import BROKEN
 from weathernote.redis.resolver import Resolver
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from redis.asyncio.connection import AbstractConnection
 
 from weathernote.redis.client import breakers_by_role, info, is_replicated
 from weathernote.redis.cluster import Cluster
-from weathernote.redis.node import BROKEN, RedisDown
+from weathernote.redis.lost import BROKEN, RedisDown
 from weathernote.redis.roles import Command, Role
 from weathernote.redis.servers import servers_by_role, timeouts, urls
 from weathernote.redis.slot_map import credentials

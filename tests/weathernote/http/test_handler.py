@@ -9,7 +9,10 @@ import time_machine
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 
+from tests.support.outage import round_trips
+from weather.api.views import CellViewSet
 from weather.core.datasets import DATASETS
+from weathernote.http.api_view import ApiViewSet
 from weathernote.http.handler import SHORT_PATHS, Handler
 from weathernote.telemetry import metrics
 
@@ -41,6 +44,30 @@ def no_database_to_look_after():
     yield
     request_started.connect(close_old_connections)
     request_finished.connect(close_old_connections)
+
+
+PLAIN = "lat=40.7128&lon=-74.0060"
+
+
+def test_a_hit_takes_none_of_drfs_steps_and_looks_as_if_it_had(api, monkeypatch):
+    over_wsgi("/api/v1/weather", PLAIN)
+    with monkeypatch.context() as patched:
+        patched.setattr(CellViewSet, "answer_at_once", lambda request: None)
+        of_drf = over_wsgi("/api/v1/weather", PLAIN)
+    monkeypatch.setattr(ApiViewSet, "dispatch", None)
+    at_once = over_wsgi("/api/v1/weather", PLAIN)
+    assert at_once == of_drf and at_once[0] == "200 OK" and list(at_once[2]) == list(of_drf[2])
+    known = over_wsgi("/api/v1/weather", PLAIN, HTTP_IF_NONE_MATCH=at_once[2]["ETag"])
+    assert known[:2] == ("304 Not Modified", b"")
+
+
+def test_each_request_is_counted_once_and_looked_up_once(api, settings, valkey, monkeypatch):
+    settings.RATE_LIMIT_REQUESTS = 2
+    made = round_trips(monkeypatch)
+    statuses = [over_wsgi("/api/v1/weather", PLAIN)[0][:3] for _ in range(3)]  # a miss, a hit, one too many
+    (key,) = valkey.keys("rate_limit:*")
+    assert statuses == ["200", "200", "429"] and valkey.get(key) == "3"
+    assert sum(("GET", "weather:lat:40.7:lon:-74.0") in commands for commands in made) == 3
 
 
 @pytest.mark.parametrize("path", sorted(SHORT_PATHS))

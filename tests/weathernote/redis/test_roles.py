@@ -118,7 +118,7 @@ def test_while_the_primary_is_waited_for_the_time_of_the_others_does_not_run_out
         far.on_reply = None
         primary = redis.servers_by_role()[Role.PRIMARY]
         assert isinstance(primary, Node)
-        primary._disconnect()
+        primary._own.connection = None
         handshake = primary._new_connection
 
         def slow_handshake():

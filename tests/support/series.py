@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from time import time
 from zoneinfo import ZoneInfo
 
 from weather.core.series import Series
-from weather.core.variables import HOURLY, HOURS
+from weather.core.variables import HOUR_SECONDS, HOURLY, HOURS
 
 
 def a_series(rows: int = 336, **columns: list[float | None]) -> Series:
@@ -19,6 +21,12 @@ def a_series(rows: int = 336, **columns: list[float | None]) -> Series:
         for variable in HOURLY
     }
     return Series(40.71, -73.99, 51.0, "America/New_York", 1_795_478_400, smooth | columns, 1_795_500_000, "open-meteo")
+
+
+def a_series_of_now() -> Series:
+    """The same, fetched now."""
+    now = int(time())
+    return replace(a_series(), start=now // HOUR_SECONDS * HOUR_SECONDS, fetched_at=now)
 
 
 def make_series(

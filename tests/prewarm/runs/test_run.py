@@ -547,7 +547,7 @@ def test_a_slot_that_another_holds_is_waited_for(five, simulator, valkey, monkey
 
 
 def test_cold_cells_that_requests_wait_for_go_along_in_the_call(five, simulator, valkey):
-    service().queue.enqueue(0, [ASKED_FOR_CELL], 30)
+    service().queue.enqueue([ASKED_FOR_CELL], 30)
     assert prewarm()[0]["refreshed"] == 5
     assert simulator.state()["cells_per_call"] == [6]
     assert valkey.exists("upstream:lat:60.1:lon:24.9") and not valkey.exists("wanted:{open-meteo}:0")

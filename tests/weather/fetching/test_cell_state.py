@@ -1,11 +1,8 @@
 """What Redis knows of cells, in a real Redis and without one."""
 
-from dataclasses import replace
-from time import time
-
 import pytest
 
-from tests.support.series import a_series
+from tests.support.series import a_series_of_now
 from tests.support.servers import free_port
 from weather.api.service import service
 from weather.core.cells import Cell
@@ -25,9 +22,9 @@ def test_a_cell_that_nobody_knows(api):
 
 
 def test_each_cell_has_its_own(api):
-    one, series = service(), replace(a_series(), fetched_at=int(time()))
+    one, series = service(), a_series_of_now()
     redis.fetch(one.store.holding({NEW_YORK: series}), one.store.rejecting([ELSEWHERE]))
-    one.queue.enqueue(one.queue.slot_of(ELSEWHERE), [ELSEWHERE], 6)
+    one.queue.enqueue([ELSEWHERE], 6)
     one.popularity.record(NEW_YORK, 3)
     one.popularity.flush()
     known, unknown = states().values()
@@ -40,7 +37,7 @@ def test_each_cell_has_its_own(api):
 def test_without_redis_it_is_what_this_process_remembers(api, settings, forget):
     settings.CACHES["default"]["LOCATION"] = [f"redis://127.0.0.1:{free_port()}/0"]
     forget()
-    series = replace(a_series(), fetched_at=int(time()))
+    series = a_series_of_now()
     service().store.hold({NEW_YORK: series})
     service().store.reject_here([ELSEWHERE])
     known, unknown = states().values()
@@ -50,10 +47,10 @@ def test_without_redis_it_is_what_this_process_remembers(api, settings, forget):
 
 def test_a_cluster_is_asked_whether_a_cell_is_rejected_or_queued_only_if_nothing_is_held(api, monkeypatch):
     """Two more shards have these names: one that hangs would delay answers that need none of it."""
-    one, series = service(), replace(a_series(), fetched_at=int(time()))
+    one, series = service(), a_series_of_now()
     redis.fetch(one.store.holding({NEW_YORK: series}), one.store.rejecting([NEW_YORK, ELSEWHERE]))
     for cell in (NEW_YORK, ELSEWHERE):
-        one.queue.enqueue(one.queue.slot_of(cell), [cell], 6)
+        one.queue.enqueue([cell], 6)
     monkeypatch.setattr(redis, "is_cluster", lambda role: True)
     known, unknown = states().values()
     assert known == CellState(series, known.rate, 0, False)

@@ -1,7 +1,7 @@
 """The workers of this process: they queue the cells that its requests want, and run the rounds that fetch them.
 
 A request submits its cells and waits for their futures, so that a hundred misses cost only a few calls. One thread
-queues cells and takes leases; each round has a thread of its own, so that a process can use several slots.
+queues cells and takes leases; rounds have threads of their own, so that a process can use several slots.
 """
 
 import logging
@@ -16,6 +16,7 @@ from weather.core.cells import Cell
 from weather.fetching.fetch_queue import FetchQueue, Lease
 from weather.fetching.pending_fetch import REQUEUE_SECONDS, PendingFetch, PendingFetches, Submitted
 from weather.fetching.round import Round
+from weather.fetching.round_threads import RoundThreads
 from weather.upstream.errors import UpstreamUnavailable
 from weathernote import redis
 
@@ -47,6 +48,7 @@ class Workers:
         self.wait_seconds = wait_seconds
         self._calling_alone = calling_alone
         self._pending = PendingFetches()
+        self._rounds = RoundThreads(self._run_round)
         self._looked_at_all = 0.0
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -131,7 +133,7 @@ class Workers:
             return self._call_alone(lease)
         self._pending.mark(lease.cells, is_asked=True)
         try:
-            threading.Thread(target=self._run_round, args=(lease,), name="round", daemon=True).start()
+            self._rounds.start(lease)
         except RuntimeError:  # no thread can be started
             return self._run_round(lease)
         return True

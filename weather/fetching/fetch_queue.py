@@ -127,8 +127,11 @@ class FetchQueue:
         if not cells:
             return set()
         finding = at(Role.PRIMARY, "ZMSCORE", self._queue_key, *[cell.key for cell in cells])
-        positions = redis.fetch_one(Lookup(finding, read=list, without=lambda: [None] * len(cells)))
-        return {cell for cell, position in zip(cells, positions, strict=True) if _is_position(position)}
+
+        def read(scores: list[bytes | None]) -> set[Cell]:
+            return {cell for cell, score in zip(cells, scores, strict=True) if _is_position(score)}
+
+        return redis.fetch_one(Lookup(finding, read=read, without=set))
 
     def _position_of(self, cell: Cell, role: Role) -> Command:
         return at(role, "ZSCORE", self._queue_key, cell.key)

@@ -45,13 +45,12 @@ end
 local turn = redis.call('GET', KEYS[3])
 if turn and turn ~= KEYS[1] then return false end
 local free, free_count, leases, is_anothers = nil, 0, {}, false
-for i = 4, #KEYS do
-    local holder = redis.call('GET', KEYS[i])
+for i, holder in ipairs(redis.call('MGET', unpack(KEYS, 4))) do
     if holder then
         leases[holder] = true
         is_anothers = is_anothers or string.sub(holder, 1, #KEYS[1]) ~= KEYS[1]
     else
-        free, free_count = free or i, free_count + 1
+        free, free_count = free or i - 1, free_count + 1
     end
 end
 if not (free or is_anothers) then return false end
@@ -98,7 +97,7 @@ local function marked(cells, count)
     end
     return taken
 end
-redis.call('SET', KEYS[free], ARGV[1], 'PX', ARGV[2])
+redis.call('SET', KEYS[4 + free], ARGV[1], 'PX', ARGV[2])
 cold = marked(cold, most)
 local is_cold = {}
 for _, cell in ipairs(cold) do is_cold[cell] = true end
@@ -108,7 +107,7 @@ for _, cell in ipairs(refresh) do
 end
 refresh = marked(further, most - #cold)
 redis.call('EXPIRE', KEYS[2], 600)
-return {free - 4, cold, refresh}
+return {free, cold, refresh}
 """,
     role=Role.PRIMARY,
 )

@@ -49,7 +49,7 @@ class Workers:
         self._calling_alone = calling_alone
         self._pending = PendingFetches()
         self._rounds = RoundThreads(self._run_round)
-        self._looked_at_all = 0.0
+        self._polled_at = self._looked_at_all = 0.0
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -159,6 +159,9 @@ class Workers:
         process that held a record may not have got to their removal.
         """
         now = monotonic()
+        if 0 <= now - self._polled_at < POLL_SECONDS:
+            return
+        self._polled_at = now
         queued = self.queue.queued_of(pending)
         ended = {cell for cell, one in pending.items() if one.spender == "refresh" or one.is_abandoned(now)} - queued
         looked_up = pending.keys() - queued

@@ -4,7 +4,8 @@ A queue is a sorted set of cells. A cell's score is its expiry time in unix seco
 so that they sort after all cold cells. Queuing a cell as cold overwrites its score; queuing it as a refresh never does.
 
 Cells stay in the queue while they are asked for. Beside it a hash has the token of the lease under which each is:
-without that lease, which was released or expired, a cell is not asked for any more.
+without that lease, which was released or expired, a cell is not asked for any more. Until then it does not leave the
+queue when its time is over: whoever paid for it still waits for the outcome.
 """
 
 from weathernote import redis
@@ -67,8 +68,11 @@ local function not_asked(cells)
     return left
 end
 local now = tonumber(redis.call('TIME')[1])
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', '(' .. now)
-redis.call('ZREMRANGEBYSCORE', KEYS[1], 1e12, 1e12 + now)
+for _, range in ipairs({{'-inf', '(' .. now}, {1e12, 1e12 + now}}) do
+    for _, cell in ipairs(not_asked(redis.call('ZRANGEBYSCORE', KEYS[1], range[1], range[2]))) do
+        redis.call('ZREM', KEYS[1], cell)
+    end
+end
 local most = tonumber(ARGV[3])
 local some = #marks / 2 + most * math.max(1, free_count)
 local cold = not_asked(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(1e12', 'LIMIT', 0, some))

@@ -106,6 +106,18 @@ def test_a_cell_is_in_one_lease_at_a_time_and_any_slot_may_have_it(of_three):
     assert (third.slot, third.cells) == (0, CELLS[1:3])  # what has no outcome is asked for again
 
 
+def test_what_is_asked_for_stays_queued_though_nobody_waits_any_more(of_three, valkey):
+    """Else its charge would be given back, and the next request for it be charged."""
+    asked = of_three.lease(CELLS[:2], 6)
+    (key,) = valkey.keys("wanted:*:0")
+    for cell in CELLS[:2]:
+        valkey.zincrby(key, -100, cell.key)  # as if the time had passed
+    others = of_three.lease(CELLS[2:3], 6)
+    assert others.cells == CELLS[2:3] and of_three.queued_of(CELLS[:3]) == set(CELLS[:3])
+    of_three.release(asked, CELLS[:1])
+    assert of_three.lease() is None and of_three.queued_of(CELLS[:3]) == {CELLS[2]}
+
+
 def test_a_holder_whose_lease_expired_takes_no_cells_from_the_next(of_three, valkey):
     """Fault 32."""
     late = of_three.lease(CELLS[:2], 6)

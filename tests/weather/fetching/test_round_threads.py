@@ -28,5 +28,5 @@ def test_a_thread_is_used_again():
     rounds = RoundThreads(lambda _: names.append(threading.get_ident()))
     for number in range(3):
         rounds.start(lease(number))
-        eventually(lambda: rounds._idle._value)  # type: ignore[attr-defined]
+        eventually(lambda: rounds._idle._value)
     assert len(names) == 3 and len(set(names)) == 1

@@ -77,9 +77,9 @@ class Round:
         self.evidence = evidence
         self.now = now
 
-    def open(self, slot: int, cold: Collection[Cell], wait_seconds: float, refresh: Collection[Cell]) -> Lease | None:
-        """A lease for `run`: queues cells of a slot and takes its lease, as FetchQueue.lease, in one round trip."""
-        return (self.opening or self.queue).lease(slot, cold, wait_seconds, refresh)
+    def open(self, cold: Collection[Cell], wait_seconds: float, refresh: Collection[Cell]) -> Lease | None:
+        """A lease for `run`: queues cells and takes a lease, as FetchQueue.lease, in one round trip."""
+        return (self.opening or self.queue).lease(cold, wait_seconds, refresh)
 
     def run(
         self,

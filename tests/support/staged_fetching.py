@@ -42,11 +42,12 @@ class NoStore:
     def rejected_seconds_now(self, cell):
         return Lookup(read=lambda: 600 if cell in self.rejected else 0)
 
-    def holding(self, fetched):
-        return Lookup(read=lambda: self.known.update(fetched))
+    def holding(self, fetched, *, announces):
+        def hold():
+            self.known.update(fetched)
+            self.announced.extend(fetched if announces else ())
 
-    def announcing(self, cells):
-        return Lookup(read=lambda: self.announced.extend(cells))
+        return Lookup(read=hold)
 
     def rejecting(self, cells):
         return Lookup(read=lambda: self.rejected.extend(cells))

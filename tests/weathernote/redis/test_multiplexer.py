@@ -130,7 +130,7 @@ def test_a_wait_that_a_signal_ends_takes_no_lane_with_it(line, monkeypatch):
     first = line.call(b"a")
     eventually(lambda: line.sent)
     with monkeypatch.context() as patched:
-        patched.setattr(multiplexer.threading, "Lock", Interrupted)
+        patched.setattr("weathernote.redis.multiplexer.threading.Lock", Interrupted)
         with pytest.raises(KeyboardInterrupt):
             line.multiplexer.call(b"b", 1)
     line.goes.release()

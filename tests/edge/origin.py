@@ -7,10 +7,11 @@ from typing import Self
 
 
 class Origin:
-    """Answers everything alike, with `cache_control`, once it may `go`; notes who asked what."""
+    """Answers everything alike, with `cache_control` and `headers`, once it may `go`; notes who asked what."""
 
     def __init__(self) -> None:
         self.cache_control = "public, max-age=60"
+        self.headers: dict[str, str] = {}
         self.go = threading.Event()
         self.go.set()
         self.status = 200
@@ -55,6 +56,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/json")
         self.send_header("Cache-Control", origin.cache_control)
         self.send_header("Cache-Status", "weathernote; hit; ttl=60")
+        for name, value in origin.headers.items():
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

@@ -1,12 +1,15 @@
 """GraphQL at the edge: what is asked by GET is kept, by all that is asked; a POST goes through."""
 
 import json
+import time
 from hashlib import sha256
 from uuid import uuid4
 
 import pytest
 
 from tests.benchmarks.graphql import URL, persisted
+from tests.edge.edge_server import EdgeServer, edge_before
+from tests.edge.origin import Origin
 from tests.edge.wire import left_of
 
 QUERY = "query ($lat: Float!, $lon: Float!) { weather(lat: $lat, lon: $lon) { current { temperature2m } } }"
@@ -85,6 +88,18 @@ def test_a_client_that_was_given_more_cells_than_it_had_left_has_none_left(fleet
     fleet.get(persisted(QUERY, here), client=another)
     last = [fleet.get(persisted(SEVERAL, cells), client=another) for _ in range(3)][-1]
     assert (last.status_code, left(last)) == (200, 0)
+
+
+def test_cells_count_too_while_no_instance_answers(tmp_path):
+    with Origin() as origin, EdgeServer(edge_before([f"127.0.0.1:{origin.port}"], tmp_path / "edge")) as edge:
+        origin.cache_control = "public, max-age=1, stale-while-revalidate=0, stale-if-error=3600"
+        origin.headers = {"X-Counted-As": "5"}
+        path = persisted(QUERY, {"lat": 1.0, "lon": 2.0})
+        assert left(edge.get(path, client="first")) == 55
+        origin.stop()
+        time.sleep(2.1)
+        held = edge.get(path, client="second")
+        assert "stale-if-error" in held.headers["Cache-Status"] and left(held) == 55
 
 
 def test_a_query_is_kept_once_whatever_stands_beside_it_and_apart_from_other_answers(fleet, here):

@@ -107,6 +107,30 @@ def test_a_region_without_primary_and_own_redis_keeps_to_its_part(regions, enter
     assert simulator.state()["cells"] == 5
 
 
+@pytest.mark.parametrize("is_away_first", [False, True])
+def test_a_part_is_spent_once_though_the_regions_own_redis_forgets_it(
+    regions, enter, simulator, settings, is_away_first
+):
+    """Fault 82: that counts what the region spends, and comes back empty."""
+    settings.UPSTREAM_HOUR_BUDGET, settings.FLEET_PROCESSES = 400, 1
+    far = regions["far"]
+    api = enter(far)
+    assert new_places(api, 0, 1) == [200]
+    regions.wait_until_in_step()
+    far.lead_nowhere()
+    lose(Role.PRIMARY)
+    if is_away_first:
+        far.own.kill()
+        lose(Role.OWN)
+        assert served(new_places(api, 10, 6)) == 6
+        far.own.start()
+        back(Role.OWN)
+    assert served(new_places(api, 20, 15)) == (4 if is_away_first else 10)
+    far.own.client.flushall()
+    assert served(new_places(api, 40, 5)) == 0
+    assert simulator.state()["cells"] == 11
+
+
 def test_what_was_spent_without_the_primary_is_reported_to_it(regions, enter, simulator, settings):
     settings.UPSTREAM_HOUR_BUDGET, settings.FLEET_PROCESSES = 400, 8
     far = regions["far"]

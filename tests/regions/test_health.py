@@ -7,9 +7,14 @@ from collections.abc import Callable, Iterator
 import pytest
 import redis as redis_py
 
+from tests.support.redis_cluster import RedisCluster
 from tests.support.servers import Valkey
+from tests.support.tcp_proxy import TcpProxy, later
 from tests.weathernote.redis.test_roles import PRODUCT_TIMEOUT_SECONDS
+from weather.budget.budget import Budget
+from weathernote import redis
 from weathernote.redis import Role, ask, at
+from weathernote.redis.node import WRITING_PROBE
 from weathernote.site import health
 
 pytest_plugins = ["tests.support.redis_fixtures"]
@@ -31,10 +36,12 @@ def servers(tmp_path_factory) -> Iterator[dict[Role, Valkey]]:
 def region(api, servers, settings, use) -> Iterator[Callable[..., None]]:
     """Has this process use these servers for the records, as it does when it has just started."""
 
-    def entered(*, replica: Role = Role.REPLICA) -> None:
+    def entered(*, replica: Role = Role.REPLICA, replica_port: int = 0) -> None:
         urls = {role: server.url.replace("//", "//:x@") for role, server in servers.items()}
         settings.REDIS_TIMEOUT_SECONDS = PRODUCT_TIMEOUT_SECONDS
         settings.RECORDS_REDIS_URL, settings.RECORDS_REPLICA_URL = urls[Role.PRIMARY], urls[replica]
+        if replica_port:
+            settings.RECORDS_REPLICA_URL = f"redis://:x@127.0.0.1:{replica_port}/0"
         use(urls[Role.OWN])
 
     yield entered
@@ -84,3 +91,30 @@ def test_looks_use_the_connections_of_the_first(api, region, servers):
     before = [client.info("stats")["total_connections_received"] for client in clients]
     looks(api)
     assert [client.info("stats")["total_connections_received"] for client in clients] == before
+
+
+def test_a_handshake_that_takes_several_timeouts_is_not_begun_anew_at_each_look(region, servers):
+    with TcpProxy(servers[Role.REPLICA].port) as slow:
+        slow.on_reply = later(0.8 * PRODUCT_TIMEOUT_SECONDS)
+        region(replica_port=slow.port)
+        states = []
+        for _ in range(4):
+            states.append(redis.are_down(Role.OWN, Role.REPLICA)[Role.REPLICA])
+            time.sleep(PRODUCT_TIMEOUT_SECONDS)
+        assert states[0] and not states[-1]
+
+
+def test_whether_calls_fail_is_not_asked_of_a_replica_which_may_be_behind(api, region, monkeypatch):
+    region()
+    monkeypatch.setattr(Budget, "read_pause", None)
+    health.state.forget()
+    assert api.get("/health").json()["upstream"] == "ok"
+
+
+def test_each_node_of_a_cluster_tells_whether_it_takes_writes(tmp_path):
+    with RedisCluster(tmp_path) as cluster:
+        for node in cluster.masters():
+            assert node.client.execute_command(*WRITING_PROBE) == 1
+            node.client.config_set("min-replicas-to-write", 9)
+            with pytest.raises(redis_py.ResponseError, match="NOREPLICAS"):
+                node.client.execute_command(*WRITING_PROBE)

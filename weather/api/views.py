@@ -64,7 +64,11 @@ class CellViewSet(ApiViewSet[Cached]):
         if found.answer is None:
             context.fetched = iter((*throttles, found))
             return None
-        response = _response(request, question, service.answer(question, found, requester_of(context)))
+        try:
+            response = _response(request, question, service.answer(question, found, requester_of(context)))
+        except Exception:  # noqa: BLE001 - DRF's steps meet it again, and tell of it
+            context.fetched = iter((*throttles, found))
+            return None
         for throttle in throttles:
             for name, value in throttle.headers().items():
                 response.headers[name] = value

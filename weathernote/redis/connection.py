@@ -94,7 +94,8 @@ class Connection:
         """Ends another thread's wait for replies as if its time were over."""
         self._is_given_up = True
         with suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
+            # Not TLS' own, which would take its state away from the thread that reads.
+            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Closes the socket; may be called again."""

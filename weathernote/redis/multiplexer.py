@@ -11,6 +11,7 @@ from itertools import islice
 from typing import TypeVar
 
 from weathernote.redis.connection import Connection, Reply
+from weathernote.redis.lost import RedisDown
 
 T = TypeVar("T")
 
@@ -79,15 +80,26 @@ class Multiplexer:
         # The lane may have become free before the call was seen to wait.
         if lane := _taken(self._first):
             self._pass_on(lane)
-        if not call.wakes.acquire(timeout=STALL_SECONDS):
-            if lane := _taken(self._second):
-                if self._withdraw(call):
-                    self._lead(lane, call, self._second.append)
+        try:
+            while not call.wakes.acquire(timeout=STALL_SECONDS):
+                if self._leads_second(call):
                     return
-                self._second.append(lane)
-            call.wakes.acquire()
+        except BaseException:  # of a signal: the lane that this call may have been given is not lost
+            if not self._withdraw(call) and call.lane:
+                self._pass_on(call.lane)
+            raise
         if call.lane:
             self._lead(call.lane, call, self._pass_on)
+
+    def _leads_second(self, call: Call) -> bool:
+        """Leads on the second lane, if that is free and the call still waits."""
+        lane = _taken(self._second)
+        if lane and self._withdraw(call):
+            self._lead(lane, call, self._second.append)
+            return True
+        if lane:
+            self._second.append(lane)
+        return False
 
     def _withdraw(self, call: Call) -> bool:
         """Whether the call still waited to be sent, and does not any more."""
@@ -106,6 +118,10 @@ class Multiplexer:
             replies = iter(self._exchange(lane, calls))
             for each in calls:
                 each.replies = list(islice(replies, each.count))
+        except BaseException:  # nobody may take what is missing for replies
+            for each in calls:
+                each.replies = [RedisDown("the round trip broke")] * each.count
+            raise
         finally:
             leave(lane)
             for other in calls[1:]:

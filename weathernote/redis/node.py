@@ -21,8 +21,8 @@ log = logging.getLogger(__name__)
 #: Sent to a server that is down: any reply but that of a server that cannot serve means that it is back. The key never
 #: exists.
 PROBE: Command = ("GET", "probe")
-#: The same to a server that must take writes.
-WRITING_PROBE: Command = ("DEL", "probe")
+#: The same to a server that must take writes: a script that may write, without a key, so that a cluster's nodes answer.
+WRITING_PROBE: Command = ("EVAL", "#!lua\nreturn 1", 0)
 #: Packed commands up to this length are a short call, which shares a connection: a hit's, and most others.
 SHORT_CALL_BYTES = 512
 

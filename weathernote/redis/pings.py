@@ -12,6 +12,8 @@ from weathernote.redis.roles import Command, Role
 from weathernote.redis.servers import servers_by_role, timeout_seconds
 
 _PING: Command = ("PING",)
+#: First PINGs that had no reply in time: a handshake may take several timeouts, and is not begun anew at each look.
+_unfinished: "dict[Node, _Introduction]" = {}
 
 
 def are_down(*roles: Role) -> dict[Role, bool]:
@@ -39,12 +41,23 @@ def _ping(nodes: Sequence[Node], within_seconds: float) -> dict[Node, Reply]:
     if len(nodes) == 1:
         return {nodes[0]: nodes[0].exchange([_PING])[0]}
     deadline = monotonic() + within_seconds
-    introductions = [_Introduction(node) for node in nodes if not (node.is_connected or node.breaker.is_open)]
+    introductions = []
+    for node in nodes:
+        earlier = _unfinished.pop(node, None)
+        if earlier and not earlier.is_finished:
+            introductions.append(earlier)
+            continue
+        if earlier:
+            earlier.reply(deadline)  # its connection
+        if not (node.is_connected or node.breaker.is_open):
+            introductions.append(_Introduction(node))
     new = {introduction.node for introduction in introductions}
     sent = [(node, node.send([_PING])) for node in nodes if node not in new]
     replies = {node: node.receive(connection, 1)[0] for node, connection in sent}
     for introduction in introductions:
         replies[introduction.node] = introduction.reply(deadline)
+        if not introduction.is_finished:
+            _unfinished[introduction.node] = introduction
     return replies
 
 
@@ -65,6 +78,11 @@ class _Introduction:
         reply = self.node.exchange([_PING])[0]
         self._connection = self.node.hand_over()
         self._reply = reply
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the node has replied, or was given up."""
+        return not self._thread.is_alive()
 
     def reply(self, deadline: float) -> Reply:
         """The reply, or RedisDown at the deadline (monotonic); this thread uses the connection from now on."""

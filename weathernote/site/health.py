@@ -63,13 +63,11 @@ def _check() -> dict[str, str]:
     if is_replicated:
         servers["replica"] = down[Role.REPLICA]
     is_behind = is_replicated and not (known[Role.PRIMARY] or down[Role.REPLICA]) and _is_behind()
-    # Nor is the pause read from it, which those loops do too.
-    may_read = is_one_server or is_replicated
-    records_are_down = list(servers.values())[-1]
+    # Nor is it asked whether calls fail, which those loops do too; and a replica may be behind.
     states = {name: "down" if is_down else "ok" for name, is_down in servers.items()}
     if is_behind:
         states["replica"] = "behind"
-    return states | {"upstream": service.upstream_state(ask_redis=may_read and not records_are_down)}
+    return states | {"upstream": service.upstream_state(ask_redis=is_one_server and not servers["redis"])}
 
 
 def _is_behind() -> bool:

@@ -25,6 +25,7 @@ QUERIES = [
     f"extensions={quote(NAMED)}&variables=%5B%5D",
     f"extensions={quote(NAMED)}&variables=%7B%22a%22%3ANaN%7D",
     f"extensions={quote(NAMED)}&variables=%FF%FF",
+    f"extensions={quote(NAMED)}&variables=%7B%22name%22%3A%22Zürich%22%7D",
     f"extensions={quote(NAMED)}&variables=%7B%22a%22%3A{'9' * 41}%7D",
     f"extensions={quote(NAMED)}",
     f"variables={quote(HERE)}",

@@ -10,6 +10,7 @@ from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 
 from tests.support.outage import round_trips
+from weather.api.service import Service
 from weather.api.views import CellViewSet
 from weather.core.datasets import DATASETS
 from weathernote.http.api_view import ApiViewSet
@@ -59,6 +60,14 @@ def test_a_hit_takes_none_of_drfs_steps_and_looks_as_if_it_had(api, monkeypatch)
     assert at_once == of_drf and at_once[0] == "200 OK" and list(at_once[2]) == list(of_drf[2])
     known = over_wsgi("/api/v1/weather", PLAIN, HTTP_IF_NONE_MATCH=at_once[2]["ETag"])
     assert known[:2] == ("304 Not Modified", b"")
+
+
+def test_a_hit_that_fails_goes_drfs_way_and_is_counted_once(api, monkeypatch, valkey):
+    over_wsgi("/api/v1/weather", PLAIN)
+    monkeypatch.setattr(Service, "answer", None)
+    status, body, headers = over_wsgi("/api/v1/weather", PLAIN)
+    assert status.startswith("500") and b"internal_error" in body and headers["RateLimit-Policy"]
+    assert [valkey.get(key) for key in valkey.keys("rate_limit:*")] == ["2"]
 
 
 def test_each_request_is_counted_once_and_looked_up_once(api, settings, valkey, monkeypatch):

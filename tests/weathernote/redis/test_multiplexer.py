@@ -102,6 +102,42 @@ def broken(lane, calls):
     raise ZeroDivisionError
 
 
+def test_those_who_waited_for_a_round_trip_that_broke_are_told_that_redis_is_down(line):
+    first = line.call(b"a")
+    eventually(lambda: line.sent)
+    line.multiplexer._exchange = broken
+    later = [line.call(text, 2) for text in (b"b", b"c")]
+    line.wait_for(2)
+    line.goes.release()
+    assert first.result(SECONDS) == [b"a"]
+    raised = [each for each in later if each.exception(SECONDS)]
+    (told,) = [each.result() for each in later if each not in raised]
+    assert len(raised) == 1 and all_down(told) and len(told) == 2
+
+
+def test_a_wait_that_a_signal_ends_takes_no_lane_with_it(line, monkeypatch):
+    class Interrupted:
+        def acquire(self, timeout=None):
+            if timeout is not None:
+                line.wait_for(1)
+                line.goes.release()
+                assert first.result(SECONDS) == [b"a"]
+                raise KeyboardInterrupt
+
+        def release(self):
+            pass
+
+    first = line.call(b"a")
+    eventually(lambda: line.sent)
+    with monkeypatch.context() as patched:
+        patched.setattr("weathernote.redis.multiplexer.threading.Lock", Interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            line.multiplexer.call(b"b", 1)
+    line.goes.release()
+    assert line.multiplexer.call(b"c", 1) == [b"c"]
+    assert len(line.multiplexer._first) == 1 and not line.multiplexer._waiting
+
+
 def test_a_breaker_that_opens_ends_the_wait_on_both_lanes(proxied, settings, lost, monkeypatch):
     monkeypatch.setitem(settings.CACHES["default"]["OPTIONS"], "SOCKET_TIMEOUT", 3 * SECONDS)
     redis.reset()

@@ -44,6 +44,12 @@ def test_the_command_says_in_one_line_that_its_port_is_taken(tmp_path, taken):
     assert ended.stderr.startswith(f"CommandError: Cannot listen on 127.0.0.1:{taken}")
 
 
+def test_the_command_names_a_setting_that_makes_no_sense_before_it_listens(tmp_path):
+    ended = run(copy_of_the_code(tmp_path), "manage.py", "live", "--port", "0", EXTRA_VARIABLES="foo")
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.count("\n") == 1 and "EXTRA_VARIABLES" in ended.stderr
+
+
 def test_an_instance_starts_it_says_where_it_is_starts_it_again_and_ends_it(
     tmp_path: Path, simulator, valkey_server, taken
 ):

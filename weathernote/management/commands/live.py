@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from weathernote import setting_problems
 from weathernote.runtime import live
 from weathernote.runtime.local_servers import LocalServerError
 
@@ -14,7 +15,7 @@ from weathernote.runtime.local_servers import LocalServerError
 class Command(BaseCommand):
     """Holds streams until Ctrl-C or SIGTERM, and closes them spread over DRAIN_SECONDS."""
 
-    # The application names settings that make no sense; all other checks would load what no stream needs.
+    # Settings that make no sense are named below; all other checks would load what no stream needs.
     requires_system_checks = ()
     help = "Holds open streams (WebSocket and server-sent events) of the weather; `make run` starts it too."
 
@@ -25,7 +26,9 @@ class Command(BaseCommand):
         parser.add_argument("--quiet", action="store_true", help="do not say where it listens")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Serves; raises CommandError with one line where the port is taken."""
+        """Serves; raises CommandError with a line for each bad setting, or where the port is taken."""
+        if problems := setting_problems.problems():
+            raise CommandError("\n".join(problems))
         os.chdir(settings.BASE_DIR)
         try:
             live.serve(options["host"], options["port"], (lambda line: None) if options["quiet"] else self.say)

@@ -1,6 +1,6 @@
 """The plan of a run of prewarm: which answers to re-derive and which cells to refresh, in which order; pure."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from weather.budget.quota import Spender
@@ -96,7 +96,6 @@ class Plan:
 class Batch:
     """The cells of one call, whose weight is charged to `spender`."""
 
-    slot: int
     spender: Spender
     candidates: list[Candidate]
 
@@ -159,23 +158,22 @@ def _rederivation(candidate: Candidate, price: float, seconds_to_next_run: float
     return Rederivation(candidate.cell, questions, stale) if questions else None
 
 
-def batches(refresh: Iterable[Candidate], size: int, slot_of: Callable[[Cell], int], *, force: bool) -> Iterator[Batch]:
-    """Batches of at most `size` candidates of one slot and spender, roughly in the given order.
+def batches(refresh: Iterable[Candidate], size: int, *, force: bool) -> Iterator[Batch]:
+    """Batches of at most `size` candidates of one spender, roughly in the given order.
 
     Suspects come last, each alone.
     """
-    waiting: dict[tuple[int, Spender], list[Candidate]] = {}
+    waiting: dict[Spender, list[Candidate]] = {}
     alone = []
     for candidate in refresh:
         spender: Spender = "cold" if force and candidate.cities else "refresh"
         if candidate.is_suspect:
-            alone.append(Batch(slot_of(candidate.cell), spender, [candidate]))
+            alone.append(Batch(spender, [candidate]))
             continue
-        key = (slot_of(candidate.cell), spender)
-        together = waiting.setdefault(key, [])
+        together = waiting.setdefault(spender, [])
         together.append(candidate)
         if len(together) == size:
-            yield Batch(*key, waiting.pop(key))
-    for key, together in waiting.items():
-        yield Batch(*key, together)
+            yield Batch(spender, waiting.pop(spender))
+    for spender, together in waiting.items():
+        yield Batch(spender, together)
     yield from alone

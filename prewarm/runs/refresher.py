@@ -130,7 +130,7 @@ class Refresher:
         if not 0 <= now - self._probed_at < PROBES_SECONDS:
             self._probed_at = now
             due += run_candidates.worth_a_probe(self.service, self.runs, self.probes, MOST_PROBES)
-        self._batches = list(plan.batches(due, BATCH_CELLS, self.service.queue.slot_of, force=False))
+        self._batches = list(plan.batches(due, BATCH_CELLS, force=False))
         self._planned_at, self._runs = now, news
 
     def _pause_seconds(self) -> float:

@@ -118,7 +118,7 @@ def refresh_now(cities: Iterable[City], *, should_stop: Callable[[], bool] = lam
     is_redis_down = False
     try:
         named = survey(work.service, cities)
-        work.refresh(plan.batches(named, BATCH_CELLS, work.queue.slot_of, force=True), lambda done: None)
+        work.refresh(plan.batches(named, BATCH_CELLS, force=True), lambda done: None)
     except RedisDown:
         is_redis_down = work.tally.is_broken = True
         work.tally.reasons[NO_REDIS] = None
@@ -188,7 +188,7 @@ def _refresh(work: Work, options: Options, planned: Plan, progress: Progress, he
     work.tally.leave_unpaid(planned.unpaid, tighter_window(service().budget.remaining()))
     size = min(options.batch_size, BATCH_CELLS)
     with progress("refreshed", len(planned.refresh)) as advance:
-        work.refresh(plan.batches(planned.refresh, size, work.queue.slot_of, force=options.force), advance)
+        work.refresh(plan.batches(planned.refresh, size, force=options.force), advance)
 
 
 def _planned(options: Options, cities: list[City], suspects: frozenset[str]) -> Plan:

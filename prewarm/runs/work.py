@@ -138,7 +138,7 @@ class Work:
     # ── refresh ───────────────────────────────────────────────────────────────────────────────────
 
     def refresh(self, batches: Iterable[Batch], advance: Advance) -> None:
-        """Fetches the batches, one call after the other, each when the lease of its slot is free.
+        """Fetches the batches, one call after the other, each when there is a lease for it.
 
         `advance` is called with 1 for each cell that is dealt with. Raises RedisDown without Redis.
         """
@@ -154,15 +154,14 @@ class Work:
             self._count_unserved(waiting.values(), batch.spender)
 
     def _fetch(self, batch: Batch, cells: Sequence[Cell]) -> RoundResult | None:
-        """Fetches cells of the batch and, in the same call, cold cells of this slot that requests are waiting for.
+        """Fetches cells of the batch and, in the same call, cold cells that requests are waiting for.
 
-        None if another process holds the lease, or Redis cannot store the result.
+        None if there is no lease to be had, others ask for all of them, or Redis cannot store the result.
         """
-        lease = self.queue.lease(batch.slot)
+        lease = self.queue.lease_for(cells, batch.spender)
         if lease is None or not lease.token:
             return None
-        chosen = lease.for_cells(cells, batch.spender, self.queue.batch)
-        return self.round.run(chosen, fresh_seconds=self.fresh_seconds)
+        return self.round.run(lease, fresh_seconds=self.fresh_seconds)
 
     def _take_over(self, result: RoundResult, waiting: dict[Cell, Candidate], advance: Advance) -> None:
         """Stores the answers of fetched cells, and removes from `waiting` what need not be asked for again."""

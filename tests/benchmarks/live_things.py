@@ -136,8 +136,8 @@ class Records:
         return self._telling(later(cells, self.degrees))
 
     def _telling(self, fetched: dict[Cell, Series]) -> Tell:
-        holding, announcing = self.store.holding(fetched), self.store.announcing(fetched)
-        return lambda: redis.fetch(holding, announcing)
+        holding = self.store.holding(fetched, announces=True)
+        return lambda: redis.fetch_one(holding)
 
     def __enter__(self) -> "Records":
         return self

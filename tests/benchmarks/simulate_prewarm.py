@@ -106,7 +106,7 @@ class Kept(SimulatedService):
                 self._keep(self.index[one.cell], WEATHER if question.days is None else FORECAST, now, stale=one.stale)
                 self.rederived += 1
         refreshed = 0
-        for batch in plan.batches(planned.refresh, BATCH, lambda cell: 0, force=False):
+        for batch in plan.batches(planned.refresh, BATCH, force=False):
             granted = self._charge(len(batch.candidates), "refresh", now)
             for candidate in batch.candidates[:granted]:
                 at = self.index[candidate.cell]

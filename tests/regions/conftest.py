@@ -30,7 +30,6 @@ def the_regions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regions]:
 def regions(the_regions: Regions) -> Iterator[Regions]:
     """All well and empty at the start."""
     yield the_regions
-    settle()  # what is stored later would be found by the next test
     the_regions.restore()
 
 
@@ -43,7 +42,7 @@ def headers_anew() -> Iterator[None]:
 
 
 @pytest.fixture
-def enter(api: Any, use: Callable[[str], None], settings: Any) -> Callable[[Region], Any]:
+def enter(api: Any, use: Callable[[str], None], settings: Any) -> Iterator[Callable[[Region], Any]]:
     """Makes this process one of a region, as if it had just started; gives the client of its API.
 
     What the process of before fetched is stored then.
@@ -56,4 +55,5 @@ def enter(api: Any, use: Callable[[str], None], settings: Any) -> Callable[[Regi
         use(region.own.url)
         return api
 
-    return entered
+    yield entered
+    settle()  # what is stored later would be found by the next test

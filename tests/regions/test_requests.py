@@ -90,9 +90,9 @@ def test_a_phone_does_not_wait_until_its_record_is_stored(regions, enter, settin
     settings.RECORDS_REDIS_TIMEOUT_SECONDS = 60
     api, line, holding = enter(regions["far"]), regions["far"].to_primary, Store.holding
 
-    def cut_then_hold(*given):
+    def cut_then_hold(*given, **named):
         line.cut()
-        return holding(*given)
+        return holding(*given, **named)
 
     monkeypatch.setattr(Store, "holding", cut_then_hold)
     answer = api.get(WEATHER)

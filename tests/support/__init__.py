@@ -1,6 +1,9 @@
 """What several test modules share: servers, staged upstreams, and what every answer must look like."""
 
-import pytest
+import sys
 
-# A failed assert here says what differs, as in the test modules.
-pytest.register_assert_rewrite("tests.support.browser", "tests.support.problems", "tests.support.staged_fetching")
+# A failed assert here says what differs, as in the test modules. A server with settings from here loads no pytest.
+if "pytest" in sys.modules:
+    sys.modules["pytest"].register_assert_rewrite(
+        "tests.support.browser", "tests.support.problems", "tests.support.staged_fetching"
+    )

@@ -42,11 +42,12 @@ class NoStore:
     def rejected_seconds_now(self, cell):
         return Lookup(read=lambda: 600 if cell in self.rejected else 0)
 
-    def holding(self, fetched):
-        return Lookup(read=lambda: self.known.update(fetched))
+    def holding(self, fetched, *, announces):
+        def hold():
+            self.known.update(fetched)
+            self.announced.extend(fetched if announces else ())
 
-    def announcing(self, cells):
-        return Lookup(read=lambda: self.announced.extend(cells))
+        return Lookup(read=hold)
 
     def rejecting(self, cells):
         return Lookup(read=lambda: self.rejected.extend(cells))
@@ -62,21 +63,21 @@ class Alone:
     slots = 1
 
     def __init__(self):
-        self.is_free = True
+        self.is_free, self.is_held = True, False
         self.cold, self.refresh = set(), set()
         self.released = []
 
-    def slot_of(self, cell):
-        return 0
-
-    def enqueue(self, slot, cold, wait_seconds, refresh=()):
+    def enqueue(self, cold, wait_seconds, refresh=()):
         self.cold |= set(cold)
         self.refresh |= set(refresh)
 
-    def lease(self, slot, cold=(), wait_seconds=0.0, refresh=()):
-        self.enqueue(slot, cold, wait_seconds, refresh)
-        queues = (sorted(queue, key=CELLS.index)[:BATCH] for queue in (self.cold, self.refresh - self.cold))
-        return Lease(slot, "token", *queues) if self.is_free else None
+    def lease(self, cold=(), wait_seconds=0.0, refresh=()):
+        self.enqueue(cold, wait_seconds, refresh)
+        queues = [sorted(queue, key=CELLS.index)[:BATCH] for queue in (self.cold, self.refresh - self.cold)]
+        if not self.is_free or self.is_held or not any(queues):
+            return None
+        self.is_held = True
+        return Lease(0, "token", *queues)
 
     def renew(self, lease):
         return True
@@ -89,12 +90,13 @@ class Alone:
 
     def _release(self, lease, done):
         self.released.append(lease.slot)
+        self.is_held = False
         self.cold -= set(done)
         self.refresh -= set(done)
         return True
 
     def queued_of(self, cells):
-        return self.refresh.intersection(cells)
+        return (self.cold | self.refresh).intersection(cells)
 
 
 class Purse:

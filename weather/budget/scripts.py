@@ -171,7 +171,7 @@ _FAIL = redis.script(
     + f"""
 local failures = redis.call('HINCRBY', KEYS[1], ARGV[2], 1)
 local pause = tonumber(ARGV[math.min(failures, #ARGV - 3) + 3])
-redis.call('HSET', KEYS[1], ARGV[3], string.format('%.3f', now + pause))
+redis.call('HSET', KEYS[1], ARGV[3], string.format('%.3f', math.floor((now + pause) * 1000) / 1000))
 return redis.call('EXPIRE', KEYS[1], {LIFE_SECONDS})
 """,
     role=Role.PRIMARY,

@@ -15,9 +15,10 @@ from weather.budget.quota import Denied, Spender
 from weather.core.cells import Cell
 from weather.core.series import Series
 from weather.fetching.cell_state import CellState
+from weather.fetching.pending_fetch import Submitted
 from weather.fetching.round_result import BudgetSpent
 from weather.fetching.store import REJECTED_SECONDS
-from weather.fetching.worker import Submitted, Workers
+from weather.fetching.worker import Workers
 from weather.upstream.errors import CallRejected, NoWeatherHere, UpstreamError
 from weathernote.telemetry import request_events
 

@@ -1,6 +1,6 @@
 """The opening of a round in one exchange with the primary, which may be far away.
 
-Cells are queued, the lease of their slot is taken, and where that succeeds the records of its cells are looked at, and
+Cells are queued, a lease is taken, and where that succeeds the records of its cells are looked at, and
 cold cells that have none are paid for. Each would take a round trip by itself, while a phone waits.
 """
 
@@ -12,14 +12,15 @@ from weather.budget.budget import Budget
 from weather.budget.quota import Denied, Granted
 from weather.budget.scripts import SPEND_LUA
 from weather.core.cells import Cell
-from weather.fetching.fetch_queue import LEASE_LUA, FetchQueue, Lease
+from weather.fetching.fetch_queue import FetchQueue, Lease
+from weather.fetching.queue_scripts import LEASE_LUA
 from weather.fetching.store import Store
 from weathernote import redis
 from weathernote.redis import Lookup, Reply, Role, Word
 
 # KEYS are the lease's and the budget's. ARGV: how many arguments the lease has and then these, the prefix and the field
-# of records, the key of rejected cells, what a cell weighs, how many cells a call has and how many may be paid for, and
-# the budget's arguments, whose second and third are the weight and the least of it (FetchQueue.leasing, Budget.ahead).
+# of records, the key of rejected cells, what a cell weighs, how many cells may be paid for, and the budget's arguments,
+# whose second and third are the weight and the least of it (FetchQueue.leasing, Budget.ahead).
 #
 # A cell that has a record, or was rejected, is decided on by the process, which can read them. The keys of records
 # follow from the queue's members, so that this is for one server and not for a cluster.
@@ -29,34 +30,31 @@ local function lease(KEYS, ARGV) {LEASE_LUA} end
 local function spend(KEYS, ARGV) {SPEND_LUA} end
 
 local own = 2 + ARGV[1]
-local batches = lease({{unpack(KEYS, 1, #KEYS - 1)}}, {{unpack(ARGV, 2, own - 1)}})
-if not batches then return false end
+local leased = lease({{unpack(KEYS, 1, #KEYS - 1)}}, {{unpack(ARGV, 2, own - 1)}})
+if not leased then return false end
 local prefix, version, rejected_key = ARGV[own], ARGV[own + 1], ARGV[own + 2]
-local weight_of_a_cell, most_cells = tonumber(ARGV[own + 3]), tonumber(ARGV[own + 4])
-local most_paid = tonumber(ARGV[own + 5])
+local weight_of_a_cell, most_paid = tonumber(ARGV[own + 3]), tonumber(ARGV[own + 4])
 local function price(cells) return math.max(1, math.ceil(math.floor(cells * weight_of_a_cell * 1e6 + 0.5) / 1e6)) end
 
 local now, unheld = tonumber(redis.call('TIME')[1]), 0
 local members, records, rejected = {{}}, {{}}, {{}}
-for at, batch in ipairs(batches) do
-  -- Refreshes fill up what cold cells leave of the call.
-  for place = 1, at == 1 and #batch or math.min(#batch, most_cells - #batches[1]) do
-    local member = batch[place]
+for part = 2, 3 do  -- the cold cells, and the refreshes
+  for _, member in ipairs(leased[part]) do
     local record = redis.pcall('HGET', prefix .. ':' .. member, version)
     local score = redis.pcall('ZSCORE', rejected_key, member)
     if type(record) ~= 'string' then record = false end
     if type(score) ~= 'string' then score = false end
-    if at == 1 and not record and not (score and tonumber(score) > now) then unheld = unheld + 1 end
+    if part == 2 and not record and not (score and tonumber(score) > now) then unheld = unheld + 1 end
     members[#members + 1], records[#records + 1], rejected[#rejected + 1] = member, record, score
   end
 end
 local charged, cells = false, math.min(unheld, most_paid)
 if cells > 0 then
-  local arguments = {{unpack(ARGV, own + 6)}}
+  local arguments = {{unpack(ARGV, own + 5)}}
   arguments[2], arguments[3] = price(cells), price(1)
   charged = spend({{KEYS[#KEYS]}}, arguments)
 end
-return {{batches, members, records, rejected, charged}}
+return {{leased, members, records, rejected, charged}}
 """,
     role=Role.PRIMARY,
 )
@@ -86,11 +84,11 @@ class Opening:
         self.budget = budget
         self.weight_of_a_cell = weight_of_a_cell
 
-    def lease(self, slot: int, cold: Collection[Cell], wait_seconds: float, refresh: Collection[Cell]) -> Lease | None:
+    def lease(self, cold: Collection[Cell], wait_seconds: float, refresh: Collection[Cell]) -> Lease | None:
         """The lease as FetchQueue.lease gives it; opened, where the primary is one server and not this region's own."""
         if redis.is_one_server() or redis.is_cluster(Role.PRIMARY):
-            return self.queue.lease(slot, cold, wait_seconds, refresh)
-        queueing, taking = self.queue.leasing(slot, cold, wait_seconds, refresh)
+            return self.queue.lease(cold, wait_seconds, refresh)
+        queueing, taking = self.queue.leasing(cold, wait_seconds, refresh)
         (leasing,) = taking.commands
         number_of_keys = int(leasing[2])
         keys, arguments = leasing[3 : 3 + number_of_keys], leasing[3 + number_of_keys :]
@@ -103,13 +101,13 @@ class Opening:
         # A dataset whose calls fail is asked for one cell only.
         most = 0 if charging is None else 1 if self.budget.is_failing(self.store.name) else self.queue.batch
         of_store = (dataset.record_key, self.store.version, dataset.rejected_key)
-        return (*of_store, self.weight_of_a_cell, self.queue.batch, most, *(charging or ()))
+        return (*of_store, self.weight_of_a_cell, most, *(charging or ()))
 
     def _read(self, taking: Lookup[Lease | None], reply: list[Reply] | None) -> Lease | None:
         if reply is None:
             return taking.read(None)
-        batches, members, records, rejected, charged = reply
-        lease = taking.read(batches)
+        leased, members, records, rejected, charged = reply
+        lease = taking.read(leased)
         if lease is None:
             return None
         cells = [Cell.from_member(member) for member in members]

@@ -77,9 +77,9 @@ class Round:
         self.evidence = evidence
         self.now = now
 
-    def open(self, slot: int, cold: Collection[Cell], wait_seconds: float, refresh: Collection[Cell]) -> Lease | None:
-        """A lease for `run`: queues cells of a slot and takes its lease, as FetchQueue.lease, in one round trip."""
-        return (self.opening or self.queue).lease(slot, cold, wait_seconds, refresh)
+    def open(self, cold: Collection[Cell], wait_seconds: float, refresh: Collection[Cell]) -> Lease | None:
+        """A lease for `run`: queues cells and takes a lease, as FetchQueue.lease, in one round trip."""
+        return (self.opening or self.queue).lease(cold, wait_seconds, refresh)
 
     def run(
         self,
@@ -223,15 +223,14 @@ class Round:
         answer: Callable[[CellOutcomes], None],
     ) -> None:
         """Holds records and rejections, tells who listens, and releases the lease without the cells that are `done`."""
-        holding, rejecting = self.store.holding(fetched), self.store.rejecting(rejected)
-        releasing, announcing = self.queue.releasing(lease, done), self.store.announcing(fetched)
+        is_cluster = redis.is_cluster(Role.PRIMARY)  # another shard could tell of a record before its own holds it
+        holding = self.store.holding(fetched, announces=not is_cluster)
+        rejecting, releasing = self.store.rejecting(rejected), self.queue.releasing(lease, done)
         if not redis.is_one_server():
             answer(done)  # this process has the records in memory by now
-        if redis.is_cluster(Role.PRIMARY):  # another shard could tell of a record before its own holds it
-            _, _, is_released = redis.fetch(holding, rejecting, releasing)
-            redis.fetch_one(announcing)
-        else:
-            _, _, _, is_released = redis.fetch(holding, announcing, rejecting, releasing)
+        _, _, is_released = redis.fetch(holding, rejecting, releasing)
+        if is_cluster:
+            redis.fetch_one(self.store.announcing(fetched))
         if lease.token and not is_released:
             # Lost with the large write before it; if it were not sent again, the slot would be blocked for a while.
             self.queue.release(lease, done)

@@ -28,13 +28,16 @@ RECORDS_AT_ONCE = 100
 REJECTED_SECONDS = 600
 
 # Field and life are set in one step, so that a crash leaves no key without a life. What lies under the
-# name and is no hash was never ours.
+# name and is no hash was never ours. Whoever hears the channel, if one is given, finds the record; where it is refused
+# the record is held all the same.
 _HOLD = redis.script(
     """
 local kind = redis.call('TYPE', KEYS[1]).ok
 if kind ~= 'hash' and kind ~= 'none' then redis.call('DEL', KEYS[1]) end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
-return redis.call('EXPIRE', KEYS[1], ARGV[3])
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+if ARGV[4] then redis.pcall('PUBLISH', ARGV[4], ARGV[5]) end
+return 1
 """,
     role=Role.PRIMARY,
 )
@@ -152,14 +155,19 @@ class Store:
         """Keeps records for the hold, and says whether Redis took all of them."""
         return redis.fetch_one(self.holding(fetched))
 
-    def holding(self, fetched: Mapping[Cell, Series]) -> Lookup[bool]:
-        """Keeps records for the hold; the value says whether Redis took all. This process remembers them at once."""
+    def holding(self, fetched: Mapping[Cell, Series], *, announces: bool = False) -> Lookup[bool]:
+        """Keeps records for the hold; the value says whether Redis took all. This process remembers them at once.
+
+        With `announces` each is published in the same step, which is for one server: not for a cluster.
+        """
+        channel = self.dataset.held_channel if announces else ""
         commands: list[Command] = []
         for cell, series in fetched.items():
             record = pack(series, self.dataset)
             key = self.dataset.record_key_of(cell)
             self._remembered.put(key, record, record)
-            commands.append(_HOLD(key, self.version, record, self.hold_seconds))
+            news = (channel, cell.key) if channel else ()
+            commands.append(_HOLD(key, self.version, record, self.hold_seconds, *news))
             give_way()
         if self.held_times and fetched:
             commands.append(self.held_times.noting({cell: series.fetched_at for cell, series in fetched.items()}))

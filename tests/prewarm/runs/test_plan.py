@@ -115,18 +115,16 @@ def test_a_city_that_failed_alone_is_asked_alone_and_last():
     due = planned(
         candidate(1, age=None, city="Bad", suspect=True), *(candidate(n, age=None, city=str(n)) for n in (2, 3, 4))
     )
-    calls = planning.batches(due.refresh, 2, lambda cell: 0, force=False)
+    calls = planning.batches(due.refresh, 2, force=False)
     assert [[candidate.name for candidate in call.candidates] for call in calls] == [["2", "3"], ["4"], ["Bad"]]
 
 
-def test_a_call_carries_cells_of_one_slot_and_one_purse():
+def test_a_call_carries_cells_of_one_purse():
     due = [candidate(n, city="C" if n < 4 else "") for n in range(6)]
-    calls = planning.batches(due, 20, lambda cell: cell.tenths_lat % 2, force=True)
-    assert [(call.slot, call.spender, [one.cell.tenths_lat for one in call.candidates]) for call in calls] == [
-        (0, "cold", [0, 2]),
-        (1, "cold", [1, 3]),
-        (0, "refresh", [4]),
-        (1, "refresh", [5]),
+    calls = planning.batches(due, 20, force=True)
+    assert [(call.spender, [one.cell.tenths_lat for one in call.candidates]) for call in calls] == [
+        ("cold", [0, 1, 2, 3]),
+        ("refresh", [4, 5]),
     ]
 
 

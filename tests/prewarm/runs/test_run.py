@@ -248,7 +248,7 @@ def test_a_budget_that_others_spend_in_mid_run_is_named_too(five, settings, forg
 def test_a_cell_that_another_process_has_just_fetched_is_not_counted_as_asked(five, simulator):
     five.get(BERLIN)
     work = Work(service(), stop_reason=lambda: "")
-    work.refresh([Batch(0, "refresh", [Candidate(BERLIN_CELL, {}, None, cities=("Berlin",))])], lambda done: None)
+    work.refresh([Batch("refresh", [Candidate(BERLIN_CELL, {}, None, cities=("Berlin",))])], lambda done: None)
     assert (work.tally.refreshed, work.tally.skipped, work.tally.cities_in_order) == (0, 1, 1)
     assert simulator.state()["calls"] == 1
 
@@ -287,7 +287,7 @@ def test_answers_that_are_fetched_and_that_are_worked_out_anew_say_their_model_a
 def test_an_answer_says_a_run_that_was_seen_after_prewarm_began(five, valkey):
     work, times = Work(service(), stop_reason=lambda: ""), run_times_of_now()
     RunTable(["dwd_icon_d2"]).write("dwd_icon_d2", times)
-    work.refresh([Batch(0, "refresh", [Candidate(BERLIN_CELL, {}, None, cities=("Berlin",))])], lambda done: None)
+    work.refresh([Batch("refresh", [Candidate(BERLIN_CELL, {}, None, cities=("Berlin",))])], lambda done: None)
     assert model_run_in(valkey, "weather:lat:52.5:lon:13.4") == ("dwd_icon_d2", times.runs[0].initialised)
 
 
@@ -547,7 +547,7 @@ def test_a_slot_that_another_holds_is_waited_for(five, simulator, valkey, monkey
 
 
 def test_cold_cells_that_requests_wait_for_go_along_in_the_call(five, simulator, valkey):
-    service().queue.enqueue(0, [ASKED_FOR_CELL], 30)
+    service().queue.enqueue([ASKED_FOR_CELL], 30)
     assert prewarm()[0]["refreshed"] == 5
     assert simulator.state()["cells_per_call"] == [6]
     assert valkey.exists("upstream:lat:60.1:lon:24.9") and not valkey.exists("wanted:{open-meteo}:0")

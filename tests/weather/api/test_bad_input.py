@@ -27,7 +27,7 @@ KEY = re.compile(
     r"|air_quality:lat:-?\d+\.\d:lon:-?\d+\.\d"
     r"|upstream:(air_quality:)?lat:-?\d+\.\d:lon:-?\d+\.\d"
     r"|rate_limit:hash:[0-9a-f]{8}"
-    r"|rejected:(cells|air_quality)|budget:open-meteo|wanted:\{open-meteo\}:(air_quality:)?\d+"
+    r"|rejected:(cells|air_quality)|budget:open-meteo|wanted:\{open-meteo\}:(air_quality:)?(\d+|asked)"
     r"|slot:\{open-meteo\}:\d+(:turn)?|popularity:(cells|air_quality|now|price|turn)"
     r"|popularity:hours:\d+|fetched:weather|runs:(models|lease|refresher|refreshed|evidence|probes)"
     r"|cold:(client|address):[0-9a-f]{8})"

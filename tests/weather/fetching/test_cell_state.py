@@ -26,7 +26,7 @@ def test_a_cell_that_nobody_knows(api):
 def test_each_cell_has_its_own(api):
     one, series = service(), fetched(a_series(), time())
     redis.fetch(one.store.holding({NEW_YORK: series}), one.store.rejecting([ELSEWHERE]))
-    one.queue.enqueue(one.queue.slot_of(ELSEWHERE), [ELSEWHERE], 6)
+    one.queue.enqueue([ELSEWHERE], 6)
     one.popularity.record(NEW_YORK, 3)
     one.popularity.flush()
     known, unknown = states().values()
@@ -52,7 +52,7 @@ def test_a_cluster_is_asked_whether_a_cell_is_rejected_or_queued_only_if_nothing
     one, series = service(), fetched(a_series(), time())
     redis.fetch(one.store.holding({NEW_YORK: series}), one.store.rejecting([NEW_YORK, ELSEWHERE]))
     for cell in (NEW_YORK, ELSEWHERE):
-        one.queue.enqueue(one.queue.slot_of(cell), [cell], 6)
+        one.queue.enqueue([cell], 6)
     monkeypatch.setattr(redis, "is_cluster", lambda role: True)
     known, unknown = states().values()
     assert known == CellState(series, known.rate, 0, False)

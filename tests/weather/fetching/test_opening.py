@@ -25,16 +25,16 @@ def opening(valkey, api, forget, monkeypatch):
     forget()
     monkeypatch.setattr(redis, "is_one_server", lambda: False)
 
-    def made(minute=100, weight_of_a_cell=1.0):
+    def made(minute=100, weight_of_a_cell=1.0, slots=1):
         budget = Budget(minute=minute, hour=1000, day=1000, fleet_processes=1)
-        queue = FetchQueue(WEATHER.queue_key, 1, batch=10, call_seconds=5)
+        queue = FetchQueue(WEATHER.queue_key, slots, batch=10, call_seconds=5)
         return Opening(queue, Store(WEATHER, 172_800), budget, weight_of_a_cell=weight_of_a_cell)
 
     return made
 
 
 def leased(opening, *cold, refresh=()) -> Any:
-    return opening.lease(0, cold, 5.0, refresh)
+    return opening.lease(cold, 5.0, refresh)
 
 
 def spent(valkey) -> int:
@@ -64,9 +64,20 @@ def test_a_rejected_cell_costs_nothing(opening, valkey):
 
 
 def test_whoever_gets_no_lease_pays_nothing(opening, valkey):
-    leased(opening())
+    leased(opening(), refresh=[OTHER])
     assert leased(opening(), NEW) is None
-    assert spent(valkey) == 0 and valkey.zcard("wanted:{open-meteo}:0") == 1
+    assert spent(valkey) == 0 and valkey.zcard("wanted:{open-meteo}:0") == 2
+
+
+def test_any_slot_that_is_free_is_leased_and_no_cell_twice(opening, valkey):
+    slots = [leased(opening(slots=2), *cells) for cells in ([NEW], [NEW, OTHER])]
+    assert [(lease.slot, lease.cold, lease.charged) for lease in slots] == [
+        (0, [NEW], Granted(1)),
+        (1, [OTHER], Granted(1)),
+    ]
+    assert leased(opening(slots=3), NEW, OTHER) is None
+    marks = {lease.cold[0].key: lease.token for lease in slots}
+    assert valkey.hgetall("wanted:{open-meteo}:asked") == marks
 
 
 def test_refreshes_are_paid_for_later_by_their_own_rule(opening, valkey):

@@ -189,8 +189,9 @@ def test_what_nobody_waits_for_any_more_is_not_asked():
     one = Fetching(upstream, queue=queue)
     one.workers.wait_seconds = 0.05
     one.want(CELLS[0])
+    eventually(lambda: queue.cold)
+    queue.cold.clear()  # as its time is over
     eventually(lambda: one.workers.is_idle)
-    queue.cold.clear()
     queue.is_free = True
     one.want(CELLS[1]).result(60)
     assert upstream.calls == [[CELLS[1]]]
@@ -204,7 +205,8 @@ def test_a_cell_that_is_wanted_during_a_call_is_queued_at_once():
     one.want(CELLS[0])
     eventually(lambda: upstream.calls)
     future = one.want(CELLS[1])
-    assert CELLS[1] in queue.cold
+    eventually(lambda: CELLS[1] in queue.cold, within_seconds=1)
+    assert not future.done()
     upstream.go.set()
     assert future.result(60) == a_series()
 
@@ -241,18 +243,17 @@ class WithoutRedis(Alone):
 
     batch = 1
 
-    def lease(self, slot, cold=(), wait_seconds=0.0, refresh=()):
-        return Lease(slot, "", [], [])
+    def lease(self, cold=(), wait_seconds=0.0, refresh=()):
+        return Lease(0, "", [], [])
 
 
 def test_without_redis_a_worker_with_more_to_ask_lets_others_call_first(monkeypatch):
     upstream, events = Upstream(), []
     one = Fetching(upstream, queue=WithoutRedis())
-    (worker,) = one.workers._of_slots
 
     def pause(seconds):
         if not one.workers.is_idle:
-            events.append((len(upstream.calls), worker._calling_alone.locked()))
+            events.append((len(upstream.calls), one.workers._calling_alone.locked()))
 
     monkeypatch.setattr("weather.fetching.worker.sleep", pause)
     submitted = one.workers.submit(dict.fromkeys(CELLS[:3], "cold"))

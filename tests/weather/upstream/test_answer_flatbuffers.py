@@ -5,7 +5,7 @@ import random
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from weather.core.cells import Cell
@@ -123,6 +123,13 @@ def test_no_message_beyond_those_asked_for_is_read(monkeypatch):
     with pytest.raises(InvalidResponse, match="more locations than 2"):
         read_answer(body, CELLS[:2], NOW, "simulator", WEATHER, "flatbuffers")
     assert len(read) == 2
+
+
+@given(st.lists(st.floats(-1_000, 1_000, width=32)), st.sampled_from([0, 1, 2]))
+@example([-0.0, -0.25, 0.25, 0.75, 1234.5], 1)
+def test_values_are_rounded_as_python_rounds(values, decimals):
+    rounded = answer_flatbuffers._rounded(values, decimals)
+    assert repr(rounded) == repr([round(value, decimals) + 0.0 if decimals else round(value) for value in values])
 
 
 @given(st.binary(max_size=400))

@@ -104,8 +104,8 @@ class Dataset:
     rejected_key: str
     #: The sorted set of how often cells are asked for.
     popularity_key: str
-    #: The first key part of the queues of cells to fetch, one for each slot. It has the hash tag of the leases, for the
-    #: slots are shared by all datasets: `wanted:{open-meteo}` in `wanted:{open-meteo}:0`.
+    #: The first part of the keys of the queue of cells to fetch. It has the hash tag of the leases, for the slots are
+    #: shared by all datasets: `wanted:{open-meteo}` in `wanted:{open-meteo}:0`.
     queue_key: str
     kinds: tuple[AnswerKind, ...]
     forecast_days: int

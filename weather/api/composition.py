@@ -136,14 +136,15 @@ class Parts:
             settings.UPSTREAM_TIMEOUT_SECONDS,
             refreshes_late=dataset.refreshes_late,
         )
+        payments = Payments(budget, weight_of_a_cell, dataset.name)
         round_ = Round(
             open_meteo(dataset),
             store,
-            Payments(budget, weight_of_a_cell, dataset.name),
+            payments,
             budget,
             queue,
             KnownCells(store, is_due=rule.is_due, rate_of=popularity.request_rate),
-            Opening(queue, store, budget, weight_of_a_cell=weight_of_a_cell),
+            Opening(queue, store, payments),
             weight_of_a_cell=weight_of_a_cell,
             fresh_seconds=FRESH_SECONDS,
             spender_of=rule.spender,

@@ -49,6 +49,11 @@ class Payments:
             self._credit = paid - affordable * self.weight_of_a_cell
             return dict.fromkeys(cells[:affordable])
 
+    def credit(self) -> tuple[float, int]:
+        """The weight that is paid already, and the minute in which it is good, in unix seconds."""
+        with self._paying:
+            return self._credit, self._minute
+
     def pay_again(self, weight: int) -> Denied | None:
         """Charges a further attempt as `cold`, whatever the call is about; Denied if the budget has no room for it."""
         granted = self.budget.charge(weight, "cold", dataset=self.dataset)

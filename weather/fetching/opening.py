@@ -8,7 +8,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from weather.budget.budget import Budget
+from weather.budget.failures import FIELDS
+from weather.budget.payment import Payments
 from weather.budget.quota import Denied, Granted
 from weather.budget.scripts import SPEND_LUA
 from weather.core.cells import Cell
@@ -19,8 +20,9 @@ from weathernote import redis
 from weathernote.redis import Lookup, Reply, Role, Word
 
 # KEYS are the lease's and the budget's. ARGV: how many arguments the lease has and then these, the prefix and the field
-# of records, the key of rejected cells, what a cell weighs, how many cells may be paid for, and the budget's arguments,
-# whose second and third are the weight and the least of it (FetchQueue.leasing, Budget.ahead).
+# of records, the key of rejected cells, what a cell weighs, what is paid already and for which minute, how many cells
+# may be paid for, the budget's field that counts failures, with any of which one cell alone is asked for, and the
+# budget's arguments, whose second and third are the weight and the least of it (FetchQueue.leasing, Budget.ahead).
 #
 # A cell that has a record, or was rejected, is decided on by the process, which can read them. The keys of records
 # follow from the queue's members, so that this is for one server and not for a cluster.
@@ -33,10 +35,15 @@ local own = 2 + ARGV[1]
 local leased = lease({{unpack(KEYS, 1, #KEYS - 1)}}, {{unpack(ARGV, 2, own - 1)}})
 if not leased then return false end
 local prefix, version, rejected_key = ARGV[own], ARGV[own + 1], ARGV[own + 2]
-local weight_of_a_cell, most_paid = tonumber(ARGV[own + 3]), tonumber(ARGV[own + 4])
-local function price(cells) return math.max(1, math.ceil(math.floor(cells * weight_of_a_cell * 1e6 + 0.5) / 1e6)) end
-
+local weight_of_a_cell, credit, most_paid = tonumber(ARGV[own + 3]), tonumber(ARGV[own + 4]), tonumber(ARGV[own + 6])
 local now, unheld = tonumber(redis.call('TIME')[1]), 0
+if now - now % 60 ~= tonumber(ARGV[own + 5]) then credit = 0 end
+local failures = redis.pcall('HGET', KEYS[#KEYS], ARGV[own + 7])
+if type(failures) == 'string' and tonumber(failures) ~= 0 then most_paid = math.min(most_paid, 1) end
+local function price(cells)
+  return math.max(1, math.ceil(math.floor((cells * weight_of_a_cell - credit) * 1e6 + 0.5) / 1e6))
+end
+
 local members, records, rejected = {{}}, {{}}, {{}}
 for part = 2, 3 do  -- the cold cells, and the refreshes
   for _, member in ipairs(leased[part]) do
@@ -50,7 +57,7 @@ for part = 2, 3 do  -- the cold cells, and the refreshes
 end
 local charged, cells = false, math.min(unheld, most_paid)
 if cells > 0 then
-  local arguments = {{unpack(ARGV, own + 5)}}
+  local arguments = {{unpack(ARGV, own + 8)}}
   arguments[2], arguments[3] = price(cells), price(1)
   charged = spend({{KEYS[#KEYS]}}, arguments)
 end
@@ -76,13 +83,13 @@ class OpenedLease(Lease):
 
 
 class Opening:
-    """Takes leases of `queue` for a round of `store`'s dataset, whose cells weigh `weight_of_a_cell` each."""
+    """Takes leases of `queue` for a round of `store`'s dataset, for whose cells `payments` are made."""
 
-    def __init__(self, queue: FetchQueue, store: Store, budget: Budget, *, weight_of_a_cell: float) -> None:
+    def __init__(self, queue: FetchQueue, store: Store, payments: Payments) -> None:
         self.queue = queue
         self.store = store
-        self.budget = budget
-        self.weight_of_a_cell = weight_of_a_cell
+        self.payments = payments
+        self.budget = payments.budget
 
     def lease(self, cold: Collection[Cell], wait_seconds: float, refresh: Collection[Cell]) -> Lease | None:
         """The lease as FetchQueue.lease gives it; opened, where the primary is one server and not this region's own."""
@@ -98,10 +105,10 @@ class Opening:
 
     def _arguments(self) -> tuple[Word, ...]:
         dataset, charging = self.store.dataset, self.budget.ahead(self.store.name)
-        # A dataset whose calls fail is asked for one cell only.
-        most = 0 if charging is None else 1 if self.budget.is_failing(self.store.name) else self.queue.batch
         of_store = (dataset.record_key, self.store.version, dataset.rejected_key)
-        return (*of_store, self.weight_of_a_cell, most, *(charging or ()))
+        price = (self.payments.weight_of_a_cell, *self.payments.credit())
+        most = 0 if charging is None else self.queue.batch
+        return (*of_store, *price, most, FIELDS[self.store.name].failures, *(charging or ()))
 
     def _read(self, taking: Lookup[Lease | None], reply: list[Reply] | None) -> Lease | None:
         if reply is None:

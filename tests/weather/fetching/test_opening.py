@@ -28,7 +28,7 @@ def opening(valkey, api, forget, monkeypatch):
     def made(minute=100, weight_of_a_cell=1.0, slots=1):
         budget = Budget(minute=minute, hour=1000, day=1000, fleet_processes=1)
         queue = FetchQueue(WEATHER.queue_key, slots, batch=10, call_seconds=5)
-        return Opening(queue, Store(WEATHER, 172_800), budget, weight_of_a_cell=weight_of_a_cell)
+        return Opening(queue, Store(WEATHER, 172_800), Payments(budget, weight_of_a_cell))
 
     return made
 
@@ -99,7 +99,7 @@ def test_weights_are_rounded_up_as_payments_do(opening, cells, weight):
 
 def test_what_was_charged_is_not_charged_again(opening, valkey):
     one = opening(weight_of_a_cell=1.3)
-    payments = Payments(one.budget, 1.3)
+    payments = one.payments
     assert payments.pay([NEW], "cold", leased(one, NEW).charged) == {NEW: None}
     assert spent(valkey) == 2
     # And 0.7 of it is left for the next.
@@ -108,14 +108,21 @@ def test_what_was_charged_is_not_charged_again(opening, valkey):
 
 def test_what_was_charged_for_no_cell_is_left_for_the_next(opening, valkey):
     one = opening(weight_of_a_cell=2.0)
-    payments = Payments(one.budget, 2.0)
+    payments = one.payments
     payments.pay([], "cold", leased(one, NEW, OTHER).charged)
     assert payments.pay([NEW, OTHER], "cold") == {NEW: None, OTHER: None} and spent(valkey) == 5
 
 
+def test_what_is_left_of_a_charge_pays_for_the_next_opening(opening, valkey):
+    one = opening(minute=1000, weight_of_a_cell=1.1, slots=10)
+    for cell in CELLS[:10]:
+        assert one.payments.pay([cell], "cold", leased(one, cell).charged) == {cell: None}
+    assert spent(valkey) == 11
+
+
 def test_a_dataset_whose_calls_fail_pays_for_one_cell(opening):
     one = opening()
-    one.budget.failed()
+    opening().budget.failed()  # of which this process has not heard
     assert leased(one, NEW, OTHER).charged == Granted(1)
 
 

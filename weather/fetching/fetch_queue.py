@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Self
 
 from weather.budget.quota import Spender
 from weather.core.cells import Cell
@@ -40,6 +41,11 @@ class Lease:
     token: str
     cold: list[Cell]
     refresh: list[Cell]
+
+    @classmethod
+    def without_queue(cls) -> Self:
+        """The empty lease of a process that has no queue to go by."""
+        return cls(0, "", [], [])
 
     @property
     def cells(self) -> list[Cell]:
@@ -81,15 +87,15 @@ class FetchQueue:
     ) -> Lease | None:
         """Queues cells and takes a lease with a batch of the queue, cold cells first, in one round trip.
 
-        None if there is no lease to be had, or no cell that is not asked for already. Without Redis it is an empty
-        lease: no token, no cells.
+        None if there is no lease to be had, or no cell that is not asked for already. Without Redis, or if it has no
+        memory left for the queue, it is an empty lease: no token, no cells.
         """
-        _, lease = redis.fetch(*self.leasing(cold, wait_seconds, refresh))
-        return lease
+        is_queued, lease = redis.fetch(*self.leasing(cold, wait_seconds, refresh))
+        return lease if is_queued or lease else Lease.without_queue()
 
     def leasing(
         self, cold: Collection[Cell], wait_seconds: float, refresh: Collection[Cell]
-    ) -> tuple[Lookup[None], Lookup[Lease | None]]:
+    ) -> tuple[Lookup[bool], Lookup[Lease | None]]:
         """What `lease` asks, in this order; the second is one command, of LEASE_LUA."""
         return self._enqueueing(cold, wait_seconds, refresh), self._leasing(())
 
@@ -142,18 +148,18 @@ class FetchQueue:
     def _position_of(self, cell: Cell, role: Role) -> Command:
         return at(role, "ZSCORE", self._queue_key, cell.key)
 
-    def _enqueueing(self, cold: Collection[Cell], wait_seconds: float, refresh: Collection[Cell]) -> Lookup[None]:
+    def _enqueueing(self, cold: Collection[Cell], wait_seconds: float, refresh: Collection[Cell]) -> Lookup[bool]:
         if not (cold or refresh):
-            return Lookup(read=_nothing)
+            return Lookup(read=lambda: True)
         keys = [cell.key for cell in (*cold, *refresh)]
         enqueue = ENQUEUE(self._queue_key, math.ceil(wait_seconds), REFRESH_QUEUED_SECONDS, len(cold), *keys)
-        return Lookup(enqueue, read=_nothing, without=_nothing)
+        return Lookup(enqueue, read=lambda _: True, without=lambda: False)
 
     def _leasing(self, own: Collection[Cell]) -> Lookup[Lease | None]:
         token = f"{self._queue_key}:{secrets.token_hex(8)}"  # by which others see whose lease it is
         limits = (self.lease_milliseconds, self.batch, _TURN_MILLISECONDS, int(self.refreshes_late))
         taking = LEASE(self._keys, token, *limits, FEWEST_CELLS_TO_DIVIDE, *[cell.key for cell in own])
-        return Lookup(taking, read=partial(_lease, token), without=lambda: Lease(0, "", [], []))
+        return Lookup(taking, read=partial(_lease, token), without=Lease.without_queue)
 
 
 def _lease(token: str, taken: tuple[int, list[bytes], list[bytes]] | None) -> Lease | None:
@@ -166,7 +172,3 @@ def _lease(token: str, taken: tuple[int, list[bytes], list[bytes]] | None) -> Le
 
 def _is_position(score: bytes | None) -> bool:
     return score is not None
-
-
-def _nothing(*replies: object) -> None:
-    return None

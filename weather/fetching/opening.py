@@ -100,8 +100,10 @@ class Opening:
         number_of_keys = int(leasing[2])
         keys, arguments = leasing[3 : 3 + number_of_keys], leasing[3 + number_of_keys :]
         opening = _OPEN((*map(str, keys), self.budget.key), len(arguments), *arguments, *self._arguments())
-        _, lease = redis.fetch(queueing, Lookup(opening, read=partial(self._read, taking), without=taking.without))
-        return lease
+        is_queued, lease = redis.fetch(
+            queueing, Lookup(opening, read=partial(self._read, taking), without=taking.without)
+        )
+        return lease if is_queued or lease else Lease.without_queue()
 
     def _arguments(self) -> tuple[Word, ...]:
         dataset, charging = self.store.dataset, self.budget.ahead(self.store.name)

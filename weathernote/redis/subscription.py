@@ -24,6 +24,7 @@ SILENT_SECONDS = 10.0
 #: While the primary is heard, the replica is asked so often whether it is back.
 RETURN_SECONDS = 2.0
 _REPLY_SECONDS = 2.0
+_LOOK_SECONDS = 0.05
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 1.0
 _MESSAGES = (b"message", b"smessage")
 #: A cluster's node says so, and keeps the connection, when the channel's slot moves to another.
@@ -66,6 +67,7 @@ class Subscription:
             await connection.connect()
             await connection.send_command(*command)
             await self._reply(connection)
+            await _until_asked_again(role)
             self.is_hearing = True
             if self._has_warned:
                 log.warning("The channel %s is heard again.", self.channel)
@@ -106,6 +108,18 @@ class Subscription:
             self.on_message(said[2])
         elif said[0] in _ENDS:
             raise ConnectionError("the server has ended the subscription")
+
+
+async def _until_asked_again(role: Role) -> None:
+    """Waits, not for long, until this process asks the servers again that have just come back.
+
+    What is looked up before that comes from its memory, and would be taken for all that is known.
+    """
+    for _ in range(round(_REPLY_SECONDS / _LOOK_SECONDS)):
+        states = breakers_by_role()
+        if not (states[Role.OWN] or states.get(role)):
+            return
+        await asyncio.sleep(_LOOK_SECONDS)
 
 
 def listening_connection(channel: str, role: Role) -> tuple[Command, AbstractConnection]:

@@ -12,7 +12,8 @@ from tests.support.servers import Valkey
 from weather.api.service import service
 from weather.core.cells import Cell
 from weathernote import redis
-from weathernote.redis import subscription
+from weathernote.redis import Role, subscription
+from weathernote.redis.node import Node
 from weathernote.redis.subscription import Subscription
 
 pytest_plugins = ["tests.support.redis_fixtures"]
@@ -51,6 +52,20 @@ class Listener:
 
 def announce() -> None:
     redis.fetch_one(service().store.announcing([CELL]))
+
+
+def test_it_begins_once_what_is_looked_up_then_comes_from_redis(here):
+    """A server that has just come back is heard before a probe has found it."""
+    states = []
+    node = redis.servers_by_role()[Role.OWN]
+    assert isinstance(node, Node)
+    for _ in range(3):
+        node._failed(TimeoutError())
+    assert redis.breakers_by_role()[Role.OWN]
+    listener = Listener()
+    listener.subscription.on_begin = lambda: states.append(redis.breakers_by_role()[Role.OWN])
+    listener.run(lambda listener: listener.until(lambda: states))
+    assert states == [False]
 
 
 def test_what_a_round_announces_is_heard_once_in_its_order(here):

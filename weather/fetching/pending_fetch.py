@@ -94,6 +94,15 @@ class PendingFetches:
             pending.spender, pending.deadline = spender, deadline
         return Submitted(pending.future, is_first)
 
+    def not_queued(self, cells: Iterable[Cell]) -> list[Cell]:
+        """Those of the cells that are cold, and that the caller is to queue now."""
+        with self._changed:
+            found = {cell: one for cell in cells if (one := self._by_cell.get(cell)) and one.queued_at is None}
+            cold = [cell for cell, one in found.items() if one.spender == "cold"]
+            for cell in cold:
+                found[cell].queued_at = monotonic()
+            return cold
+
     def tell(self) -> None:
         """There is news."""
         with self._changed:

@@ -1,7 +1,8 @@
 """The workers of this process: they queue the cells that its requests want, and run the rounds that fetch them.
 
 A request submits its cells and waits for their futures, so that a hundred misses cost only a few calls. One thread
-queues cells and takes leases; rounds have threads of their own, so that a process can use several slots.
+queues cells and takes leases. It runs the rounds too where there is one slot; where there are several, rounds have
+threads of their own, so that a process can use them side by side.
 """
 
 import logging
@@ -61,7 +62,11 @@ class Workers:
         A cell that is already pending, here or elsewhere in the fleet, is joined and never asked for twice. All
         cells are submitted together, so that one call can fetch them.
         """
-        return self._pending.join(cells, self.wait_seconds, has_waiters=has_waiters, before_news=self._start_once)
+        submitted = self._pending.join(cells, self.wait_seconds, has_waiters=has_waiters, before_news=self._start_once)
+        # The thread that queues cells is busy with a round: what comes meanwhile is queued here, for others to see.
+        if self.queue.slots == 1 and self._running and (late := self._pending.not_queued(cells)):
+            self.queue.enqueue(late, self.wait_seconds)
+        return submitted
 
     def has_pending(self, cell: Cell) -> bool:
         """Whether this process has submitted the cell and it has no outcome yet."""
@@ -127,13 +132,15 @@ class Workers:
         return lease
 
     def _start_round(self, lease: Lease) -> bool:
-        """Starts a round for the lease in a thread of its own; False if no call can be made now."""
+        """Starts a round for the lease, or runs it; False if no call can be made now."""
         if self.budget.is_failing(self.round.dataset):
             # Try one cell only, so that a call that fails again costs least.
             lease = lease.first_cell_only()
         if not lease.token:
             return self._call_alone(lease)
         self._pending.mark(lease.cells, is_asked=True)
+        if self.queue.slots == 1:  # no other call can be made meanwhile
+            return self._run_round(lease)
         try:
             self._rounds.start(lease)
         except RuntimeError:  # no thread can be started

@@ -17,9 +17,9 @@ from redis.crc import key_slot
 from weathernote.redis.connection import Reply
 from weathernote.redis.lost import RedisDown, note_lost
 from weathernote.redis.node import Node
-from weathernote.redis.node import Sent as SentToNode
 from weathernote.redis.resolver import NamedConnection, Resolver
 from weathernote.redis.roles import Command
+from weathernote.redis.sent import Sent as SentToNode
 from weathernote.redis.slot_map import SlotMap, credentials
 
 # To a slot's new node, and once more if the slot moves at that moment.

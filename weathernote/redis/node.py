@@ -3,7 +3,6 @@
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import hiredis
 from redis import exceptions
@@ -15,6 +14,7 @@ from weathernote.redis.multiplexer import Call, Lane, Multiplexer
 from weathernote.redis.probed_breaker import ProbedBreaker
 from weathernote.redis.refusals import is_unusable, reason_of, refuses_writes
 from weathernote.redis.roles import Command, ToPrimary
+from weathernote.redis.sent import ReadsAlone, Sent
 
 log = logging.getLogger(__name__)
 
@@ -25,18 +25,6 @@ PROBE: Command = ("GET", "probe")
 WRITING_PROBE: Command = ("EVAL", "#!lua\nreturn 1", 0)
 #: Packed commands up to this length are a short call, which shares a connection: a hit's, and most others.
 SHORT_CALL_BYTES = 512
-
-
-@dataclass(frozen=True, slots=True)
-class ReadsAlone:
-    """Which of the commands were sent to a server that takes no writes, and what the others get."""
-
-    connection: "Sent"
-    indexes: list[int]
-    down: RedisDown
-
-
-Sent = Connection | RedisDown | ReadsAlone
 
 
 class _Own(threading.local):

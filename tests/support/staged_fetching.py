@@ -21,6 +21,22 @@ CELLS = [Cell(tenths, tenths) for tenths in range(300)]
 BATCH = 100
 
 
+class NoRejections:
+    """Notes what is rejected in a list."""
+
+    def __init__(self, rejected):
+        self.rejected = rejected
+
+    def seconds_now(self, cell):
+        return Lookup(read=lambda: 600 if cell in self.rejected else 0)
+
+    def adding(self, cells):
+        return Lookup(read=lambda: self.rejected.extend(cells))
+
+    def add_here(self, cells):
+        assert not cells  # what this upstream says, everybody can read
+
+
 class NoStore:
     """Keeps records in a dict, and notes what is rejected."""
 
@@ -29,7 +45,8 @@ class NoStore:
     keeps_earlier_rows = WEATHER.keeps_earlier_rows
 
     def __init__(self):
-        self.rejected = []
+        self.rejected: list[Cell] = []
+        self.rejections = NoRejections(self.rejected)
         self.announced = []
         self.known = {}
 
@@ -39,21 +56,12 @@ class NoStore:
     def seen_at(self, cell):
         return Lookup(read=lambda: 0)
 
-    def rejected_seconds_now(self, cell):
-        return Lookup(read=lambda: 600 if cell in self.rejected else 0)
-
     def holding(self, fetched, *, announces):
         def hold():
             self.known.update(fetched)
             self.announced.extend(fetched if announces else ())
 
         return Lookup(read=hold)
-
-    def rejecting(self, cells):
-        return Lookup(read=lambda: self.rejected.extend(cells))
-
-    def reject_here(self, cells):
-        assert not cells  # what this upstream says, everybody can read
 
 
 class Alone:

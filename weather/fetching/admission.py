@@ -16,8 +16,8 @@ from weather.core.cells import Cell
 from weather.core.series import Series
 from weather.fetching.cell_state import CellState
 from weather.fetching.pending_fetch import Submitted
+from weather.fetching.rejections import REJECTED_SECONDS
 from weather.fetching.round_result import BudgetSpent
-from weather.fetching.store import REJECTED_SECONDS
 from weather.fetching.worker import Workers
 from weather.upstream.errors import CallRejected, NoWeatherHere, UpstreamError
 from weathernote.telemetry import request_events

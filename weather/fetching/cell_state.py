@@ -69,4 +69,4 @@ def _admission_lookups(
     cells: Collection[Cell], store: Store, queue: FetchQueue
 ) -> tuple[Lookup[list[int]], Lookup[list[bool]]]:
     """For how many seconds each cell is rejected, and whether it is queued."""
-    return Several(map(store.rejected_seconds, cells)), Several(map(queue.is_queued, cells))
+    return Several(map(store.rejections.seconds, cells)), Several(map(queue.is_queued, cells))

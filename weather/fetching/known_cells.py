@@ -53,7 +53,7 @@ class KnownCells:
             in_doubt = [cell for cell in some if may_be_behind and (opened is None or opened.records.get(cell))]
             # What was seen is read before the newest records, which are remembered from then on.
             here = Several(map(self.store.seen_at, in_doubt)), Several(map(self.rate_of, in_doubt))
-            there = Several(map(self.store.newest, some)), Several(map(self.store.rejected_seconds_now, some))
+            there = Several(map(self.store.newest, some)), Several(map(self.store.rejections.seconds_now, some))
             if opened is None:
                 seen, rates, records, rejected = redis.fetch(*here, *there)
             else:

@@ -225,7 +225,7 @@ class Round:
         """Holds records and rejections, tells who listens, and releases the lease without the cells that are `done`."""
         is_cluster = redis.is_cluster(Role.PRIMARY)  # another shard could tell of a record before its own holds it
         holding = self.store.holding(fetched, announces=not is_cluster)
-        rejecting, releasing = self.store.rejecting(rejected), self.queue.releasing(lease, done)
+        rejecting, releasing = self.store.rejections.adding(rejected), self.queue.releasing(lease, done)
         if not redis.is_one_server():
             answer(done)  # this process has the records in memory by now
         _, _, is_released = redis.fetch(holding, rejecting, releasing)
@@ -240,7 +240,7 @@ class Round:
         without = {cell: got for cell, got in outcomes.items() if isinstance(got, NoWeatherHere)}
         unreadable = [cell for cell, why in without.items() if isinstance(why, UnreadableHere)]
         if unreadable:
-            self.store.reject_here(unreadable)
+            self.store.rejections.add_here(unreadable)
         for why in dict.fromkeys(map(str, without.values())):
             log.warning("Open-Meteo has no %s for a place: %s", self.topic, why)
         return [cell for cell in without if cell not in unreadable]

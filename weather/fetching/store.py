@@ -1,6 +1,5 @@
-"""What Open-Meteo last said about each cell, and the places that it has no weather for: held in Redis."""
+"""What Open-Meteo last said about each cell, held in Redis."""
 
-import math
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -12,6 +11,7 @@ from weather.core.drift import Drift
 from weather.core.packing import Unreadable, fetched_at, pack, unpack, version_of
 from weather.core.series import Series
 from weather.core.windows import CLOCK_SLACK_SECONDS
+from weather.fetching.rejections import Rejections
 from weather.runs.held_times import HeldTimes
 from weathernote import redis
 from weathernote.redis import Command, Lookup, RedisDown, Role, Sourced, at
@@ -25,11 +25,9 @@ MEMORY_BYTES = 16_000_000
 #: One timeout covers a round trip, and a record is 3 kB.
 RECORDS_AT_ONCE = 100
 
-REJECTED_SECONDS = 600
-
-# Field and life are set in one step, so that a crash leaves no key without a life. What lies under the
-# name and is no hash was never ours. Whoever hears the channel, if one is given, finds the record; where it is refused
-# the record is held all the same.
+# Field and life are set in one step, so that a crash leaves no key without a life. What lies under the name and is no
+# hash was never ours. Whoever hears the channel, if one is given, finds the record; where it is refused the record is
+# held all the same.
 _HOLD = redis.script(
     """
 local kind = redis.call('TYPE', KEYS[1]).ok
@@ -38,15 +36,6 @@ redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 redis.call('EXPIRE', KEYS[1], ARGV[3])
 if ARGV[4] then redis.pcall('PUBLISH', ARGV[4], ARGV[5]) end
 return 1
-""",
-    role=Role.PRIMARY,
-)
-_REJECT = redis.script(
-    """
-local now = tonumber(redis.call('TIME')[1])
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
-for at = 2, #ARGV do redis.call('ZADD', KEYS[1], now + ARGV[1], ARGV[at]) end
-return redis.call('EXPIRE', KEYS[1], ARGV[1])
 """,
     role=Role.PRIMARY,
 )
@@ -77,7 +66,7 @@ class Store:
         self.version = version_of(dataset)
         self.names = frozenset(variable.name for variable in dataset.asked)
         self.now = now
-        self._unreadable: dict[Cell, float] = {}
+        self.rejections = Rejections(dataset, now)
         self._remembered = memory_of_records() if memory is None else memory
 
     @property
@@ -228,37 +217,6 @@ class Store:
 
     def _is_in_hold(self, fetched_at: int, now: float) -> bool:
         return now - self.hold_seconds < fetched_at <= now + CLOCK_SLACK_SECONDS
-
-    # ── rejections ────────────────────────────────────────────────────────────────────────────────
-
-    def rejected_seconds(self, cell: Cell) -> Lookup[int]:
-        """For how many seconds nothing is asked about the cell because it had no weather; 0 if it may be asked."""
-        return self._rejected_seconds(cell, Role.REPLICA)
-
-    def rejected_seconds_now(self, cell: Cell) -> Lookup[int]:
-        """The same from where rejections are written: a region's replica may be behind."""
-        return self._rejected_seconds(cell, Role.PRIMARY)
-
-    def _rejected_seconds(self, cell: Cell, role: Role) -> Lookup[int]:
-        asking = at(role, "ZSCORE", self.dataset.rejected_key, cell.key)
-        return Lookup(asking, read=partial(self._seconds_left, cell), without=partial(self._seconds_left, cell))
-
-    def rejecting(self, cells: Collection[Cell]) -> Lookup[None]:
-        """Keeps for ten minutes that Open-Meteo has no weather for the cells, so that they cost nothing meanwhile."""
-        keys = [cell.key for cell in cells]
-        commands = [_REJECT(self.dataset.rejected_key, REJECTED_SECONDS, *keys)] if keys else []
-        return Lookup(*commands, read=lambda *_: None, without=lambda: None)
-
-    def reject_here(self, cells: Collection[Cell]) -> None:
-        """Remembers for ten minutes, in this process alone, the cells whose answers it cannot read and others may."""
-        now = self.now()
-        self._unreadable = {cell: until for cell, until in self._unreadable.items() if until > now}
-        self._unreadable |= dict.fromkeys(cells, now + REJECTED_SECONDS)
-
-    def _seconds_left(self, cell: Cell, until: bytes | None = None) -> int:
-        """`until` is what Redis said; what this process cannot read it knows itself."""
-        ends = max(float(until or 0), self._unreadable.get(cell, 0.0))
-        return math.ceil(min(max(0.0, ends - self.now()), REJECTED_SECONDS))
 
 
 def _moment(packed: bytes | None) -> int:

@@ -261,7 +261,7 @@ def test_an_invalid_answer_that_another_process_read_meanwhile_is_paid_for(busy,
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(ask, busy, 1)
         eventually(lambda: valkey.exists("wanted:{open-meteo}:0"))
-        redis.fetch_one(service().store.rejecting([Cell(1, 70)]))  # as the process that has the slot would
+        redis.fetch_one(service().store.rejections.adding([Cell(1, 70)]))  # as the process that has the slot would
         assert asked.result().status_code == 503
     assert valkey.get(CLIENT) == "1"
 

@@ -25,7 +25,7 @@ def test_a_cell_that_nobody_knows(api):
 
 def test_each_cell_has_its_own(api):
     one, series = service(), fetched(a_series(), time())
-    redis.fetch(one.store.holding({NEW_YORK: series}), one.store.rejecting([ELSEWHERE]))
+    redis.fetch(one.store.holding({NEW_YORK: series}), one.store.rejections.adding([ELSEWHERE]))
     one.queue.enqueue([ELSEWHERE], 6)
     one.popularity.record(NEW_YORK, 3)
     one.popularity.flush()
@@ -41,7 +41,7 @@ def test_without_redis_it_is_what_this_process_remembers(api, settings, forget):
     forget()
     series = fetched(a_series(), time())
     service().store.hold({NEW_YORK: series})
-    service().store.reject_here([ELSEWHERE])
+    service().store.rejections.add_here([ELSEWHERE])
     known, unknown = states().values()
     assert known == CellState(series, 0.0, 0, False)
     assert unknown == CellState(None, 0.0, 600, False)
@@ -50,7 +50,7 @@ def test_without_redis_it_is_what_this_process_remembers(api, settings, forget):
 def test_a_cluster_is_asked_whether_a_cell_is_rejected_or_queued_only_if_nothing_is_held(api, monkeypatch):
     """Two more shards have these names: one that hangs would delay answers that need none of it."""
     one, series = service(), fetched(a_series(), time())
-    redis.fetch(one.store.holding({NEW_YORK: series}), one.store.rejecting([NEW_YORK, ELSEWHERE]))
+    redis.fetch(one.store.holding({NEW_YORK: series}), one.store.rejections.adding([NEW_YORK, ELSEWHERE]))
     for cell in (NEW_YORK, ELSEWHERE):
         one.queue.enqueue([cell], 6)
     monkeypatch.setattr(redis, "is_cluster", lambda role: True)

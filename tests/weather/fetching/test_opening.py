@@ -57,9 +57,9 @@ def test_a_cell_with_a_record_comes_with_it_and_costs_nothing(opening, valkey):
 
 def test_a_rejected_cell_costs_nothing(opening, valkey):
     one = opening()
-    redis.fetch_one(one.store.rejecting([NEW]))
+    redis.fetch_one(one.store.rejections.adding([NEW]))
     lease = leased(one, NEW)
-    assert one.store.rejected_seconds_now(NEW).value([lease.rejected[NEW]]) > 500
+    assert one.store.rejections.seconds_now(NEW).value([lease.rejected[NEW]]) > 500
     assert lease.charged is None and spent(valkey) == 0
 
 

@@ -16,8 +16,9 @@ import pytest
 from django.utils.module_loading import import_string
 
 from prewarm.runs.plan import PERIOD_SECONDS
+from tests.support.database import migrated
 from tests.support.limits import LIFTED
-from tests.support.prewarm_command import Host, migrated, summary
+from tests.support.prewarm_command import Host, summary
 from tests.support.servers import TOP, Process, eventually
 
 CRON_FILE = TOP / "deploy" / "cron" / "weathernote"
@@ -30,7 +31,7 @@ def host(tmp_path, valkey, valkey_server, simulator):
     servers = {"REDIS_URL": valkey_server.url, "OPEN_METEO_URL": simulator.url}
     # Answers that live from one run to the next: cron's own ten minutes, made one.
     lives = {"WEATHER_TTL_SECONDS": 60, "FORECAST_TTL_SECONDS": 60}
-    host = Host.made(tmp_path / "host", migrated(tmp_path), **servers, **lives, **LIFTED)
+    host = Host.made(tmp_path / "host", migrated(tmp_path / "fresh.sqlite3"), **servers, **lives, **LIFTED)
     (host.folder / "environment").write_text("".join(f"{name}={value}\n" for name, value in host.variables.items()))
     return host
 

@@ -12,9 +12,10 @@ import redis as redis_py
 import requests
 from django.core.cache import cache
 
+from tests.support.database import migrated
 from tests.support.limits import LIFTED
 from tests.support.outage import all_down, is_open
-from tests.support.prewarm_command import Host, migrated, summary
+from tests.support.prewarm_command import Host, summary
 from tests.support.redis_deploy import FILES, Secured, SecuredCluster, make_users
 from tests.support.redis_fixtures import lost, use  # noqa: F401 - fixtures
 from tests.support.servers import TOP, Instance, eventually
@@ -54,7 +55,7 @@ def service(server: Secured) -> redis_py.Redis:
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """With the cities of a fresh install and somebody who may see them."""
-    file = migrated(tmp_path_factory.mktemp("database"))
+    file = migrated(tmp_path_factory.mktemp("database") / "db.sqlite3")
     words = ("manage.py", "createsuperuser", "--noinput", "--email=")
     made = run(TOP, *words, **STAFF, DATABASE_URL=f"sqlite:///{file}")
     assert made.returncode == 0, made.stderr

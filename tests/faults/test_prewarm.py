@@ -13,15 +13,16 @@ from prewarm.runs.lock import KEY
 from prewarm.runs.models import PrewarmRun
 from prewarm.runs.run import Options, run
 from tests.support.clocks import ClockOf
+from tests.support.database import migrated
 from tests.support.limits import LIFTED
-from tests.support.prewarm_command import Host, ended, migrated, summary
+from tests.support.prewarm_command import Host, ended, summary
 from tests.support.servers import Valkey, eventually
 from weather.api.service import service
 
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory):
-    return migrated(tmp_path_factory.mktemp("database"))
+    return migrated(tmp_path_factory.mktemp("database") / "db.sqlite3")
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ class Host:
 
     @classmethod
     def made(cls, folder: Path, database: Path, **variables: object) -> "Host":
-        """A host with a copy of the database, which `migrated` makes."""
+        """A host with a copy of the database."""
         folder.mkdir(exist_ok=True)
         shutil.copy(database, folder / "db.sqlite3")
         own = {"DATABASE_URL": f"sqlite:///{folder / 'db.sqlite3'}", "SECRET_KEY": "x" * 50, **variables}
@@ -66,14 +66,6 @@ class Host:
         query = f"SELECT {', '.join(names)} FROM prewarm_prewarmrun ORDER BY started DESC"  # noqa: S608 - our own words
         with sqlite3.connect(self.folder / "db.sqlite3") as database:
             return [dict(zip(names, row, strict=True)) for row in database.execute(query)]
-
-
-def migrated(folder: Path) -> Path:
-    """A new database with the cities of a fresh install."""
-    file = folder / "fresh.sqlite3"
-    made = run(TOP, "manage.py", "migrate", "-v0", DATABASE_URL=f"sqlite:///{file}", SECRET_KEY="x" * 50)
-    assert made.returncode == 0, made.stderr
-    return file
 
 
 def summary(said: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import redis
 import requests
 
 from tests.settings import OURS
+from tests.support.database import migrated
 from weathernote.runtime.local_servers import redis_binary
 
 TOP = Path(__file__).resolve().parents[2]
@@ -27,6 +28,8 @@ TOP = Path(__file__).resolve().parents[2]
 _PORTS = range(10_000, 20_000)
 #: The ports that were given out last.
 _given: deque[int] = deque(maxlen=200)
+#: How DATABASE_URL names a database of SQLite.
+_IN_A_FILE = "sqlite:///"
 
 
 def free_port() -> int:
@@ -160,7 +163,7 @@ class Valkey(Process):
 
 
 class Instance(Process):
-    """`manage.py serve` as an operator starts it, with the environment that the test gives it."""
+    """`manage.py serve` as an operator starts it the second time, with the environment that the test gives it."""
 
     def __init__(self, folder: Path, *arguments: str, **variables: object) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -173,6 +176,8 @@ class Instance(Process):
             own.setdefault("AIR_QUALITY_URL", own["OPEN_METEO_URL"])
         env = {name: value for name, value in os.environ.items() if name not in (*OURS, "DJANGO_SETTINGS_MODULE")}
         env |= {name: str(value) for name, value in own.items()}
+        if env["DATABASE_URL"].startswith(_IN_A_FILE):
+            migrated(Path(env["DATABASE_URL"].removeprefix(_IN_A_FILE)))
         super().__init__([sys.executable, "manage.py", "serve", *arguments], folder / "serve.log", env)
         try:
             eventually(self._answers, within_seconds=90)

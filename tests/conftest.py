@@ -13,7 +13,7 @@ from django.test import Client
 
 from prewarm.cities import views as prewarm_views
 from prewarm.runs import refresher
-from tests.support import outage, shuffling
+from tests.support import ordering, outage, shuffling
 from tests.support.limits import LIFTED, UNLIMITED
 from tests.support.servers import Instance, Valkey
 from weather.api import service
@@ -45,8 +45,7 @@ def pytest_configure_node(node: Any) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.option.shuffle = getattr(config, "workerinput", {}).get("shuffle", config.option.shuffle)
-    if config.option.shuffle is not None:
-        config.option.loadscopereorder = False  # where processes share the work, by which the longest file comes first
+    config.option.loadscopereorder = False  # where processes share the work: by it the file of most tests comes first
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
@@ -54,8 +53,8 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.option.shuffle is not None:
-        items[:] = shuffling.by_file(items, config.option.shuffle)
+    seed = config.option.shuffle
+    items[:] = ordering.long_first(items) if seed is None else shuffling.by_file(items, seed)
 
 
 @pytest.fixture(scope="session")

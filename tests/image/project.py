@@ -18,10 +18,15 @@ HOST = "weather.example"
 OUTSIDE = "172.30.7.1"
 UPSTREAM_PORT = 8100
 _LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".run", "__pycache__", ".*_cache", "node_modules")
-#: Podman leaves that to systemd's timers, and a machine may have no systemd.
+#: Podman leaves that to systemd's timers, and a machine may have no systemd. Who starts is looked at each second, and all
+#: of them as often as compose.yaml has it.
 _WATCH = """
-while sleep 0.5; do
-    for container in $("$@" ps --quiet); do "$@" healthcheck run "$container"; done
+passes=0
+while sleep 1; do
+    passes=$(((passes + 1) % 10))
+    which=--filter=health=starting
+    if [ "$passes" = 0 ]; then which=; fi
+    for container in $("$@" ps --quiet $which); do "$@" healthcheck run "$container"; done
 done
 """
 

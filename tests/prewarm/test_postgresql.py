@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from tests.support.database import migrated
 from tests.support.manage import command, environment, manage
 from weathernote.http.database_reader import READERS
 from weathernote.settings import BASE_DIR
@@ -63,24 +64,33 @@ EXPECTED = {
 }
 
 
+# No model without its migration, and back and forth again: a migration that cannot be undone holds up a roll-back.
+BACK_AND_FORTH = """
+from django.core.management import call_command
+from prewarm.cities.models import City
+
+call_command("makemigrations", check_changes=True, dry_run=True, verbosity=0)
+for target in ("prewarm", "0001"), (), ("prewarm", "zero"), ():
+    call_command("migrate", *target, verbosity=0)
+print(City.objects.count())
+"""
+
+
+@pytest.fixture(scope="module")
+def migrated_postgresql(postgresql):
+    manage(postgresql.url, "migrate", "--verbosity", "0")
+    return postgresql
+
+
 def story_in(url: str) -> dict[str, object]:
-    manage(url, "migrate", "--verbosity", "0")
-    manage(url, "makemigrations", "--check", "--dry-run")
     told = json.loads(manage(url, "shell", "--no-imports", "--command", STORY).rpartition("TOLD")[2])
-    # Back and forth again: a migration that cannot be undone holds up a roll-back.
-    manage(url, "migrate", "prewarm", "0001", "--verbosity", "0")
-    manage(url, "migrate", "--verbosity", "0")
-    manage(url, "migrate", "prewarm", "zero", "--verbosity", "0")
-    manage(url, "migrate", "--verbosity", "0")
-    assert "100" in manage(
-        url, "shell", "--no-imports", "--command", "from prewarm.models import City; print(City.objects.count())"
-    )
+    assert manage(url, "shell", "--no-imports", "--command", BACK_AND_FORTH).split()[-1] == "100"
     return told
 
 
-def test_postgresql_holds_what_sqlite_holds(postgresql, tmp_path):
-    assert story_in(postgresql.url) == {"vendor": "postgresql"} | EXPECTED
-    assert story_in(f"sqlite:///{tmp_path / 'db.sqlite3'}") == {"vendor": "sqlite"} | EXPECTED
+def test_postgresql_holds_what_sqlite_holds(migrated_postgresql, tmp_path):
+    assert story_in(migrated_postgresql.url) == {"vendor": "postgresql"} | EXPECTED
+    assert story_in(f"sqlite:///{migrated(tmp_path / 'db.sqlite3')}") == {"vendor": "sqlite"} | EXPECTED
 
 
 # Searches before and after a word on stdin; each tells which process of PostgreSQL answers the thread that made it.
@@ -100,14 +110,13 @@ print([known.answer(f"ber{number}", 3) for number in range(12)])
 """
 
 
-def test_searches_keep_their_connections_until_the_server_is_restarted(postgresql, tmp_path):
-    manage(postgresql.url, "migrate", "--verbosity", "0")
+def test_searches_keep_their_connections_until_the_server_is_restarted(migrated_postgresql, tmp_path):
     with (
         (tmp_path / "said").open("w+") as said,
         subprocess.Popen(
             command("shell", "--no-imports", "--command", SEARCHES),
             cwd=BASE_DIR,
-            env=environment(postgresql.url),
+            env=environment(migrated_postgresql.url),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=said,
@@ -116,7 +125,7 @@ def test_searches_keep_their_connections_until_the_server_is_restarted(postgresq
     ):
         assert asking.stdout
         before = set(json.loads(asking.stdout.readline()))
-        postgresql.restart()
+        migrated_postgresql.restart()
         after, _ = asking.communicate("\n", timeout=60)
         said.seek(0)
         assert asking.returncode == 0, said.read()

@@ -180,7 +180,7 @@ class Instance(Process):
             migrated(Path(env["DATABASE_URL"].removeprefix(_IN_A_FILE)))
         super().__init__([sys.executable, "manage.py", "serve", *arguments], folder / "serve.log", env)
         try:
-            eventually(self._answers, within_seconds=90)
+            eventually(self._answers, within_seconds=90, every_seconds=0.05)
         except BaseException:
             self.stop()
             raise AssertionError(f"the instance did not start:\n{self.said()}") from None

@@ -15,7 +15,7 @@ from weather.fetching.rejections import Rejections
 from weather.runs.held_times import HeldTimes
 from weathernote import redis
 from weathernote.redis import Command, Lookup, RedisDown, Role, Sourced, at
-from weathernote.redis.memory import Memory
+from weathernote.redis.outages.memory import Memory
 from weathernote.telemetry import metrics
 from weathernote.threads import give_way
 

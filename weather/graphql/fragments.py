@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from weather.core.answers import Question
-from weathernote.redis.memory import Memory
+from weathernote.redis.outages.memory import Memory
 
 #: Bytes of answers whose pieces a process remembers; the pieces take about four times as much memory.
 MEMORY_BYTES = 3_000_000

@@ -31,7 +31,7 @@ from weather.graphql.types import DATASET_TYPES
 from weather.graphql.variables import Variables
 from weather.places.question import Position, Search
 from weathernote.http.problems import Problem
-from weathernote.redis.memory import Memory
+from weathernote.redis.outages.memory import Memory
 
 #: What an operation skips and includes is compiled for so many cases; more are compiled for each request.
 MOST_CASES = 4

@@ -14,8 +14,10 @@ from tests.support.servers import Valkey, eventually
 from tests.support.tcp_proxy import TcpProxy, later
 from weathernote import redis
 from weathernote.redis import Lookup, RedisDown, Role, ask, at, fetch, script
-from weathernote.redis.cluster import Cluster
-from weathernote.redis.node import Node
+from weathernote.redis.servers.by_role import server as server_of_settings
+from weathernote.redis.servers.cluster import Cluster
+from weathernote.redis.servers.node import Node
+from weathernote.redis.servers.roles import role_of
 
 pytest_plugins = ["tests.support.redis_fixtures"]
 
@@ -63,8 +65,8 @@ def fail(command: redis.Command) -> None:
 @pytest.mark.pure
 def test_a_command_carries_its_role_and_a_plain_one_is_for_the_regions_own():
     assert at(Role.OWN, "GET", "a") == ("GET", "a") == at(Role.PRIMARY, "GET", "a")
-    assert [redis.roles.role_of(at(role, "GET", "a")) for role in Role] == list(Role)
-    assert redis.roles.role_of(("GET", "a")) is Role.OWN
+    assert [role_of(at(role, "GET", "a")) for role in Role] == list(Role)
+    assert role_of(("GET", "a")) is Role.OWN
     assert type(script("return 1")("key")) is tuple
 
 
@@ -145,7 +147,7 @@ def test_a_slow_server_nearby_is_noticed_while_the_primary_is_waited_for(three, 
 def test_without_urls_of_their_own_all_roles_are_one_server(use, valkey_server):
     use(valkey_server.url)
     by_role = redis.servers_by_role()
-    assert by_role[Role.OWN] is by_role[Role.PRIMARY] is by_role[Role.REPLICA] is redis.servers.server()
+    assert by_role[Role.OWN] is by_role[Role.PRIMARY] is by_role[Role.REPLICA] is server_of_settings()
     assert redis.is_one_server() and not redis.is_replicated()
     assert len(redis.breaker_states()) == 1
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weathernote.redis.memory import Memory
+from weathernote.redis.outages.memory import Memory
 
 pytestmark = pytest.mark.pure
 

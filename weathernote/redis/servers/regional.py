@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from weathernote.redis.cluster import Cluster
-from weathernote.redis.connection import Reply
-from weathernote.redis.node import Node
-from weathernote.redis.roles import Command, Role, ToReplica, role_of
+from weathernote.redis.connections.connection import Reply
+from weathernote.redis.servers.cluster import Cluster
+from weathernote.redis.servers.node import Node
+from weathernote.redis.servers.roles import Command, Role, ToReplica, role_of
 
 
 class Regional:

@@ -7,8 +7,8 @@ nothing of how old the writes are that come over it; a bytes' count nothing of t
 from time import monotonic
 
 from weathernote.redis.client import each, execute, is_one_server, script, without_redis
-from weathernote.redis.roles import Role
-from weathernote.redis.servers import server
+from weathernote.redis.servers.by_role import server
+from weathernote.redis.servers.roles import Role
 
 KEY = "heartbeat:records"
 #: A replica that is further behind than this has lost the key.

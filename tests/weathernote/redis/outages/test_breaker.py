@@ -3,7 +3,7 @@ import threading
 import pytest
 
 from tests.support.clocks import SetClock
-from weathernote.redis.breaker import Breaker
+from weathernote.redis.outages.breaker import Breaker
 
 pytestmark = pytest.mark.pure
 

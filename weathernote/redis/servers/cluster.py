@@ -14,13 +14,13 @@ from redis import exceptions
 from redis.cluster import RedisCluster
 from redis.crc import key_slot
 
-from weathernote.redis.connection import Reply
-from weathernote.redis.lost import RedisDown, note_lost
-from weathernote.redis.node import Node
-from weathernote.redis.resolver import NamedConnection, Resolver
-from weathernote.redis.roles import Command
-from weathernote.redis.sent import Sent as SentToNode
-from weathernote.redis.slot_map import SlotMap, credentials
+from weathernote.redis.connections.connection import Reply
+from weathernote.redis.connections.resolver import NamedConnection, Resolver
+from weathernote.redis.connections.sent import Sent as SentToNode
+from weathernote.redis.outages.lost import RedisDown, note_lost
+from weathernote.redis.servers.node import Node
+from weathernote.redis.servers.roles import Command
+from weathernote.redis.servers.slot_map import SlotMap, credentials
 
 # To a slot's new node, and once more if the slot moves at that moment.
 _REDIRECTS = 2

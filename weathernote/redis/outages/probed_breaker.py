@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 
-from weathernote.redis.breaker import Breaker
+from weathernote.redis.outages.breaker import Breaker
 
 PAUSE_SECONDS = 0.5
 _PROBE_SECONDS = 0.05

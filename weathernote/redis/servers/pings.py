@@ -4,12 +4,12 @@ import threading
 from collections.abc import Sequence
 from time import monotonic
 
-from weathernote.redis.cluster import Cluster
-from weathernote.redis.connection import Connection, Reply
-from weathernote.redis.lost import RedisDown
-from weathernote.redis.node import Node
-from weathernote.redis.roles import Command, Role
-from weathernote.redis.servers import servers_by_role, timeout_seconds
+from weathernote.redis.connections.connection import Connection, Reply
+from weathernote.redis.outages.lost import RedisDown
+from weathernote.redis.servers.by_role import servers_by_role, timeout_seconds
+from weathernote.redis.servers.cluster import Cluster
+from weathernote.redis.servers.node import Node
+from weathernote.redis.servers.roles import Command, Role
 
 _PING: Command = ("PING",)
 #: First PINGs that had no reply in time: a handshake may take several timeouts, and is not begun anew at each look.

@@ -9,8 +9,8 @@ from tests.support.redis_cluster import RedisCluster
 from tests.support.servers import eventually
 from weathernote import redis
 from weathernote.redis import Role, ask, at
-from weathernote.redis.cluster import Cluster
-from weathernote.redis.node import Node
+from weathernote.redis.servers.cluster import Cluster
+from weathernote.redis.servers.node import Node
 from weathernote.redis.subscription import Subscription, listening_connection
 
 pytest_plugins = ["tests.support.redis_fixtures"]

@@ -8,13 +8,13 @@ import hiredis
 from redis import exceptions
 from redis.connection import AbstractConnection
 
-from weathernote.redis.connection import Connection, Reply
-from weathernote.redis.lost import BROKEN, RedisDown, note_lost
-from weathernote.redis.multiplexer import Call, Lane, Multiplexer
-from weathernote.redis.probed_breaker import ProbedBreaker
-from weathernote.redis.refusals import is_unusable, reason_of, refuses_writes
-from weathernote.redis.roles import Command, ToPrimary
-from weathernote.redis.sent import ReadsAlone, Sent
+from weathernote.redis.connections.connection import Connection, Reply
+from weathernote.redis.connections.multiplexer import Call, Lane, Multiplexer
+from weathernote.redis.connections.sent import ReadsAlone, Sent
+from weathernote.redis.outages.lost import BROKEN, RedisDown, note_lost
+from weathernote.redis.outages.probed_breaker import ProbedBreaker
+from weathernote.redis.outages.refusals import is_unusable, reason_of, refuses_writes
+from weathernote.redis.servers.roles import Command, ToPrimary
 
 log = logging.getLogger(__name__)
 

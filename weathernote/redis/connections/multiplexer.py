@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import TypeVar
 
-from weathernote.redis.connection import Connection, Reply
-from weathernote.redis.lost import RedisDown
+from weathernote.redis.connections.connection import Connection, Reply
+from weathernote.redis.outages.lost import RedisDown
 
 T = TypeVar("T")
 

@@ -13,8 +13,8 @@ from redis.backoff import NoBackoff
 from redis.cluster import ClusterNode, RedisCluster
 from redis.retry import Retry
 
-from weathernote.redis.lost import BROKEN
-from weathernote.redis.resolver import Resolver
+from weathernote.redis.connections.resolver import Resolver
+from weathernote.redis.outages.lost import BROKEN
 
 log = logging.getLogger(__name__)
 

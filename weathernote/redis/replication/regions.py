@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from enum import IntEnum
 from urllib.parse import urlsplit
 
-from weathernote.redis import heartbeat
 from weathernote.redis.client import each, info_fields
-from weathernote.redis.heartbeat import MOST_LAG_SECONDS
-from weathernote.redis.lost import RedisDown
-from weathernote.redis.node import WRITING_PROBE
-from weathernote.redis.replication import Replication
-from weathernote.redis.roles import Role
-from weathernote.redis.servers import servers_by_role, urls
+from weathernote.redis.outages.lost import RedisDown
+from weathernote.redis.replication import heartbeat
+from weathernote.redis.replication.heartbeat import MOST_LAG_SECONDS
+from weathernote.redis.replication.info import Replication
+from weathernote.redis.servers.by_role import servers_by_role, urls
+from weathernote.redis.servers.node import WRITING_PROBE
+from weathernote.redis.servers.roles import Role
 
 
 class Severity(IntEnum):

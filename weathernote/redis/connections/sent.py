@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from weathernote.redis.connection import Connection
-from weathernote.redis.lost import RedisDown
+from weathernote.redis.connections.connection import Connection
+from weathernote.redis.outages.lost import RedisDown
 
 
 @dataclass(frozen=True, slots=True)

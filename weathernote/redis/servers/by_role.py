@@ -7,12 +7,12 @@ from typing import Any
 from django.conf import settings
 from redis.connection import ConnectionPool
 
-from weathernote.redis.cluster import Cluster
-from weathernote.redis.node import Node
-from weathernote.redis.regional import Regional
-from weathernote.redis.resolver import BY_NAME, Resolver
-from weathernote.redis.roles import Role
-from weathernote.redis.slot_map import SCHEME
+from weathernote.redis.connections.resolver import BY_NAME, Resolver
+from weathernote.redis.servers.cluster import Cluster
+from weathernote.redis.servers.node import Node
+from weathernote.redis.servers.regional import Regional
+from weathernote.redis.servers.roles import Role
+from weathernote.redis.servers.slot_map import SCHEME
 
 #: Options of redis-py's pools that its cluster does not take.
 _FOR_POOLS = frozenset(("max_connections", "retry"))

@@ -9,8 +9,9 @@ import pytest
 from tests.support.outage import all_down
 from tests.support.servers import eventually
 from weathernote import redis
-from weathernote.redis import Role, ask, multiplexer, servers_by_role
-from weathernote.redis.multiplexer import MOST_CALLS, Multiplexer
+from weathernote.redis import Role, ask, servers_by_role
+from weathernote.redis.connections import multiplexer
+from weathernote.redis.connections.multiplexer import MOST_CALLS, Multiplexer
 
 pytest_plugins = ["tests.support.redis_fixtures"]
 
@@ -130,7 +131,7 @@ def test_a_wait_that_a_signal_ends_takes_no_lane_with_it(line, monkeypatch):
     first = line.call(b"a")
     eventually(lambda: line.sent)
     with monkeypatch.context() as patched:
-        patched.setattr("weathernote.redis.multiplexer.threading.Lock", Interrupted)
+        patched.setattr("weathernote.redis.connections.multiplexer.threading.Lock", Interrupted)
         with pytest.raises(KeyboardInterrupt):
             line.multiplexer.call(b"b", 1)
     line.goes.release()

@@ -38,9 +38,9 @@ from weathernote.telemetry.request_event import CellAnswer
 if TYPE_CHECKING:
     from graphql import GraphQLError
 
-    from weather.graphql.answering import Answered
     from weather.graphql.engine import Engine
-    from weather.graphql.operation import Asked, Operation
+    from weather.graphql.execution.answering import Answered
+    from weather.graphql.execution.operation import Asked, Operation
 
 #: Positions of a request, each as often as a field names it.
 MOST_POSITIONS = 100

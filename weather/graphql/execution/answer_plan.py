@@ -10,10 +10,10 @@ from weather.api.misses import Served
 from weather.api.query import MAX_DAYS
 from weather.core.answers import Question
 from weather.core.datasets import AnswerKind
-from weather.graphql.arguments import Arguments, NotAnArgument
-from weather.graphql.fragments import Fragments, FragmentsMemory, Pieces, dumped
-from weather.graphql.selection import Fragments as FragmentDefinitions
-from weather.graphql.selection import fields_of
+from weather.graphql.execution.arguments import Arguments, NotAnArgument
+from weather.graphql.execution.fragments import Fragments, FragmentsMemory, Pieces, dumped
+from weather.graphql.execution.selection import Fragments as FragmentDefinitions
+from weather.graphql.execution.selection import fields_of
 from weathernote.http import problems
 from weathernote.http.problems import Problem
 

@@ -19,16 +19,16 @@ from graphql import (
 
 from weather.core.answers import Question
 from weather.core.cells import Cell
-from weather.graphql.answer_plan import AnswerPlan, Compiling
-from weather.graphql.arguments import Arguments
-from weather.graphql.cell_fields import AskedCells, CellField, asked_cells
-from weather.graphql.fragments import dumped
-from weather.graphql.place_fields import Cities, PlaceField, cities_asked, places_asked
+from weather.graphql.execution.answer_plan import AnswerPlan, Compiling
+from weather.graphql.execution.arguments import Arguments
+from weather.graphql.execution.cell_fields import AskedCells, CellField, asked_cells
+from weather.graphql.execution.fragments import dumped
+from weather.graphql.execution.place_fields import Cities, PlaceField, cities_asked, places_asked
+from weather.graphql.execution.selection import Fragments, conditions_in, fields_of, names_in
+from weather.graphql.execution.variables import Variables
 from weather.graphql.schema import SEVERAL, graphql_schema, python_names
-from weather.graphql.selection import Fragments, conditions_in, fields_of, names_in
 from weather.graphql.turns import turn
 from weather.graphql.types import DATASET_TYPES
-from weather.graphql.variables import Variables
 from weather.places.question import Position, Search
 from weathernote.http.problems import Problem
 from weathernote.redis.outages.memory import Memory

@@ -13,8 +13,8 @@ from graphql import (
     validate,
 )
 
-from weather.graphql import limits
-from weather.graphql.operation import Operation
+from weather.graphql.documents import limits
+from weather.graphql.execution.operation import Operation
 from weather.graphql.schema import graphql_schema
 from weather.graphql.turns import turn
 

@@ -14,13 +14,13 @@ from weather.api.misses import Outcome, Served
 from weather.api.service import Requester, service_of
 from weather.core.answers import Question
 from weather.core.datasets import Dataset
-from weather.graphql import cell_fields
-from weather.graphql.cell_fields import AskedCells, Failed
 from weather.graphql.cities import FoundCities, cities_source
 from weather.graphql.errors import Refused
-from weather.graphql.fragments import FragmentsMemory
-from weather.graphql.operation import Asked, AskedField, AskedPlaces, Constant
-from weather.graphql.place_fields import Cities, places_text, rows_text
+from weather.graphql.execution import cell_fields
+from weather.graphql.execution.cell_fields import AskedCells, Failed
+from weather.graphql.execution.fragments import FragmentsMemory
+from weather.graphql.execution.operation import Asked, AskedField, AskedPlaces, Constant
+from weather.graphql.execution.place_fields import Cities, places_text, rows_text
 from weathernote.http.cache_headers import STALE_IF_ERROR_SECONDS
 from weathernote.http.problems import Problem
 

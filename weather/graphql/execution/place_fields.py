@@ -6,9 +6,9 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from weather.core.cells import exact_degrees
-from weather.graphql.answer_plan import Picks, picked
-from weather.graphql.arguments import Arguments, NotAnArgument
-from weather.graphql.fragments import Pieces, pieces
+from weather.graphql.execution.answer_plan import Picks, picked
+from weather.graphql.execution.arguments import Arguments, NotAnArgument
+from weather.graphql.execution.fragments import Pieces, pieces
 from weather.places.query import wrong_with
 from weather.places.question import Position, Search
 from weather.places.search import MOST_PLACES, places

@@ -10,10 +10,10 @@ from weather.core.answers import Question
 from weather.core.cells import Cell, latitude_tenths, longitude_tenths
 from weather.core.datasets import Dataset
 from weather.core.units import Name
-from weather.graphql.answer_plan import AnswerPlan
-from weather.graphql.arguments import Arguments, NotAnArgument
 from weather.graphql.errors import Refused
-from weather.graphql.fragments import FragmentsMemory
+from weather.graphql.execution.answer_plan import AnswerPlan
+from weather.graphql.execution.arguments import Arguments, NotAnArgument
+from weather.graphql.execution.fragments import FragmentsMemory
 from weathernote.http import problems
 from weathernote.http.problems import Problem
 

@@ -14,12 +14,13 @@ from typing import Any
 import requests
 from django.conf import settings
 
-from weathernote.runtime import database, edge_configuration, local_servers, nginx
+from weathernote.runtime import database, local_servers
 from weathernote.runtime import serve as serving
-from weathernote.runtime.edge_configuration import Edge
-from weathernote.runtime.live_beside import Live, live_beside
+from weathernote.runtime.edge import edge_configuration, nginx
+from weathernote.runtime.edge.edge_configuration import Edge
+from weathernote.runtime.edge.nginx import Nginx
+from weathernote.runtime.live.live_beside import Live, live_beside
 from weathernote.runtime.local_servers import LocalServerError
-from weathernote.runtime.nginx import Nginx
 
 INSTANCES = 2
 _GRACE_SECONDS = 20

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from weathernote.runtime import nginx
+from weathernote.runtime.edge import nginx
+from weathernote.runtime.edge.nginx import Nginx
 from weathernote.runtime.local_servers import LocalServerError
-from weathernote.runtime.nginx import Nginx
 
 pytestmark = pytest.mark.pure
 

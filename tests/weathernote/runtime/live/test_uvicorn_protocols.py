@@ -6,9 +6,9 @@ from typing import Any
 
 from websockets.frames import Frame, Opcode
 
-from weathernote.runtime.one_reader import Flag
-from weathernote.runtime.raw_refusals import Handshake
-from weathernote.runtime.uvicorn_protocols import StreamWebSocketProtocol
+from weathernote.runtime.live.one_reader import Flag
+from weathernote.runtime.live.raw_refusals import Handshake
+from weathernote.runtime.live.uvicorn_protocols import StreamWebSocketProtocol
 
 
 def protocol() -> Any:

@@ -15,7 +15,7 @@ from pathlib import Path
 from blake3 import blake3
 from django.conf import settings
 
-TEMPLATES = Path(__file__).resolve().parents[2] / "deploy" / "nginx"
+TEMPLATES = Path(__file__).resolve().parents[3] / "deploy" / "nginx"
 _PLACE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 #: Parts of a worker's open files: a stream or a request takes two connections, one to the phone and one inwards, and a
 #: request up to one file of the cache, for which three of ten are left; and of a fifteenth the file stays open.

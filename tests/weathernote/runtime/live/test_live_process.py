@@ -11,7 +11,7 @@ import requests
 
 from tests.support.servers import eventually, free_port
 from tests.support.tree import Served, alive, copy_of_the_code, run
-from weathernote.runtime import live_beside
+from weathernote.runtime.live import live_beside
 
 pytestmark = pytest.mark.usefixtures("valkey")
 

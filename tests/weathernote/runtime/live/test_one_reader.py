@@ -2,7 +2,7 @@
 
 import asyncio
 
-from weathernote.runtime.one_reader import Flag, OneReaderQueue
+from weathernote.runtime.live.one_reader import Flag, OneReaderQueue
 
 
 def test_a_queue_gives_items_in_their_order_and_waits_for_the_next():

@@ -9,8 +9,8 @@ import uvicorn
 from django.conf import settings
 
 from weathernote.runtime import local_servers
-from weathernote.runtime.live_beside import OTHER_PORT, host_and_port
-from weathernote.runtime.uvicorn_protocols import StreamHttpProtocol, StreamWebSocketProtocol
+from weathernote.runtime.live.live_beside import OTHER_PORT, host_and_port
+from weathernote.runtime.live.uvicorn_protocols import StreamHttpProtocol, StreamWebSocketProtocol
 
 Say = Callable[[str], None]
 DEFAULT_PORT = 8001

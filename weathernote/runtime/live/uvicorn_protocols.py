@@ -12,8 +12,8 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import Frame
 from websockets.http11 import Request
 
-from weathernote.runtime.one_reader import Flag, OneReaderQueue
-from weathernote.runtime.raw_refusals import Handshake, refuse
+from weathernote.runtime.live.one_reader import Flag, OneReaderQueue
+from weathernote.runtime.live.raw_refusals import Handshake, refuse
 
 #: What a connection may hold here for a slow reader, besides the kernel's buffer; a message has about 1 kB.
 WAITING_BYTES = 4096

@@ -25,7 +25,7 @@ from tests.support.servers import TOP
 from tests.support.settings_names import SETTINGS_READ
 from weather.live import upkeep
 from weather.live.hub import Hub
-from weathernote.http import body_watch, request_bodies
+from weathernote.http.bodies import body_watch, request_bodies
 from weathernote.http.database_reader import READERS
 from weathernote.runtime.live import live_process
 from weathernote.telemetry.logs import JsonLines

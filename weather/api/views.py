@@ -22,7 +22,7 @@ from weather.core.datasets import AIR_QUALITY, USUAL_DAYS, WEATHER, Dataset
 from weathernote import redis
 from weathernote.http import problems
 from weathernote.http.api_view import ApiViewSet
-from weathernote.http.conditional import matches, weak_etag
+from weathernote.http.headers.conditional import matches, weak_etag
 from weathernote.http.pipelined_throttle import PipelinedThrottle
 from weathernote.http.prerendered import PrerenderedResponse
 from weathernote.http.problems import Problem

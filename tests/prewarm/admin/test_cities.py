@@ -21,7 +21,7 @@ from weather.core.answers import Question
 from weather.core.cells import Cell
 from weather.core.datasets import WEATHER
 from weathernote import redis
-from weathernote.http import request_bodies
+from weathernote.http.bodies import request_bodies
 
 pytestmark = pytest.mark.django_db
 

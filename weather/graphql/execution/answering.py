@@ -21,7 +21,7 @@ from weather.graphql.execution.cell_fields import AskedCells, Failed
 from weather.graphql.execution.fragments import FragmentsMemory
 from weather.graphql.execution.operation import Asked, AskedField, AskedPlaces, Constant
 from weather.graphql.execution.place_fields import Cities, places_text, rows_text
-from weathernote.http.cache_headers import STALE_IF_ERROR_SECONDS
+from weathernote.http.headers.cache_headers import STALE_IF_ERROR_SECONDS
 from weathernote.http.problems import Problem
 
 #: What depends on places or the schema alone changes with a release.

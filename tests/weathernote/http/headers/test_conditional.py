@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from weathernote.http.conditional import matches, weak_etag
+from weathernote.http.headers.conditional import matches, weak_etag
 
 pytestmark = pytest.mark.pure
 

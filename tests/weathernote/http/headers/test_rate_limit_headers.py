@@ -2,7 +2,7 @@
 
 import pytest
 
-from weathernote.http import rate_limit_headers
+from weathernote.http.headers import rate_limit_headers
 
 
 @pytest.mark.pure

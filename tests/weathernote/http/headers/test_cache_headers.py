@@ -2,7 +2,7 @@
 
 import pytest
 
-from weathernote.http.cache_headers import CacheResult, cache_control, cache_status
+from weathernote.http.headers.cache_headers import CacheResult, cache_control, cache_status
 
 pytestmark = pytest.mark.pure
 

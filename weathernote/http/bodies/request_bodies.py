@@ -14,7 +14,7 @@ from typing import IO, Any
 from django.conf import settings
 from django.http import HttpRequest
 
-from weathernote.http.body_watch import DEADLINE_SECONDS, watcher
+from weathernote.http.bodies.body_watch import DEADLINE_SECONDS, watcher
 from weathernote.http.problems import Problem, invalid_parameters
 
 #: As the edge allows for staff's forms.

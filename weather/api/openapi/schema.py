@@ -4,14 +4,14 @@ from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, PolymorphicProxySerializer
 
-from weather.api.query import MAX_DAYS, MOST_PLACES
-from weather.api.serializers import (
+from weather.api.openapi.serializers import (
     AirQualitySerializer,
     ForecastSerializer,
     PlaceProblemSerializer,
     WeatherSerializer,
     places_of,
 )
+from weather.api.query import MAX_DAYS, MOST_PLACES
 from weather.core.units import BY_NAME
 from weathernote.http import problems
 from weathernote.http.problems import ProblemSerializer

@@ -3,7 +3,7 @@
 from collections.abc import Set
 from typing import Literal, NamedTuple
 
-from weather.api.descriptions import DESCRIPTIONS
+from weather.api.openapi.descriptions import DESCRIPTIONS
 from weather.core.datasets import Dataset, Section
 from weather.core.units import IMPERIAL, METRIC
 

@@ -6,7 +6,7 @@ from django.conf import settings
 from drf_spectacular.utils import PolymorphicProxySerializer
 from rest_framework import serializers
 
-from weather.api.field_shapes import MEANINGS, FieldShape, Kind, shapes_of
+from weather.api.openapi.field_shapes import MEANINGS, FieldShape, Kind, shapes_of
 from weather.core.datasets import AIR_QUALITY, WEATHER, Dataset, Section
 from weathernote.http.problems import ProblemSerializer
 

@@ -16,7 +16,7 @@ from tests.benchmarks.figures import told
 from tests.support.limits import LIFTED
 from weather.core.cells import Cell
 from weather.core.datasets import WEATHER
-from weather.core.packing import pack
+from weather.core.records.packing import pack
 from weather.core.series import Series
 from weather.simulator.answer import joined, place_texts
 from weather.simulator.call import Asked

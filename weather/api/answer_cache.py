@@ -7,7 +7,7 @@ from typing import NamedTuple
 from weather.core import answers
 from weather.core.answers import Answer, Question
 from weather.core.datasets import Dataset
-from weather.core.decision import LONGEST_WITHOUT_REDIS_SECONDS
+from weather.core.freshness.decision import LONGEST_WITHOUT_REDIS_SECONDS
 from weathernote import redis
 from weathernote.redis import Command, Lookup, Reply
 from weathernote.redis.outages.memory import Memory

@@ -7,8 +7,8 @@ from time import time
 
 from weather.core.cells import Cell
 from weather.core.datasets import Dataset
-from weather.core.drift import Drift
-from weather.core.packing import Unreadable, fetched_at, pack, unpack, version_of
+from weather.core.freshness.drift import Drift
+from weather.core.records.packing import Unreadable, fetched_at, pack, unpack, version_of
 from weather.core.series import Series
 from weather.core.windows import CLOCK_SLACK_SECONDS
 from weather.fetching.rejections import Rejections

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from math import nan
 from typing import Any
 
-from weather.core.message_names import DAILY, HOURLY, UNITS, Identity
-from weather.core.messages import Column, Message, Section, packed
+from weather.core.flatbuffers.message_names import DAILY, HOURLY, UNITS, Identity
+from weather.core.flatbuffers.messages import Column, Message, Section, packed
 from weather.simulator.place import DAY_SECONDS, HOUR_SECONDS
 
 CONTENT_TYPE = "application/octet-stream"

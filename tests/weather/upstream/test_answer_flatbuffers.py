@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from weather.core.cells import Cell
 from weather.core.datasets import AIR_QUALITY, WEATHER
-from weather.core.packing import pack
+from weather.core.records.packing import pack
 from weather.core.series import Series
 from weather.core.variables import EXTRA_NAMES
 from weather.simulator.answer import place_texts

@@ -2,10 +2,10 @@
 
 import pytest
 
-from weather.core import freshness
-from weather.core.decision import Decision
-from weather.core.decision import decide as decide_by_standing
-from weather.core.freshness import WORTH_A_WAIT_SECONDS as LONG
+from weather.core.freshness import refresh_interval
+from weather.core.freshness.decision import Decision
+from weather.core.freshness.decision import decide as decide_by_standing
+from weather.core.freshness.refresh_interval import WORTH_A_WAIT_SECONDS as LONG
 
 pytestmark = pytest.mark.pure
 
@@ -15,7 +15,7 @@ HOUR = 3600
 
 
 def decide(age, interval, *, is_redis_up, can_queue=None, **known):
-    standing = None if age is None else freshness.standing(age, interval)
+    standing = None if age is None else refresh_interval.standing(age, interval)
     can_queue = is_redis_up if can_queue is None else can_queue
     return decide_by_standing(standing, is_redis_up=is_redis_up, can_queue=can_queue, **known)
 

@@ -13,7 +13,7 @@ from math import nan
 from flatbuffers import Builder
 from openmeteo_sdk.Model import Model
 
-from weather.core.message_names import Identity
+from weather.core.flatbuffers.message_names import Identity
 
 
 @dataclass(frozen=True, slots=True)

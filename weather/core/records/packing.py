@@ -13,8 +13,9 @@ from typing import Any
 
 from blake3 import blake3
 
-from weather.core import row_steps, zones
+from weather.core import zones
 from weather.core.datasets import WIDEST_STEP, Dataset
+from weather.core.records import row_steps
 from weather.core.series import EARLIEST_START_SECONDS, Series
 from weather.core.variables import HOUR_SECONDS, Variable
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from tests.support.series import a_series
 from weather.core.datasets import AIR_QUALITY, WEATHER
-from weather.core.packing import Unreadable, fetched_at
-from weather.core.packing import pack as pack_of
-from weather.core.packing import unpack as unpack_of
+from weather.core.records.packing import Unreadable, fetched_at
+from weather.core.records.packing import pack as pack_of
+from weather.core.records.packing import unpack as unpack_of
 from weather.core.series import Series
 from weather.core.variables import EXTRA, HOURLY
 

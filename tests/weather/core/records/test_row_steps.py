@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weather.core import row_steps
+from weather.core.records import row_steps
 
 pytestmark = pytest.mark.pure
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weather.core import freshness
-from weather.core.freshness import Aging, Demand, calls_per_second, interval_seconds
+from weather.core.freshness import refresh_interval
+from weather.core.freshness.refresh_interval import Aging, Demand, calls_per_second, interval_seconds
 
 pytestmark = pytest.mark.pure
 
@@ -23,7 +23,7 @@ def spent(rates, price):
 
 
 def price_of(rates, budget):
-    return freshness.price_of([Demand(rates)], budget)
+    return refresh_interval.price_of([Demand(rates)], budget)
 
 
 def summed_age(rates, interval_of):
@@ -139,7 +139,7 @@ def test_a_hopeless_budget_gives_the_longest_interval_and_no_error():
 
 
 def test_due_when_the_interval_is_over():
-    assert not freshness.is_due(3599, 3600) and freshness.is_due(3600, 3600)
+    assert not refresh_interval.is_due(3599, 3600) and refresh_interval.is_due(3600, 3600)
 
 
 @pytest.mark.parametrize(
@@ -147,12 +147,12 @@ def test_due_when_the_interval_is_over():
     [(3, 0.5, False), (3.001, 0.5, True), (3.001, 1.5, True), (8, 4, False), (8.001, 4, True)],
 )
 def test_only_what_is_old_for_its_cell_is_worth_a_wait(age_hours, interval_hours, waits):
-    assert freshness.should_wait(age_hours * 3600, interval_hours * 3600) is waits
+    assert refresh_interval.should_wait(age_hours * 3600, interval_hours * 3600) is waits
 
 
 def test_a_record_that_is_due_at_any_rate_and_any_price_is_ending():
     longest = interval_seconds(1e-9, 1e12)
-    assert freshness.is_ending(longest) and not freshness.is_ending(longest - 1)
+    assert refresh_interval.is_ending(longest) and not refresh_interval.is_ending(longest - 1)
 
 
 # ── two datasets, one price ───────────────────────────────────────────────────────────────────────
@@ -173,23 +173,23 @@ def weight_of(demands, price):
 @pytest.mark.parametrize("weight", [1.0, 1.5])
 def test_the_calls_of_both_datasets_come_to_the_budget_together(weight):
     demands = [Demand(TOWNS, weight=weight), Demand(FIFTH, SLOW)]
-    price = freshness.price_of(demands, 5_000 / DAY)
+    price = refresh_interval.price_of(demands, 5_000 / DAY)
     assert weight_of(demands, price) == pytest.approx(5_000 / DAY, rel=1e-6)
     assert weight_of(demands[1:], price) > 0
-    assert price > freshness.price_of(demands[:1], 5_000 / DAY)
+    assert price > refresh_interval.price_of(demands[:1], 5_000 / DAY)
 
 
 @pytest.mark.parametrize("budget", [5_000, 50_000])
 def test_a_late_dataset_leaves_most_of_the_budget_to_the_others(budget):
     first, late = Demand(TOWNS), Demand([(rate, 100 * number) for rate, number in TOWNS], SLOW, is_late=True)
-    price = freshness.price_of([first, late], budget / DAY)
-    assert price == pytest.approx(freshness.price_of([first], freshness.FIRST_PART * budget / DAY))
-    assert price < freshness.price_of([first, late._replace(is_late=False)], budget / DAY)
+    price = refresh_interval.price_of([first, late], budget / DAY)
+    assert price == pytest.approx(refresh_interval.price_of([first], refresh_interval.FIRST_PART * budget / DAY))
+    assert price < refresh_interval.price_of([first, late._replace(is_late=False)], budget / DAY)
 
 
 def test_a_late_dataset_alone_has_the_whole_budget():
     late = Demand(FIFTH, SLOW, is_late=True)
-    price = freshness.price_of([Demand([]), late], 2_000 / DAY)
+    price = refresh_interval.price_of([Demand([]), late], 2_000 / DAY)
     assert weight_of([late], price) == pytest.approx(2_000 / DAY, rel=1e-6)
 
 
@@ -206,11 +206,11 @@ def test_a_dataset_has_its_own_shortest_interval_and_all_have_the_same_longest()
 def test_no_other_split_between_the_datasets_has_a_smaller_sum_of_weighed_ages():
     rates, budget = [(1 / 600, 1_000)], 6_000 / DAY
     demands = [Demand(rates), Demand(rates, Aging(worth=1 / 8))]
-    best = freshness.price_of(demands, budget)
+    best = refresh_interval.price_of(demands, budget)
 
     def loss(share):
         prices = [
-            freshness.price_of([demand], part * budget)
+            refresh_interval.price_of([demand], part * budget)
             for demand, part in zip(demands, (1 - share, share), strict=True)
         ]
         return sum(

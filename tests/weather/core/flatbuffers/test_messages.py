@@ -12,8 +12,8 @@ from openmeteo_sdk.Unit import Unit
 from openmeteo_sdk.Variable import Variable
 from openmeteo_sdk.WeatherApiResponse import WeatherApiResponse
 
-from weather.core.message_names import DAILY, HOURLY, UNITS
-from weather.core.messages import Column, Message, Section, packed
+from weather.core.flatbuffers.message_names import DAILY, HOURLY, UNITS
+from weather.core.flatbuffers.messages import Column, Message, Section, packed
 
 pytestmark = pytest.mark.pure
 

@@ -2,7 +2,7 @@
 
 from enum import Enum, auto
 
-from weather.core.freshness import Standing
+from weather.core.freshness.refresh_interval import Standing
 
 #: While Redis is down: answers may be shown this long after expiry, and due records up to this age need no refresh.
 LONGEST_WITHOUT_REDIS_SECONDS = 3600

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from weather.core import drift
 from weather.core.datasets import WEATHER
+from weather.core.freshness import drift
 from weather.core.series import Series
 from weather.core.variables import HOURLY_NAMES
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from weather.simulator.document_faults import ON_DOCUMENT, dumped
-from weather.simulator.faults import KINDS, ON_ANSWER, ON_CALL, ON_CONNECTION
+from weather.simulator.faults.document_faults import ON_DOCUMENT, dumped
+from weather.simulator.faults.kinds import KINDS, ON_ANSWER, ON_CALL, ON_CONNECTION
 from weather.simulator.place import Place
 from weather.simulator.wire import Answer, Line
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from weather.simulator.call import Asked
 from weather.simulator.clock import Clock
 from weather.simulator.place import Place
-from weather.simulator.weather import WeatherRun, usual_run
+from weather.simulator.synthetic.weather import WeatherRun, usual_run
 
 # Looked up rather than formatted. Negative tenths read the list from its end.
 TENTHS = [f"{tenths / 10:.1f}" for tenths in range(12_000)] + [f"{tenths / 10:.1f}" for tenths in range(-1500, 0)]

@@ -4,13 +4,13 @@ import math
 from collections.abc import Callable, Sequence
 
 from weather.core.variables import EXTRA_NAMES, HOURLY, KNOWN
-from weather.simulator import extras
-from weather.simulator.answer import TENTHS, array, section
+from weather.simulator.answers.json_text import TENTHS, array, section
 from weather.simulator.call import Asked, Product
 from weather.simulator.clock import Clock
-from weather.simulator.daylight import sunrise_and_sunset
 from weather.simulator.place import DAY_SECONDS, HOUR_SECONDS, Place
-from weather.simulator.weather import Series, hourly
+from weather.simulator.synthetic import extras
+from weather.simulator.synthetic.daylight import sunrise_and_sunset
+from weather.simulator.synthetic.weather import Series, hourly
 
 #: What can be asked for, and its unit; that of sunrise and sunset is the format of times.
 _UNITS = {name: variable.unit for name, variable in KNOWN.items()}

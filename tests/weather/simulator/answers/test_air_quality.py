@@ -13,12 +13,12 @@ import pytest
 import requests
 
 from tests.support.recordings import recording
-from weather.simulator import air_indices, pollution
-from weather.simulator.air_quality import AIR_QUALITY
-from weather.simulator.answer import joined, place_texts
+from weather.simulator.answers.air_quality import AIR_QUALITY
+from weather.simulator.answers.json_text import joined, place_texts
 from weather.simulator.call import Asked
-from weather.simulator.faults import KINDS
+from weather.simulator.faults.kinds import KINDS
 from weather.simulator.server import OpenMeteoSimulator
+from weather.simulator.synthetic import air_indices, pollution
 
 NOW = 1_785_000_400  # 2026-07-25 17:26:40 UTC
 DAY = 86_400

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from weather.core.variables import EXTRA, KNOWN
 from weather.simulator.place import HOUR_SECONDS, Place
-from weather.simulator.weather import Series
+from weather.simulator.synthetic.weather import Series
 
 FOG = (45, 48)
 SHOWERS = (80, 81, 82, 95, 96, 99)

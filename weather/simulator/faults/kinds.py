@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Protocol
 
 from weather.simulator.call import Refused, bad_request
-from weather.simulator.document_faults import ON_DOCUMENT, by_name
+from weather.simulator.faults.document_faults import ON_DOCUMENT, by_name
 from weather.simulator.wire import Answer, Line, chunk
 
 MEGABYTE = 1_000_000

@@ -5,11 +5,11 @@ It has no daily values: as on the real server, a call that asks for some gets no
 
 from collections.abc import Iterable, Sequence
 
-from weather.simulator import pollution
-from weather.simulator.answer import TENTHS, array, section
+from weather.simulator.answers.json_text import TENTHS, array, section
 from weather.simulator.call import Asked, Product
 from weather.simulator.clock import Clock
 from weather.simulator.place import HOUR_SECONDS, Place
+from weather.simulator.synthetic import pollution
 
 #: With the Greek letter mu, as Open-Meteo writes it, and not the micro sign.
 _CONCENTRATION = "\N{GREEK SMALL LETTER MU}g/m³"

@@ -9,8 +9,8 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 
-from weather.simulator import air_indices
 from weather.simulator.place import DAY_SECONDS, HOUR_SECONDS, Place
+from weather.simulator.synthetic import air_indices
 
 #: Where the European model reaches, in degrees.
 EUROPE_LATITUDES, EUROPE_LONGITUDES = (30, 72), (-25, 45)

@@ -18,8 +18,8 @@ HOST = "weather.example"
 OUTSIDE = "172.30.7.1"
 UPSTREAM_PORT = 8100
 _LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".run", "__pycache__", ".*_cache", "node_modules")
-#: Podman leaves that to systemd's timers, and a machine may have no systemd. What starts is asked each second, and all the
-#: others as often as compose.yaml has it.
+#: Podman leaves that to systemd's timers, and a machine may have no systemd. What starts is asked each second, and the
+#: rest as often as compose.yaml has it.
 _WATCH = """
 passes=0
 while sleep 1; do

@@ -128,4 +128,4 @@ def composed(podman: Podman, project: Project, tmp_path_factory: pytest.TempPath
         print(composed.compose("ps", "--all"), composed.compose("logs", "--no-color"))
         raise
     yield composed
-    composed.compose("down", "--volumes", timeout_seconds=150)
+    composed.compose("down", "--volumes", "--timeout=1", timeout_seconds=150)

@@ -10,6 +10,7 @@ from types import ModuleType
 import pytest
 import requests
 
+from tests.support.database import migrated
 from tests.support.servers import TOP, Process, eventually, free_port, listeners
 from tests.support.tree import environment
 
@@ -79,7 +80,7 @@ def started(tmp_path, valkey_server, simulator_server):
     """An instance on its port, though a file for all of them names another, and four seconds before it stops."""
     port = free_port()
     variables = {"REDIS_URL": valkey_server.url, "OPEN_METEO_URL": simulator_server.url, "PORT": 1, "WORKERS": 2}
-    own = environment(DATABASE_URL=f"sqlite:///{tmp_path / 'db.sqlite3'}", DRAIN_SECONDS=4, **variables)
+    own = environment(DATABASE_URL=f"sqlite:///{migrated(tmp_path / 'db.sqlite3')}", DRAIN_SECONDS=4, **variables)
     process = Process([sys.executable, str(TOP / "deploy" / "start.py"), str(port)], tmp_path / "log", own)
     process.base = f"http://127.0.0.1:{port}"  # type: ignore[attr-defined]
     try:

@@ -11,6 +11,7 @@ import pytest
 import requests
 from urllib3.exceptions import InsecureRequestWarning
 
+from tests.support.database import migrated
 from tests.support.servers import TOP, eventually, free_port
 from tests.support.tree import Served, alive, copy_of_the_code
 from weathernote.instance import make_folder, open_lock, try_lock
@@ -47,9 +48,8 @@ def served(tmp_path, simulator, demo):
     tree = copy_of_the_code(tmp_path)
     shutil.copytree(TOP / "deploy", tree / "deploy")
     port = free_port()
-    started = ServedByEdge(
-        tree, "edge", port=port, EDGE_PORT=port, EDGE_HTTP_PORT=free_port(), OPEN_METEO_URL=simulator.url
-    )
+    own = {"OPEN_METEO_URL": simulator.url, "DATABASE_URL": f"sqlite:///{migrated(tmp_path / 'db.sqlite3')}"}
+    started = ServedByEdge(tree, "edge", port=port, EDGE_PORT=port, EDGE_HTTP_PORT=free_port(), **own)
     yield started
     started.stop()
 

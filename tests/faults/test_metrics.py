@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from tests.support.database import migrated
 from tests.support.servers import Valkey, eventually, free_port
 from tests.support.tree import Served, copy_of_the_code
 from weather.simulator.server import OpenMeteoSimulator
@@ -30,6 +31,7 @@ def test_a_folder_that_cannot_be_had_is_told_in_a_line_and_the_service_serves(
     folder.mkdir(parents=True)
     (folder / "metrics").write_text("a file where a folder should be")
     servers: dict[str, Any] = {"REDIS_URL": valkey_server.url, "OPEN_METEO_URL": simulator.url}
+    servers |= {"DATABASE_URL": f"sqlite:///{migrated(tree / 'db.sqlite3')}"}
     server = Served(tree, "serve", port=port, **servers)
     assert server.get(WEATHER).status_code == 200
     told = [line for line in server.lines() if line.startswith("No metrics of all workers together")]
@@ -39,6 +41,7 @@ def test_a_folder_that_cannot_be_had_is_told_in_a_line_and_the_service_serves(
 
 def test_the_folder_is_empty_at_each_start(tree: Path, valkey_server: Valkey, simulator: OpenMeteoSimulator) -> None:
     servers: dict[str, Any] = {"REDIS_URL": valkey_server.url, "OPEN_METEO_URL": simulator.url}
+    servers |= {"DATABASE_URL": f"sqlite:///{migrated(tree / 'db.sqlite3')}"}
     first = Served(tree, "serve", **servers)
     first.get("/nothing")
     counted = 'weathernote_requests_total{method="GET",route="other",status="404"} 1.0'

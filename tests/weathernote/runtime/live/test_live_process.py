@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.support.database import migrated
 from tests.support.servers import eventually, free_port
 from tests.support.tree import Served, alive, copy_of_the_code, run
 from weathernote.runtime.live import live_beside
@@ -54,7 +55,9 @@ def test_an_instance_starts_it_says_where_it_is_starts_it_again_and_ends_it(
     tmp_path: Path, simulator, valkey_server, taken
 ):
     tree = copy_of_the_code(tmp_path)
-    served = Served(tree, "serve", LIVE_PORT=taken, REDIS_URL=valkey_server.url, OPEN_METEO_URL=simulator.url)
+    servers = {"REDIS_URL": valkey_server.url, "OPEN_METEO_URL": simulator.url}
+    servers |= {"DATABASE_URL": f"sqlite:///{migrated(tmp_path / 'db.sqlite3')}"}
+    served = Served(tree, "serve", LIVE_PORT=taken, **servers)
     try:
         lines = eventually(lambda: (found := served.lines()) and found[-1].startswith("Try") and found)
         (streams,) = [line for line in lines if line.startswith("Streams on ws://127.0.0.1:")]

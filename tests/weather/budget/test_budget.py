@@ -818,9 +818,11 @@ def race(url, processes, allowed, start, results):
 
 def raced(url, allowed, *, meanwhile=None, processes=8):
     """What so many processes together could spend."""
-    spawn = multiprocessing.get_context("spawn")
-    start, results = spawn.Barrier(processes + 1), spawn.Queue()
-    racers = [spawn.Process(target=race, args=(url, processes, allowed, start, results)) for _ in range(processes)]
+    # Processes that are forked off one that has loaded what they need: nothing of this one is in them.
+    servers = multiprocessing.get_context("forkserver")
+    servers.set_forkserver_preload([__name__])
+    start, results = servers.Barrier(processes + 1), servers.Queue()
+    racers = [servers.Process(target=race, args=(url, processes, allowed, start, results)) for _ in range(processes)]
     for racer in racers:
         racer.start()
     start.wait(60)

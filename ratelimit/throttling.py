@@ -10,7 +10,7 @@ from rest_framework.request import Request
 
 from ratelimit.identity import identify
 from weathernote import redis
-from weathernote.http import rate_limit_headers
+from weathernote.http.headers import rate_limit_headers
 from weathernote.http.pipelined_throttle import PipelinedThrottle
 from weathernote.http.plain_settings import settings
 from weathernote.http.request_context import context_of

@@ -112,7 +112,7 @@ CACHES = {
                 "retry": None,
                 # Sending the library's name would cost each new connection two round trips.
                 "driver_info": None,
-                # For the handshake alone: later replies are read by weathernote.redis.connection.
+                # For the handshake alone: later replies are read by weathernote.redis.connections.connection.
                 "socket_read_size": 4096,
                 "max_connections": 256,
             },

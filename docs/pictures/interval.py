@@ -3,7 +3,7 @@
 from math import log10
 
 from docs.pictures import svg
-from weather.core.freshness import LONGEST_SECONDS, SHORTEST_SECONDS, interval_seconds
+from weather.core.freshness.refresh_interval import LONGEST_SECONDS, SHORTEST_SECONDS, interval_seconds
 
 #: Requests a day, and hours: both axes in powers of ten.
 _RATES, _HOURS = (1, 100_000), (0.1, 100)

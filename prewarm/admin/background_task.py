@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from prewarm.admin.importing import UploadGone
-from weathernote.http import request_bodies
+from weathernote.http.bodies import request_bodies
 from weathernote.redis import RedisDown
 from weathernote.telemetry import background
 

@@ -14,7 +14,7 @@ from prewarm.admin import background_task, importing
 from prewarm.admin.resources import CityResource, TooSlow
 from prewarm.cities.models import CityImport
 from prewarm.runs import run_history
-from weathernote.http import request_bodies
+from weathernote.http.bodies import request_bodies
 from weathernote.redis import RedisDown
 
 NO_REDIS = "Redis, which keeps the file until you confirm, does not answer; upload it again in a minute."

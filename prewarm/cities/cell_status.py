@@ -11,7 +11,7 @@ from weather.api.service import service
 from weather.core.answers import Question
 from weather.core.cells import Cell
 from weather.core.datasets import WEATHER
-from weather.core.packing import Unreadable, fetched_at
+from weather.core.records.packing import Unreadable, fetched_at
 from weather.fetching.store import Store
 from weathernote import redis
 from weathernote.redis import Lookup, Several

@@ -15,8 +15,8 @@ from django.db import transaction
 from prewarm.cities import listing
 from prewarm.cities.listing import Listing
 from weathernote import redis
-from weathernote.http.cache_headers import CacheResult
 from weathernote.http.database_reader import TooManyWait
+from weathernote.http.headers.cache_headers import CacheResult
 from weathernote.http.problems import Problem
 from weathernote.redis import Lookup, without_redis
 from weathernote.telemetry import metrics

@@ -16,9 +16,9 @@ from weather.places.listing import ATTRIBUTION
 from weather.places.query import LONGEST_SEARCH, SOMETHING, wrong_with
 from weathernote.http import problems
 from weathernote.http.api_view import ApiViewSet
-from weathernote.http.cache_headers import cache_control, cache_status
-from weathernote.http.conditional import matches, weak_etag
 from weathernote.http.database_reader import reader
+from weathernote.http.headers.cache_headers import cache_control, cache_status
+from weathernote.http.headers.conditional import matches, weak_etag
 from weathernote.http.problems import ProblemSerializer
 from weathernote.redis import Lookup
 

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from weather.budget.quota import Spender
-from weather.core import freshness
 from weather.core.answers import STALE_LIFE_SECONDS, Question
 from weather.core.cells import Cell
-from weather.core.freshness import Demand
+from weather.core.freshness import refresh_interval
+from weather.core.freshness.refresh_interval import Demand
 from weather.core.runs.index import RunState
 
 #: The interval of prewarm's runs, as in deploy/cron and deploy/systemd.
@@ -51,7 +51,7 @@ class Candidate:
     def interval_seconds(self, price: float) -> float:
         """The refresh interval at this price of freshness."""
         rate = max(self.rate, CITY_RATE) if self.cities else self.rate
-        return freshness.interval_seconds(rate, price)
+        return refresh_interval.interval_seconds(rate, price)
 
     def lateness(self, price: float) -> float:
         """How late its refresh is: due from 1 on, infinite without a held forecast.
@@ -105,7 +105,9 @@ def common_price(demands: Iterable[Demand], cities: int, weight_of_a_cell: float
 
     `demands` are those of all datasets; a city's cell weighs `weight_of_a_cell`, all refreshes `weight_per_second`.
     """
-    return freshness.price_of([*demands, Demand([(CITY_RATE, cities)], weight=weight_of_a_cell)], weight_per_second)
+    return refresh_interval.price_of(
+        [*demands, Demand([(CITY_RATE, cities)], weight=weight_of_a_cell)], weight_per_second
+    )
 
 
 def plan(

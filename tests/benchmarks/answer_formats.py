@@ -16,11 +16,11 @@ from tests.benchmarks.figures import told
 from tests.support.limits import LIFTED
 from weather.core.cells import Cell
 from weather.core.datasets import WEATHER
-from weather.core.packing import pack
+from weather.core.records.packing import pack
 from weather.core.series import Series
-from weather.simulator.answer import joined, place_texts
+from weather.simulator.answers.json_text import joined, place_texts
+from weather.simulator.answers.messages import messages_of
 from weather.simulator.call import Asked
-from weather.simulator.messages import messages_of
 from weather.simulator.steering import PRODUCTS
 from weather.upstream.validation import AnswerFormat, read_answer
 

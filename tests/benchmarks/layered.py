@@ -51,7 +51,7 @@ def _take_away_metrics_and_log() -> None:
 
 
 def _take_away_redis() -> None:
-    from weathernote.redis.node import Node
+    from weathernote.redis.servers.node import Node
 
     if not stays("Redis"):
         Node.exchange = remembered(Node.exchange)  # type: ignore[method-assign]

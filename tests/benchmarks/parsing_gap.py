@@ -15,9 +15,9 @@ from collections.abc import Callable
 from weather.core.cells import Cell
 from weather.core.datasets import WEATHER
 from weather.core.series import Series
-from weather.simulator.answer import joined, place_texts
+from weather.simulator.answers.forecast import FORECAST
+from weather.simulator.answers.json_text import joined, place_texts
 from weather.simulator.call import Asked
-from weather.simulator.forecast import FORECAST
 from weather.upstream.client import OpenMeteo
 from weather.upstream.validation import read_answer, read_location
 

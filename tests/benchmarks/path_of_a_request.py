@@ -51,7 +51,7 @@ class Passed:
         self.threads.add(threading.current_thread().name)
         if not frame.f_code.co_name.startswith("<") and not name.startswith("__create_fn__"):
             self.functions.add((module, name))
-        if (module, frame.f_code.co_name) == ("weathernote.redis.node", "exchange"):
+        if (module, frame.f_code.co_name) == ("weathernote.redis.servers.node", "exchange"):
             self.exchanges += 1
 
 

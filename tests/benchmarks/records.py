@@ -73,9 +73,9 @@ def kept(cells: Sequence[Cell], *, life_seconds: int = LIFE_SECONDS) -> Iterator
 def _fetched(cells: tuple[Cell, ...], hour: int) -> dict:
     """What the simulator says of the cells, worked out once: it takes a millisecond for each."""
     from weather.core.datasets import WEATHER
-    from weather.simulator.answer import joined, place_texts
+    from weather.simulator.answers.forecast import FORECAST
+    from weather.simulator.answers.json_text import joined, place_texts
     from weather.simulator.call import Asked
-    from weather.simulator.forecast import FORECAST
     from weather.upstream.client import OpenMeteo
     from weather.upstream.validation import read_answer
 

@@ -15,7 +15,7 @@ from tests.benchmarks.simulate_day import QUICK
 from tests.benchmarks.simulated_days import run
 from tests.benchmarks.simulated_jobs import Job, Result, Row, Scale
 from tests.benchmarks.simulated_seen import Seen
-from weather.core.freshness import LONGEST_SECONDS
+from weather.core.freshness.refresh_interval import LONGEST_SECONDS
 
 BUDGETS = (5_000, 10_000)
 RULES = {

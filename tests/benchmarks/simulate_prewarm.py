@@ -40,7 +40,7 @@ from weather.budget.budget import Budget
 from weather.budget.popularity import Popularity
 from weather.budget.price import Price
 from weather.core import datasets
-from weather.core.freshness import Demand
+from weather.core.freshness.refresh_interval import Demand
 
 CITIES = 100
 BATCH = 20

@@ -33,9 +33,10 @@ from tests.support.clocks import ClockOf
 from tests.support.servers import Valkey
 from weather.budget.budget import Budget
 from weather.budget.price import Price
-from weather.core import datasets, freshness
+from weather.core import datasets
 from weather.core.datasets import Dataset
-from weather.core.freshness import Demand
+from weather.core.freshness import refresh_interval
+from weather.core.freshness.refresh_interval import Demand
 
 STEP_SECONDS = 60
 #: Every few seconds in the service; at 14,000 requests in between, that makes no difference to rates.
@@ -153,7 +154,7 @@ def _reference(world: World, size: int, rule: str, true_rates: Sequence[Array], 
         Demand([(rate, 1) for rate in rates.tolist() if rate], dataset.aging, is_late=dataset.refreshes_late)
         for dataset, rates in zip(BOTH if rule in WITH_AIR else BOTH[:1], true_rates, strict=False)
     ]
-    best = freshness.price_of(demands, size / DAY)
+    best = refresh_interval.price_of(demands, size / DAY)
     service, air = (
         SimulatedService(
             world,

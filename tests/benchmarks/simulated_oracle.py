@@ -14,7 +14,7 @@ import numpy as np
 
 from tests.benchmarks.simulated_runs import Schedules
 from tests.benchmarks.simulated_users import DAY, Array, Traffic
-from weather.core.freshness import LONGEST_SECONDS
+from weather.core.freshness.refresh_interval import LONGEST_SECONDS
 
 STEP = 600
 HOUR = 3600

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 
 from tests.benchmarks.simulated_users import Array, Whole
-from weather.core import freshness
-from weather.core.freshness import WEATHERS_AGING, Aging
+from weather.core.freshness import refresh_interval
+from weather.core.freshness.refresh_interval import WEATHERS_AGING, Aging
 
 #: Cells → the refresh interval of each in seconds.
 Rule = Callable[[Whole], Array]
 
-_interval: Any = np.frompyfunc(freshness.interval_seconds, 3, 1)
+_interval: Any = np.frompyfunc(refresh_interval.interval_seconds, 3, 1)
 
 
 def square_root_rule(rates: Array, price: Callable[[], float], aging: Aging = WEATHERS_AGING) -> Rule:
@@ -25,6 +25,6 @@ def even_rule(active_cells: Callable[[], int], budget_per_second: Callable[[], f
 
     def interval_seconds() -> float:
         even = active_cells() / budget_per_second()
-        return min(max(freshness.SHORTEST_SECONDS, even), freshness.LONGEST_SECONDS)
+        return min(max(refresh_interval.SHORTEST_SECONDS, even), refresh_interval.LONGEST_SECONDS)
 
     return lambda cell: np.full(len(cell), interval_seconds())

@@ -21,7 +21,7 @@ from weather.budget.popularity import ASKED_TWICE
 from weather.budget.popularity import STEPS_IN_AN_OCTAVE as RATE_STEPS
 from weather.budget.price import Price
 from weather.core import datasets
-from weather.core.freshness import Rates
+from weather.core.freshness.refresh_interval import Rates
 from weather.core.runs.demand import STEPS_IN_AN_OCTAVE, Kind, RunDemand
 from weather.core.runs.run_times import RunTimes
 from weather.runs.known import KnownRuns

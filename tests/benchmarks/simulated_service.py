@@ -16,9 +16,10 @@ from tests.benchmarks.simulated_seen import HOLD_SECONDS, Seen
 from tests.benchmarks.simulated_users import DAY, FORECAST, KINDS, UNUSUAL, WEATHER, Array, Whole, World
 from weather.budget.budget import Budget, Denied
 from weather.budget.quota import SPENDERS, Spender
-from weather.core import datasets, freshness
+from weather.core import datasets
 from weather.core.answers import STALE_LIFE_SECONDS
 from weather.core.datasets import UNUSUAL_LIFE_SECONDS, Dataset
+from weather.core.freshness import refresh_interval
 
 LIFE_SECONDS = {
     WEATHER: settings.WEATHER_TTL_SECONDS,
@@ -142,8 +143,8 @@ class SimulatedService:
     def _due(self, time: Array, cell: Whole, age: Array) -> tuple[Any, Any]:
         """Whether each cell's record is due, and whether a request would wait for its refresh."""
         interval = self.rule(cell)
-        waits = age > np.maximum(freshness.WORTH_A_WAIT_SECONDS, 2 * interval)
-        return freshness.is_due(age, interval), waits  # type: ignore[arg-type]  # it takes arrays as well
+        waits = age > np.maximum(refresh_interval.WORTH_A_WAIT_SECONDS, 2 * interval)
+        return refresh_interval.is_due(age, interval), waits  # type: ignore[arg-type]  # it takes arrays as well
 
     def _refresh(self, time: Array, cell: Whole, age: Array, waits: Any, due: Whole, called: Any) -> None:
         """The due cells go out in one call, each once, as far as the pace allows; records that end soon come first."""
@@ -162,7 +163,7 @@ class SimulatedService:
 
     def _spenders(self, cell: Whole, age: Array) -> Any:
         """Who pays for the refresh of each cell: records that end soon are never refreshed late."""
-        is_ending = freshness.is_ending(age)  # type: ignore[arg-type]  # it takes arrays as well
+        is_ending = refresh_interval.is_ending(age)  # type: ignore[arg-type]  # it takes arrays as well
         return np.where(is_ending, "refresh", self.refresh_spender)
 
     def _fetched(self, cell: int, time: float) -> None:

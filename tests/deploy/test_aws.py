@@ -25,9 +25,9 @@ from tests.support.servers import TOP
 from tests.support.settings_names import SETTINGS_READ
 from weather.live import upkeep
 from weather.live.hub import Hub
-from weathernote.http import body_watch, request_bodies
+from weathernote.http.bodies import body_watch, request_bodies
 from weathernote.http.database_reader import READERS
-from weathernote.runtime import live
+from weathernote.runtime.live import live_process
 from weathernote.telemetry.logs import JsonLines
 from weathernote.telemetry.metrics import ROUTES
 
@@ -376,7 +376,7 @@ def test_the_balancer_reaches_both_kinds_of_tasks():
 def test_the_balancer_leaves_a_stream_open_between_two_heartbeats():
     # Events are looked after every STEP_SECONDS.
     idle_seconds = int(balancer()["idle_timeout.timeout_seconds"])
-    assert idle_seconds > max(upkeep.PING_SECONDS + upkeep.STEP_SECONDS, live.PING_SECONDS)
+    assert idle_seconds > max(upkeep.PING_SECONDS + upkeep.STEP_SECONDS, live_process.PING_SECONDS)
 
 
 def test_phones_have_time_to_leave_a_live_process_by_themselves():

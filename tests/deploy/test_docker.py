@@ -32,7 +32,7 @@ from tests.support.promql import needs_promtool, promtool
 from tests.support.servers import TOP, Process, eventually, free_port
 from tests.support.settings_names import SETTINGS_READ
 from tests.support.tree import alive
-from weathernote.runtime.live import DEFAULT_PORT
+from weathernote.runtime.live.live_process import DEFAULT_PORT
 from weathernote.runtime.local_servers import redis_binary
 
 DOCKER = TOP / "deploy" / "docker"

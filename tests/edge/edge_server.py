@@ -17,8 +17,8 @@ from django.test import override_settings
 from requests.adapters import HTTPAdapter
 
 from tests.support.servers import Process, children_of, eventually, free_port
-from weathernote.runtime import edge_configuration, nginx
-from weathernote.runtime.edge_configuration import Edge
+from weathernote.runtime.edge import edge_configuration, nginx
+from weathernote.runtime.edge.edge_configuration import Edge
 
 #: What stands for the world: an address of this machine that is in no allowed network.
 OUTSIDE = "127.0.0.77"

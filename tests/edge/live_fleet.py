@@ -19,7 +19,7 @@ from tests.support.limits import LIFTED, UNLIMITED
 from tests.support.servers import Process, Valkey, eventually, free_port
 from weather.core.cells import Cell
 from weather.core.datasets import WEATHER
-from weather.core.packing import pack, unpack, version_of
+from weather.core.records.packing import pack, unpack, version_of
 
 
 class LiveProcess(Process):

@@ -13,7 +13,8 @@ from tests.edge.edge_server import edge_before
 from tests.support.servers import TOP, free_port
 from weather.core.datasets import DATASETS
 from weather.live import upkeep
-from weathernote.runtime import edge_configuration, live, nginx
+from weathernote.runtime.edge import edge_configuration, nginx
+from weathernote.runtime.live import live_process
 from weathernote.telemetry.metrics import ROUTES
 
 pytestmark = pytest.mark.pure
@@ -86,7 +87,7 @@ def test_the_service_s_own_numbers_are_filled_in(edge, settings):
 def test_a_stream_may_be_silent_for_longer_than_two_heartbeats(edge):
     edge_configuration.render(edge)
     (seconds,) = re.findall(r"proxy_read_timeout (\d+)s;", files(edge.folder)["streams.conf"])
-    assert int(seconds) > 2 * max(live.PING_SECONDS, upkeep.PING_SECONDS + upkeep.STEP_SECONDS)
+    assert int(seconds) > 2 * max(live_process.PING_SECONDS, upkeep.PING_SECONDS + upkeep.STEP_SECONDS)
 
 
 def test_a_worker_has_files_for_all_its_connections(edge):

@@ -14,7 +14,7 @@ import requests
 from tests.edge.wire import parsed
 from tests.support.problems import code_of
 from tests.support.servers import Instance, eventually
-from weathernote.http import request_bodies
+from weathernote.http.bodies import request_bodies
 
 HIT = "/api/v1/weather?lat=40.7&lon=-74.0"
 LOGIN = "/admin/login/"

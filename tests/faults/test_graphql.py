@@ -15,8 +15,9 @@ from graphql import get_introspection_query
 
 from tests.faults.test_bodies import begun
 from tests.support.servers import Instance, eventually
-from weather.graphql import operation, views
-from weather.graphql.documents import MOST_BYTES, Document, Documents, read
+from weather.graphql import views
+from weather.graphql.documents.document_cache import MOST_BYTES, Document, Documents, read
+from weather.graphql.execution import operation
 from weathernote.telemetry.usage import own_bytes
 
 URL = "/api/v1/graphql"
@@ -65,7 +66,7 @@ def test_each_is_refused_before_anything_that_takes_long(monkeypatch):
     def validate(*_: object, **__: object) -> None:
         raise AssertionError("it was validated")
 
-    monkeypatch.setattr("weather.graphql.documents.validate", validate)
+    monkeypatch.setattr("weather.graphql.documents.document_cache.validate", validate)
     for name in ("depth that can be read", "aliases", "a circle", "fragments that double", "words", "types of types"):
         assert not isinstance(read(HOSTILE[name][0]), Document)
 
@@ -160,7 +161,7 @@ def test_only_a_few_read_documents_at_a_time(api, monkeypatch):
         let_go.wait(20)
         return read("{ __typename }")  # type: ignore[return-value]
 
-    monkeypatch.setattr("weather.graphql.documents.read", slow)
+    monkeypatch.setattr("weather.graphql.documents.document_cache.read", slow)
     monkeypatch.setattr("weather.graphql.turns.WAIT_SECONDS", 0.05)
     documents = Documents()
     with ThreadPoolExecutor(2) as pool:

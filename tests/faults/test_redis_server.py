@@ -17,7 +17,7 @@ from tests.support.outage import all_down, is_open, open_the_breaker
 from tests.support.servers import eventually
 from weathernote import redis
 from weathernote.redis import ask
-from weathernote.redis.resolver import NamedConnection, Resolver
+from weathernote.redis.connections.resolver import NamedConnection, Resolver
 
 pytest_plugins = ["tests.support.redis_fixtures"]
 
@@ -92,7 +92,7 @@ def no_thread(thread):
 def dial(monkeypatch):
     """Connects within 2 s to a name with four addresses, of which the first are dead; the addresses that were tried."""
     now, tried, found = [0.0], [], [f"192.0.2.{at}" for at in range(4)]
-    monkeypatch.setattr("weathernote.redis.resolver.monotonic", lambda: now[0])
+    monkeypatch.setattr("weathernote.redis.connections.resolver.monotonic", lambda: now[0])
     monkeypatch.setattr(Resolver, "addresses", lambda names, host, within_seconds: found)
 
     def dialled(dead: int, late: float = 1) -> tuple[list[str], float]:
@@ -270,7 +270,7 @@ def test_an_exchange_that_was_interrupted_leaves_nothing_for_the_next(here, monk
     ask(("GET", "mine"))
     with monkeypatch.context() as patched:
         patched.setattr(
-            "weathernote.redis.connection.Connection.receive",
+            "weathernote.redis.connections.connection.Connection.receive",
             lambda link, count: (_ for _ in ()).throw(KeyboardInterrupt),
         )
         with pytest.raises(KeyboardInterrupt):

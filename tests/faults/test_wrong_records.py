@@ -12,7 +12,7 @@ import pytest
 
 from weather.api.service import service
 from weather.core.datasets import WEATHER
-from weather.core.packing import version_of
+from weather.core.records.packing import version_of
 from weather.core.variables import HOURLY_NAMES, HOURS
 from weather.core.zones import is_known, zone_of
 

@@ -8,13 +8,13 @@ TESTS: dict[str, tuple[str, ...]] = {
     "weather/budget/quota.py": ("tests/weather/budget/test_quota.py", *BUDGET),
     "weather/budget/day_line.py": ("tests/weather/budget/test_day_line.py",),
     "weather/budget/payment.py": ("tests/weather/budget/test_payment.py",),
-    "weather/core/decision.py": ("tests/weather/core/test_decision.py",),
-    "weather/core/freshness.py": ("tests/weather/core/test_freshness.py",),
+    "weather/core/freshness/decision.py": ("tests/weather/core/freshness/test_decision.py",),
+    "weather/core/freshness/refresh_interval.py": ("tests/weather/core/freshness/test_refresh_interval.py",),
     "weather/budget/budget.py": BUDGET,
     "weather/budget/scripts.py": BUDGET,
     "weather/budget/price.py": ("tests/weather/budget/test_price.py", "tests/weather/budget/test_popularity.py"),
     "ratelimit/throttling.py": ("tests/ratelimit/test_throttling.py", "-k", "not processes and not forwarded"),
-    "weather/core/drift.py": ("tests/weather/core/test_drift.py",),
+    "weather/core/freshness/drift.py": ("tests/weather/core/freshness/test_drift.py",),
     "weather/core/cells.py": ("tests/weather/core/test_cells.py",),
     "weather/core/units.py": ("tests/weather/core/test_units.py",),
     "weather/core/runs/areas.py": ("tests/weather/core/runs/test_areas.py",),
@@ -56,8 +56,14 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests/weather/core/test_units.py",
         "tests/weather/core/test_extra_variables.py",
     ),
-    "weather/core/row_steps.py": ("tests/weather/core/test_row_steps.py", "tests/weather/core/test_packing.py"),
-    "weather/core/packing.py": ("tests/weather/core/test_packing.py", "tests/weather/core/test_datasets.py"),
+    "weather/core/records/row_steps.py": (
+        "tests/weather/core/records/test_row_steps.py",
+        "tests/weather/core/records/test_packing.py",
+    ),
+    "weather/core/records/packing.py": (
+        "tests/weather/core/records/test_packing.py",
+        "tests/weather/core/test_datasets.py",
+    ),
     "weather/core/answers.py": ("tests/weather/core/test_answers.py",),
     "weather/core/answer_shape.py": (
         "tests/weather/core/test_answer_shape.py",
@@ -83,7 +89,7 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "weather/budget/quota.py": {
         "int(now [// → /] seconds)": "cut to a whole number all the same",
     },
-    "weather/core/freshness.py": {
+    "weather/core/freshness/refresh_interval.py": {
         "_HIGHEST_PRICE = [": "at half of it even a cell asked for 10,000 times a second has the longest interval",
         "_HALVINGS = [": "one halving more or less is a billionth of a billionth of the price",
     },
@@ -116,7 +122,7 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "then granted = math.max([0 → -1], room)": "what is room enough for the least is never less than nothing",
         "LIFE_SECONDS = 2 * [86_400 → 86399]": "any life longer than a day will do",
     },
-    "weather/core/packing.py": {
+    "weather/core/records/packing.py": {
         "_MOST_BYTES = [": "five times what any record takes, a byte more or less",
         "_LONGEST_HEADER = [": "ten times what any header takes, a byte more or less",
         "_LEVEL = [": "only the size and the time follow from it",

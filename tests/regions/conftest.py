@@ -9,7 +9,7 @@ import pytest
 from tests.support.regions import Region, Regions, three_regions
 from tests.support.servers import eventually
 from weather.api.service import service
-from weathernote.http.cache_headers import cache_status
+from weathernote.http.headers.cache_headers import cache_status
 
 
 def settle() -> None:

@@ -11,8 +11,8 @@ from tests.support.redis_cluster import RedisCluster
 from tests.support.redis_cluster import command as cluster_command
 from tests.support.servers import TOP, Valkey, eventually
 from weathernote.redis import Role
-from weathernote.redis.regions import Server, Severity, address, problems
-from weathernote.redis.replication import Replication
+from weathernote.redis.replication.info import Replication
+from weathernote.redis.replication.regions import Server, Severity, address, problems
 
 pytest_plugins = ["tests.support.redis_fixtures"]
 

@@ -10,11 +10,11 @@ import redis as redis_py
 from tests.support.redis_cluster import RedisCluster
 from tests.support.servers import Valkey
 from tests.support.tcp_proxy import TcpProxy, later
-from tests.weathernote.redis.test_roles import PRODUCT_TIMEOUT_SECONDS
+from tests.weathernote.redis.servers.test_roles import PRODUCT_TIMEOUT_SECONDS
 from weather.budget.budget import Budget
 from weathernote import redis
 from weathernote.redis import Role, ask, at
-from weathernote.redis.node import WRITING_PROBE
+from weathernote.redis.servers.node import WRITING_PROBE
 from weathernote.site import health
 
 pytest_plugins = ["tests.support.redis_fixtures"]

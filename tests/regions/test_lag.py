@@ -10,8 +10,9 @@ from tests.regions.test_writes import follow, looked, shown
 from tests.support.far_line import FarLine
 from tests.support.servers import Valkey, eventually
 from weathernote import redis
-from weathernote.redis import Role, heartbeat
-from weathernote.redis.regions import Severity
+from weathernote.redis import Role
+from weathernote.redis.replication import heartbeat
+from weathernote.redis.replication.regions import Severity
 
 pytest_plugins = ["tests.support.redis_fixtures"]
 

@@ -13,7 +13,7 @@ from tests.support.servers import eventually
 from weather.api.service import service
 from weather.core.cells import Cell
 from weather.fetching.store import Store
-from weathernote.redis.node import Node
+from weathernote.redis.servers.node import Node
 
 pytest_plugins = ["tests.support.redis_fixtures"]
 

@@ -6,7 +6,8 @@ import json
 from tests.regions.steps import lose
 from tests.regions.test_requests import CELL, WEATHER
 from weather.core.datasets import WEATHER as DATASET
-from weathernote.redis import Role, heartbeat
+from weathernote.redis import Role
+from weathernote.redis.replication import heartbeat
 from weathernote.redis.subscription import Subscription
 from weathernote.telemetry import request_log, usage
 

@@ -13,7 +13,7 @@ from tests.support.servers import Valkey, eventually
 from weather.budget.budget import Budget, Granted
 from weathernote import redis
 from weathernote.redis import RedisDown, Role, ask, at, script
-from weathernote.redis.regions import Severity
+from weathernote.redis.replication.regions import Severity
 from weathernote.site import health
 
 pytest_plugins = ["tests.support.redis_fixtures"]

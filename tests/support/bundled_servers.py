@@ -4,7 +4,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from weathernote.runtime import nginx
+from weathernote.runtime.edge import nginx
 from weathernote.runtime.local_servers import LocalServerError, bundled_redis_binary
 
 

@@ -53,5 +53,7 @@ def own(tmp_path, use):
 def lost(monkeypatch):
     """The reasons that were given for lost commands, one for each command."""
     reasons: list[str] = []
-    monkeypatch.setattr("weathernote.redis.lost.on_lost", [lambda reason, count: reasons.extend([reason] * count)])
+    monkeypatch.setattr(
+        "weathernote.redis.outages.lost.on_lost", [lambda reason, count: reasons.extend([reason] * count)]
+    )
     return reasons

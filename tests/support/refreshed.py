@@ -7,7 +7,7 @@ import redis
 from tests.support.servers import Valkey
 from weather.core.cells import Cell
 from weather.core.datasets import WEATHER
-from weather.core.packing import pack, unpack, version_of
+from weather.core.records.packing import pack, unpack, version_of
 
 
 def refresh(server: Valkey, cell: Cell, degrees: float) -> None:

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from tests.support.servers import TOP
-from weathernote.runtime import nginx
+from weathernote.runtime.edge import nginx
 from weathernote.runtime.local_servers import bundled_redis_binary
 
 pytestmark = pytest.mark.pure
 
 FOUND_BY_A_CHILD = (
-    "from weathernote.runtime import local_servers, nginx; print(local_servers.redis_binary()); "
-    "print(nginx.find().binary)"
+    "from weathernote.runtime import local_servers; from weathernote.runtime.edge import nginx; "
+    "print(local_servers.redis_binary()); print(nginx.find().binary)"
 )
 
 

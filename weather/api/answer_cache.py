@@ -7,10 +7,10 @@ from typing import NamedTuple
 from weather.core import answers
 from weather.core.answers import Answer, Question
 from weather.core.datasets import Dataset
-from weather.core.decision import LONGEST_WITHOUT_REDIS_SECONDS
+from weather.core.freshness.decision import LONGEST_WITHOUT_REDIS_SECONDS
 from weathernote import redis
 from weathernote.redis import Command, Lookup, Reply
-from weathernote.redis.memory import Memory
+from weathernote.redis.outages.memory import Memory
 from weathernote.telemetry import metrics
 
 #: What a process remembers of answers about all datasets; about 3,000 cells.

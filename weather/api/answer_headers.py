@@ -1,6 +1,6 @@
 """The HTTP caching headers of an answer about places: how long it lives, and where it came from."""
 
-from weathernote.http.cache_headers import STALE_IF_ERROR_SECONDS, CacheResult, cache_control, cache_status
+from weathernote.http.headers.cache_headers import STALE_IF_ERROR_SECONDS, CacheResult, cache_control, cache_status
 from weathernote.telemetry.origin import Origin
 
 _RESULTS: dict[Origin, CacheResult] = {

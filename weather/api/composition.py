@@ -32,7 +32,7 @@ from weather.runs.local_hours import LocalHours
 from weather.upstream.client import OpenMeteo
 from weathernote import redis
 from weathernote.redis import RedisClock
-from weathernote.redis.memory import Memory
+from weathernote.redis.outages.memory import Memory
 
 #: All that a request may take, from its arrival to the last moment at which Open-Meteo may still answer.
 DEADLINE_SECONDS = 6.0

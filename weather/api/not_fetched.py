@@ -1,7 +1,7 @@
 """The problems that a client is shown for cells that were not fetched."""
 
 from weather.fetching.admission import NotFetched, Reason
-from weathernote.http import rate_limit_headers
+from weathernote.http.headers import rate_limit_headers
 from weathernote.http.problems import Problem
 
 _UNAVAILABLE: dict[Reason, str] = {

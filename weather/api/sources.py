@@ -7,7 +7,7 @@ from typing import NamedTuple
 from weather.api.composition import Parts
 from weather.budget.quota import Spender
 from weather.core.cells import Cell
-from weather.core.decision import Decision, decide
+from weather.core.freshness.decision import Decision, decide
 from weather.core.series import Series
 from weather.fetching.admission import NotFetched, Requester
 from weather.fetching.cell_state import CellState, Reach

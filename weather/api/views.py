@@ -11,10 +11,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
-from weather.api import batch, schema
+from weather.api import batch
 from weather.api.answer_cache import Cached
 from weather.api.answer_headers import NO_STORE, answer_headers, left_of_day
 from weather.api.misses import Outcome, Served
+from weather.api.openapi import schema
 from weather.api.query import MOST_PLACES, is_about_several, plain_question_in, question_in, questions_in
 from weather.api.service import Service, requester_of, service_of
 from weather.core.answers import Question
@@ -22,7 +23,7 @@ from weather.core.datasets import AIR_QUALITY, USUAL_DAYS, WEATHER, Dataset
 from weathernote import redis
 from weathernote.http import problems
 from weathernote.http.api_view import ApiViewSet
-from weathernote.http.conditional import matches, weak_etag
+from weathernote.http.headers.conditional import matches, weak_etag
 from weathernote.http.pipelined_throttle import PipelinedThrottle
 from weathernote.http.prerendered import PrerenderedResponse
 from weathernote.http.problems import Problem

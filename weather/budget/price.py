@@ -6,9 +6,9 @@ from time import time
 
 from weather.budget.popularity import Popularity
 from weather.budget.run_census import RunCensus
-from weather.core import freshness
 from weather.core.datasets import Dataset
-from weather.core.freshness import Aging, Demand
+from weather.core.freshness import refresh_interval
+from weather.core.freshness.refresh_interval import Aging, Demand
 from weather.core.runs.demand import RunDemand
 from weathernote import redis
 from weathernote.redis import Lookup, Role, at, without_redis
@@ -52,7 +52,7 @@ class Price:
 
     def interval_seconds(self, rate: float, aging: Aging) -> float:
         """The age in seconds at which the record of a cell that is asked for `rate` times a second is due."""
-        return freshness.interval_seconds(rate, self.value, aging)
+        return refresh_interval.interval_seconds(rate, self.value, aging)
 
     def demands(self) -> list[Demand]:
         """What is asked for of each dataset, by popularity's census. Raises RedisDown without Redis."""
@@ -112,7 +112,7 @@ class Price:
     def _by_intervals(self) -> float:
         demands = self.demands()
         self.active_cells = sum(number for demand in demands for _, number in demand.rates)
-        return freshness.price_of(demands, self.weight_per_second())
+        return refresh_interval.price_of(demands, self.weight_per_second())
 
     def _by_runs(self) -> float:
         now, (weight, seconds) = self.now(), self._left_of_the_day()
@@ -131,7 +131,7 @@ class Price:
         def by_runs(price: float) -> float:
             return sum(of_runs.calls(price) * weight_of_a_cell for of_runs, weight_of_a_cell in following) / seconds
 
-        return freshness.price_of(demands, weight / seconds, by_runs)
+        return refresh_interval.price_of(demands, weight / seconds, by_runs)
 
     def _left_of_the_day(self) -> tuple[float, float]:
         return self.left_of_the_day() if self.left_of_the_day else (0.0, 60.0)

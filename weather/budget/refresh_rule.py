@@ -5,10 +5,10 @@ A record is judged by the runs of its cell's model where they are known, else by
 
 from weather.budget.price import Price
 from weather.budget.quota import Spender
-from weather.core import freshness
 from weather.core.cells import Cell
 from weather.core.datasets import Dataset
-from weather.core.freshness import Standing
+from weather.core.freshness import refresh_interval
+from weather.core.freshness.refresh_interval import Standing
 from weather.core.runs.index import RunState
 from weather.runs.known import KnownRuns
 
@@ -27,7 +27,7 @@ class RefreshRule:
         by_runs = self.by_runs(cell, fetched_at, rate, now)
         if by_runs is not None:
             return by_runs.standing(self.price.value)
-        return freshness.standing(now - fetched_at, self.price.interval_seconds(rate, self.aging))
+        return refresh_interval.standing(now - fetched_at, self.price.interval_seconds(rate, self.aging))
 
     def is_due(self, cell: Cell, fetched_at: float, rate: float, now: float) -> bool:
         """Whether a request would have the record refreshed that was fetched then."""
@@ -53,5 +53,5 @@ class RefreshRule:
         """
         if self.runs is not None and self.runs.times_for(cell, now) is not None:
             return "run_refresh"
-        is_ending = fetched_at is None or freshness.is_ending(now - fetched_at)
+        is_ending = fetched_at is None or refresh_interval.is_ending(now - fetched_at)
         return "late_refresh" if self.refreshes_late and not is_ending else "refresh"

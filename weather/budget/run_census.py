@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from weather.budget.popularity import ASKED_TWICE, STEPS_IN_AN_OCTAVE, Popularity
 from weather.core.cells import Cell
-from weather.core.freshness import Rates
+from weather.core.freshness.refresh_interval import Rates
 from weather.core.runs.demand import CellOfRuns, RunDemand
 from weather.core.runs.rate_shape import offset_hours
 from weather.runs.held_times import HeldTimes

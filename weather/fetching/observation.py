@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from weather.core import drift
 from weather.core.cells import Cell
-from weather.core.drift import Drift
+from weather.core.freshness import drift
+from weather.core.freshness.drift import Drift
 from weather.core.runs.comparison import has_changed
 from weather.core.series import Series
 from weather.runs.evidence import Evidence

@@ -7,15 +7,15 @@ from time import time
 
 from weather.core.cells import Cell
 from weather.core.datasets import Dataset
-from weather.core.drift import Drift
-from weather.core.packing import Unreadable, fetched_at, pack, unpack, version_of
+from weather.core.freshness.drift import Drift
+from weather.core.records.packing import Unreadable, fetched_at, pack, unpack, version_of
 from weather.core.series import Series
 from weather.core.windows import CLOCK_SLACK_SECONDS
 from weather.fetching.rejections import Rejections
 from weather.runs.held_times import HeldTimes
 from weathernote import redis
 from weathernote.redis import Command, Lookup, RedisDown, Role, Sourced, at
-from weathernote.redis.memory import Memory
+from weathernote.redis.outages.memory import Memory
 from weathernote.telemetry import metrics
 from weathernote.threads import give_way
 

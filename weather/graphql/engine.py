@@ -10,12 +10,13 @@ from weather.api.answer_cache import Cached
 from weather.api.misses import Outcome
 from weather.api.service import Requester
 from weather.core.answers import Question
-from weather.graphql import answering, persisted
-from weather.graphql.answering import Answered
-from weather.graphql.documents import Document, Documents
+from weather.graphql.documents import persisted
+from weather.graphql.documents.document_cache import Document, Documents
 from weather.graphql.errors import PersistedQueryNotFound
-from weather.graphql.fragments import FragmentsMemory
-from weather.graphql.operation import Asked
+from weather.graphql.execution import answering
+from weather.graphql.execution.answering import Answered
+from weather.graphql.execution.fragments import FragmentsMemory
+from weather.graphql.execution.operation import Asked
 from weather.graphql.request import GraphQLRequest
 from weathernote.redis import Lookup
 

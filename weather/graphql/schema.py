@@ -1,7 +1,7 @@
 """The GraphQL schema: strawberry's, of the types that follow from the datasets.
 
-Requests are executed by plans (answer_plan.py). The resolvers here serve graphql-core's own execution, to which tests
-hold the plans, with a context that has the methods `answer`, `answers`, `places` and `cities`.
+Requests are executed by plans (execution/answer_plan.py). The resolvers here serve graphql-core's own execution, to
+which tests hold the plans, with a context that has the methods `answer`, `answers`, `places` and `cities`.
 """
 
 import enum

@@ -7,10 +7,10 @@ import strawberry
 from django.conf import settings
 from strawberry.types.field import StrawberryField
 
-from weather.api.descriptions import DEPRECATED
-from weather.api.field_shapes import MEANINGS, Kind, shapes_of
+from weather.api.openapi.descriptions import DEPRECATED
+from weather.api.openapi.field_shapes import MEANINGS, Kind, shapes_of
+from weather.api.openapi.serializers import AnswerSerializer, GridSerializer
 from weather.api.query import MAX_DAYS
-from weather.api.serializers import AnswerSerializer, GridSerializer
 from weather.core.datasets import DATASETS, AnswerKind, Dataset, Section
 from weather.places.serializers import PlaceSerializer
 

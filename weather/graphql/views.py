@@ -25,10 +25,10 @@ from weather.graphql.errors import PersistedQueryNotFound, Refused
 from weather.graphql.request import GraphQLRequest, request_in
 from weathernote import redis
 from weathernote.http.api_view import ApiViewSet
-from weathernote.http.conditional import matches, weak_etag
+from weathernote.http.bodies.request_bodies import body_of
+from weathernote.http.headers.conditional import matches, weak_etag
 from weathernote.http.prerendered import PrerenderedResponse
 from weathernote.http.problems import Problem
-from weathernote.http.request_bodies import body_of
 from weathernote.http.request_context import context_of
 from weathernote.redis import Lookup
 from weathernote.telemetry import metrics, origin
@@ -38,9 +38,9 @@ from weathernote.telemetry.request_event import CellAnswer
 if TYPE_CHECKING:
     from graphql import GraphQLError
 
-    from weather.graphql.answering import Answered
     from weather.graphql.engine import Engine
-    from weather.graphql.operation import Asked, Operation
+    from weather.graphql.execution.answering import Answered
+    from weather.graphql.execution.operation import Asked, Operation
 
 #: Positions of a request, each as often as a field names it.
 MOST_POSITIONS = 100

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
-from weathernote.http import rate_limit_headers
+from weathernote.http.headers import rate_limit_headers
 from weathernote.http.problems import Problem
 
 Limit = Literal["client", "address", "all"]

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from openmeteo_sdk.Unit import Unit
 
-from weather.core import messages
-from weather.core.message_names import DAILY, HOURLY, UNITS, Identity
-from weather.core.messages import Message, packed
+from weather.core.flatbuffers import messages
+from weather.core.flatbuffers.message_names import DAILY, HOURLY, UNITS, Identity
+from weather.core.flatbuffers.messages import Message, packed
 from weather.openmeteo_api.answer import Answer, Column, Section
 from weather.openmeteo_api.clock import abbreviation
 from weather.openmeteo_api.form import GMT

@@ -23,7 +23,7 @@ from weather.openmeteo_api.request_query import asked_of
 from weather.openmeteo_api.writing import CONTENT_TYPES, finished_of, joined
 from weathernote import __version__, threads
 from weathernote.http.api_view import ApiViewSet
-from weathernote.http.conditional import matches
+from weathernote.http.headers.conditional import matches
 from weathernote.http.prerendered import PrerenderedResponse
 from weathernote.http.problems import Problem
 from weathernote.http.request_context import context_of

@@ -12,7 +12,7 @@ from weather.places.serializers import PlacesSerializer
 from weather.places.table import table
 from weathernote.http import problems
 from weathernote.http.api_view import ApiViewSet
-from weathernote.http.conditional import matches, weak_etag
+from weathernote.http.headers.conditional import matches, weak_etag
 from weathernote.http.problems import ProblemSerializer
 from weathernote.redis import Lookup
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from weather.simulator.place import DAY_SECONDS, HOUR_SECONDS, QUARTER_SECONDS, Place
-from weather.simulator.weather import WeatherRun
+from weather.simulator.synthetic.weather import WeatherRun
 
 
 @dataclass(frozen=True)

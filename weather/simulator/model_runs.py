@@ -14,7 +14,7 @@ from weather.core.runs.areas import Areas, Model
 from weather.core.runs.run_times import Run
 from weather.simulator.counts import Settings
 from weather.simulator.place import HOUR_SECONDS, Place
-from weather.simulator.weather import WeatherRun, usual_run
+from weather.simulator.synthetic.weather import WeatherRun, usual_run
 
 #: Interval → what a model takes from the time that its forecast starts from until the run is there, without lateness.
 _DELAY_SECONDS = {HOUR_SECONDS: 3000, 3 * HOUR_SECONDS: 7200, 6 * HOUR_SECONDS: 27_000}

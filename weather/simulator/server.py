@@ -29,7 +29,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from weather.simulator.call import Product
-from weather.simulator.faults import ELSEWHERE
+from weather.simulator.faults.kinds import ELSEWHERE
 from weather.simulator.limits import TurnsClosed
 from weather.simulator.service import SimulatedService
 from weather.simulator.steering import PRODUCTS, RUNS_PATH

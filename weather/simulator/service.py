@@ -8,15 +8,15 @@ from contextlib import contextmanager
 from http import HTTPStatus
 
 from weather.simulator import model_runs
-from weather.simulator.active_fault import Fault
-from weather.simulator.answer import joined, place_texts
+from weather.simulator.answers.json_text import joined, place_texts
+from weather.simulator.answers.messages import CONTENT_TYPE, messages_of
 from weather.simulator.call import Asked, Product, Refused, bad_request
-from weather.simulator.faults import FailedCall
+from weather.simulator.faults.active_fault import Fault
+from weather.simulator.faults.kinds import FailedCall
 from weather.simulator.limits import HEAVIEST_CALL, TOO_HEAVY, TOO_MANY_AT_ONCE, TooManyAtOnce
-from weather.simulator.messages import CONTENT_TYPE, messages_of
 from weather.simulator.place import Place
 from weather.simulator.steering import RUNS_PATH, SteeredService
-from weather.simulator.weather import WeatherRun
+from weather.simulator.synthetic.weather import WeatherRun
 from weather.simulator.wire import Answer, Line
 
 

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from weather.simulator.active_fault import Fault
-from weather.simulator.air_quality import AIR_QUALITY
+from weather.simulator.answers.air_quality import AIR_QUALITY
+from weather.simulator.answers.forecast import FORECAST
 from weather.simulator.counts import Counts, Settings
-from weather.simulator.forecast import FORECAST
+from weather.simulator.faults.active_fault import Fault
 from weather.simulator.limits import FREE_LIMITS, NO_LIMITS, Quota, Turns
 
 #: By path.

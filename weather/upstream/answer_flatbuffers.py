@@ -12,7 +12,7 @@ from typing import Any
 from openmeteo_sdk.VariablesWithTime import VariablesWithTime
 from openmeteo_sdk.WeatherApiResponse import WeatherApiResponse
 
-from weather.core.message_names import HOURLY, UNITS, Identity
+from weather.core.flatbuffers.message_names import HOURLY, UNITS, Identity
 from weather.core.units import WRITTEN_DECIMALS
 from weather.core.variables import HOUR_SECONDS, Variable
 from weathernote import threads

@@ -7,9 +7,10 @@ import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from weather.core import packing, zones
+from weather.core import zones
 from weather.core.cells import Cell
 from weather.core.datasets import Dataset
+from weather.core.records import packing
 from weather.core.series import Series
 from weather.core.variables import HOUR_SECONDS, Variable
 from weather.core.windows import CLOCK_SLACK_SECONDS

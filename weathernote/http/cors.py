@@ -5,8 +5,8 @@ from collections.abc import Callable
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from weathernote.http.bodies.request_bodies import QUERY_PATH
 from weathernote.http.read_only import METHODS
-from weathernote.http.request_bodies import QUERY_PATH
 
 API_PATHS = ("/api/", "/v1/")
 HEADERS = {

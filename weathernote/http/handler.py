@@ -15,7 +15,8 @@ from django.http.response import HttpResponseBase
 from django.urls import ResolverMatch, resolve
 from django.utils.log import log_response
 
-from weathernote.http import paths, problems, request_bodies
+from weathernote.http import paths, problems
+from weathernote.http.bodies import request_bodies
 from weathernote.http.middleware import STAFF_PATH, record_request
 from weathernote.http.prerendered import BodilessRequest, ServedRequest
 from weathernote.http.problems import Problem

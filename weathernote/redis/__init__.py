@@ -24,9 +24,9 @@ from weathernote.redis.client import (
 )
 from weathernote.redis.clock import RedisClock
 from weathernote.redis.lookup import Lookup, Several, Sourced, fetch, fetch_all, fetch_lazily, fetch_one
-from weathernote.redis.pings import are_down
-from weathernote.redis.roles import Role, at
-from weathernote.redis.servers import reset, servers_by_role
+from weathernote.redis.servers.by_role import reset, servers_by_role
+from weathernote.redis.servers.pings import are_down
+from weathernote.redis.servers.roles import Role, at
 
 __all__ = [
     "Command",

@@ -8,11 +8,11 @@ from django_redis.serializers.base import BaseSerializer
 from redis import Redis, exceptions
 from redis.cluster import RedisCluster
 
-from weathernote.redis import servers
 from weathernote.redis.client import ask
-from weathernote.redis.cluster import Cluster
-from weathernote.redis.lost import RedisDown
-from weathernote.redis.roles import Role
+from weathernote.redis.outages.lost import RedisDown
+from weathernote.redis.servers import by_role
+from weathernote.redis.servers.cluster import Cluster
+from weathernote.redis.servers.roles import Role
 
 
 class SharedRedis(Redis):
@@ -39,7 +39,7 @@ class Connections(ConnectionFactory):
 
     def get_connection(self, params: dict[str, Any]) -> Any:
         """SharedRedis for one server; for a cluster redis-py's RedisCluster, or its ConnectionError without a map."""
-        server = servers.servers_by_role()[Role.OWN]
+        server = by_role.servers_by_role()[Role.OWN]
         if isinstance(server, Cluster):
             return server.client()
         return SharedRedis(connection_pool=self.get_or_create_connection_pool(params))

@@ -13,13 +13,13 @@ from typing import Any, ParamSpec, TypeVar
 
 from redis import exceptions
 
-from weathernote.redis.cluster import Cluster
-from weathernote.redis.connection import Reply
-from weathernote.redis.lost import RedisDown, note_lost, on_lost
-from weathernote.redis.node import Node
-from weathernote.redis.regional import Regional
-from weathernote.redis.roles import Command, Role, Word, at, role_of
-from weathernote.redis.servers import server, servers_by_role
+from weathernote.redis.connections.connection import Reply
+from weathernote.redis.outages.lost import RedisDown, note_lost, on_lost
+from weathernote.redis.servers.by_role import server, servers_by_role
+from weathernote.redis.servers.cluster import Cluster
+from weathernote.redis.servers.node import Node
+from weathernote.redis.servers.regional import Regional
+from weathernote.redis.servers.roles import Command, Role, Word, at, role_of
 
 __all__ = [
     "Command",

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Generic, Literal, NamedTuple, TypeVar, overload
 
 from weathernote.redis.client import ask, value
-from weathernote.redis.connection import Reply
-from weathernote.redis.roles import Command
+from weathernote.redis.connections.connection import Reply
+from weathernote.redis.servers.roles import Command
 
 T = TypeVar("T")
 T1 = TypeVar("T1")

@@ -5,7 +5,7 @@ the primary, so that an owner is the only one in all regions, but for those of a
 """
 
 from weathernote.redis.client import script
-from weathernote.redis.roles import Command, Role
+from weathernote.redis.servers.roles import Command, Role
 
 _TAKE = """
 local owner = redis.call('GET', KEYS[1])

@@ -11,11 +11,11 @@ from redis.asyncio import connection as asyncio_redis
 from redis.asyncio.connection import AbstractConnection
 
 from weathernote.redis.client import breakers_by_role, info, is_replicated
-from weathernote.redis.cluster import Cluster
-from weathernote.redis.lost import BROKEN, RedisDown
-from weathernote.redis.roles import Command, Role
-from weathernote.redis.servers import servers_by_role, timeouts, urls
-from weathernote.redis.slot_map import credentials
+from weathernote.redis.outages.lost import BROKEN, RedisDown
+from weathernote.redis.servers.by_role import servers_by_role, timeouts, urls
+from weathernote.redis.servers.cluster import Cluster
+from weathernote.redis.servers.roles import Command, Role
+from weathernote.redis.servers.slot_map import credentials
 
 log = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 from prewarm.runs import refresher
 from weather.api.service import service, services
-from weathernote.redis import heartbeat
+from weathernote.redis.replication import heartbeat
 from weathernote.telemetry import active_users, background, request_events, request_log, usage
 from weathernote.telemetry.background import Loop, every
 

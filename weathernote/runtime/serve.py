@@ -22,7 +22,7 @@ from django.conf import settings
 
 from weathernote.instance import METRICS, METRICS_VARIABLE, STOPPING_FILE, Instance
 from weathernote.runtime import local_servers, prepared
-from weathernote.runtime.live_beside import Live, live_beside, usable_port
+from weathernote.runtime.live.live_beside import Live, live_beside, usable_port
 from weathernote.runtime.local_servers import LocalServerError
 
 Say = Callable[[str], None]

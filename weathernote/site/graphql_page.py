@@ -8,7 +8,7 @@ from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 from django.templatetags.static import static
 
-from weathernote.http.conditional import matches, weak_etag
+from weathernote.http.headers.conditional import matches, weak_etag
 from weathernote.site.page import CONTENT_SECURITY_POLICY
 
 HEADERS = {

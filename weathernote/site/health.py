@@ -11,8 +11,9 @@ from django.http import HttpRequest, JsonResponse
 from weather.api import service
 from weathernote import redis
 from weathernote.instance import STOPPING_FILE
-from weathernote.redis import Role, heartbeat
-from weathernote.redis.heartbeat import MOST_LAG_SECONDS
+from weathernote.redis import Role
+from weathernote.redis.replication import heartbeat
+from weathernote.redis.replication.heartbeat import MOST_LAG_SECONDS
 
 #: How long the state is cached: requests for /health are not rate-limited, and each check sends commands to Redis.
 CACHE_SECONDS = 1.0

@@ -18,7 +18,8 @@ from weather.api.service import service
 from weathernote import redis
 from weathernote.http import networks, problems
 from weathernote.http.read_only import read_only
-from weathernote.redis import Role, heartbeat
+from weathernote.redis import Role
+from weathernote.redis.replication import heartbeat
 from weathernote.telemetry import active_users, instance_metrics, metrics, request_events
 from weathernote.telemetry.instance_metrics import answer_rates, total
 from weathernote.telemetry.metrics import labelled_scrape_gauge, scrape_gauge

@@ -21,7 +21,7 @@ from weather.core.answers import Question
 from weather.core.cells import Cell
 from weather.core.datasets import WEATHER
 from weathernote import redis
-from weathernote.http import request_bodies
+from weathernote.http.bodies import request_bodies
 
 pytestmark = pytest.mark.django_db
 
@@ -81,7 +81,7 @@ def test_what_is_no_price_leaves_the_price_as_it_was(editor, valkey, garbage):
 def test_the_list_reads_of_a_record_no_more_than_its_age(editor, monkeypatch):
     shanghai = City.objects.get(name="Shanghai").as_cell
     fetch(shanghai, hours_ago=1)
-    monkeypatch.setattr("weather.core.row_steps.decode", None)
+    monkeypatch.setattr("weather.core.records.row_steps.decode", None)
     assert cell_status.read([shanghai])[shanghai].age_seconds == pytest.approx(3600, abs=5)
 
 

@@ -12,7 +12,7 @@ from django.db import OperationalError
 from prewarm.admin import city_files, importing, resources
 from prewarm.cities.models import City, CityImport
 from tests.support.staff import CITIES, COLUMNS, OSLO, confirm, levels, lose_redis, said, upload
-from weathernote.http import request_bodies
+from weathernote.http.bodies import request_bodies
 
 pytestmark = pytest.mark.django_db
 

@@ -4,10 +4,10 @@ import pytest
 
 from prewarm.runs import plan as planning
 from prewarm.runs.plan import Candidate, plan
-from weather.core import freshness
 from weather.core.answers import Question
 from weather.core.cells import Cell
 from weather.core.datasets import WEATHER
+from weather.core.freshness import refresh_interval
 
 pytestmark = pytest.mark.pure
 
@@ -66,14 +66,14 @@ def test_a_due_cell_gets_a_stale_answer_only_where_none_would_bridge_the_minute(
 
 def test_a_cell_is_refreshed_when_it_is_older_than_its_interval():
     rate = 0.01
-    interval = freshness.interval_seconds(rate, PRICE)
+    interval = refresh_interval.interval_seconds(rate, PRICE)
     assert refreshed(candidate(1, age=interval - 1, rate=rate), candidate(2, age=interval, rate=rate), price=PRICE) == [
         2
     ]
 
 
 def test_a_city_that_nobody_asks_for_is_refreshed_as_if_it_were_asked_for_at_every_run():
-    interval = freshness.interval_seconds(1 / 600, PRICE)
+    interval = refresh_interval.interval_seconds(1 / 600, PRICE)
     assert 6 * HOUR < interval < 24 * HOUR
     assert refreshed(candidate(1, age=interval, city="Oslo"), candidate(2, age=interval), price=PRICE) == [1]
 
@@ -132,4 +132,4 @@ def test_the_price_has_room_for_the_cities():
     per_second = 8000 / 86_400
     assert planning.common_price([], 100, 1.0, per_second) == 0
     price = planning.common_price([], 1000, 1.0, per_second)
-    assert 1000 / freshness.interval_seconds(planning.CITY_RATE, price) <= 1.1 * per_second
+    assert 1000 / refresh_interval.interval_seconds(planning.CITY_RATE, price) <= 1.1 * per_second

@@ -21,7 +21,7 @@ from weather.api.service import service
 from weather.budget.price import TURN_KEY
 from weather.core.cells import Cell
 from weather.core.datasets import WEATHER
-from weather.core.packing import version_of
+from weather.core.records.packing import version_of
 from weather.core.runs.run_times import Run, RunTimes
 from weather.runs.table import RunTable
 from weathernote import redis

@@ -10,10 +10,10 @@ from tests.support.outage import take_redis_away
 from weather.budget import popularity
 from weather.budget.popularity import Popularity
 from weather.budget.price import Price
-from weather.core import freshness
 from weather.core.cells import Cell
 from weather.core.datasets import WEATHER
-from weather.core.freshness import Demand
+from weather.core.freshness import refresh_interval
+from weather.core.freshness.refresh_interval import Demand
 from weathernote import redis
 from weathernote.redis import RedisClock
 
@@ -147,7 +147,7 @@ def test_without_redis_nothing_is_known_and_nothing_fails(popular, monkeypatch):
     price.agree()
     price.work_out()
     assert rate_of(seen, PARIS) == 0 and seen.rates([PARIS]) == {} and seen.most_popular(5) == {}
-    assert price.interval_seconds(0.01, WEATHER.aging) == freshness.SHORTEST_SECONDS
+    assert price.interval_seconds(0.01, WEATHER.aging) == refresh_interval.SHORTEST_SECONDS
 
 
 # ── the price ─────────────────────────────────────────────────────────────────────────────────────
@@ -169,7 +169,7 @@ def test_the_census_gives_the_same_price_as_all_rates(popular):
     fill(seen, towns())
     price = Price({WEATHER: seen}, lambda: 500 / 86_400)
     price.work_out()
-    exact = freshness.price_of([Demand([(rate, 1) for rate in seen.most_popular(1_000).values()])], 500 / 86_400)
+    exact = refresh_interval.price_of([Demand([(rate, 1) for rate in seen.most_popular(1_000).values()])], 500 / 86_400)
     assert price.active_cells == 400
     assert price.value == pytest.approx(exact, rel=0.02)
 
@@ -201,4 +201,4 @@ def test_a_flood_of_cells_asked_for_once_lengthens_no_interval(popular):
 def test_with_nobody_asking_everything_is_as_fresh_as_can_be(popular):
     price = Price({WEATHER: popular()}, lambda: 500 / 86_400)
     price.work_out()
-    assert price.interval_seconds(0.01, WEATHER.aging) == freshness.SHORTEST_SECONDS
+    assert price.interval_seconds(0.01, WEATHER.aging) == refresh_interval.SHORTEST_SECONDS

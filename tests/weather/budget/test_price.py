@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from weather.budget.popularity import Popularity
 from weather.budget.price import Price
-from weather.core import freshness
 from weather.core.cells import Cell
 from weather.core.datasets import AIR_QUALITY, WEATHER
+from weather.core.freshness import refresh_interval
 from weathernote.redis import RedisDown
 
 
@@ -66,7 +66,7 @@ def test_one_price_is_worked_out_from_what_is_asked_for_of_all_datasets(populari
     assert together.value > alone.value > 0 and together.active_cells == 2 * alone.active_cells == 400
     demands = together.demands()
     assert [demand.is_late for demand in demands] == [False, True]
-    assert together.value == pytest.approx(freshness.price_of(demands, 800 / 86_400), rel=1e-3)
+    assert together.value == pytest.approx(refresh_interval.price_of(demands, 800 / 86_400), rel=1e-3)
 
 
 def test_while_another_has_the_turn_a_process_goes_by_what_was_told(popularity, valkey):

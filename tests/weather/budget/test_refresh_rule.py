@@ -7,10 +7,10 @@ import pytest
 from tests.support.clocks import MIDNIGHT
 from weather.budget.price import Price
 from weather.budget.refresh_rule import RefreshRule
-from weather.core import freshness
 from weather.core.cells import Cell
 from weather.core.datasets import AIR_QUALITY, WEATHER
-from weather.core.freshness import LONGEST_SECONDS
+from weather.core.freshness import refresh_interval
+from weather.core.freshness.refresh_interval import LONGEST_SECONDS
 from weather.core.runs.run_times import Run, RunTimes
 from weather.runs.known import KnownRuns
 
@@ -48,7 +48,7 @@ def test_what_lacks_a_run_that_is_worth_too_little_is_not_due() -> None:
 def test_where_runs_are_not_known_a_record_stands_by_its_interval(age: float, knows: bool) -> None:
     rule = _rule(None)
     rule.runs = rule.runs if knows else None
-    by_interval = freshness.standing(age, freshness.interval_seconds(RATE, PRICE, WEATHER.aging))
+    by_interval = refresh_interval.standing(age, refresh_interval.interval_seconds(RATE, PRICE, WEATHER.aging))
     assert rule.standing(BERLIN, NOW - age, RATE, NOW) == by_interval
     assert rule.by_runs(BERLIN, NOW - age, RATE, NOW) is None
 

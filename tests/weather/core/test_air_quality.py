@@ -9,8 +9,8 @@ import pytest
 from weather.core.answers import Question, derive, read
 from weather.core.cells import Cell
 from weather.core.datasets import AIR_QUALITY, DATASETS, WEATHER
-from weather.core.freshness import LONGEST_SECONDS, interval_seconds
-from weather.core.packing import pack, unpack, version_of
+from weather.core.freshness.refresh_interval import LONGEST_SECONDS, interval_seconds
+from weather.core.records.packing import pack, unpack, version_of
 from weather.core.series import Series
 from weather.core.variables import EXTRA_NAMES
 

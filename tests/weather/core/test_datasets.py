@@ -12,10 +12,10 @@ import pytest
 
 from tests.support.series import a_series
 from tests.support.staged_upstream import CELL, MIDNIGHT, NOW, StagedUpstream, http
-from weather.core import packing
 from weather.core.answers import Question, derive, read
 from weather.core.datasets import WEATHER, AnswerKind, Dataset, Section, cell_weight
-from weather.core.packing import Unreadable, pack, unpack, version_of
+from weather.core.records import packing
+from weather.core.records.packing import Unreadable, pack, unpack, version_of
 from weather.core.series import Aggregate, Series, aggregated, hour_times, hours_from, local_days, values_at
 from weather.core.units import Units
 from weather.core.variables import EXTRA, HOURLY, Variable

@@ -16,7 +16,7 @@ from weather.core import variables
 from weather.core.answers import Answer, Question, derive
 from weather.core.datasets import WEATHER as DATASET
 from weather.core.forecast import current, daily, hourly
-from weather.core.packing import pack, unpack, version_of
+from weather.core.records.packing import pack, unpack, version_of
 from weather.core.series import Series
 from weather.core.variables import EXTRA, HOURLY, HOURLY_NAMES, HOURS, KNOWN
 from weather.upstream.client import InvalidResponse, OpenMeteo, rounded_up

@@ -18,7 +18,7 @@ from weather.core.forecast import (
     daily,
     hourly,
 )
-from weather.core.packing import pack, unpack
+from weather.core.records.packing import pack, unpack
 from weather.core.series import Series, next_midnight, with_earlier_rows
 from weather.core.variables import HOURLY, HOURLY_NAMES, HOURS
 from weather.core.zones import label_error_seconds

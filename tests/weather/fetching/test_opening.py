@@ -10,7 +10,7 @@ from weather.budget.budget import Budget
 from weather.budget.payment import Payments
 from weather.budget.quota import Denied, Granted
 from weather.core.datasets import WEATHER
-from weather.core.packing import fetched_at
+from weather.core.records.packing import fetched_at
 from weather.fetching.fetch_queue import FetchQueue, Lease
 from weather.fetching.opening import OpenedLease, Opening
 from weather.fetching.store import Store

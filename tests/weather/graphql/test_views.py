@@ -11,8 +11,10 @@ import time_machine
 
 from tests.support import outage
 from tests.weather.graphql.conftest import URL
-from weather.graphql import documents, operation, views
-from weather.graphql import persisted as persisted_queries
+from weather.graphql import views
+from weather.graphql.documents import document_cache
+from weather.graphql.documents import persisted as persisted_queries
+from weather.graphql.execution import operation
 from weathernote.telemetry import metrics
 
 NEW_YORK = "lat: 40.7128, lon: -74.0060"
@@ -181,7 +183,7 @@ def test_positions_are_bounded_however_often_one_is_named(ask):
 
 
 def test_the_bytes_of_an_answer_are_bounded(ask, monkeypatch):
-    monkeypatch.setattr("weather.graphql.answering.MOST_BYTES", 2000)
+    monkeypatch.setattr("weather.graphql.execution.answering.MOST_BYTES", 2000)
     columns = " ".join(f"a{at}: time" for at in range(10))
     response = ask(f"{{ weather({NEW_YORK}) {{ hourly {{ {columns} }} }} }}")
     assert "more than 2,000 bytes" in only_error(response, 400)["message"]
@@ -233,7 +235,7 @@ def test_a_client_over_its_limit_has_no_document_read_and_keeps_none(ask, settin
     ask("{ __typename }")
     reads: list[str] = []
     kept: list[tuple[str, str]] = []
-    monkeypatch.setattr(documents, "read", reads.append)
+    monkeypatch.setattr(document_cache, "read", reads.append)
     monkeypatch.setattr(persisted_queries, "keep", lambda *given: kept.append(given))
     query = "{ cities { name } }"
     assert ask(query).status_code == 429
@@ -406,7 +408,7 @@ def test_a_query_that_is_wrong_is_not_registered(api, ask, valkey):
 
 
 def test_the_least_used_persisted_queries_give_way(ask, valkey, monkeypatch):
-    monkeypatch.setattr("weather.graphql.persisted.MOST_QUERIES", 3)
+    monkeypatch.setattr("weather.graphql.documents.persisted.MOST_QUERIES", 3)
     for number in range(5):
         with time_machine.travel(datetime.now(UTC) + timedelta(seconds=number)):
             query = f"{{ __typename a{number}: __typename }}"
@@ -417,7 +419,7 @@ def test_the_least_used_persisted_queries_give_way(ask, valkey, monkeypatch):
 def test_queries_that_are_used_outlive_others_though_each_process_knows_them(
     api, ask, monkeypatch, valkey, round_trips
 ):
-    monkeypatch.setattr("weather.graphql.persisted.MOST_QUERIES", 3)
+    monkeypatch.setattr("weather.graphql.documents.persisted.MOST_QUERIES", 3)
     queries = [f"{{ a{number}: __typename }}" for number in range(4)]
     with time_machine.travel(datetime.now(UTC), tick=False) as clock:
         for query in queries[:3]:

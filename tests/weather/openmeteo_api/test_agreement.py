@@ -16,9 +16,9 @@ from tests.weather.openmeteo_api.test_json_answers import ZONES
 from weather.core.cells import Cell
 from weather.core.forecast import AGGREGATES
 from weather.core.variables import HOURLY, KNOWN
-from weather.simulator.answer import place_texts
+from weather.simulator.answers.forecast import FORECAST
+from weather.simulator.answers.json_text import place_texts
 from weather.simulator.call import Asked
-from weather.simulator.forecast import FORECAST
 
 TEN = [variable.name for variable in HOURLY]
 AGGREGATED = {name: (variable.name, aggregate) for name, variable, aggregate in AGGREGATES}

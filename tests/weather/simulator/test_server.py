@@ -22,9 +22,9 @@ import requests
 from tests.support.recordings import recording
 from tests.support.servers import eventually
 from weather.core.variables import HOURLY, HOURLY_NAMES
-from weather.simulator.answer import joined, place_texts
+from weather.simulator.answers.forecast import FORECAST
+from weather.simulator.answers.json_text import joined, place_texts
 from weather.simulator.call import Asked
-from weather.simulator.forecast import FORECAST
 from weather.simulator.server import OpenMeteoSimulator
 
 PROJECT = Path(__file__).parents[3]

@@ -7,7 +7,7 @@ import pytest
 from tests.support.staged_upstream import CELL, MIDNIGHT, NOW
 from weather.core.answers import Question, derive
 from weather.core.datasets import AIR_QUALITY
-from weather.core.packing import pack, unpack
+from weather.core.records.packing import pack, unpack
 from weather.core.series import Series
 from weather.upstream.errors import InvalidResponse
 from weather.upstream.validation import read_location

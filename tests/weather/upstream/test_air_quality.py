@@ -15,7 +15,7 @@ from weather.core.cells import Cell
 from weather.core.datasets import AIR_QUALITY
 from weather.core.series import Series
 from weather.core.variables import Variable
-from weather.simulator.air_quality import AIR_QUALITY as SIMULATED
+from weather.simulator.answers.air_quality import AIR_QUALITY as SIMULATED
 from weather.simulator.server import OpenMeteoSimulator
 from weather.upstream.air_quality_plan import AIR_QUALITY_PLAN, OTHER_NAMES, POLLEN_NAMES
 from weather.upstream.client import OpenMeteo

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from weather.core.cells import Cell
 from weather.core.datasets import AIR_QUALITY, WEATHER
-from weather.core.packing import pack
+from weather.core.records.packing import pack
 from weather.core.series import Series
 from weather.core.variables import EXTRA_NAMES
-from weather.simulator.answer import place_texts
+from weather.simulator.answers.json_text import place_texts
+from weather.simulator.answers.messages import messages_of
 from weather.simulator.call import Asked
-from weather.simulator.messages import messages_of
 from weather.simulator.server import OpenMeteoSimulator
 from weather.simulator.steering import PRODUCTS
 from weather.upstream import answer_flatbuffers

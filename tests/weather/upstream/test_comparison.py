@@ -11,9 +11,9 @@ from weather.core.cells import Cell
 from weather.core.datasets import WEATHER
 from weather.core.series import Series
 from weather.core.variables import FORECAST_DAYS
-from weather.simulator.answer import joined, place_texts
+from weather.simulator.answers.forecast import FORECAST
+from weather.simulator.answers.json_text import joined, place_texts
 from weather.simulator.call import Asked
-from weather.simulator.forecast import FORECAST
 from weather.upstream import comparison
 from weather.upstream.comparison import Differs
 from weather.upstream.validation import read_location

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.support.staged_upstream import CELL, CELLS, MIDNIGHT, NOW, answer, place
 from weather.core.cells import Cell, great_circle_km
 from weather.core.datasets import WEATHER, Dataset
-from weather.core.packing import pack, unpack
+from weather.core.records.packing import pack, unpack
 from weather.core.series import Series
 from weather.core.variables import EXTRA, EXTRA_NAMES, HOUR_SECONDS, HOURLY, HOURLY_NAMES, HOURS
 from weather.upstream.errors import InvalidResponse, NoWeatherHere, UnreadableHere, UpstreamError

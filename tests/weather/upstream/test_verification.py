@@ -18,7 +18,7 @@ from tests.support.staged_upstream import StagedUpstream, http
 from weather.api.service import service
 from weather.core.datasets import WEATHER
 from weather.core.variables import EXTRA_NAMES, HOURLY_NAMES
-from weather.simulator.messages import messages_of
+from weather.simulator.answers.messages import messages_of
 from weather.simulator.server import OpenMeteoSimulator
 from weather.upstream.client import OpenMeteo, UpstreamError, UpstreamUnavailable
 from weather.upstream.verification import CheckResult, Spending, verify

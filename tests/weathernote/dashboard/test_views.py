@@ -21,6 +21,7 @@ from weather.core.cells import Cell
 from weather.core.runs.run_times import Run, RunTimes
 from weathernote import redis
 from weathernote.dashboard import views
+from weathernote.redis.servers import by_role
 
 DASHBOARD = "/admin/weather/"
 
@@ -128,7 +129,7 @@ def test_the_table_says_the_same_in_words_with_what_is_cold_first(editor, valkey
 def test_a_load_takes_one_round_trip_and_the_same_queries_for_many_cities(editor, valkey, monkeypatch):
     editor.get(DASHBOARD)  # a server that does not know a script yet is told of it
     sent: list[int] = []
-    server: Any = redis.servers.server()
+    server: Any = by_role.server()
     exchange = server.exchange
 
     def counted(commands):

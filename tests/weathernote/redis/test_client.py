@@ -15,7 +15,8 @@ from tests.support.servers import eventually
 from tests.support.tcp_proxy import TcpProxy
 from weathernote import redis
 from weathernote.redis import RedisDown, Role, ask, at, script
-from weathernote.redis.node import Node
+from weathernote.redis.servers import by_role
+from weathernote.redis.servers.node import Node
 
 pytest_plugins = ["tests.support.redis_fixtures"]
 
@@ -46,7 +47,7 @@ def test_large_commands_and_replies_pass(here):
 def test_a_reply_that_came_in_time_is_read_however_late_its_thread_goes_on(here):
     here.set("a", 1)
     ask(("PING",))
-    node = redis.servers.server()
+    node = by_role.server()
     assert isinstance(node, Node)
     link = node.send([("GET", "a")])
     time.sleep(0.3)  # as in a process whose other threads are busy

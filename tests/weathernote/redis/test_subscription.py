@@ -13,7 +13,7 @@ from weather.api.service import service
 from weather.core.cells import Cell
 from weathernote import redis
 from weathernote.redis import Role, subscription
-from weathernote.redis.node import Node
+from weathernote.redis.servers.node import Node
 from weathernote.redis.subscription import Subscription
 
 pytest_plugins = ["tests.support.redis_fixtures"]

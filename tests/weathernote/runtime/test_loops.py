@@ -11,7 +11,7 @@ from prewarm.runs import refresher
 from tests.support.servers import Instance, Valkey, eventually
 from weather.api.service import service, services
 from weather.simulator.server import OpenMeteoSimulator
-from weathernote.redis import heartbeat
+from weathernote.redis.replication import heartbeat
 from weathernote.runtime import loops
 from weathernote.telemetry import active_users, request_events, request_log, usage
 

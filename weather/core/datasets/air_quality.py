@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from weather.core.datasets.declaration import AnswerKind, Dataset, Section
-from weather.core.freshness import Aging
+from weather.core.freshness.refresh_interval import Aging
 from weather.core.series import Aggregate, Series, aggregated, hour_times, hours_from, local_days, values_at
 from weather.core.units import Units
 from weather.core.variables import HOUR_SECONDS, Variable

@@ -11,8 +11,8 @@ from functools import cached_property
 from typing import Any, Literal
 
 from weather.core.cells import Cell
-from weather.core.drift import Drift
-from weather.core.freshness import WEATHERS_AGING, Aging
+from weather.core.freshness.drift import Drift
+from weather.core.freshness.refresh_interval import WEATHERS_AGING, Aging
 from weather.core.runs.areas import Areas
 from weather.core.series import Series
 from weather.core.units import IMPERIAL, METRIC, Units

@@ -2,7 +2,7 @@
 
 from weather.core import forecast
 from weather.core.datasets.declaration import AnswerKind, Dataset, Section
-from weather.core.drift import Drift
+from weather.core.freshness.drift import Drift
 from weather.core.runs import areas
 from weather.core.variables import EXTRA, FORECAST_DAYS, HOURLY
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import NamedTuple
 
-from weather.core.freshness import LONGEST_SECONDS
+from weather.core.freshness.refresh_interval import LONGEST_SECONDS
 from weather.core.runs.areas import Model
 from weather.core.runs.index import index
 from weather.core.runs.rate_shape import RateShape

@@ -7,7 +7,7 @@ older one, times the seconds by which that is older. For a cell that lacks s run
 
 which is what waiting for one more run would cost (Whittle's index for age of information). All cells worth more than
 one price are refreshed, so that a call goes where it takes most off the missed age of all requests. The price is in
-request-seconds too, the same as that of refresh intervals (weather/core/freshness.py).
+request-seconds too, the same as that of refresh intervals (weather/core/freshness/refresh_interval.py).
 
 A request that is there now counts in full: it is shown the newest run at least if it waits.
 """
@@ -15,7 +15,7 @@ A request that is there now counts in full: it is shown the newest run at least 
 import math
 from dataclasses import dataclass
 
-from weather.core.freshness import LONGEST_SECONDS, WORTH_A_WAIT_SECONDS, Standing
+from weather.core.freshness.refresh_interval import LONGEST_SECONDS, WORTH_A_WAIT_SECONDS, Standing
 from weather.core.runs.run_times import RunTimes
 
 #: A request waits for a refresh if fewer than so many others are expected before the next run: it is what it is for.

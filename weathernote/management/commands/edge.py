@@ -8,8 +8,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from weathernote.runtime import edge, edge_configuration, nginx
-from weathernote.runtime.edge_configuration import Edge
+from weathernote.runtime.edge import edge_configuration, local_edge, nginx
+from weathernote.runtime.edge.edge_configuration import Edge
 from weathernote.runtime.local_servers import LocalServerError
 
 _LIVE = Path("/etc/letsencrypt/live")
@@ -45,7 +45,7 @@ class Command(BaseCommand):
             if options["render"]:
                 self.say(f"Wrote {edge_configuration.render(_edge_of(options))}")
                 return
-            edge.serve(say=self.say)
+            local_edge.serve(say=self.say)
         except LocalServerError as error:
             raise CommandError(str(error)) from None
 

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from weathernote import setting_problems
-from weathernote.runtime import live
+from weathernote.runtime.live import live_process
 from weathernote.runtime.local_servers import LocalServerError
 
 
@@ -22,7 +22,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Adds where to listen."""
         parser.add_argument("--host", default=settings.HOST, help="the address to listen on (HOST)")
-        parser.add_argument("--port", type=int, default=settings.LIVE_PORT or live.DEFAULT_PORT, help="LIVE_PORT")
+        parser.add_argument(
+            "--port", type=int, default=settings.LIVE_PORT or live_process.DEFAULT_PORT, help="LIVE_PORT"
+        )
         parser.add_argument("--quiet", action="store_true", help="do not say where it listens")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -31,7 +33,7 @@ class Command(BaseCommand):
             raise CommandError("\n".join(problems))
         os.chdir(settings.BASE_DIR)
         try:
-            live.serve(options["host"], options["port"], (lambda line: None) if options["quiet"] else self.say)
+            live_process.serve(options["host"], options["port"], (lambda line: None) if options["quiet"] else self.say)
         except LocalServerError as error:
             raise CommandError(str(error)) from None
 

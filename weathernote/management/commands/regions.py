@@ -7,10 +7,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from weathernote.redis import regions
-from weathernote.redis.heartbeat import MOST_LAG_SECONDS
-from weathernote.redis.regions import Server
-from weathernote.redis.replication import Replication
+from weathernote.redis.replication import regions
+from weathernote.redis.replication.heartbeat import MOST_LAG_SECONDS
+from weathernote.redis.replication.info import Replication
+from weathernote.redis.replication.regions import Server
 
 
 class Command(BaseCommand):

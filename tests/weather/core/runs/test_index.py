@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weather.core.freshness import LONGEST_SECONDS, WORTH_A_WAIT_SECONDS
+from weather.core.freshness.refresh_interval import LONGEST_SECONDS, WORTH_A_WAIT_SECONDS
 from weather.core.runs.index import RARE_REQUESTS, RunState, index
 from weather.core.runs.run_times import Run, RunTimes
 

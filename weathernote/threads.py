@@ -1,18 +1,40 @@
 """How the threads of a process share it."""
 
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-#: How long a thread may wait for one that does not give way. Python's own 5 ms pass at each of the five or so steps at
-#: which a request needs the interpreter; below half a millisecond switching costs more than it gains.
-_SWITCH_SECONDS = 0.0005
+#: How long a thread waits for one that does long work and does not give way. Python's own 5 ms would pass at each of
+#: the five or so steps at which a request needs the interpreter.
+_SECONDS_BESIDE_LONG_WORK = 0.0005
 #: About what a request needs to be answered, once what it waits for is there.
 _ANSWER_SECONDS = 0.0005
 
+_usual_seconds = sys.getswitchinterval()
+_counting = threading.Lock()
+_at_work = 0
 
-def share_evenly() -> None:
-    """Has the threads of this process wait for each other no longer than a part of a request takes."""
-    sys.setswitchinterval(_SWITCH_SECONDS)
+
+@contextmanager
+def long_work() -> Iterator[None]:
+    """In the block, which takes many milliseconds, the threads of this process switch ten times as often.
+
+    Always, that would cost more than it gains: cached answers alone wait for each other.
+    """
+    _count_work(1)
+    try:
+        yield
+    finally:
+        _count_work(-1)
+
+
+def _count_work(change: int) -> None:
+    global _at_work
+    with _counting:
+        _at_work += change
+        sys.setswitchinterval(_SECONDS_BESIDE_LONG_WORK if _at_work else _usual_seconds)
 
 
 def give_way() -> None:

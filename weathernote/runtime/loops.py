@@ -2,7 +2,6 @@
 
 from prewarm.runs import refresher
 from weather.api.service import service, services
-from weathernote import threads
 from weathernote.redis.replication import heartbeat
 from weathernote.telemetry import active_users, background, request_events, request_log, usage
 from weathernote.telemetry.background import Loop, every
@@ -15,7 +14,6 @@ RUNS_SECONDS = 10
 
 def start() -> None:
     """Starts the loops of this process; call it in a worker, since threads do not survive a fork."""
-    threads.share_evenly()
     request_log.open_queue()
     background.run(loops)
 

@@ -1,6 +1,5 @@
 """What a serving process does behind its requests: the one list, and that an instance works through it."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from weather.api.service import service, services
 from weather.simulator.server import OpenMeteoSimulator
 from weathernote.redis.replication import heartbeat
 from weathernote.runtime import loops
-from weathernote.telemetry import active_users, background, request_events, request_log, usage
+from weathernote.telemetry import active_users, request_events, request_log, usage
 
 WEATHER = "/api/v1/weather?lat=40.7128&lon=-74.0060"
 
@@ -47,17 +46,6 @@ def test_whatever_gathers_writes_it_down_at_the_end(own_service: Any) -> None:
         own_service.runs.poller.release,
         refresher.release,
     ]
-
-
-def test_a_serving_process_has_its_threads_wait_less_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    for begins in (background, "run"), (request_log, "open_queue"):
-        monkeypatch.setattr(*begins, lambda *_: None)
-    before = sys.getswitchinterval()
-    try:
-        loops.start()
-        assert sys.getswitchinterval() == pytest.approx(before / 10)
-    finally:
-        sys.setswitchinterval(before)
 
 
 def test_an_instance_counts_what_is_popular_and_agrees_on_a_price(

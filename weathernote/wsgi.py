@@ -13,7 +13,7 @@ from weathernote.runtime.unused import without_unused
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "weathernote.settings")
 gc.disable()  # it would traverse again and again what stays
-table()  # so that no request waits for it; first, because what making it frees then serves all that follows
+table()  # so that no request waits for it
 with without_unused():
     django.setup(set_prefix=False)
 

@@ -12,6 +12,7 @@ from types import ModuleType
 
 #: Those who import them do without them where they are not installed.
 OPTIONAL = (
+    "anyio",  # granian, for asynchronous applications
     "chardet",  # requests; charset_normalizer does the same
     "colorama",  # Django, for colours on Windows
     "django.contrib.postgres",  # DRF, for its fields
@@ -20,6 +21,7 @@ OPTIONAL = (
     "markdown",  # DRF, for its browsable pages
     "opentelemetry",  # redis-py
     "pygments",  # DRF, for its browsable pages
+    "uvloop",  # granian, for asynchronous applications
     "watchfiles",  # granian, for reloading
 )
 #: Packages of which some modules are imported, but no name of their own is used.

@@ -17,6 +17,7 @@ table()  # so that no request waits for it
 with without_unused():
     django.setup(set_prefix=False)
 
+    from weather.api.service import service
     from weathernote import setting_problems
     from weathernote.http.handler import Handler
     from weathernote.runtime import granian, loops
@@ -26,7 +27,9 @@ with without_unused():
     if _problems := setting_problems.problems():
         sys.exit("\n".join(_problems))
 
-    import_module(settings.ROOT_URLCONF)  # all views, so that no request waits for them and workers share their memory
+    # All views and the service, so that no request waits for them and workers share their memory.
+    import_module(settings.ROOT_URLCONF)
+    service()
 granian.in_each_worker(loops.start)
 # The objects so far stay: traversing them would add a tenth of a second to each full collection. Of 180,000 about 1,000
 # are garbage, which is less than a search for them is worth.

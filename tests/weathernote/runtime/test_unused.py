@@ -12,7 +12,7 @@ from tests.support.tree import environment
 #: Heavy, and none is needed before it is asked for.
 BEFORE_IT_IS_ASKED_FOR = {"flatbuffers", "graphql", "numpy", "openmeteo_sdk", "strawberry", "tzfpy"}
 NEVER = {"anyio", "chardet", "click", "django.contrib.postgres", "jinja2", "markdown", "opentelemetry"}
-NEVER |= {"psycopg", "pygments", "uvicorn", "uvloop", "watchfiles"}
+NEVER |= {"django.test", "psycopg", "pygments", "unittest", "uvicorn", "uvloop", "watchfiles", "yaml"}
 
 AS_GRANIAN_LOADS_IT = """
 from weathernote.runtime import granian
@@ -67,3 +67,14 @@ assert redis.asyncio.Redis is redis.asyncio.client.Redis
 @pytest.mark.parametrize("first", ["with without_unused(): import redis", "import redis.asyncio"])
 def test_who_imports_it_later_gets_it(tmp_path: Path, first: str) -> None:
     assert "redis.asyncio.client" in modules(tmp_path, USED_AFTERWARDS.format(first))
+
+
+THE_SCHEMA = """
+import weathernote.wsgi
+from weathernote.site.docs import schema
+assert b"/api/v1/weather" in schema(None).content
+"""
+
+
+def test_the_schema_loads_what_it_needs(tmp_path: Path) -> None:
+    assert "django.test" in modules(tmp_path, THE_SCHEMA)

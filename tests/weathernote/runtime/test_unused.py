@@ -19,6 +19,8 @@ from weathernote.runtime import granian
 options = "weathernote.wsgi:application --host 127.0.0.1 --port 9 --workers 2 --threads 4 --grace-seconds 1"
 granian.load("weathernote.wsgi:application")
 granian.server(granian.options().parse_args(options.split()))
+from weather.api import service
+assert service._services, "each worker would make them anew"
 """
 ITS_MODULES = "import sys; print(*sys.modules)"
 

@@ -7,10 +7,9 @@ ports do not disturb each other.
 import fcntl
 import json
 import os
-import secrets
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
 INSTANCE_VARIABLE = "WEATHERNOTE_INSTANCE"
@@ -21,8 +20,7 @@ METRICS = "metrics"
 METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 
-@dataclass(frozen=True)
-class Instance:
+class Instance(NamedTuple):
     """A running instance's folder in `.run/`, through which its other processes find its servers."""
 
     folder: Path
@@ -111,10 +109,12 @@ def is_running(folder: Path) -> bool:
 def stored_secret(run_dir: Path) -> str:
     """The secret in `run_dir`, random and made at the first call, which only its owner may read."""
     file = run_dir / "secret_key"
-    fresh = secrets.token_urlsafe(50)
     with suppress(OSError):
         if stored := file.read_text().strip():
             return stored
+    from secrets import token_urlsafe  # loads a library for TLS, and all but the first start need none
+
+    fresh = token_urlsafe(50)
     with suppress(OSError), os.fdopen(os.open(file, os.O_RDWR | os.O_CREAT, 0o600), "r+") as shared:
         # Of two first starts at the same time, the second waits and reads what the first has written.
         fcntl.flock(shared, fcntl.LOCK_EX)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from django.conf import settings
+from weathernote.bare_settings import settings
 
 
 def problems() -> list[str]:

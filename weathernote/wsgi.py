@@ -13,10 +13,11 @@ from weathernote.runtime.unused import without_unused
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "weathernote.settings")
 gc.disable()  # it would traverse again and again what stays
-table()  # so that no request waits for it; first, because what making it frees then serves all that follows
+table()  # so that no request waits for it
 with without_unused():
     django.setup(set_prefix=False)
 
+    from weather.api.service import service
     from weathernote import setting_problems
     from weathernote.http.handler import Handler
     from weathernote.runtime import granian, loops
@@ -26,7 +27,9 @@ with without_unused():
     if _problems := setting_problems.problems():
         sys.exit("\n".join(_problems))
 
-    import_module(settings.ROOT_URLCONF)  # all views, so that no request waits for them and workers share their memory
+    # All views and the service, so that no request waits for them and workers share their memory.
+    import_module(settings.ROOT_URLCONF)
+    service()
 granian.in_each_worker(loops.start)
 # The objects so far stay: traversing them would add a tenth of a second to each full collection. Of 180,000 about 1,000
 # are garbage, which is less than a search for them is worth.

@@ -1,4 +1,5 @@
 -- Replays a file of requests: "path<TAB>client" a line, with "<TAB>body" behind it for a POST of JSON. Each thread takes every so-manieth line, from its own start.
+-- With WRK_PAUSE_MS each connection pauses before each request: for that time in the mean, and twice it at most.
 local made = 0
 
 function setup(thread)
@@ -10,6 +11,7 @@ end
 local requests, at = {}, 0
 
 function init(arguments)
+    math.randomseed(number + 1)
     local line_number, mine = 0, 0
     for line in io.lines(os.getenv("WRK_REQUESTS")) do
         if line_number % threads == number then
@@ -27,6 +29,13 @@ function init(arguments)
     end
     -- Where a run begins is told from outside, so that the next run goes on with other clients.
     at = math.floor(#requests * tonumber(os.getenv("WRK_BEGIN") or "0"))
+end
+
+local pause_ms = tonumber(os.getenv("WRK_PAUSE_MS") or "0")
+if pause_ms > 0 then
+    function delay()
+        return math.random(0, 2 * pause_ms)
+    end
 end
 
 function request()

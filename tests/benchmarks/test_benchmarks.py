@@ -204,7 +204,7 @@ def test_the_bare_peers_run_on_the_instances_own_server():
     command = things.like_an_instance("a.module:application", workers=3)
     assert "a.module:application" in command and "weathernote.wsgi:application" not in command
     assert command[command.index("--workers") + 1] == "3"
-    assert {"--blocking-threads", "--respawn-failed-workers"} < set(command) and "--port" not in command
+    assert {"weathernote.runtime.granian", "--threads"} < set(command) and "--port" not in command
 
 
 # ── traffic ───────────────────────────────────────────────────────────────────────────────────────

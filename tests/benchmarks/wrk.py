@@ -36,8 +36,13 @@ def require() -> None:
         sys.exit("wrk is not here: `apt-get install wrk` (Debian, Ubuntu) or `brew install wrk` (macOS) gets it.")
 
 
-def run(base: str, requests: Path, seconds: float, *, begin: float = 0.0, connections: int = CONNECTIONS) -> Run:
-    """Replays `requests` from the part `begin` (0 to 1) of the file on, for about `seconds`."""
+def run(
+    base: str, requests: Path, seconds: float, *, begin: float = 0.0, connections: int = CONNECTIONS, pause_ms: int = 0
+) -> Run:
+    """Replays `requests` from the part `begin` (0 to 1) of the file on, for about `seconds`.
+
+    Each connection pauses for `pause_ms` in the mean before each request.
+    """
     told = subprocess.run(
         ["wrk", f"-t{THREADS}", f"-c{connections}", f"-d{round(seconds)}s", "--timeout", "10s", "-s", str(MIX), base],
         env={
@@ -45,6 +50,7 @@ def run(base: str, requests: Path, seconds: float, *, begin: float = 0.0, connec
             "WRK_REQUESTS": str(requests),
             "WRK_THREADS": str(THREADS),
             "WRK_BEGIN": str(begin % 1),
+            "WRK_PAUSE_MS": str(pause_ms),
         },
         capture_output=True,
         text=True,

@@ -13,7 +13,7 @@ from weather.core.series import Series
 from weather.fetching.fetch_queue import REFRESH_QUEUED_SECONDS
 from weather.fetching.round_result import CellOutcomes
 from weather.upstream.errors import UpstreamError
-from weathernote.threads import give_way
+from weathernote.threads import let_answer
 
 #: A process that took a cell from the queue in vain also took it away from others; they queue it again so soon.
 REQUEUE_SECONDS = 0.25
@@ -140,14 +140,15 @@ class PendingFetches:
     def answer(self, outcomes: CellOutcomes) -> None:
         """Ends the waiting for each pending cell that has an outcome."""
         with self._changed:
-            done = [(got, self._by_cell.pop(cell).future) for cell, got in outcomes.items() if cell in self._by_cell]
-        for got, future in done:
+            done = [(got, self._by_cell.pop(cell)) for cell, got in outcomes.items() if cell in self._by_cell]
+        for got, one in done:
             if isinstance(got, Series):
-                future.set_result(got)
+                one.future.set_result(got)
             else:
-                future.set_exception(got)
-            # Let waiting threads resume one at a time, so that they do not delay hits.
-            give_way()
+                one.future.set_exception(got)
+            # All at once they would delay hits, each of which needs the interpreter several times.
+            if one.has_waiters:
+                let_answer()
 
     def fail(self, error: Exception, cells: Collection[Cell] | None = None) -> None:
         """Ends the waiting for `cells`, or for all that is pending, with an error that nobody foresaw."""

@@ -32,6 +32,7 @@ from weather.upstream.errors import (
 from weathernote import redis
 from weathernote.redis import Role
 from weathernote.telemetry import metrics
+from weathernote.threads import long_work
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +112,8 @@ class Round:
                 observation.note(held, fetched, self.now(), self.store.drift, self.evidence)
         finally:
             # Release after storing: a process that then sees the lease free can read the records.
-            self._hold_and_release(lease, result.outcomes, fetched, rejected, answer)
+            with long_work():
+                self._hold_and_release(lease, result.outcomes, fetched, rejected, answer)
         return result
 
     def known(self, cells: Collection[Cell]) -> CellOutcomes:

@@ -20,6 +20,7 @@ from weather.fetching.round import Round
 from weather.fetching.round_threads import RoundThreads
 from weather.upstream.errors import UpstreamUnavailable
 from weathernote import redis
+from weathernote.threads import long_work
 
 log = logging.getLogger(__name__)
 
@@ -191,7 +192,9 @@ class Workers:
         """Runs a round for the lease and answers those who wait; False if it failed in a way that nobody foresaw."""
         self._running.add(threading.get_ident())
         try:
-            self._pending.answer(self.round.run(lease, answer=self._pending.answer).outcomes)
+            outcomes = self.round.run(lease, answer=self._pending.answer).outcomes
+            with long_work():
+                self._pending.answer(outcomes)
         except Exception as error:  # those who wait get the error, and nobody tries again too fast
             log.exception("A round failed.")
             self._pending.fail(error, lease.cells)

@@ -26,6 +26,7 @@ from weather.upstream.errors import (
 from weather.upstream.transport import Reply, Transport
 from weather.upstream.validation import AnswerFormat, read_answer, read_documents, read_reason
 from weathernote import __version__
+from weathernote.threads import long_work
 
 __all__ = [
     "CallRejected",
@@ -110,7 +111,7 @@ class OpenMeteo:
             return {}
         body = self._body(asked, self.dataset.sections, before_attempt, answer_format=self.answer_format)
         # One at a time: parsed in parallel, answers would be ready no sooner and delay the threads that serve hits.
-        with self._reading:
+        with self._reading, long_work():
             return read_answer(body, asked, self.now(), self.source, self.dataset, self.answer_format)
 
     def fetch_documents(

@@ -105,19 +105,20 @@ class MiddlewareByArea:
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
         self.view_steps: list[Callable[..., Any]] = []
-        self.staff = self._chain([*settings.PAGE_MIDDLEWARE, *settings.STAFF_MIDDLEWARE])
-        self.pages = self._chain(settings.PAGE_MIDDLEWARE)
+        self.staff = self._chain(settings.STAFF_MIDDLEWARE, get_response)
+        # One chain for both: WhiteNoise looks at every file as it is made, and remembers each.
+        self.pages = self._chain(settings.PAGE_MIDDLEWARE, self._behind_pages)
         # Requests with a session can hang with the database, so they get at most a quarter of the threads.
         self.staff_slots = threading.BoundedSemaphore(max(2, settings.THREADS // 4))
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if route_of(request.path_info) in API_ROUTES:
             return self._api(request)
-        return self._staff(request) if request.path_info.startswith(STAFF_PATH) else self.pages(request)
+        return self._staff(request) if _is_for_staff(request) else self.pages(request)
 
     def process_view(self, request: HttpRequest, *view: Any) -> Any:
         """The first answer of the staff middleware's `process_view` steps (the CSRF check), None for other paths."""
-        if not request.path_info.startswith(STAFF_PATH):
+        if not _is_for_staff(request):
             return None
         return next((answer for step in self.view_steps if (answer := step(request, *view))), None)
 
@@ -134,18 +135,24 @@ class MiddlewareByArea:
             text = "Too many admin requests at once; try again in 5 s."
             return respond(request, Problem("overloaded", text, retry_after_seconds=5))
         try:
-            return self.staff(request)
+            return self.pages(request)
         finally:
             self.staff_slots.release()
 
-    def _chain(self, names: list[str]) -> Handler:
-        handler = self.get_response
+    def _behind_pages(self, request: HttpRequest) -> HttpResponseBase:
+        return self.staff(request) if _is_for_staff(request) else self.get_response(request)
+
+    def _chain(self, names: list[str], handler: Handler) -> Handler:
         for name in reversed(names):
             middleware = import_string(name)(handler)
             if name in settings.STAFF_MIDDLEWARE and hasattr(middleware, "process_view"):
                 self.view_steps.insert(0, middleware.process_view)
             handler = cast(Handler, convert_exception_to_response(middleware))
         return handler
+
+
+def _is_for_staff(request: HttpRequest) -> bool:
+    return request.path_info.startswith(STAFF_PATH)
 
 
 def require_served_host(request: HttpRequest) -> None:

@@ -134,7 +134,8 @@ def supervised(
     With `again` a command that ends by itself is started again.
     """
     process = subprocess.Popen(
-        [sys.executable, str(_SUPERVISOR), str(grace_seconds), *(["--again"] if again else []), *command],
+        # -S: it needs no package.
+        [sys.executable, "-S", str(_SUPERVISOR), str(grace_seconds), *(["--again"] if again else []), *command],
         stdin=subprocess.PIPE,
         stdout=stdout,
         stderr=subprocess.STDOUT if stdout else None,

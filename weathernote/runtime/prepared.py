@@ -7,9 +7,8 @@ from contextlib import closing, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
-from django.conf import settings
-
 from weathernote import setting_problems
+from weathernote.bare_settings import settings
 
 NO_STAFF = "No staff user yet: {} manage.py createsuperuser makes one for /admin/."
 

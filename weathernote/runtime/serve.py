@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.conf import settings
-
+from weathernote.bare_settings import settings
 from weathernote.instance import METRICS, METRICS_VARIABLE, STOPPING_FILE, Instance
 from weathernote.runtime import local_servers, prepared
 from weathernote.runtime.live.live_beside import Live, live_beside, usable_port
@@ -27,10 +26,7 @@ from weathernote.runtime.local_servers import LocalServerError
 
 Say = Callable[[str], None]
 OTHER_PORT = "choose another with HOST and PORT."
-_LOG_CONFIG = Path(__file__).with_name("granian_log.json")
 _METRICS_BYTES = 4_000_000
-#: Open connections of a worker, and connections that no worker has accepted yet.
-_CONNECTIONS, _BACKLOG = 16_384, 4096
 
 
 def serve(*, demo: bool, say: Say) -> None:
@@ -88,7 +84,7 @@ def host_and_port(port: int) -> str:
 
 def _reload_settings() -> None:
     """Reads the settings as a process of this instance, as until now they may name the servers of another one."""
-    own = importlib.reload(importlib.import_module(settings.SETTINGS_MODULE))
+    own = importlib.reload(importlib.import_module(os.environ["DJANGO_SETTINGS_MODULE"]))
     for name in ("INSTANCE", "REDIS_URL", "OPEN_METEO_URL", "OPEN_METEO_RUNS_URL", "AIR_QUALITY_URL", "SOURCE"):
         setattr(settings, name, getattr(own, name))
     settings.CACHES["default"].update(own.CACHES["default"])
@@ -172,15 +168,10 @@ def _drain(granian: subprocess.Popen[Any]) -> None:
 
 def _granian_command(worker_grace_seconds: int) -> list[str]:
     return [
-        *(sys.executable, "-m", "weathernote.runtime.granian", "weathernote.wsgi:application", "--interface", "wsgi"),
-        *("--host", settings.HOST, "--port", str(settings.PORT), "--no-ws", "--http", "1"),
-        *("--workers", str(settings.WORKERS), "--blocking-threads", str(settings.THREADS)),
-        # granian limits connections, not requests, and phones hold theirs open.
-        *("--backpressure", str(_CONNECTIONS), "--backlog", str(_BACKLOG)),
-        # Otherwise a worker that is killed would end the server.
-        *("--respawn-failed-workers", "--respawn-interval", "0.5", "--workers-kill-timeout", str(worker_grace_seconds)),
-        # Its warnings are about the number of threads, which is intended.
-        *("--log-level", "error", "--log-config", str(_LOG_CONFIG)),
+        *(sys.executable, "-m", "weathernote.runtime.granian", "weathernote.wsgi:application"),
+        *("--host", settings.HOST, "--port", str(settings.PORT)),
+        *("--workers", str(settings.WORKERS), "--threads", str(settings.THREADS)),
+        *("--grace-seconds", str(worker_grace_seconds)),
     ]
 
 

@@ -5,13 +5,18 @@ that are off, redis-py's asyncio clients.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
+from importlib import import_module
+from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any
 
 #: Those who import them do without them where they are not installed.
 OPTIONAL = (
+    "anyio",  # granian, for asynchronous applications
     "chardet",  # requests; charset_normalizer does the same
     "colorama",  # Django, for colours on Windows
     "django.contrib.postgres",  # DRF, for its fields
@@ -20,17 +25,21 @@ OPTIONAL = (
     "markdown",  # DRF, for its browsable pages
     "opentelemetry",  # redis-py
     "pygments",  # DRF, for its browsable pages
+    "uvloop",  # granian, for asynchronous applications
     "watchfiles",  # granian, for reloading
 )
 #: Packages of which some modules are imported, but no name of their own is used.
 HOLLOW = ("redis.asyncio",)
+#: Modules of which nothing but functions is used, and these first when somebody asks for the API's schema, if at all.
+CALLED_LATER = ("rest_framework.test", "yaml")
 
 
 @contextmanager
 def without_unused(hollow: Sequence[str] = HOLLOW) -> Iterator[None]:
     """Within the `with` block OPTIONAL are not to be found and packages of `hollow` are empty; not for threads.
 
-    Afterwards whoever imports one of them gets it. What was imported before stays.
+    Modules of CALLED_LATER are loaded by the first call. Afterwards whoever imports one of all these gets it. What was
+    imported before stays.
     """
     finder = _Unused(hollow)
     sys.meta_path.insert(0, finder)
@@ -38,7 +47,7 @@ def without_unused(hollow: Sequence[str] = HOLLOW) -> Iterator[None]:
         yield
     finally:
         sys.meta_path.remove(finder)
-        for name in finder.emptied:
+        for name in finder.replaced:
             _forget(name)
 
 
@@ -47,19 +56,36 @@ class _Unused:
 
     def __init__(self, hollow: Sequence[str]) -> None:
         self.hollow = hollow
-        self.emptied: list[str] = []
+        self.replaced: list[str] = []
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        """The spec of an empty package, whose modules are found where they are; raises ImportError for OPTIONAL."""
+        """The spec of what stands for a module, None where nothing does; raises ImportError for OPTIONAL."""
         if name in OPTIONAL:
             raise ModuleNotFoundError(f"{name} is left out", name=name)
+        if name in CALLED_LATER:
+            self.replaced.append(name)
+            return ModuleSpec(name, _CalledLater())
         if name not in self.hollow:
             return None
-        last = name.rpartition(".")[2]
+        self.replaced.append(name)
+        # An empty package, whose modules are found where they are.
         spec = ModuleSpec(name, None, is_package=True)
-        spec.submodule_search_locations = [f"{folder}/{last}" for folder in path or ()]
-        self.emptied.append(name)
+        spec.submodule_search_locations = [f"{folder}/{name.rpartition('.')[2]}" for folder in path or ()]
         return spec
+
+
+class _CalledLater(Loader):
+    """A loader of modules whose every name is a function, which calls what has that name in the module itself."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Has the module make a function of each name that it is asked for."""
+        module.__getattr__ = partial(_called_later, module.__name__)  # type: ignore[method-assign] # as PEP 562 has it
+
+
+def _called_later(module: str, name: str) -> Callable[..., Any]:
+    if name.startswith("__"):
+        raise AttributeError(name)
+    return lambda *arguments, **named: getattr(import_module(module), name)(*arguments, **named)
 
 
 def _forget(name: str) -> None:

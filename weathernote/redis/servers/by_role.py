@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
@@ -21,6 +22,7 @@ _FOR_POOLS = frozenset(("max_connections", "retry"))
 _NAMES = {Role.OWN: "redis", Role.PRIMARY: "primary", Role.REPLICA: "replica"}
 
 _server: Node | Cluster | Regional | None = None
+_by_role: Mapping[Role, Node | Cluster] = {}
 _making = threading.Lock()  # for assignments: a connection is made by the thread that will use it
 
 
@@ -29,10 +31,10 @@ def server() -> Node | Cluster | Regional:
     return _server or _made_once()
 
 
-def servers_by_role() -> dict[Role, Node | Cluster]:
+def servers_by_role() -> Mapping[Role, Node | Cluster]:
     """The server or cluster of each role; roles with the same URL have the same."""
-    target = server()
-    return dict(target.by_role) if isinstance(target, Regional) else dict.fromkeys(Role, target)
+    server()
+    return _by_role
 
 
 def urls() -> dict[Role, str]:
@@ -43,10 +45,12 @@ def urls() -> dict[Role, str]:
 
 
 def _made_once() -> Node | Cluster | Regional:
-    global _server
+    global _server, _by_role
     with _making:
-        _server = _server or _from_settings()
-        return _server
+        made = _server or _from_settings()
+        _by_role = made.by_role if isinstance(made, Regional) else dict.fromkeys(Role, made)
+        _server = made
+        return made
 
 
 def _from_settings() -> Node | Cluster | Regional:

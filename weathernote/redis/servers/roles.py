@@ -17,6 +17,9 @@ class Role(Enum):
     #: A copy of the primary in this region, a little behind it: for reading alone.
     REPLICA = "replica"
 
+    # That of Enum is written in Python, and a request makes a dozen commands.
+    __hash__ = object.__hash__
+
 
 class ToPrimary(tuple[Word, ...]):
     """A command for the primary of the records."""

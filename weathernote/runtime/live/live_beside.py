@@ -5,14 +5,12 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from subprocess import Popen
-from typing import Any
+from typing import Any, NamedTuple
 
-from django.conf import settings
-
+from weathernote.bare_settings import settings
 from weathernote.instance import METRICS_VARIABLE
 from weathernote.runtime import local_servers
 from weathernote.runtime.local_servers import LocalServerError
@@ -23,8 +21,7 @@ OTHER_PORT = "choose another with LIVE_PORT."
 _GRACE_SECONDS = 8
 
 
-@dataclass(frozen=True)
-class Live:
+class Live(NamedTuple):
     """A process that holds streams; where it listens and where it logs, None for where this process does."""
 
     process: Popen[Any]

@@ -1,0 +1,40 @@
+"""Arrays of numbers in a file."""
+
+import io
+import sys
+from array import array
+from typing import Any
+
+import pytest
+
+from weather.places import arrays
+
+pytestmark = pytest.mark.pure
+
+FILLED: list["array[Any]"] = [array("B", b"Suva"), array("I", [1, 2**32 - 1]), array("d", [-18.14, 178.44]), array("I")]
+
+
+def written() -> bytes:
+    file = io.BytesIO()
+    arrays.write(file, FILLED)
+    return file.getvalue()
+
+
+def test_what_was_written_is_read() -> None:
+    assert list(arrays.read(io.BytesIO(written()))) == FILLED
+
+
+def test_a_machine_of_the_other_byte_order_writes_the_same_file(monkeypatch) -> None:
+    file, here = io.BytesIO(), written()
+    other_order = [array(each.typecode, each) for each in FILLED]
+    for each in other_order:
+        each.byteswap()
+    monkeypatch.setattr(sys, "byteorder", "big" if sys.byteorder == "little" else "little")
+    arrays.write(file, other_order)
+    assert file.getvalue() == here
+    assert list(arrays.read(io.BytesIO(here))) == other_order
+
+
+def test_a_file_that_was_cut_off_is_not_read() -> None:
+    with pytest.raises((EOFError, ValueError)):
+        list(arrays.read(io.BytesIO(written()[:-14])))

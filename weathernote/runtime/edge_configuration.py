@@ -75,18 +75,11 @@ def render(edge: Edge) -> Path:
         (edge.folder / template.stem).write_text(filled_in(template.read_text(), values))
     for plain in TEMPLATES.glob("*.conf"):
         shutil.copyfile(plain, edge.folder / plain.name)
-    client = (TEMPLATES / "njs" / "client.js.template").read_text()
-    _write_for_owner(edge.folder / "client.js", filled_in(client, values | {"HASH_KEY": _hash_key()}))
-    limits = {"hash_key": _hash_key(), "instances": edge.instances}
-    _write_for_owner(edge.folder / "limits.json", json.dumps(limits))
+    limits = edge.folder / "limits.json"
+    limits.touch(mode=0o600)  # it holds the key of the clients' hash
+    limits.chmod(0o600)
+    limits.write_text(json.dumps(_limits(edge)))
     return edge.folder / "nginx.conf"
-
-
-def _write_for_owner(file: Path, text: str) -> None:
-    """Writes a file that only its owner may read: it holds the key of the clients' hash."""
-    file.touch(mode=0o600)
-    file.chmod(0o600)
-    file.write_text(text)
 
 
 def filled_in(template: str, values: dict[str, str]) -> str:
@@ -183,7 +176,12 @@ def _other_edges(edge: Edge) -> dict[str, str]:
     }
 
 
-def _hash_key() -> str:
-    """The key of the clients' hash, empty if there is none; edges with the same secret name a client alike."""
+def _limits(edge: Edge) -> dict[str, object]:
+    """The numbers for the edge's JavaScript; edges with the same secret hash a client to the same name."""
     secret = settings.RATE_LIMIT_HASH_KEY
-    return blake3(secret.encode()).hexdigest(length=8) if secret else ""
+    return {
+        "requests": settings.RATE_LIMIT_REQUESTS,
+        "window_seconds": settings.RATE_LIMIT_WINDOW_SECONDS,
+        "hash_key": blake3(secret.encode()).hexdigest(length=8) if secret else "",
+        "instances": edge.instances,
+    }

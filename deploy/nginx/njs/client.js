@@ -3,8 +3,6 @@
 import crypto from 'crypto';
 import count from 'count.js';
 
-// Filled in by `manage.py edge --render`: to look them up in `limits` takes a third as long as the digest below.
-const REQUESTS = ${REQUESTS}, WINDOW_TENTHS = ${WINDOW_SECONDS} * 10, HASH_KEY = '${HASH_KEY}';
 const DIGEST_LETTERS = 12;
 // A window's start, in tenths of a second since 2026, and its count share one number, so that one atomic step moves both. No
 // limit is above the room for a count, and 2^32 tenths are reached in 13 years.
@@ -14,29 +12,29 @@ const ROOM = 1048576, EPOCH = 1767225600000;
 // before it where that is too many, unless the answer `is_given` already. `>>> 0` takes the whole part: it needs no `Math`.
 function counted(r, of_several, is_given) {
     const times = of_several || 1;
-    const client = crypto.createHash('sha256').update(HASH_KEY + (r.variables.edge_client || network(r)))
+    const client = crypto.createHash('sha256').update(limits.hash_key + (r.variables.edge_client || network(r)))
         .digest('base64url').slice(0, DIGEST_LETTERS);
-    const windows = ngx.shared.windows, now = (Date.now() - EPOCH) / 100 >>> 0;
+    const windows = ngx.shared.windows, now = (Date.now() - EPOCH) / 100 >>> 0, length = limits.window_seconds * 10;
     let value = windows.incr(client, times, now * ROOM);
     let began = value / ROOM >>> 0;
-    if (now - began >= WINDOW_TENTHS || now < began) {
+    if (now - began >= length || now < began) {
         began = now;
         value = now * ROOM + times;
         windows.set(client, value);
     }
-    const requests = value - began * ROOM, left = REQUESTS - requests;
-    const seconds = (began + WINDOW_TENTHS - now + 9) / 10 >>> 0;
+    const requests = value - began * ROOM, left = limits.requests - requests;
+    const seconds = (began + length - now + 9) / 10 >>> 0;
     if (requests === times) {
         count(ngx.shared.clients, client);
     }
     if (left < 0 && is_given) {
         windows.incr(client, left, now * ROOM);
-        return '"client";r=0;t=' + seconds;
+        return `"client";r=0;t=${seconds}`;
     }
     if (left < 0) {
         // What is refused is not counted further, or a flood would fill the room and begin anew.
         windows.incr(client, -times, now * ROOM);
-        return '!"client";r=' + (left + times) + ';t=' + seconds;
+        return `!"client";r=${left + times};t=${seconds}`;
     }
     return '"client";r=' + left + ';t=' + seconds;
 }

@@ -14,26 +14,22 @@ async function hand() {
     }
 }
 
+// Written by hand, since JSON.stringify takes four times as long for each of thousands of pairs. No key has a character that JSON
+// escapes: it is a digest, or words of the configuration, a method, numbers and a cell.
 function next() {
     const answers = taken(ngx.shared.answers), clients = taken(ngx.shared.clients);
-    if (!answers.length && !clients.length) {
+    if (!answers && !clients) {
         return '';
     }
     const name = `${Date.now().toString(36)}${Math.random().toString(36).slice(2, 12)}`;
-    const body = JSON.stringify({name: name, answers: answers, clients: clients});
+    const body = `{"name": "${name}", "answers": [${answers}], "clients": [${clients}]}`;
     ngx.shared.told.set('body', body);
     return body;
 }
 
+// Takes up to AT_ONCE counts out of a dictionary, as the items of an array in JSON; empty where there is none.
 function taken(dictionary) {
-    const all = [], keys = dictionary.keys(AT_ONCE);
-    for (let i = 0; i < keys.length; i++) {
-        const count = dictionary.pop(keys[i]);
-        if (count > 0) {
-            all.push([keys[i], count]);
-        }
-    }
-    return all;
+    return dictionary.keys(AT_ONCE).map((key) => '["' + key + '",' + (dictionary.pop(key) || 0) + ']').join();
 }
 
 async function heard(body) {

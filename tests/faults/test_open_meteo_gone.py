@@ -4,7 +4,6 @@ import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from itertools import chain
 
 import pytest
 import time_machine
@@ -134,17 +133,18 @@ def test_a_process_whose_clock_is_an_hour_off_stays_sane(api, simulator, valkey,
     assert api.get(ELSEWHERE, headers={"x-client-id": "third"}).status_code == 200
 
 
+@pytest.mark.timeout(600)
 def test_two_days_of_outage_are_served_right_for_every_hour(api, simulator):
-    """Fault 34: many cells, today first and ten days long. Each hour at all longitudes, and at each fourth latitude."""
-    rows = [[(lat, lon) for lon in range(-180, 180, 18)] for lat in range(-60, 80, 14)]
+    """Fault 34: many cells, every hour, today first and ten days long."""
+    places = [(lat, lon) for lat in range(-60, 80, 14) for lon in range(-180, 180, 18)][:200]
     with time_machine.travel(datetime(2026, 3, 28, 9, 5, tzinfo=UTC), tick=False) as clock:  # summer time begins in it
         simulator.settings(clock_offset_seconds=datetime.now(UTC).timestamp() - simulator.now())
-        for lat, lon in chain.from_iterable(rows):
+        for lat, lon in places:
             assert api.get(f"/api/v1/weather?lat={lat}&lon={lon}").status_code == 200
         simulator.fault("close")
-        for hour in range(47):
+        for _ in range(47):
             clock.shift(timedelta(hours=1))
-            _all_right(chain.from_iterable(rows[hour % 4 :: 4]), datetime.now(UTC))
+            _all_right(places, datetime.now(UTC))
 
 
 def _all_right(places, now):

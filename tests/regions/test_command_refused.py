@@ -135,7 +135,9 @@ def test_a_replica_that_refuses_the_password_is_told_and_is_down(told, locked, a
     assert code == Severity.WORSE
     (line,) = complained.splitlines()
     assert "cannot be used (it refuses the user or the password: " in shown and "wrong" not in shown + line
-    assert line.endswith("Records are read from the primary: mend both in RECORDS_REPLICA_URL.")
+    assert ".)" not in shown + line and line.endswith(
+        "). Records are read from the primary: mend both in RECORDS_REPLICA_URL."
+    )
     health.state.forget()
     response = api.get("/health")
     states = {"status": "degraded", "redis": "ok", "primary": "ok", "replica": "down", "upstream": "ok"}

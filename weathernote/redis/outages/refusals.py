@@ -32,7 +32,7 @@ def reason_of(error: Exception) -> str:
 def down(name: str, error: Exception, words: str) -> RedisDown:
     """What stands for the replies of a server, by its name: with `words` where the error has no remedy of its own."""
     if isinstance(error, exceptions.AuthenticationError):
-        said = str(error).partition("\n")[0] or type(error).__name__
+        said = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
         return RedisDown(f"{name}: it refuses the user or the password: {said}", "mend both in {url}")
     cause = error.__context__  # redis-py's errors do not name it as their cause
     if isinstance(cause, TlsFailed):

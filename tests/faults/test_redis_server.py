@@ -302,6 +302,21 @@ def test_a_server_that_died_is_found_again_by_every_thread(own, caplog):
     ]
 
 
+def test_probes_that_fail_unexpectedly_do_not_keep_a_server_away(own, monkeypatch, caplog):
+    server = own()
+    ask(("PING",))
+    server.kill()
+    with monkeypatch.context() as broken:
+        broken.setattr("weathernote.redis.servers.node.PROBE", (object(),))  # which cannot be packed
+        for _ in range(5):
+            ask(("PING",))
+        server.start()
+        eventually(lambda: "fails unexpectedly" in caplog.text)
+        assert is_open()
+    eventually(lambda: not is_open())
+    assert ask(("PING",)) == [b"PONG"] and caplog.text.count("fails unexpectedly") == 1
+
+
 def test_a_server_that_hung_up_on_an_idle_connection_costs_nothing(here):
     ask(("PING",))
     here.client_kill_filter(_type="normal", skipme=True)

@@ -47,7 +47,7 @@ def test_a_region_alone_has_one_server_for_everything(tmp_path):
     server = Valkey(tmp_path / "valkey")
     try:
         code, shown, complained = told({"REDIS_URL": f"redis://:secret@127.0.0.1:{server.port}/0"})
-        assert "AuthenticationError" in complained and "secret" not in shown + complained and code == 2
+        assert "mend both in REDIS_URL" in complained and "secret" not in shown + complained and code == 2
         code, shown, complained = told({"REDIS_URL": server.url})
     finally:
         server.stop()

@@ -199,7 +199,7 @@ class GraphQLViewSet(ApiViewSet[Any]):
         if len(problems) > MOST_ERRORS:
             told.append({"message": f"{len(problems) - MOST_ERRORS} more parts failed."})
         text = json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
-        is_failure = len(problems) == answered.parts
+        is_failure = sum(failed.is_whole_part for failed in answered.failed) == answered.parts
         self._count("failed" if is_failure else "partial")
         response = HttpResponse(b'{"data":%s,"errors":%s}' % (answered.text, text), content_type=errors.CONTENT_TYPE)
         response["Cache-Control"] = NO_STORE

@@ -86,6 +86,10 @@ NULLS = {
     "units": "query ($v: Units = METRIC) { airQuality(lat: 1, lon: 1) { stale } a: weather(lat: 1, lon: 1, units: $v) "
     "{ stale } }",
     "a limit": 'query ($v: Int = 3) { places(search: "par", limit: $v) { name } __typename }',
+    "days": "query ($v: Int = 3) { weather(lat: 1, lon: 1) { a: daily(days: $v) { time } latitude "
+    "daily { __typename } } }",
+    "days of several": "query ($v: Int) { weatherAt(positions: [{lat: 1, lon: 1}, {lat: 2, lon: 1}]) "
+    "{ daily(days: $v) { time } latitude } }",
     "what to skip": "query ($v: Boolean = true) { weather(lat: 1, lon: 1) { stale } __typename @skip(if: $v) }",
     "what to include": "query ($v: Boolean = true) { weather(lat: 1, lon: 1) { stale } __typename @include(if: $v) }",
     "what to skip of the schema": "query ($v: Boolean = true) { __schema @skip(if: $v) { queryType { name } } }",
@@ -100,6 +104,8 @@ def test_a_null_is_an_error_where_it_is_one_to_graphql_core(ask, name):
     assert reference.errors and response.json()["errors"]
     # Where nothing is answered it is refused before it is executed.
     assert (response.status_code, response.json().get("data")) == (200 if reference.data else 400, reference.data)
+    if reference.data:
+        assert [one["path"] for one in response.json()["errors"]] == [one.path for one in reference.errors]
 
 
 @pytest.mark.parametrize("seed", range(25))

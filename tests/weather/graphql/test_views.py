@@ -496,3 +496,14 @@ def test_queries_are_counted_by_kind_and_outcome(ask):
         ("query", "partial"),
         ("unread", "refused"),
     }
+
+
+def test_a_null_in_place_of_days_is_counted_and_told_as_a_part_of_the_answer(ask):
+    partial = metrics.GRAPHQL_OPERATIONS.labels("query", "partial")._value
+    before = partial.get()
+    response = ask(
+        "query ($d: Int) { weather(lat: 1, lon: 1) { latitude some: daily(days: $d) { time } } }", {"d": None}
+    )
+    assert (response.json()["data"], partial.get()) == ({"weather": {"latitude": 1.0, "some": None}}, before + 1)
+    error = only_error(response, 200)
+    assert (error["message"], error["path"]) == ("days must not be null", ["weather", "some"])

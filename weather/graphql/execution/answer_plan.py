@@ -104,23 +104,28 @@ class AnswerPlan:
     def asked(self, variables: Mapping[str, Any]) -> tuple[tuple[AnswerKind, int | None], ...]:
         """The kinds of answers that it takes, each with its days; current conditions where it names no section.
 
-        Raises Problem (400) for a number of days that is none.
+        Raises Problem (400) for a number of days that is none. One that is null is about its own section alone.
         """
         return self._asked(variables) if self._constant is None else self._constant
 
     def _asked(self, variables: Mapping[str, Any]) -> tuple[tuple[AnswerKind, int | None], ...]:
         most_days = 0
         for item in self._with_days:
-            try:
-                days = item.days.values(variables)["days"] if item.days else 0
-            except NotAnArgument:
-                days = 0
+            days = _days(item, variables)
+            if days is None:
+                continue
             if not 1 <= days <= MAX_DAYS:
                 raise problems.invalid_parameters([_WRONG_DAYS])
             most_days = max(most_days, days)
         kinds = dict.fromkeys(kind for name, kind in self._kinds.items() if name in self._sections)
         chosen = list(kinds) or [next(iter(self._kinds.values()))]
         return tuple((kind, _days_of(kind, most_days)) for kind in chosen)
+
+    def without_days(self, variables: Mapping[str, Any]) -> list[str]:
+        """The response names of the sections whose `days` is null, so that they are: a valid document may have some."""
+        if self._constant is not None:
+            return []
+        return [item.alias for item in self._with_days if _days(item, variables) is None]
 
     # ── the text ──────────────────────────────────────────────────────────────────────────────────
 
@@ -145,7 +150,8 @@ class AnswerPlan:
             elif item.name == "units":
                 parts.append(item.prefix + self._units(cut, item.picks))
             else:
-                parts.append(item.prefix + picked(item.picks, _section(item, cut, variables)))
+                section = _section(item, cut, variables)
+                parts.append(item.prefix + (_NULL if section is None else picked(item.picks, section)))
         return b"{%s}" % b",".join(parts)
 
     def _units(self, cut: Sequence[Fragments], picks: Picks) -> bytes:
@@ -167,9 +173,20 @@ def _days_of(kind: AnswerKind, most_days: int) -> int | None:
     return kind.usual_days if most_days <= kind.usual_days else MAX_DAYS
 
 
-def _section(item: _Item, cut: Sequence[Fragments], variables: Mapping[str, Any]) -> Pieces:
+def _days(item: _Item, variables: Mapping[str, Any]) -> int | None:
+    """The days of a section that takes them; None where a variable is null in their place."""
+    try:
+        return int(item.days.values(variables)["days"]) if item.days else None
+    except NotAnArgument:
+        return None
+
+
+def _section(item: _Item, cut: Sequence[Fragments], variables: Mapping[str, Any]) -> Pieces | None:
     one = next(one for one in cut if item.name in one.objects)
-    return one.daily(item.days.values(variables)["days"]) if item.days else one.objects[item.name]
+    if item.days is None:
+        return one.objects[item.name]
+    days = _days(item, variables)
+    return None if days is None else one.daily(days)
 
 
 def _joined(cut: Sequence[Fragments]) -> Pieces:

@@ -19,13 +19,15 @@ from weathernote.http.problems import Problem
 
 Path = list[str | int]
 _NULL = b"null"
+_MUST_NOT_BE_NULL = "must not be null"
 
 
 class Failed(NamedTuple):
-    """A part of an answer that is null, and why."""
+    """What is null in an answer, and why: a whole part, or a field of a part."""
 
     path: Path
     problem: Problem
+    is_whole_part: bool = True
 
 
 class CellField(NamedTuple):
@@ -62,7 +64,7 @@ def asked_cells(field: CellField, variables: Mapping[str, Any]) -> AskedCells:
     try:
         given = field.arguments.values(variables)
     except NotAnArgument as wrong:
-        problem = problems.invalid_parameters([(str(wrong), "must not be null")])
+        problem = problems.invalid_parameters([(str(wrong), _MUST_NOT_BE_NULL)])
         if field.is_about_several:
             raise Refused(problem.text, [{"message": problem.text, "path": [field.alias]}]) from None
         return AskedCells(field, variables, [problem])
@@ -112,14 +114,17 @@ def text_of(
     """The JSON of the field's value, null for what could not be answered, which is added to `failed`."""
     field, texts = asked.field, []
     for number, place in enumerate(asked.places):
+        path: Path = [field.alias, number] if field.is_about_several else [field.alias]
         found = [place] if isinstance(place, Problem) else [outcomes[question] for question in place]
         problem = next((one for one in found if isinstance(one, Problem)), None)
         if problem is None and not isinstance(place, Problem):
             served = [(question, one) for question, one in zip(place, found, strict=True) if isinstance(one, Served)]
             texts.append(field.plan.text(served, memory, asked.variables, as_cached=as_cached))
+            for alias in field.plan.without_days(asked.variables):
+                null = problems.invalid_parameters([("days", _MUST_NOT_BE_NULL)])
+                failed.append(Failed([*path, alias], null, is_whole_part=False))
             continue
         if problem is not None:
-            path: Path = [field.alias, number] if field.is_about_several else [field.alias]
             failed.append(Failed(path, problem))
         texts.append(_NULL)
     return b"[%s]" % b",".join(texts) if field.is_about_several else texts[0]

@@ -46,7 +46,7 @@ class Command(BaseCommand):
 def _said(server: Server, primaries: list[Replication]) -> str:
     said = server.replication
     if said is None:
-        return f"no answer ({server.reason})"
+        return server.unusable
     if not said.is_replica:
         refuses = ", takes no writes" if server.refusal else ""
         return f"master, {said.replicas} connected replica{'' if said.replicas == 1 else 's'}{refuses}"

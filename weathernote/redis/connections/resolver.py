@@ -8,6 +8,8 @@ from typing import Any
 
 from redis.connection import Connection, SSLConnection
 
+from weathernote.redis.outages.tls import translated
+
 _SHORTEST_SECONDS = 0.001
 
 
@@ -108,7 +110,16 @@ class NamedConnection(Connection):
 
 
 class NamedConnectionOverTls(SSLConnection, NamedConnection):
-    """NamedConnection over TLS; the certificate is checked against the host name, not the address."""
+    """NamedConnection over TLS; the certificate is checked against the host name, not the address.
+
+    A handshake that fails raises TlsFailed.
+    """
+
+    def _wrap_socket_with_ssl(self, sock: socket.socket) -> Any:
+        try:
+            return super()._wrap_socket_with_ssl(sock)
+        except OSError as error:
+            raise translated(error) from error
 
 
 #: redis-py's connection class → ours, which resolves names by Resolver.

@@ -15,7 +15,14 @@ on_lost: list[Callable[[str, int], None]] = []
 
 
 class RedisDown(Exception):
-    """Redis gave no usable reply: it is down, slow, full, read-only or garbled, or its breaker is open."""
+    """Redis gave no usable reply: it is down, slow, full, read-only or garbled, or its breaker is open.
+
+    `remedy` says what to do where the server is there and cannot be used, with `{url}` for the setting of its URL.
+    """
+
+    def __init__(self, text: str = "", remedy: str = "") -> None:
+        super().__init__(text)
+        self.remedy = remedy
 
 
 def note_lost(reason: str, commands: int) -> None:

@@ -2,6 +2,9 @@
 
 from redis import exceptions
 
+from weathernote.redis.outages.lost import RedisDown
+from weathernote.redis.outages.tls import TlsFailed
+
 
 def is_unusable(error: Exception) -> bool:
     """Whether the error is about the server, and not about one command or a slot that no node serves."""
@@ -24,3 +27,14 @@ def reason_of(error: Exception) -> str:
     if isinstance(error, exceptions.ConnectionError | OSError):
         return "disconnected"
     return "invalid_reply"
+
+
+def down(name: str, error: Exception, words: str) -> RedisDown:
+    """What stands for the replies of a server, by its name: with `words` where the error has no remedy of its own."""
+    if isinstance(error, exceptions.AuthenticationError):
+        said = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
+        return RedisDown(f"{name}: it refuses the user or the password: {said}", "mend both in {url}")
+    cause = error.__context__  # redis-py's errors do not name it as their cause
+    if isinstance(cause, TlsFailed):
+        return RedisDown(f"{name}: {cause}", cause.remedy)
+    return RedisDown(f"{name}: {words}")

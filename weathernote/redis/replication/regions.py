@@ -28,6 +28,7 @@ class Severity(IntEnum):
 class Server:
     """A server, what it is for, and what it says of replication; None with the reason if it does not answer.
 
+    `remedy` says what to do about a reason that is known well, such as a certificate, and is empty for others.
     `refusal` is what a primary that takes no writes says of it.
     """
 
@@ -36,6 +37,12 @@ class Server:
     replication: Replication | None
     reason: str = ""
     refusal: str = ""
+    remedy: str = ""
+
+    @property
+    def unusable(self) -> str:
+        """Why nothing can be asked of it, for one without `replication`."""
+        return f"{'cannot be used' if self.remedy else 'does not answer'} ({self.reason})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +81,7 @@ def _asked(roles: tuple[Role, ...], url: str) -> list[Server]:
             refusal=_refusal(writes.get(name)),
         )
         if isinstance(reply, bytes)
-        else Server(roles, names[name], None, _reason(reply))
+        else Server(roles, names[name], None, _reason(reply), remedy=_remedy(reply, roles[0]))
         for name, reply in replies.items()
     ]
 
@@ -91,6 +98,10 @@ def address(url: str) -> str:
 
 def _reason(reply: object) -> str:
     return str(reply).partition(": ")[2] or str(reply) if isinstance(reply, RedisDown) else str(reply)
+
+
+def _remedy(reply: object, role: Role) -> str:
+    return reply.remedy.format(url=_SETTINGS[role]) if isinstance(reply, RedisDown) else ""
 
 
 def problems(found: list[Server], *, most_lag_seconds: int = MOST_LAG_SECONDS) -> list[Problem]:
@@ -113,7 +124,7 @@ def _own(found: list[Server]) -> Iterator[Problem]:
         if Role.OWN not in one.roles:
             continue
         if one.replication is None:
-            yield Problem(Severity.WORSE, f"own: {one.address} does not answer ({one.reason}). {_NO_OWN}")
+            yield Problem(Severity.WORSE, f"own: {one.address} {one.unusable}. {_NO_OWN}: {one.remedy or _MEND_OWN}.")
         elif one.replication.is_replica:
             follows = one.replication.follows
             yield Problem(Severity.WORSE, f"own: {one.address} is a replica of {follows}. {_OWN_MUST_WRITE}")
@@ -124,7 +135,8 @@ def _primary(found: list[Server]) -> Iterator[Problem]:
         if Role.PRIMARY not in one.roles:
             continue
         if one.replication is None:
-            yield Problem(Severity.NO_WRITER, f"primary: {one.address} does not answer ({one.reason}). {_NO_PRIMARY}")
+            line = f"primary: {one.address} {one.unusable}. {_NO_PRIMARY}: {one.remedy or _MEND_PRIMARY}."
+            yield Problem(Severity.NO_WRITER, line)
         elif one.replication.is_replica:
             follows = one.replication.follows
             line = f"primary: {one.address} is a replica of {follows}, so nothing is written. {_NOT_WRITABLE}"
@@ -147,7 +159,7 @@ def _replica(found: list[Server], most_lag_seconds: int) -> Iterator[Problem]:
 def _of_a_replica(one: Server, known: list[Replication], most_lag_seconds: int) -> str:
     said = one.replication
     if said is None:
-        return f"does not answer ({one.reason}). {_NO_REPLICA}"
+        return f"{one.unusable}. {_NO_REPLICA}: {one.remedy or _MEND_REPLICA}."
     primary = primary_of(said, known)
     if primary is None and known:
         return f"is a replica of {said.follows}. {_FOLLOWS_ANOTHER}" if said.is_replica else f"is a master. {_ALONE}"
@@ -158,11 +170,12 @@ def _of_a_replica(one: Server, known: list[Replication], most_lag_seconds: int) 
     return ""
 
 
-_NO_OWN = "Every answer is worked out anew and nobody is counted: start it, or mend REDIS_URL."
+_NO_OWN = "Every answer is worked out anew and nobody is counted"
+_MEND_OWN = "start it, or mend REDIS_URL"
 _OWN_MUST_WRITE = "A region's own must be a master: REPLICAOF NO ONE there, or mend REDIS_URL."
-_NO_PRIMARY = (
-    "Held cells are served and refreshes wait: mend the way there or RECORDS_REDIS_URL; "
-    'if it is gone, the runbook\'s "Move the writer to another region".'
+_NO_PRIMARY = "Held cells are served and refreshes wait"
+_MEND_PRIMARY = (
+    'mend the way there or RECORDS_REDIS_URL; if it is gone, the runbook\'s "Move the writer to another region"'
 )
 _NOT_WRITABLE = (
     'Lead RECORDS_REDIS_URL to the master, or make it one: the runbook\'s "Move the writer to another region".'
@@ -171,7 +184,8 @@ _NO_REPLICAS = (
     "Mend the way to its replicas, or start one; if none is to come back, CONFIG SET min-replicas-to-write 0: the "
     'runbook\'s "A primary without replicas".'
 )
-_NO_REPLICA = "Records are read from the primary: start it, or mend RECORDS_REPLICA_URL."
+_NO_REPLICA = "Records are read from the primary"
+_MEND_REPLICA = "start it, or mend RECORDS_REPLICA_URL"
 _FOLLOWS_ANOTHER = "That is not the primary of RECORDS_REDIS_URL: REPLICAOF there, or mend the URL."
 _ALONE = "What other regions fetch does not come here: REPLICAOF PRIMARY PORT there, or mend RECORDS_REPLICA_URL."
 _CUT_OFF = "Mend the way there, masterauth or its certificate; its log says which."
@@ -179,3 +193,10 @@ _BEHIND = "Look at the way to the primary, and at client-output-buffer-limit and
 
 #: What is named for people by its role.
 NAMES: Mapping[Role, str] = {Role.OWN: "own", Role.PRIMARY: "primary", Role.REPLICA: "replica"}
+
+#: The setting that has the URL of a role's server. What has several roles is named by the first of these.
+_SETTINGS: Mapping[Role, str] = {
+    Role.OWN: "REDIS_URL",
+    Role.PRIMARY: "RECORDS_REDIS_URL",
+    Role.REPLICA: "RECORDS_REPLICA_URL",
+}

@@ -13,7 +13,7 @@ from weathernote.redis.connections.multiplexer import Call, Lane, Multiplexer
 from weathernote.redis.connections.sent import ReadsAlone, Sent
 from weathernote.redis.outages.lost import BROKEN, RedisDown, note_lost
 from weathernote.redis.outages.probed_breaker import ProbedBreaker
-from weathernote.redis.outages.refusals import is_unusable, reason_of, refuses_writes
+from weathernote.redis.outages.refusals import down, is_unusable, reason_of, refuses_writes
 from weathernote.redis.servers.roles import Command, ToPrimary
 
 log = logging.getLogger(__name__)
@@ -92,8 +92,8 @@ class Node:
     def _send_reads(self, commands: Sequence[Command]) -> Sent:
         indexes = [index for index, command in enumerate(commands) if not isinstance(command, ToPrimary)]
         note_lost("breaker_open", len(commands) - len(indexes))
-        down = RedisDown(f"{self.name}: it takes no writes")
-        return ReadsAlone(self.send([commands[index] for index in indexes]), indexes, down) if indexes else down
+        instead = RedisDown(f"{self.name}: it takes no writes")
+        return ReadsAlone(self.send([commands[index] for index in indexes]), indexes, instead) if indexes else instead
 
     def receive(self, connection: Sent, count: int) -> list[Reply]:
         """`count` replies. If one is missing all are RedisDown: which commands the others answer is unknown."""
@@ -174,7 +174,7 @@ class Node:
         note_lost(reason_of(error), commands)
         # Calls that failed together are two failures: one lost packet does not open the breaker, the next failure does.
         self._failed(error, min(calls, 2))
-        return RedisDown(f"{self.name}: {type(error).__name__}")
+        return down(self.name, error, type(error).__name__)
 
     def _without_unusable(self, connection: Connection, replies: list[Reply]) -> list[Reply]:
         """The replies, with RedisDown in place of those by which the server says that it can serve nobody now.
@@ -197,8 +197,8 @@ class Node:
         if not lost:
             return replies
         note_lost("unusable", len(lost))
-        down = RedisDown(f"{self.name}: {lost[0]}")
-        return [down if reply in lost else reply for reply in replies]
+        instead = down(self.name, lost[0], str(lost[0]))
+        return [instead if reply in lost else reply for reply in replies]
 
     def _failed(self, error: Exception, failures: int = 1) -> None:
         if not self.breaker.failed(failures):

@@ -1,8 +1,10 @@
 """Whether servers answer, all asked at the same time: those that hang cost one timeout together."""
 
+import logging
 import threading
 from collections.abc import Sequence
 from time import monotonic
+from weakref import WeakSet
 
 from weathernote.redis.connections.connection import Connection, Reply
 from weathernote.redis.outages.lost import RedisDown
@@ -11,9 +13,13 @@ from weathernote.redis.servers.cluster import Cluster
 from weathernote.redis.servers.node import Node
 from weathernote.redis.servers.roles import Command, Role
 
+log = logging.getLogger(__name__)
+
 _PING: Command = ("PING",)
 #: First PINGs that had no reply in time: a handshake may take several timeouts, and is not begun anew at each look.
 _unfinished: "dict[Node, _Introduction]" = {}
+#: Nodes whose PING has raised what no server causes: it is logged once.
+_raised: "WeakSet[Node]" = WeakSet()
 
 
 def are_down(*roles: Role) -> dict[Role, bool]:
@@ -75,7 +81,13 @@ class _Introduction:
             self._ping()
 
     def _ping(self) -> None:
-        reply = self.node.exchange([_PING])[0]
+        try:
+            reply = self.node.exchange([_PING])[0]
+        except Exception as error:  # each look would have its thread end so
+            if self.node not in _raised:
+                log.exception("A PING of Redis %s fails unexpectedly; it counts as down.", self.node.name)
+            _raised.add(self.node)
+            reply = RedisDown(f"{self.node.name}: {type(error).__name__}")
         self._connection = self.node.hand_over()
         self._reply = reply
 

@@ -108,6 +108,7 @@ class SlotMap:
         return (node.host, int(node.port)) in self._nearby
 
     def _refresh_until_closed(self) -> None:
+        has_raised = False
         while not self._closed.is_set():
             self._stale.clear()
             try:
@@ -115,6 +116,10 @@ class SlotMap:
             except _NO_MAP as error:
                 if not self._tried.is_set():
                     log.warning("Redis cluster: no node answers with its map (%s).", type(error).__name__)
+            except Exception:  # without this thread the process would keep an old map for good
+                if not has_raised:
+                    log.exception("Redis cluster: asking for its map fails unexpectedly; it is tried again.")
+                has_raised = True
             self._tried.set()
             self._closed.wait(_PAUSE_SECONDS if self._redis_py else _FIRST_PAUSE_SECONDS)
             if self._redis_py and not self._is_any_down():

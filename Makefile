@@ -13,7 +13,7 @@ help:
 	@echo "            the live Open-Meteo, or REDIS_URL of a Redis that holds forecasts"
 	@echo "make test   every test, against real servers that it starts itself (ARGS=--shuffle=random or =7: files in random order)"
 	@echo "make bench  the benchmarks, beside their peers, in about ten minutes; needs wrk"
-	@echo "make bench-quick   some of them in a minute and a half, compared with tests/benchmarks/baseline.json"
+	@echo "make bench-quick   some of them in a minute and a half, compared with tests/benchmarks/measuring/baseline.json"
 	@echo "make mutants   how many random changes of one operator the tests of each module notice"
 	@echo "               (ARGS=\"weather/budget/quota.py --number 25\": 25 changes of one module)"
 	@echo "make lint   ruff, format, types, import arrows, docstrings, migrations, check --deploy"

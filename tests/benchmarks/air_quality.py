@@ -13,9 +13,10 @@ from time import perf_counter
 
 import requests
 
-from tests.benchmarks import cached, records, standalone, things, traffic, wrk
-from tests.benchmarks.rounds import in_rounds
-from tests.benchmarks.things import Setting, Thing
+from tests.benchmarks import cached
+from tests.benchmarks.measuring import records, standalone, things, traffic, wrk
+from tests.benchmarks.measuring.rounds import in_rounds
+from tests.benchmarks.measuring.things import Setting, Thing
 from tests.support.limits import LIFTED
 
 ROUTES = (traffic.WEATHER, "/api/v1/air-quality")

@@ -11,8 +11,9 @@ import gzip
 import statistics
 import time
 
-from tests.benchmarks import fresh, standalone, things, traffic, wrk
-from tests.benchmarks.figures import told
+from tests.benchmarks import fresh
+from tests.benchmarks.measuring import standalone, things, traffic, wrk
+from tests.benchmarks.measuring.figures import told
 from tests.support.limits import LIFTED
 from weather.core.cells import Cell
 from weather.core.datasets import WEATHER

@@ -18,24 +18,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.benchmarks import (
-    baseline,
-    cached,
-    connections,
-    edge,
-    footprint,
-    fresh,
-    latency,
-    layers,
-    openmeteo_api,
-    records,
-    redis_share,
-    things,
-    traffic,
-    wrk,
-)
-from tests.benchmarks.figures import Figure, Section, targets, told
-from tests.benchmarks.things import Setting
+from tests.benchmarks import cached, connections, edge, footprint, fresh, latency, layers, openmeteo_api, redis_share
+from tests.benchmarks.measuring import baseline, records, things, traffic, wrk
+from tests.benchmarks.measuring.figures import Figure, Section, targets, told
+from tests.benchmarks.measuring.things import Setting
 
 
 class Plan(NamedTuple):

@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 import requests as http
 
-from tests.benchmarks import processes, records, standalone, things, traffic, wrk
-from tests.benchmarks.figures import Figure, Section, targets, told
-from tests.benchmarks.rounds import in_rounds, medians, ratio
-from tests.benchmarks.things import Setting, Thing
+from tests.benchmarks.measuring import processes, records, standalone, things, traffic, wrk
+from tests.benchmarks.measuring.figures import Figure, Section, targets, told
+from tests.benchmarks.measuring.rounds import in_rounds, medians, ratio
+from tests.benchmarks.measuring.things import Setting, Thing
 
 ROUTES = {"weather": traffic.WEATHER, "forecast": traffic.FORECAST}
 OURS = "instance"

@@ -16,9 +16,10 @@ from contextlib import ExitStack
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
-from tests.benchmarks import latency, processes, standalone, things, traffic
-from tests.benchmarks.figures import Figure, Section, told
-from tests.benchmarks.things import Thing
+from tests.benchmarks import latency
+from tests.benchmarks.measuring import processes, standalone, things, traffic
+from tests.benchmarks.measuring.figures import Figure, Section, told
+from tests.benchmarks.measuring.things import Thing
 from tests.support.load import Load
 
 CONNECTIONS = 10_000

@@ -11,8 +11,9 @@ from contextlib import ExitStack
 from statistics import median
 from typing import NamedTuple
 
-from tests.benchmarks import cached, edge, standalone, things, wrk
+from tests.benchmarks import cached, edge
 from tests.benchmarks.cached import Measured
+from tests.benchmarks.measuring import standalone, things, wrk
 
 #: Dollars in us-east-1, on demand: Fargate on Linux and x86, https://aws.amazon.com/fargate/pricing/
 VCPU_HOUR, GIGABYTE_HOUR = 0.04048, 0.004445

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from urllib.parse import urlsplit
 
-from tests.benchmarks import cached, standalone, things, wrk
-from tests.benchmarks.figures import Figure, Section
+from tests.benchmarks import cached
+from tests.benchmarks.measuring import standalone, things, wrk
+from tests.benchmarks.measuring.figures import Figure, Section
+from tests.benchmarks.measuring.rounds import ratio
+from tests.benchmarks.measuring.things import Setting, Thing
 from tests.benchmarks.peers.nginx_cell_cache import nginx_cell_cache
-from tests.benchmarks.rounds import ratio
-from tests.benchmarks.things import Setting, Thing
 from tests.edge.edge_server import EdgeServer, edge_before
 
 NAME, LIMIT = "edge", "nginx cell cache"

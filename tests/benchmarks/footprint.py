@@ -15,10 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.benchmarks import processes, standalone, things, traffic, wrk
-from tests.benchmarks.figures import Figure, Section, told
-from tests.benchmarks.rounds import in_rounds, ratio
-from tests.benchmarks.things import Setting, Thing
+from tests.benchmarks.measuring import processes, standalone, things, traffic, wrk
+from tests.benchmarks.measuring.figures import Figure, Section, told
+from tests.benchmarks.measuring.rounds import in_rounds, ratio
+from tests.benchmarks.measuring.things import Setting, Thing
 
 PEER = "bare Django view"
 PSS_TARGET_MB, START_TARGET_SECONDS = 160, 1.0

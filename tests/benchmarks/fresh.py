@@ -14,10 +14,11 @@ from contextlib import contextmanager
 from typing import NamedTuple
 from unittest.mock import patch
 
-from tests.benchmarks import latency, processes, standalone, things, traffic, wrk
-from tests.benchmarks.figures import Figure, Section, told
-from tests.benchmarks.rounds import in_rounds, ratio
-from tests.benchmarks.things import Setting, Thing
+from tests.benchmarks import latency
+from tests.benchmarks.measuring import processes, standalone, things, traffic, wrk
+from tests.benchmarks.measuring.figures import Figure, Section, told
+from tests.benchmarks.measuring.rounds import in_rounds, ratio
+from tests.benchmarks.measuring.things import Setting, Thing
 from tests.support.limits import LIFTED
 from tests.support.load import Ask, Load
 from weather.simulator.answers import forecast as simulated

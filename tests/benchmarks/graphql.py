@@ -20,10 +20,11 @@ from urllib.parse import quote
 
 import requests as http
 
-from tests.benchmarks import cached, edge, records, standalone, things, traffic, wrk
-from tests.benchmarks.figures import Figure, Section, targets, told
-from tests.benchmarks.rounds import in_rounds, ratio
-from tests.benchmarks.things import Setting, Thing
+from tests.benchmarks import cached, edge
+from tests.benchmarks.measuring import records, standalone, things, traffic, wrk
+from tests.benchmarks.measuring.figures import Figure, Section, targets, told
+from tests.benchmarks.measuring.rounds import in_rounds, ratio
+from tests.benchmarks.measuring.things import Setting, Thing
 
 URL = "/api/v1/graphql"
 REST = "/api/v1/weather"

@@ -17,8 +17,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tests.benchmarks import processes, records, redis_memory, standalone, things, traffic, wrk
-from tests.benchmarks.things import Setting, Thing
+from tests.benchmarks import redis_memory
+from tests.benchmarks.measuring import processes, records, standalone, things, traffic, wrk
+from tests.benchmarks.measuring.things import Setting, Thing
 from tests.support.limits import LIFTED
 from weather.core.cells import Cell
 

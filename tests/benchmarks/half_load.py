@@ -9,10 +9,10 @@ peer is loaded as far as it goes; then both get half of that.
 import statistics
 from contextlib import ExitStack
 
-from tests.benchmarks import records, standalone, things, traffic, wrk
-from tests.benchmarks.figures import Figure, Section, told
-from tests.benchmarks.rounds import in_rounds, ratio
-from tests.benchmarks.things import Setting, Thing
+from tests.benchmarks.measuring import records, standalone, things, traffic, wrk
+from tests.benchmarks.measuring.figures import Figure, Section, told
+from tests.benchmarks.measuring.rounds import in_rounds, ratio
+from tests.benchmarks.measuring.things import Setting, Thing
 
 PEER = "FastAPI, tuned"
 CONNECTIONS = 512

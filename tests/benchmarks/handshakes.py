@@ -17,11 +17,12 @@ from multiprocessing import get_context
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from tests.benchmarks import edge, processes, standalone, things, traffic
-from tests.benchmarks.figures import Figure, Section, told
+from tests.benchmarks import edge
+from tests.benchmarks.measuring import processes, standalone, things, traffic
+from tests.benchmarks.measuring.figures import Figure, Section, told
+from tests.benchmarks.measuring.rounds import in_rounds, ratio
+from tests.benchmarks.measuring.things import Setting, Thing
 from tests.benchmarks.peers.nginx_cell_cache import nginx_cell_cache
-from tests.benchmarks.rounds import in_rounds, ratio
-from tests.benchmarks.things import Setting, Thing
 
 CLIENTS = 2
 TARGET = 0.9

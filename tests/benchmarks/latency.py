@@ -11,10 +11,10 @@ from contextlib import ExitStack
 
 from hdrh.histogram import HdrHistogram
 
-from tests.benchmarks import standalone, things, traffic
-from tests.benchmarks.figures import Figure, Section, told
-from tests.benchmarks.rounds import in_rounds, ratio
-from tests.benchmarks.things import Thing
+from tests.benchmarks.measuring import standalone, things, traffic
+from tests.benchmarks.measuring.figures import Figure, Section, told
+from tests.benchmarks.measuring.rounds import in_rounds, ratio
+from tests.benchmarks.measuring.things import Thing
 from tests.support.load import Answers, Ask, Load
 
 RATE = 1_000

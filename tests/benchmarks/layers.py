@@ -10,11 +10,11 @@ import statistics
 from collections import Counter
 from contextlib import ExitStack
 
-from tests.benchmarks import processes, standalone, things, traffic, wrk
-from tests.benchmarks.figures import Figure, Section, told
-from tests.benchmarks.layered import BARE, LAYERS
-from tests.benchmarks.rounds import in_rounds, ratio
-from tests.benchmarks.things import Setting, Thing
+from tests.benchmarks.measuring import processes, standalone, things, traffic, wrk
+from tests.benchmarks.measuring.figures import Figure, Section, told
+from tests.benchmarks.measuring.rounds import in_rounds, ratio
+from tests.benchmarks.measuring.things import Setting, Thing
+from tests.benchmarks.peers.layered import BARE, LAYERS
 
 SAYS = {
     "server": "granian and a callable",
@@ -54,7 +54,7 @@ def section(at: Setting, *, rounds: int, seconds: int) -> Section:
 
 
 def _started(at: Setting, layer: str):
-    command = things.like_an_instance("tests.benchmarks.layered:application", workers=1)
+    command = things.like_an_instance("tests.benchmarks.peers.layered:application", workers=1)
     folder = at.folder / f"layer-{layer}"
     (folder / "metrics").mkdir(parents=True)
     variables = {"LAYER": layer, "PROMETHEUS_MULTIPROC_DIR": folder / "metrics", "OPEN_METEO_URL": at.simulator.url}

@@ -5,7 +5,7 @@
 The server has one core, the streams and Redis the other. The streams lie over the cells evenly. Then, in turn: nothing
 happens for a while; every cell is refreshed, so many a second, with ten streams on each (some are subscribed to two);
 one cell is refreshed to which all streams have subscribed. `failover` has two live processes behind the edge
-(`live_failover.py`).
+(`streams/failover.py`).
 """
 
 import argparse
@@ -15,12 +15,13 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import NamedTuple
 
-from tests.benchmarks import live_failover, live_things, processes, records, standalone, traffic
 from tests.benchmarks.connections import many_files
-from tests.benchmarks.figures import Figure, Section, targets, told
-from tests.benchmarks.live_streams import Streams, place_of
-from tests.benchmarks.live_things import LiveServer, LiveThing
-from tests.benchmarks.things import Setting
+from tests.benchmarks.measuring import processes, records, standalone, traffic
+from tests.benchmarks.measuring.figures import Figure, Section, targets, told
+from tests.benchmarks.measuring.things import Setting
+from tests.benchmarks.streams import failover, things
+from tests.benchmarks.streams.sockets import Streams, place_of
+from tests.benchmarks.streams.things import LiveServer, LiveThing
 from weather.core.cells import Cell
 
 STREAMS, CELLS = 15_000, 2_000
@@ -30,9 +31,9 @@ CELLS_OF_A_CALL, CELLS_PER_SECOND = 20, 250
 #: Of each cell in a run; and a cell that none of the others is.
 WATCHERS, EVERYBODYS = 10, traffic.fresh_cells(1)[0]
 SERVERS: dict[str, Callable[[Setting], LiveServer]] = {
-    "ours": live_things.ours,
-    "starlette": live_things.starlette,
-    "channels": live_things.channels,
+    "ours": things.ours,
+    "starlette": things.starlette,
+    "channels": things.channels,
 }
 
 
@@ -183,13 +184,13 @@ def main() -> None:
     parser.add_argument("--cells", type=int, default=CELLS, help=f"at most {CELLS}")
     parser.add_argument("--idle-seconds", type=float, default=IDLE_SECONDS)
     parser.add_argument("--cells-per-second", type=float, default=CELLS_PER_SECOND, help="of the run over all cells")
-    parser.add_argument("--failover-streams", type=int, default=live_failover.STREAMS)
+    parser.add_argument("--failover-streams", type=int, default=failover.STREAMS)
     parser.add_argument("--only", nargs="*", default=[*SERVERS, "failover"], choices=[*SERVERS, "failover"])
     options = parser.parse_args()
     sections = []
     with ExitStack() as stack:
         stack.enter_context(many_files(max(options.streams, options.failover_streams)))
-        live_things.pin_clients()
+        things.pin_clients()
         at = stack.enter_context(standalone.filled_setting())
         cells = traffic.cells(options.cells)
         measured = {}
@@ -205,7 +206,7 @@ def main() -> None:
         if measured:
             sections.append(section(measured, options.streams, len(cells)))
         if "failover" in options.only:
-            sections.append(live_failover.section(at, options.failover_streams))
+            sections.append(failover.section(at, options.failover_streams))
     for each in sections:
         print(told(each))
     print("\n".join(targets([figure for each in sections for figure in each.figures])))

@@ -22,8 +22,8 @@ from tempfile import TemporaryDirectory
 
 import trustme
 
-from tests.benchmarks import things
-from tests.benchmarks.live_streams import UPGRADE, frames, masked, subscription
+from tests.benchmarks.measuring import things
+from tests.benchmarks.streams.sockets import UPGRADE, frames, masked, subscription
 from tests.support.limits import LIFTED
 from tests.support.refreshed import refresh
 from tests.support.servers import Instance, free_port

@@ -9,10 +9,11 @@ variables and ten daily ones in JSON and in FlatBuffers, and what a small app as
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from tests.benchmarks import cached, edge, records, standalone, things, traffic, wrk
-from tests.benchmarks.figures import Figure, Section, targets, told
-from tests.benchmarks.rounds import in_rounds, ratio
-from tests.benchmarks.things import Setting, Thing
+from tests.benchmarks import cached, edge
+from tests.benchmarks.measuring import records, standalone, things, traffic, wrk
+from tests.benchmarks.measuring.figures import Figure, Section, targets, told
+from tests.benchmarks.measuring.rounds import in_rounds, ratio
+from tests.benchmarks.measuring.things import Setting, Thing
 
 HOURLY = (
     "temperature_2m,relative_humidity_2m,apparent_temperature,precipitation,precipitation_probability,weather_code,"

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from tests.benchmarks import records
+from tests.benchmarks.measuring import records
 from tests.support.servers import Process, Valkey, eventually, free_port, listeners
 
 PACKAGES = frozenset({"weathernote", "weather", "ratelimit", "prewarm"})

@@ -9,7 +9,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from tests.benchmarks import records
+from tests.benchmarks.measuring import records
 from tests.support.servers import Valkey
 from weather.core.cells import Cell
 

@@ -9,9 +9,10 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.benchmarks import records, redis_memory, things
+from tests.benchmarks import redis_memory
 from tests.benchmarks.cached import Measured
-from tests.benchmarks.figures import Figure, Section, told
+from tests.benchmarks.measuring import records, things
+from tests.benchmarks.measuring.figures import Figure, Section, told
 from tests.support.servers import Valkey
 
 #: An answer's key, text and life without any store: what the bytes are compared with.

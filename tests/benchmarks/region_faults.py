@@ -23,7 +23,7 @@ from pathlib import Path
 
 import requests
 
-from tests.benchmarks import traffic
+from tests.benchmarks.measuring import traffic
 from tests.support.limits import LIFTED
 from tests.support.regions import ROUND_TRIPS_MS, Region, Regions, three_regions
 from tests.support.servers import Instance, eventually

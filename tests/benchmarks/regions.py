@@ -17,9 +17,9 @@ from statistics import median
 
 import requests
 
-from tests.benchmarks import standalone, traffic
-from tests.benchmarks.figures import Figure, targets
-from tests.benchmarks.rounds import in_rounds, ratio
+from tests.benchmarks.measuring import standalone, traffic
+from tests.benchmarks.measuring.figures import Figure, targets
+from tests.benchmarks.measuring.rounds import in_rounds, ratio
 from tests.support.limits import LIFTED
 from tests.support.load import Ask, Load
 from tests.support.regions import ROUND_TRIPS_MS, Regions, three_regions

@@ -17,7 +17,7 @@ from time import process_time
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from tests.benchmarks.rounds import in_rounds, ratio
+from tests.benchmarks.measuring.rounds import in_rounds, ratio
 from tests.support.servers import Valkey
 from weather.simulator.server import OpenMeteoSimulator
 

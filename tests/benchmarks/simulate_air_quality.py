@@ -12,9 +12,9 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from tests.benchmarks.simulate_day import QUICK
-from tests.benchmarks.simulated_days import run
-from tests.benchmarks.simulated_jobs import Job, Result, Row, Scale
-from tests.benchmarks.simulated_seen import Seen
+from tests.benchmarks.simulation.days import run
+from tests.benchmarks.simulation.jobs import Job, Result, Row, Scale
+from tests.benchmarks.simulation.seen import Seen
 from weather.core.freshness.refresh_interval import LONGEST_SECONDS
 
 BUDGETS = (5_000, 10_000)

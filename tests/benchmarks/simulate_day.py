@@ -15,10 +15,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.benchmarks import missed_ages, picture
-from tests.benchmarks.plain_caches import Plain
-from tests.benchmarks.simulated_days import run
-from tests.benchmarks.simulated_jobs import BY_RUNS, FREE, RULES, Job, Result, Row, Scale
+from tests.benchmarks.simulation import missed_ages, picture
+from tests.benchmarks.simulation.days import run
+from tests.benchmarks.simulation.jobs import BY_RUNS, FREE, RULES, Job, Result, Row, Scale
+from tests.benchmarks.simulation.plain_caches import Plain
 
 WORLDS = ("plan", "world")
 BUDGETS = (5_000, 10_000, 33_000, 165_000)

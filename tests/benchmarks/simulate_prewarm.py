@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from tests.benchmarks.simulated_counts import Clock, Counted
-from tests.benchmarks.simulated_days import FLUSH_SECONDS, STEP_SECONDS
-from tests.benchmarks.simulated_jobs import FREE, WINDOWS, windows
-from tests.benchmarks.simulated_rules import square_root_rule
-from tests.benchmarks.simulated_seen import HOLD_SECONDS, Seen
-from tests.benchmarks.simulated_service import SimulatedService
-from tests.benchmarks.simulated_users import (
+from tests.benchmarks.simulation.counts import Clock, Counted
+from tests.benchmarks.simulation.days import FLUSH_SECONDS, STEP_SECONDS
+from tests.benchmarks.simulation.jobs import FREE, WINDOWS, windows
+from tests.benchmarks.simulation.rules import square_root_rule
+from tests.benchmarks.simulation.seen import HOLD_SECONDS, Seen
+from tests.benchmarks.simulation.service import SimulatedService
+from tests.benchmarks.simulation.users import (
     DAY,
     FORECAST,
     KINDS,

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.benchmarks.processes import family
+from tests.benchmarks.measuring.processes import family
 from tests.edge.edge_server import EdgeServer, edge_before
 from tests.support.limits import LIFTED
 from tests.support.refreshed import refresh

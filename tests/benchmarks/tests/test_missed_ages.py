@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.benchmarks import missed_ages
 from tests.benchmarks.simulate_day import RULE_NAMES
-from tests.benchmarks.simulated_days import lived
-from tests.benchmarks.simulated_jobs import Job, Result, Scale
-from tests.benchmarks.simulated_oracle import Oracle
-from tests.benchmarks.simulated_runs import Schedules, areas_of
-from tests.benchmarks.simulated_users import DAY, FIRST_DAY, expected_by_local_hour, make_day, make_world
+from tests.benchmarks.simulation import missed_ages
+from tests.benchmarks.simulation.days import lived
+from tests.benchmarks.simulation.jobs import Job, Result, Scale
+from tests.benchmarks.simulation.oracle import Oracle
+from tests.benchmarks.simulation.runs import Schedules, areas_of
+from tests.benchmarks.simulation.users import DAY, FIRST_DAY, expected_by_local_hour, make_day, make_world
 from weather.core.cells import Cell
 
 BERLIN, CHICAGO, SYDNEY = Cell(525, 134), Cell(419, -877), Cell(-339, 1512)

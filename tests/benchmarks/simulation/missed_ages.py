@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from tests.benchmarks.simulated_jobs import Result, Row, Scale
-from tests.benchmarks.simulated_oracle import OracleSeen
+from tests.benchmarks.simulation.jobs import Result, Row, Scale
+from tests.benchmarks.simulation.oracle import OracleSeen
 
 HOUR = 3600
 ORACLE = "best for the true rates and runs"

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from tests.benchmarks.demand_arrays import ArrayDemand
-from tests.benchmarks.run_arrays import RunStates, lacking, levels, next_expected, weighted_seconds
-from tests.benchmarks.simulated_counts import ArrayCounted, Clock
-from tests.benchmarks.simulated_rules import square_root_rule
-from tests.benchmarks.simulated_runs import NoEvidence, Schedules, SimulatedTable
-from tests.benchmarks.simulated_service import SimulatedService
-from tests.benchmarks.simulated_users import DAY, FORECAST, KINDS, WEATHER, Array, Whole, World
+from tests.benchmarks.simulation.counts import ArrayCounted, Clock
+from tests.benchmarks.simulation.demand_arrays import ArrayDemand
+from tests.benchmarks.simulation.rules import square_root_rule
+from tests.benchmarks.simulation.run_arrays import RunStates, lacking, levels, next_expected, weighted_seconds
+from tests.benchmarks.simulation.runs import NoEvidence, Schedules, SimulatedTable
+from tests.benchmarks.simulation.service import SimulatedService
+from tests.benchmarks.simulation.users import DAY, FORECAST, KINDS, WEATHER, Array, Whole, World
 from tests.support.clocks import ClockOf
 from weather.budget.budget import Budget
 from weather.budget.popularity import ASKED_TWICE

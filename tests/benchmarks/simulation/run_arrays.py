@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.benchmarks.simulated_users import Array, Whole
+from tests.benchmarks.simulation.users import Array, Whole
 from weather.core.freshness.refresh_interval import LONGEST_SECONDS, WORTH_A_WAIT_SECONDS
 from weather.core.runs.index import RARE_REQUESTS, RUNS_WORTH_A_WAIT
 from weather.core.runs.rate_shape import HOUR_SECONDS, WEEK_HOURS, WEEK_SECONDS, RateShape, local_hour

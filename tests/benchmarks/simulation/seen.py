@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tests import settings
-from tests.benchmarks.simulated_users import DAY, Array
+from tests.benchmarks.simulation.users import DAY, Array
 
 HOLD_SECONDS = settings.HOLD_SECONDS
 #: Ages are counted in steps of so many seconds.

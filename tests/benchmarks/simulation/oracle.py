@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tests.benchmarks.simulated_runs import Schedules
-from tests.benchmarks.simulated_users import DAY, Array, Traffic
+from tests.benchmarks.simulation.runs import Schedules
+from tests.benchmarks.simulation.users import DAY, Array, Traffic
 from weather.core.freshness.refresh_interval import LONGEST_SECONDS
 
 STEP = 600

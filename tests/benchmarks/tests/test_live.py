@@ -8,9 +8,11 @@ import pytest
 from django.conf import settings
 from django.core.cache import caches
 
-from tests.benchmarks import live, live_hour, live_things, standalone, traffic
-from tests.benchmarks.live_streams import frames, masked
-from tests.benchmarks.things import Setting
+from tests.benchmarks import live, live_hour
+from tests.benchmarks.measuring import standalone, traffic
+from tests.benchmarks.measuring.things import Setting
+from tests.benchmarks.streams import things
+from tests.benchmarks.streams.sockets import frames, masked
 from weathernote import redis
 
 
@@ -58,7 +60,7 @@ def test_every_stream_is_told_of_every_refresh(at, name):
 
 def test_each_record_of_the_benchmark_is_newer_than_the_one_before():
     cells = traffic.cells(2)
-    one, other = (live_things.later(cells, degrees)[cells[0]].fetched_at for degrees in (1.0, 2.0))
+    one, other = (things.later(cells, degrees)[cells[0]].fetched_at for degrees in (1.0, 2.0))
     assert other > one
 
 

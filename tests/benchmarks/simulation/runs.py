@@ -11,8 +11,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from tests.benchmarks.simulated_counts import Clock
-from tests.benchmarks.simulated_users import DAY, Array, Whole
+from tests.benchmarks.simulation.counts import Clock
+from tests.benchmarks.simulation.users import DAY, Array, Whole
 from weather.core.cells import Cell
 from weather.core.datasets import WEATHER
 from weather.core.runs.areas import Area, Areas, Model

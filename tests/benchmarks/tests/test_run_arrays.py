@@ -7,13 +7,13 @@ import pytest
 
 from prewarm.runs import plan
 from prewarm.runs.plan import Candidate
-from tests.benchmarks.demand_arrays import ArrayDemand
-from tests.benchmarks.run_arrays import RunStates, lacking, levels, next_expected, weighted_seconds
-from tests.benchmarks.simulated_counts import ArrayCounted, Clock, Counted
-from tests.benchmarks.simulated_run_service import RunAwareService
-from tests.benchmarks.simulated_runs import Schedules, areas_of
-from tests.benchmarks.simulated_seen import HOLD_SECONDS
-from tests.benchmarks.simulated_users import FIRST_DAY, make_day, make_world
+from tests.benchmarks.simulation.counts import ArrayCounted, Clock, Counted
+from tests.benchmarks.simulation.demand_arrays import ArrayDemand
+from tests.benchmarks.simulation.run_arrays import RunStates, lacking, levels, next_expected, weighted_seconds
+from tests.benchmarks.simulation.run_service import RunAwareService
+from tests.benchmarks.simulation.runs import Schedules, areas_of
+from tests.benchmarks.simulation.seen import HOLD_SECONDS
+from tests.benchmarks.simulation.users import FIRST_DAY, make_day, make_world
 from tests.support.clocks import ClockOf
 from weather.budget.budget import Budget
 from weather.budget.refresh_rule import RefreshRule

@@ -4,7 +4,7 @@ from functools import cached_property
 
 import numpy as np
 
-from tests.benchmarks.simulated_users import Array
+from tests.benchmarks.simulation.users import Array
 from weather.core.freshness.refresh_interval import LONGEST_SECONDS
 from weather.core.runs.demand import STEPS_IN_AN_OCTAVE, RunDemand
 

@@ -5,13 +5,13 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from tests.benchmarks import picture
-from tests.benchmarks.plain_caches import no_cache, plain_cache
 from tests.benchmarks.simulate_day import promises, table
-from tests.benchmarks.simulated_days import lived
-from tests.benchmarks.simulated_jobs import FREE, RULES, Job, Scale, windows
-from tests.benchmarks.simulated_service import LIFE_SECONDS, SimulatedService
-from tests.benchmarks.simulated_users import DAY, FIRST_DAY, UNUSUAL, WEATHER, make_day, make_world
+from tests.benchmarks.simulation import picture
+from tests.benchmarks.simulation.days import lived
+from tests.benchmarks.simulation.jobs import FREE, RULES, Job, Scale, windows
+from tests.benchmarks.simulation.plain_caches import no_cache, plain_cache
+from tests.benchmarks.simulation.service import LIFE_SECONDS, SimulatedService
+from tests.benchmarks.simulation.users import DAY, FIRST_DAY, UNUSUAL, WEATHER, make_day, make_world
 from weather.core.answers import STALE_LIFE_SECONDS
 
 TINY = Scale(part=0.01)

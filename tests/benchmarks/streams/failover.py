@@ -17,10 +17,10 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from typing import NamedTuple
 
-from tests.benchmarks import traffic
-from tests.benchmarks.figures import Figure, Section
-from tests.benchmarks.live_things import LIMITS, Records
-from tests.benchmarks.things import Setting
+from tests.benchmarks.measuring import traffic
+from tests.benchmarks.measuring.figures import Figure, Section
+from tests.benchmarks.measuring.things import Setting
+from tests.benchmarks.streams.things import LIMITS, Records
 from tests.edge.edge_server import NOBODY, OUTSIDE, EdgeServer, edge_before
 from tests.support.limits import UNLIMITED
 from tests.support.servers import Process, eventually, free_port

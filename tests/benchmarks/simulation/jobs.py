@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tests.benchmarks.plain_caches import Plain
-from tests.benchmarks.simulated_oracle import OracleSeen
-from tests.benchmarks.simulated_seen import Seen
-from tests.benchmarks.simulated_users import DAY
+from tests.benchmarks.simulation.oracle import OracleSeen
+from tests.benchmarks.simulation.plain_caches import Plain
+from tests.benchmarks.simulation.seen import Seen
+from tests.benchmarks.simulation.users import DAY
 
 #: The free service's windows; a larger plan's are larger in proportion.
 FREE = {"minute": 600, "hour": 5_000, "day": 10_000}

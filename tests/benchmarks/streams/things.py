@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import requests
 
-from tests.benchmarks import records
-from tests.benchmarks.things import Setting
+from tests.benchmarks.measuring import records
+from tests.benchmarks.measuring.things import Setting
 from tests.support.limits import LIFTED, UNLIMITED
 from tests.support.servers import Process, eventually, free_port
 from tests.support.tree import environment

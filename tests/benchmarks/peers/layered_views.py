@@ -6,8 +6,8 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from rest_framework.request import Request
 
-from tests.benchmarks.layered import stays
 from tests.benchmarks.peers.bare_wsgi import BODY
+from tests.benchmarks.peers.layered import stays
 from weathernote.http.api_view import ApiViewSet
 
 

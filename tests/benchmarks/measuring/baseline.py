@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.benchmarks.figures import TOLERANCE, Figure
+from tests.benchmarks.measuring.figures import TOLERANCE, Figure
 
 FILE = Path(__file__).with_name("baseline.json")
 

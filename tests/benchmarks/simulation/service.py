@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from tests import settings
-from tests.benchmarks.simulated_rules import Rule
-from tests.benchmarks.simulated_runs import Schedules
-from tests.benchmarks.simulated_seen import HOLD_SECONDS, Seen
-from tests.benchmarks.simulated_users import DAY, FORECAST, KINDS, UNUSUAL, WEATHER, Array, Whole, World
+from tests.benchmarks.simulation.rules import Rule
+from tests.benchmarks.simulation.runs import Schedules
+from tests.benchmarks.simulation.seen import HOLD_SECONDS, Seen
+from tests.benchmarks.simulation.users import DAY, FORECAST, KINDS, UNUSUAL, WEATHER, Array, Whole, World
 from weather.budget.budget import Budget, Denied
 from weather.budget.quota import SPENDERS, Spender
 from weather.core import datasets

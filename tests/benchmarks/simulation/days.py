@@ -11,16 +11,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tests.benchmarks.plain_caches import Plain, no_cache, plain_cache
-from tests.benchmarks.simulated_counts import ArrayCounted, Clock
-from tests.benchmarks.simulated_jobs import BY_RUNS, FREE, REFERENCES, WINDOWS, WITH_AIR, Job, Result, Row, windows
-from tests.benchmarks.simulated_oracle import Oracle, OracleSeen
-from tests.benchmarks.simulated_rules import even_rule, square_root_rule
-from tests.benchmarks.simulated_run_service import RunAwareService
-from tests.benchmarks.simulated_runs import Schedules, areas_of
-from tests.benchmarks.simulated_seen import Seen
-from tests.benchmarks.simulated_service import SimulatedService
-from tests.benchmarks.simulated_users import (
+from tests.benchmarks.simulation.counts import ArrayCounted, Clock
+from tests.benchmarks.simulation.jobs import BY_RUNS, FREE, REFERENCES, WINDOWS, WITH_AIR, Job, Result, Row, windows
+from tests.benchmarks.simulation.oracle import Oracle, OracleSeen
+from tests.benchmarks.simulation.plain_caches import Plain, no_cache, plain_cache
+from tests.benchmarks.simulation.rules import even_rule, square_root_rule
+from tests.benchmarks.simulation.run_service import RunAwareService
+from tests.benchmarks.simulation.runs import Schedules, areas_of
+from tests.benchmarks.simulation.seen import Seen
+from tests.benchmarks.simulation.service import SimulatedService
+from tests.benchmarks.simulation.users import (
     DAY,
     Array,
     Traffic,

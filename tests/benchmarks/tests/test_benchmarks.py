@@ -14,25 +14,12 @@ import requests
 from django.conf import settings
 from django.core.cache import caches
 
-from tests.benchmarks import (
-    baseline,
-    bench,
-    cached,
-    connections,
-    figures,
-    latency,
-    layered,
-    processes,
-    records,
-    short_path,
-    things,
-    traffic,
-    wrk,
-)
+from tests.benchmarks import bench, cached, connections, latency, short_path
 from tests.benchmarks.cached import Measured
-from tests.benchmarks.figures import Figure
-from tests.benchmarks.peers import promises
-from tests.benchmarks.rounds import in_rounds, medians, ratio
+from tests.benchmarks.measuring import baseline, figures, processes, records, things, traffic, wrk
+from tests.benchmarks.measuring.figures import Figure
+from tests.benchmarks.measuring.rounds import in_rounds, medians, ratio
+from tests.benchmarks.peers import layered, promises
 from tests.support.load import Answered, Answers
 from tests.support.servers import free_port
 from weather.core.cells import Cell

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from tests.benchmarks.simulate_air_quality import RULES, promises, table
-from tests.benchmarks.simulated_days import lived
-from tests.benchmarks.simulated_jobs import Job, Scale
-from tests.benchmarks.simulated_service import AIR_LIFE_SECONDS, SimulatedService
-from tests.benchmarks.simulated_users import DAY, FIRST_DAY, FORECAST, make_day, make_world
+from tests.benchmarks.simulation.days import lived
+from tests.benchmarks.simulation.jobs import Job, Scale
+from tests.benchmarks.simulation.service import AIR_LIFE_SECONDS, SimulatedService
+from tests.benchmarks.simulation.users import DAY, FIRST_DAY, FORECAST, make_day, make_world
 from tests.support.clocks import SetClock
 from weather.budget.budget import Budget
 from weather.core import datasets

@@ -8,7 +8,7 @@ from collections import Counter
 
 import numpy as np
 
-from tests.benchmarks.simulated_users import Array, Whole, World
+from tests.benchmarks.simulation.users import Array, Whole, World
 from tests.support.clocks import ClockOf
 from weather.budget.popularity import ASKED_TWICE, MOST_OCTAVES, STEPS_IN_AN_OCTAVE, Popularity
 from weather.core.cells import Cell

@@ -62,7 +62,7 @@ def _take_away_the_view() -> None:
     from django.conf import settings
 
     if not stays("answer"):
-        settings.ROOT_URLCONF = "tests.benchmarks.layered_views"
+        settings.ROOT_URLCONF = "tests.benchmarks.peers.layered_views"
 
 
 def _application() -> Callable[..., Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.benchmarks.simulated_users import Array, Whole
+from tests.benchmarks.simulation.users import Array, Whole
 from weather.core.freshness import refresh_interval
 from weather.core.freshness.refresh_interval import WEATHERS_AGING, Aging
 

@@ -1,0 +1,1 @@
+"""Thousands of open streams: those who open them, the servers that are measured, and what becomes of them."""

@@ -80,4 +80,4 @@ lock:
 	.venv/bin/uv pip compile --quiet --upgrade --no-strip-extras --universal --python-version 3.11 --generate-hashes --no-header \
 		--extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
 	.venv/bin/uv pip compile --quiet --upgrade --no-strip-extras --universal --python-version 3.11 --generate-hashes --no-header \
-		tests/support/openmeteo_clients/requirements.in -o tests/support/openmeteo_clients/requirements.txt
+		tests/support/clients/openmeteo/requirements.in -o tests/support/clients/openmeteo/requirements.txt

@@ -13,9 +13,10 @@ from django.test import Client
 
 from prewarm.cities import views as prewarm_views
 from prewarm.runs import refresher
-from tests.support import ordering, outage, shuffling
 from tests.support.limits import LIFTED, UNLIMITED
+from tests.support.redis import outage
 from tests.support.servers import Instance, Valkey
+from tests.support.suite import ordering, shuffling
 from weather.api import service
 from weather.simulator.server import OpenMeteoSimulator
 from weathernote import redis

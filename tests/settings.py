@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.support import bundled_servers
+from tests.support.suite import bundled_servers
 
 OURS = [
     "SECRET_KEY",

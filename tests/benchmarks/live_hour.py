@@ -25,8 +25,8 @@ import trustme
 from tests.benchmarks.measuring import things
 from tests.benchmarks.streams.sockets import UPGRADE, frames, masked, subscription
 from tests.support.limits import LIFTED
-from tests.support.refreshed import refresh
 from tests.support.servers import Instance, free_port
+from tests.support.weather.refreshed import refresh
 from weather.core.cells import Cell
 
 PLACE = Cell(407, -740)

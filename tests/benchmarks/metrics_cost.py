@@ -15,8 +15,8 @@ from pathlib import Path
 
 import requests
 
+from tests.support.processes.tree import environment
 from tests.support.servers import TOP, Process, Valkey, eventually, free_port
-from tests.support.tree import environment
 from weather.simulator.server import OpenMeteoSimulator
 
 LIFTED = {"RATE_LIMIT_REQUESTS": 1_000_000}

@@ -25,7 +25,7 @@ import requests
 
 from tests.benchmarks.measuring import traffic
 from tests.support.limits import LIFTED
-from tests.support.regions import ROUND_TRIPS_MS, Region, Regions, three_regions
+from tests.support.processes.regions import ROUND_TRIPS_MS, Region, Regions, three_regions
 from tests.support.servers import Instance, eventually
 from weather.core.cells import Cell
 from weather.simulator.server import OpenMeteoSimulator

@@ -22,7 +22,7 @@ from tests.benchmarks.measuring.figures import Figure, targets
 from tests.benchmarks.measuring.rounds import in_rounds, ratio
 from tests.support.limits import LIFTED
 from tests.support.load import Ask, Load
-from tests.support.regions import ROUND_TRIPS_MS, Regions, three_regions
+from tests.support.processes.regions import ROUND_TRIPS_MS, Regions, three_regions
 from tests.support.servers import Instance, Valkey, eventually
 from weather.core.cells import Cell
 from weather.simulator.server import OpenMeteoSimulator

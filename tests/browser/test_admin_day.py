@@ -12,7 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.settings import OURS
-from tests.support.browser import SERIOUS, OpenPage, Watch, axe
+from tests.support.clients.browser import SERIOUS, OpenPage, Watch, axe
 from tests.support.limits import LIFTED
 from tests.support.servers import TOP, Instance, Valkey
 

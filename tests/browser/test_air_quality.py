@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.test_page import FAILED, READY, SMALL, TOKYO, asked, changed, is_held, module
-from tests.support.browser import axe
+from tests.support.clients.browser import axe
 from tests.support.servers import eventually
 
 PARIS = "#lat=48.9&lon=2.4&name=Paris"

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.browser import axe
+from tests.support.clients.browser import axe
 
 pytestmark = pytest.mark.usefixtures("valkey", "simulator")
 

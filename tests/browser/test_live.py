@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.browser import axe
+from tests.support.clients.browser import axe
 from tests.support.limits import LIFTED
 from tests.support.servers import Instance, eventually
-from tests.support.staged_streams import StagedStreams, event
+from tests.support.staged.streams import StagedStreams, event
 
 TOKYO = "#lat=35.7&lon=139.7&name=Tokyo"
 READY = "html[data-state=ready]"

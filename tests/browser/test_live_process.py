@@ -11,8 +11,8 @@ from playwright.sync_api import Page, expect
 from tests.benchmarks.measuring.processes import family
 from tests.edge.edge_server import EdgeServer, edge_before
 from tests.support.limits import LIFTED
-from tests.support.refreshed import refresh
 from tests.support.servers import Instance, Valkey, children_of, command_of, eventually, free_port
+from tests.support.weather.refreshed import refresh
 from weather.core.cells import Cell
 
 TOKYO = Cell(357, 1397)

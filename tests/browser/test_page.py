@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 from playwright.sync_api import Page, Request, Response, Route, expect
 
-from tests.support.browser import axe
+from tests.support.clients.browser import axe
 from tests.support.limits import UNLIMITED
 from tests.support.servers import TOP, Instance, eventually
 

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page
 
-from tests.support.browser import Watch, axe
+from tests.support.clients.browser import Watch, axe
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.servers import TOP, free_port
-from tests.support.staged_upstream import StagedUpstream, http
+from tests.support.staged.upstream import StagedUpstream, http
 from weathernote import __version__
 
 pytestmark = pytest.mark.pure

@@ -19,10 +19,10 @@ from granian.http import HTTP1Settings
 from prewarm.admin import background_task
 from prewarm.admin.resources import SHOW_SECONDS
 from prewarm.runs.plan import PERIOD_SECONDS
-from tests.support.cloudformation import AWS, STACKS, imported, of_type, read, resources
 from tests.support.odd_paths import ODD, PLAIN
+from tests.support.reading.cloudformation import AWS, STACKS, imported, of_type, read, resources
+from tests.support.reading.settings_names import SETTINGS_READ
 from tests.support.servers import TOP
-from tests.support.settings_names import SETTINGS_READ
 from weather.live import upkeep
 from weather.live.hub import Hub
 from weathernote.http.bodies import body_watch, request_bodies

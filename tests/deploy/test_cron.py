@@ -16,9 +16,9 @@ import pytest
 from django.utils.module_loading import import_string
 
 from prewarm.runs.plan import PERIOD_SECONDS
-from tests.support.database import migrated
 from tests.support.limits import LIFTED
-from tests.support.prewarm_command import Host, summary
+from tests.support.processes.database import migrated
+from tests.support.processes.prewarm_command import Host, summary
 from tests.support.servers import TOP, Process, eventually
 
 CRON_FILE = TOP / "deploy" / "cron" / "weathernote"

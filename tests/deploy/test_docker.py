@@ -28,10 +28,10 @@ import yaml
 from django.conf import settings
 
 from prewarm.runs.plan import PERIOD_SECONDS
-from tests.support.promql import needs_promtool, promtool
+from tests.support.processes.tree import alive
+from tests.support.reading.promql import needs_promtool, promtool
+from tests.support.reading.settings_names import SETTINGS_READ
 from tests.support.servers import TOP, Process, eventually, free_port
-from tests.support.settings_names import SETTINGS_READ
-from tests.support.tree import alive
 from weathernote.runtime.live.live_process import DEFAULT_PORT
 from weathernote.runtime.local_servers import redis_binary
 

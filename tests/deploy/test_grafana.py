@@ -10,7 +10,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.support.promql import RULE_FILES, matchers_in, names_in, needs_promtool, promtool, rules
+from tests.support.reading.promql import RULE_FILES, matchers_in, names_in, needs_promtool, promtool, rules
 from tests.support.servers import TOP, eventually
 from weather.core.runs.run_times import Run, RunTimes
 

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from prewarm.runs.plan import PERIOD_SECONDS
-from tests.support.promql import PROMETHEUS, RULE_FILES, names_in, needs_promtool, promtool, rules
+from tests.support.reading.promql import PROMETHEUS, RULE_FILES, names_in, needs_promtool, promtool, rules
 from weather.budget.day_line import COLD_RESERVE, line
 from weathernote.telemetry.metrics import CELL_ROUTES
 

@@ -12,14 +12,14 @@ import redis as redis_py
 import requests
 from django.core.cache import cache
 
-from tests.support.database import migrated
 from tests.support.limits import LIFTED
-from tests.support.outage import all_down, is_open
-from tests.support.prewarm_command import Host, summary
-from tests.support.redis_deploy import FILES, Secured, SecuredCluster, make_users
-from tests.support.redis_fixtures import lost, use  # noqa: F401 - fixtures
+from tests.support.processes.database import migrated
+from tests.support.processes.prewarm_command import Host, summary
+from tests.support.processes.tree import run
+from tests.support.redis.deploy import FILES, Secured, SecuredCluster, make_users
+from tests.support.redis.fixtures import lost, use  # noqa: F401 - fixtures
+from tests.support.redis.outage import all_down, is_open
 from tests.support.servers import TOP, Instance, eventually
-from tests.support.tree import run
 from weathernote.redis import ask
 
 WEATHER = "/api/v1/weather?lat=40.7&lon=-74.0"

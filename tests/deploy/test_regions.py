@@ -14,10 +14,10 @@ import trustme
 import yaml
 
 from tests.deploy.test_docker import DOCKER, REQUIRED, make_env, needs_compose
-from tests.support.manage import command, environment
-from tests.support.redis_deploy import OF_REGIONS, Secured
+from tests.support.processes.manage import command, environment
+from tests.support.reading.settings_names import SETTINGS_READ
+from tests.support.redis.deploy import OF_REGIONS, Secured
 from tests.support.servers import TOP, eventually
-from tests.support.settings_names import SETTINGS_READ
 
 #: A line of the configuration that a server without TLS does not know.
 _OF_TLS = re.compile(r"^(?:tls-\S+|port) .*\n", re.MULTILINE)

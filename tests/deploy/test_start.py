@@ -10,9 +10,9 @@ from types import ModuleType
 import pytest
 import requests
 
-from tests.support.database import migrated
+from tests.support.processes.database import migrated
+from tests.support.processes.tree import environment
 from tests.support.servers import TOP, Process, eventually, free_port, listeners
-from tests.support.tree import environment
 
 GIGABYTE = 1_000_000_000
 

@@ -9,8 +9,8 @@ import pytest
 from docs.hooks import declared_metrics
 from docs.pictures.__main__ import FOLDER, PICTURES
 from docs.pictures.house import ROLES, floors
+from tests.support.reading.settings_names import SETTINGS_READ
 from tests.support.servers import TOP
-from tests.support.settings_names import SETTINGS_READ
 from weather.core.variables import EXTRA_NAMES
 from weathernote.http.problems import CODES
 from weathernote.telemetry.metrics import CELL_ROUTES, ROUTES

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 from django.http import QueryDict
 
-from tests.support.cells import ROWS
+from tests.support.weather.cells import ROWS
 from weather.api.query import question_in
 from weather.core.datasets import AIR_QUALITY, WEATHER
 from weathernote.http.problems import Problem

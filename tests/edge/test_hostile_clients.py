@@ -12,8 +12,8 @@ import pytest
 from tests.edge.edge_server import INSIDE
 from tests.edge.wire import connected, got, left_of, parsed, said_to
 from tests.support.problems import code, code_of
+from tests.support.processes.tree import environment
 from tests.support.servers import TOP
-from tests.support.tree import environment
 
 HIT = "/api/v1/weather?lat=51.5&lon=-0.1"
 SLOW = 200

@@ -11,9 +11,9 @@ import pytest
 import requests
 from urllib3.exceptions import InsecureRequestWarning
 
-from tests.support.database import migrated
+from tests.support.processes.database import migrated
+from tests.support.processes.tree import Served, alive, copy_of_the_code
 from tests.support.servers import TOP, eventually, free_port
-from tests.support.tree import Served, alive, copy_of_the_code
 from weathernote.instance import make_folder, open_lock, try_lock
 
 CLOSED = "http://127.0.0.1:9"

@@ -6,13 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.support import tcp_proxy
+from tests.support.processes.tree import run
+from tests.support.proxies import tcp_proxy
+from tests.support.proxies.tcp_proxy import TcpProxy
 from tests.support.servers import Instance, eventually
-from tests.support.tcp_proxy import TcpProxy
-from tests.support.tree import run
 from weathernote.settings import BASE_DIR
 
-pytest_plugins = ["tests.support.postgresql"]
+pytest_plugins = ["tests.support.processes.postgresql"]
 
 CREDENTIALS = {"Cookie": "sessionid=abcdefghijklmnopqrstuvwxyz012345", "Authorization": "Basic c3RhZmY6c2VjcmV0"}
 WEATHER = "/api/v1/weather?lat=1&lon=1"

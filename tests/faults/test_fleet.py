@@ -70,7 +70,7 @@ def test_400_cells_missed_at_once_by_four_processes_cost_few_calls_one_at_a_time
     """Fault 33, and the rounds of the fleet."""
     paths = [f"/api/v1/weather?lat={n % 20}.5&lon={n // 20}.5" for n in range(400)]
     # A process that gets no reply from Redis in time would call by itself.
-    patient = {"DJANGO_SETTINGS_MODULE": "tests.support.patient_settings"}
+    patient = {"DJANGO_SETTINGS_MODULE": "tests.support.processes.patient_settings"}
     with fleet(tmp_path, own_valkey, simulator, **patient) as instance:
         simulator.settings(base_ms=300, concurrency=1, queue=4)
         got = statuses_in_the_end(instance, paths, 200)

@@ -8,9 +8,9 @@ from contextlib import ExitStack, suppress
 import pytest
 import requests
 
+from tests.support.clients.raw_socket import BINARY, CLOSE, PING, PONG, TEXT, RawSocket, frame
 from tests.support.limits import LIFTED
-from tests.support.live import Live, heard, refresh, subscribe
-from tests.support.raw_socket import BINARY, CLOSE, PING, PONG, TEXT, RawSocket, frame
+from tests.support.processes.live import Live, heard, refresh, subscribe
 from tests.support.servers import Valkey, eventually
 from weather.core.cells import Cell
 

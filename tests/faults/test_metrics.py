@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from tests.support.database import migrated
+from tests.support.processes.database import migrated
+from tests.support.processes.tree import Served, copy_of_the_code
 from tests.support.servers import Valkey, eventually, free_port
-from tests.support.tree import Served, copy_of_the_code
 from weather.simulator.server import OpenMeteoSimulator
 
 WEATHER = "/api/v1/weather?lat=40.7128&lon=-74.0060"

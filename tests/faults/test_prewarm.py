@@ -13,9 +13,9 @@ from prewarm.runs.lock import KEY
 from prewarm.runs.models import PrewarmRun
 from prewarm.runs.run import Options, run
 from tests.support.clocks import ClockOf
-from tests.support.database import migrated
 from tests.support.limits import LIFTED
-from tests.support.prewarm_command import Host, ended, summary
+from tests.support.processes.database import migrated
+from tests.support.processes.prewarm_command import Host, ended, summary
 from tests.support.servers import Valkey, eventually
 from weather.api.service import service
 

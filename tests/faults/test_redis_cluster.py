@@ -10,13 +10,13 @@ from redis.crc import key_slot
 
 from ratelimit.identity import hashed
 from tests.support.load import Ask, Load
-from tests.support.redis_cluster import RedisCluster
+from tests.support.redis.cluster import RedisCluster
 from tests.support.servers import Instance, Valkey, eventually
 from weather.simulator.server import OpenMeteoSimulator
 from weathernote import redis
 from weathernote.redis import RedisDown, ask, script
 
-pytest_plugins = ["tests.support.redis_fixtures"]
+pytest_plugins = ["tests.support.redis.fixtures"]
 
 COUNT = script("local n = redis.call('INCR', KEYS[1]) redis.call('EXPIRE', KEYS[1], ARGV[1]) return n")
 

@@ -12,14 +12,14 @@ from django.core.cache import cache
 from django_redis import get_redis_connection
 from redis.connection import Connection
 
-from tests.support import tcp_proxy
-from tests.support.outage import all_down, is_open, open_the_breaker
+from tests.support.proxies import tcp_proxy
+from tests.support.redis.outage import all_down, is_open, open_the_breaker
 from tests.support.servers import eventually
 from weathernote import redis
 from weathernote.redis import ask
 from weathernote.redis.connections.resolver import NamedConnection, Resolver
 
-pytest_plugins = ["tests.support.redis_fixtures"]
+pytest_plugins = ["tests.support.redis.fixtures"]
 
 
 # ── a name server that hangs ──────────────────────────────────────────────────────────────────────

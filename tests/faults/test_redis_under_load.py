@@ -7,8 +7,8 @@ import requests
 
 from tests.support.limits import LIFTED
 from tests.support.load import Ask, Load
+from tests.support.proxies.tcp_proxy import TcpProxy, later
 from tests.support.servers import Instance, Valkey
-from tests.support.tcp_proxy import TcpProxy, later
 
 SECONDS = 12
 BREAKS_AT, MENDED_AT = 3, 8

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from tests.support.limits import LIFTED
-from tests.support.outage import take_redis_away
+from tests.support.redis.outage import take_redis_away
 from tests.support.servers import Instance, Valkey, eventually
 from weather.core.runs.run_times import UNSEEN_SECONDS
 from weather.fetching.run_poller import PAUSES_SECONDS, RunPoller
@@ -13,7 +13,7 @@ from weather.runs.table import RunTable
 from weather.simulator.model_runs import MODELS
 from weather.upstream.run_times_client import RunTimesClient
 
-pytest_plugins = ["tests.support.redis_fixtures", "tests.support.run_time_fixtures"]
+pytest_plugins = ["tests.support.redis.fixtures", "tests.support.weather.run_times"]
 
 MODEL = "dwd_icon_d2"
 HOUR, DAY = 3600, 86_400

@@ -20,7 +20,7 @@ from weather.runs.table import RunTable
 from weather.simulator.server import OpenMeteoSimulator
 from weather.upstream.run_times_client import RunTimesClient
 
-pytest_plugins = ["tests.support.redis_fixtures"]
+pytest_plugins = ["tests.support.redis.fixtures"]
 
 MODEL = "dwd_icon_d2"
 HOUR, DAY = 3600, 86_400

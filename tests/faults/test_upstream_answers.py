@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support.servers import eventually
-from tests.support.staged_upstream import CELL, CELLS, NOW, StagedUpstream, answer, http
+from tests.support.staged.upstream import CELL, CELLS, NOW, StagedUpstream, answer, http
 from weather.core.cells import Cell
 from weather.core.datasets import WEATHER
 from weather.core.series import Series

@@ -6,7 +6,7 @@ import pytest
 import redis as redis_py
 
 from tests.support.clocks import MIDNIGHT, SetClock
-from tests.support.staged_fetching import Fetching
+from tests.support.staged.fetching import Fetching
 from weather.core.cells import Cell
 from weather.core.datasets import WEATHER
 from weather.core.runs.run_times import RunTimes
@@ -19,7 +19,7 @@ from weather.upstream.client import OpenMeteo
 from weather.upstream.run_times_client import RunTimesClient
 from weathernote.telemetry import metrics
 
-pytest_plugins = ["tests.support.redis_fixtures"]
+pytest_plugins = ["tests.support.redis.fixtures"]
 
 HOUR, DAY = 3600, 86_400
 #: Runs every three hours, and every hour.

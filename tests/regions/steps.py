@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.support.regions import Regions
+from tests.support.processes.regions import Regions
 from tests.support.servers import eventually
 from weathernote import redis
 from weathernote.redis import Role

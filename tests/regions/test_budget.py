@@ -9,7 +9,7 @@ from tests.support.clocks import ClockOf
 from tests.support.servers import eventually
 from weathernote.redis import Role
 
-pytest_plugins = ["tests.support.redis_fixtures"]
+pytest_plugins = ["tests.support.redis.fixtures"]
 
 
 @pytest.fixture(autouse=True)

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.manage import command, environment
-from tests.support.redis_cluster import RedisCluster
-from tests.support.redis_cluster import command as cluster_command
+from tests.support.processes.manage import command, environment
+from tests.support.redis.cluster import RedisCluster
+from tests.support.redis.cluster import command as cluster_command
 from tests.support.servers import TOP, Valkey, eventually
 from weathernote.redis import Role
 from weathernote.redis.replication.info import Replication
 from weathernote.redis.replication.regions import Server, Severity, address, problems
 
-pytest_plugins = ["tests.support.redis_fixtures"]
+pytest_plugins = ["tests.support.redis.fixtures"]
 
 
 def told(variables: dict[str, str], *arguments: str) -> tuple[int, str, str]:

@@ -11,12 +11,12 @@ import pytest
 import trustme
 from django.core.management import call_command
 
+from tests.support.proxies.tcp_proxy import TcpProxy
 from tests.support.servers import Valkey
-from tests.support.tcp_proxy import TcpProxy
 from weathernote.redis.replication.regions import Severity
 from weathernote.site import health
 
-pytest_plugins = ["tests.support.redis_fixtures"]
+pytest_plugins = ["tests.support.redis.fixtures"]
 
 OURS, ANOTHERS = trustme.CA(), trustme.CA()
 _ENDED = datetime(2020, 1, 2, tzinfo=UTC)

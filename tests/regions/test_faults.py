@@ -11,7 +11,7 @@ from tests.support.servers import eventually
 from weather.api.service import service
 from weathernote.redis import Role
 
-pytest_plugins = ["tests.support.redis_fixtures"]
+pytest_plugins = ["tests.support.redis.fixtures"]
 
 
 def test_without_the_primary_what_is_held_is_served_and_refreshes_wait(regions, enter, simulator):

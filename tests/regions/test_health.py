@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 import pytest
 import redis as redis_py
 
-from tests.support.redis_cluster import RedisCluster
+from tests.support.proxies.tcp_proxy import TcpProxy, later
+from tests.support.redis.cluster import RedisCluster
 from tests.support.servers import Valkey
-from tests.support.tcp_proxy import TcpProxy, later
 from tests.weathernote.redis.servers.test_roles import PRODUCT_TIMEOUT_SECONDS
 from weather.budget.budget import Budget
 from weathernote import redis
@@ -17,7 +17,7 @@ from weathernote.redis import Role, ask, at
 from weathernote.redis.servers.node import WRITING_PROBE
 from weathernote.site import health
 
-pytest_plugins = ["tests.support.redis_fixtures"]
+pytest_plugins = ["tests.support.redis.fixtures"]
 
 #: What a check may take, by FAULTS 61.
 MOST_SECONDS = 0.1

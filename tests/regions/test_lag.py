@@ -7,14 +7,14 @@ import pytest
 
 from tests.regions.test_telling import lines_of
 from tests.regions.test_writes import follow, looked, shown
-from tests.support.far_line import FarLine
+from tests.support.proxies.far_line import FarLine
 from tests.support.servers import Valkey, eventually
 from weathernote import redis
 from weathernote.redis import Role
 from weathernote.redis.replication import heartbeat
 from weathernote.redis.replication.regions import Severity
 
-pytest_plugins = ["tests.support.redis_fixtures"]
+pytest_plugins = ["tests.support.redis.fixtures"]
 
 HOUR = 3600
 LAG = "weathernote_records_replica_lag_seconds"

@@ -7,7 +7,7 @@ import redis as redis_py
 
 from tests.support.servers import eventually
 
-pytest_plugins = ["tests.support.redis_fixtures"]
+pytest_plugins = ["tests.support.redis.fixtures"]
 
 
 def client(url, **options):

@@ -16,7 +16,7 @@ from weather.api.service import service
 from weathernote import redis
 from weathernote.redis import Role
 
-pytest_plugins = ["tests.support.redis_fixtures"]
+pytest_plugins = ["tests.support.redis.fixtures"]
 
 BERLIN = "/api/v1/weather?lat=52.5&lon=13.4"
 ANSWER = "weather:lat:52.5:lon:13.4"

@@ -6,10 +6,10 @@ from itertools import count
 import pytest
 
 from tests.support.limits import LIFTED
-from tests.support.manage import command, environment
+from tests.support.processes.manage import command, environment
 from tests.support.servers import TOP, eventually
 
-pytest_plugins = ["tests.support.redis_fixtures"]
+pytest_plugins = ["tests.support.redis.fixtures"]
 
 COLD = (f"/api/v1/weather?lat={number // 10}.{number % 10}&lon=30.5" for number in count(200))
 

@@ -15,7 +15,7 @@ from weather.core.cells import Cell
 from weather.fetching.store import Store
 from weathernote.redis.servers.node import Node
 
-pytest_plugins = ["tests.support.redis_fixtures"]
+pytest_plugins = ["tests.support.redis.fixtures"]
 
 WEATHER = "/api/v1/weather?lat=40.7128&lon=-74.0060"
 FORECAST = "/api/v1/forecast?lat=40.7128&lon=-74.0060"

@@ -8,7 +8,7 @@ from tests.regions.steps import lose, new_places
 from weather.budget.scripts import LIFE_SECONDS, PART_SECONDS
 from weathernote.redis import Role
 
-pytest_plugins = ["tests.support.redis_fixtures"]
+pytest_plugins = ["tests.support.redis.fixtures"]
 
 BUDGET = "budget:open-meteo"
 

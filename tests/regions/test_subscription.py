@@ -10,7 +10,7 @@ from tests.support.servers import Valkey
 from tests.weathernote.redis.test_subscription import CHANNEL, Listener
 from weathernote.redis import subscription
 
-pytest_plugins = ["tests.support.redis_fixtures"]
+pytest_plugins = ["tests.support.redis.fixtures"]
 
 
 @pytest.fixture

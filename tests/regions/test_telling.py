@@ -11,7 +11,7 @@ from weathernote.redis.replication import heartbeat
 from weathernote.redis.subscription import Subscription
 from weathernote.telemetry import request_log, usage
 
-pytest_plugins = ["tests.support.redis_fixtures"]
+pytest_plugins = ["tests.support.redis.fixtures"]
 
 
 def lines_of(api, name: str) -> list[str]:

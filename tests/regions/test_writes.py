@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pytest
 from django.core.management import call_command
 
-from tests.support.far_line import FarLine
+from tests.support.proxies.far_line import FarLine
 from tests.support.servers import Valkey, eventually
 from weather.budget.budget import Budget, Granted
 from weathernote import redis
@@ -16,7 +16,7 @@ from weathernote.redis import RedisDown, Role, ask, at, script
 from weathernote.redis.replication.regions import Severity
 from weathernote.site import health
 
-pytest_plugins = ["tests.support.redis_fixtures"]
+pytest_plugins = ["tests.support.redis.fixtures"]
 
 COUNT = script("redis.call('GET', KEYS[1]) return redis.call('INCR', KEYS[1])", role=Role.PRIMARY)
 READ = at(Role.REPLICA, "GET", "held")

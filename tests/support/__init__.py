@@ -5,5 +5,5 @@ import sys
 # A failed assert here says what differs, as in the test modules. A server with settings from here loads no pytest.
 if "pytest" in sys.modules:
     sys.modules["pytest"].register_assert_rewrite(
-        "tests.support.browser", "tests.support.problems", "tests.support.staged_fetching"
+        "tests.support.clients.browser", "tests.support.problems", "tests.support.staged.fetching"
     )

@@ -17,7 +17,7 @@ import redis
 import requests
 
 from tests.settings import OURS
-from tests.support.database import migrated
+from tests.support.processes.database import migrated
 from weathernote.runtime.local_servers import redis_binary
 
 TOP = Path(__file__).resolve().parents[2]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.settings import OURS
-from tests.support.settings_names import SETTINGS_READ
+from tests.support.reading.settings_names import SETTINGS_READ
 from weathernote.environment import REDIS_SCHEMES, Environment, database_config
 
 pytestmark = pytest.mark.pure

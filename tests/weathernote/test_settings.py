@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.tree import copy_of_the_code, run
+from tests.support.processes.tree import copy_of_the_code, run
 
 NONSENSE = {
     "DEBUG": "perhaps",

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import requests
 from django.test.utils import override_settings
 
+from tests.support.processes.tree import environment
 from tests.support.servers import Instance, Process, Valkey, children_of, eventually, free_port, listeners
-from tests.support.tree import environment
 from weather.simulator.server import OpenMeteoSimulator
 from weathernote.runtime import serve
 

@@ -23,8 +23,8 @@ from tests.benchmarks.measuring.things import Setting
 from tests.benchmarks.streams.things import LIMITS, Records
 from tests.edge.edge_server import NOBODY, OUTSIDE, EdgeServer, edge_before
 from tests.support.limits import UNLIMITED
+from tests.support.processes.tree import environment
 from tests.support.servers import Process, eventually, free_port
-from tests.support.tree import environment
 from weather.core.cells import Cell
 
 STREAMS, CELLS = 5_000, 500

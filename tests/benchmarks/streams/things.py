@@ -15,8 +15,8 @@ import requests
 from tests.benchmarks.measuring import records
 from tests.benchmarks.measuring.things import Setting
 from tests.support.limits import LIFTED, UNLIMITED
+from tests.support.processes.tree import environment
 from tests.support.servers import Process, eventually, free_port
-from tests.support.tree import environment
 from weather.core import answers
 from weather.core.answers import Question
 from weather.core.cells import Cell

@@ -14,8 +14,8 @@ from prewarm.cities import cell_status
 from prewarm.cities.models import City
 from prewarm.runs.models import PrewarmRun
 from prewarm.runs.outcome import NO_REDIS, RefreshOutcome
-from tests.support.series import fetched
-from tests.support.staff import CITIES, COLUMNS, OSLO, RUNS, act, confirm, levels, lose_redis, said, upload
+from tests.support.clients.staff import CITIES, COLUMNS, OSLO, RUNS, act, confirm, levels, lose_redis, said, upload
+from tests.support.weather.series import fetched
 from weather.api.service import service
 from weather.core.answers import Question
 from weather.core.cells import Cell

@@ -11,7 +11,7 @@ from django.db import OperationalError
 
 from prewarm.admin import city_files, importing, resources
 from prewarm.cities.models import City, CityImport
-from tests.support.staff import CITIES, COLUMNS, OSLO, confirm, levels, lose_redis, said, upload
+from tests.support.clients.staff import CITIES, COLUMNS, OSLO, confirm, levels, lose_redis, said, upload
 from weathernote.http.bodies import request_bodies
 
 pytestmark = pytest.mark.django_db

@@ -3,7 +3,7 @@
 import pytest
 
 from prewarm.admin.importing import LARGEST_BYTES
-from tests.support.staff import upload
+from tests.support.clients.staff import upload
 
 pytestmark = pytest.mark.django_db
 

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from prewarm.cities.models import CityImport
 from prewarm.runs.models import PrewarmRun
-from tests.support.staff import IMPORTS, RUNS
+from tests.support.clients.staff import IMPORTS, RUNS
 
 pytestmark = pytest.mark.django_db
 

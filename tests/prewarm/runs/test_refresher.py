@@ -14,7 +14,7 @@ from prewarm.cities.models import City
 from prewarm.runs import lock, refresher
 from prewarm.runs.refresher import Refresher
 from prewarm.runs.work import Work
-from tests.support.outage import take_redis_away
+from tests.support.redis.outage import take_redis_away
 from weather.api.service import service
 from weather.core.cells import Cell
 from weather.core.runs.run_times import RunTimes

@@ -10,7 +10,7 @@ import pytest
 import time_machine
 from django.test import Client
 
-from tests.support.outage import take_redis_away
+from tests.support.redis.outage import take_redis_away
 from tests.support.servers import eventually
 from weather.api.service import service, service_of, services
 from weather.core.cells import Cell

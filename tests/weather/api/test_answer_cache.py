@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.series import a_series
+from tests.support.weather.series import a_series
 from weather.api.answer_cache import AnswerCache
 from weather.core import answers
 from weather.core.answers import Question

@@ -8,7 +8,7 @@ import time_machine
 
 from ratelimit.identity import hashed
 from tests.support.problems import problem_of
-from tests.support.redis_cluster import RedisCluster
+from tests.support.redis.cluster import RedisCluster
 from tests.support.servers import free_port
 from tests.support.throttled import ask
 from weather.api.service import service

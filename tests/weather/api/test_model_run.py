@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 
-from tests.support.outage import take_redis_away
+from tests.support.redis.outage import take_redis_away
 from weather.api.service import service
 from weather.core.runs.run_times import Run, RunTimes
 from weather.fetching.store import memory_of_records

@@ -11,7 +11,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from tests.support.clocks import SetClock
-from tests.support.outage import take_redis_away
+from tests.support.redis.outage import take_redis_away
 from weather.budget.allowance import Allowance, Charge, Exceeded
 
 MIDNIGHT = 1_795_478_400

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.clocks import MIDNIGHT, SetClock
-from tests.support.outage import replace_ask, take_redis_away
+from tests.support.redis.outage import replace_ask, take_redis_away
 from tests.support.servers import eventually
 from weather.api.service import service
 from weather.budget.budget import KEY, Budget, Denied, Granted

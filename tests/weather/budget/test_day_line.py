@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from weather.budget import day_line
 from weathernote import redis
 
-pytest_plugins = ["tests.support.redis_fixtures"]
+pytest_plugins = ["tests.support.redis.fixtures"]
 
 of_one_server = hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 of_the_day = st.floats(0, 1) | st.integers(0, 86_400).map(lambda second: second / 86_400)

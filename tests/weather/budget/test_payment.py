@@ -4,7 +4,7 @@ import random
 from collections import Counter
 
 from tests.support.clocks import SetClock
-from tests.support.staged_upstream import CELLS, NOW
+from tests.support.staged.upstream import CELLS, NOW
 from weather.budget.budget import Budget
 from weather.budget.payment import Payments
 from weather.budget.quota import Denied

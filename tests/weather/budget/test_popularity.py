@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.support.outage import take_redis_away
+from tests.support.redis.outage import take_redis_away
 from weather.budget import popularity
 from weather.budget.popularity import Popularity
 from weather.budget.price import Price

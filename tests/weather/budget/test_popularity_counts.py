@@ -10,7 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from tests.support.clocks import MIDNIGHT
-from tests.support.outage import round_trips
+from tests.support.redis.outage import round_trips
 from weather.budget import popularity
 from weather.budget.popularity import Popularity
 from weather.core.cells import Cell

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.outage import replace_ask
+from tests.support.redis.outage import replace_ask
 from weather.budget import run_census
 from weather.budget.popularity import Popularity
 from weather.budget.price import KEY, TURN_KEY, Price

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.series import a_series
+from tests.support.weather.series import a_series
 from weather.core.answers import Question, derive, prolonged, read
 from weather.core.cells import Cell
 from weather.core.datasets import WEATHER as DATASET

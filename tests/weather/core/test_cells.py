@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.support.cells import CSV, ROWS
+from tests.support.weather.cells import CSV, ROWS
 from weather.core.cells import Cell, InvalidPosition, exact_tenths, latitude_tenths, longitude_tenths
 
 pytestmark = pytest.mark.pure

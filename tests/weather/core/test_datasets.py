@@ -10,8 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.support.series import a_series
-from tests.support.staged_upstream import CELL, MIDNIGHT, NOW, StagedUpstream, http
+from tests.support.staged.upstream import CELL, MIDNIGHT, NOW, StagedUpstream, http
+from tests.support.weather.series import a_series
 from weather.core.answers import Question, derive, read
 from weather.core.datasets import WEATHER, AnswerKind, Dataset, Section, cell_weight
 from weather.core.records import packing

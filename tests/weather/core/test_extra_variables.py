@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import time_machine
 
-from tests.support.series import make_series
+from tests.support.processes.tree import copy_of_the_code, run
 from tests.support.servers import Instance
-from tests.support.staged_upstream import CELL, CELLS, NOW, StagedUpstream, answer, http, place
-from tests.support.tree import copy_of_the_code, run
+from tests.support.staged.upstream import CELL, CELLS, NOW, StagedUpstream, answer, http, place
+from tests.support.weather.series import make_series
 from weather.api.service import service
 from weather.core import variables
 from weather.core.answers import Answer, Question, derive

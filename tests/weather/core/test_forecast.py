@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.recordings import recording
-from tests.support.series import make_series
+from tests.support.weather.recordings import recording
+from tests.support.weather.series import make_series
 from weather.core import forecast
 from weather.core.datasets import WEATHER
 from weather.core.forecast import (

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.problems import problem_of
-from tests.support.series import make_series
+from tests.support.weather.series import make_series
 from weather.core.answers import Question
 from weather.core.cells import Cell
 from weather.core.datasets import WEATHER as DATASET

@@ -8,7 +8,7 @@ from weather.core.cells import Cell
 from weather.core.datasets import WEATHER
 from weathernote.redis import client
 
-pytest_plugins = ["tests.support.redis_fixtures"]
+pytest_plugins = ["tests.support.redis.fixtures"]
 
 NEW_YORK = "/api/v1/weather?lat=40.7128&lon=-74.0060"
 RECORD = WEATHER.record_key_of(Cell(407, -740))

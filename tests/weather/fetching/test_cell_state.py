@@ -4,8 +4,8 @@ from time import time
 
 import pytest
 
-from tests.support.series import a_series, fetched
 from tests.support.servers import free_port
+from tests.support.weather.series import a_series, fetched
 from weather.api.service import service
 from weather.core.cells import Cell
 from weather.fetching.cell_state import CellState, states_of

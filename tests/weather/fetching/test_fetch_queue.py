@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.series import a_series, fetched
 from tests.support.servers import eventually
+from tests.support.weather.series import a_series, fetched
 from weather.budget.budget import Budget
 from weather.budget.payment import Payments
 from weather.core.cells import Cell

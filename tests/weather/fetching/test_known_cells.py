@@ -5,8 +5,8 @@ from typing import Any, cast
 
 import pytest
 
-from tests.support.series import a_series
-from tests.support.staged_fetching import CELLS, NoStore
+from tests.support.staged.fetching import CELLS, NoStore
+from tests.support.weather.series import a_series
 from weather.fetching.known_cells import KnownCells
 from weather.upstream.errors import NoWeatherHere
 from weathernote import redis

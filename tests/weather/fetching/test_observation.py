@@ -6,8 +6,8 @@ from typing import Any, cast
 
 import pytest
 
-from tests.support.series import a_series
-from tests.support.staged_fetching import CELLS, Fetching, Upstream
+from tests.support.staged.fetching import CELLS, Fetching, Upstream
+from tests.support.weather.series import a_series
 from weather.core.cells import Cell
 from weather.core.datasets import AIR_QUALITY, WEATHER
 from weather.core.series import Series

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.series import a_series
-from tests.support.staged_fetching import CELLS
+from tests.support.staged.fetching import CELLS
+from tests.support.weather.series import a_series
 from weather.budget.budget import Budget
 from weather.budget.payment import Payments
 from weather.budget.quota import Denied, Granted

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.series import a_series
+from tests.support.weather.series import a_series
 from weather.core.cells import Cell
 from weather.fetching import pending_fetch
 from weather.fetching.pending_fetch import PendingFetches

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.series import a_series
-from tests.support.staged_fetching import CELLS, Alone, Fetching, NoStore, Purse, Upstream
+from tests.support.staged.fetching import CELLS, Alone, Fetching, NoStore, Purse, Upstream
+from tests.support.weather.series import a_series
 from weather.budget.quota import Denied
 from weather.core.datasets import AIR_QUALITY, WEATHER
 from weather.fetching.fetch_queue import Lease

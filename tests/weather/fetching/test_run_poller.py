@@ -2,13 +2,13 @@
 
 import pytest
 
-from tests.support.outage import take_redis_away
+from tests.support.redis.outage import take_redis_away
 from weather.fetching.run_poller import LEASE_KEY, LEASE_SECONDS, PAUSES_SECONDS, SURVEY_SECONDS, RunPoller
 from weather.runs.table import USED_SECONDS, RunTable
 from weather.simulator.model_runs import MODELS
 from weather.upstream.run_times_client import RunTimesClient
 
-pytest_plugins = ["tests.support.redis_fixtures", "tests.support.run_time_fixtures"]
+pytest_plugins = ["tests.support.redis.fixtures", "tests.support.weather.run_times"]
 
 HOURLY, THREE_HOURLY = "ncep_hrrr_conus", "dwd_icon_d2"
 HOUR = 3600

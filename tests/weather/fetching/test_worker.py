@@ -5,9 +5,9 @@ from concurrent.futures import wait
 
 import pytest
 
-from tests.support.series import a_series
 from tests.support.servers import eventually
-from tests.support.staged_fetching import BATCH, CELLS, Alone, Fetching, Purse, Upstream
+from tests.support.staged.fetching import BATCH, CELLS, Alone, Fetching, Purse, Upstream
+from tests.support.weather.series import a_series
 from weather.fetching.fetch_queue import Lease
 from weather.fetching.round import CALLS_TO_FIND_A_BAD_PLACE
 from weather.fetching.round_result import BudgetSpent

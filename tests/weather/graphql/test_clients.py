@@ -10,8 +10,8 @@ from gql import Client, gql
 from gql.transport.exceptions import TransportQueryError
 from gql.transport.requests import RequestsHTTPTransport
 
-from tests.support import graphql_clients
-from tests.support.openmeteo_clients import install
+from tests.support.clients import graphql
+from tests.support.clients.openmeteo import install
 
 NEW_YORK = {"lat": 40.7128, "lon": -74.006}
 NOW = "query Now($lat: Float!, $lon: Float!) { weather(lat: $lat, lon: $lon) { current { temperature2m } } }"
@@ -53,7 +53,7 @@ def test_gql_is_told_what_a_problem_says(client):
 
 @pytest.mark.skipif(not shutil.which("npm"), reason="npm is not here")
 def test_graphql_request_and_apollo_with_persisted_queries(instance, rest):
-    folder = install.npm_folder(Path(graphql_clients.__file__).parent, "ask.mjs")
+    folder = install.npm_folder(Path(graphql.__file__).parent, "ask.mjs")
     command = ["node", "ask.mjs", f"{instance.base}/api/v1/graphql"]
     run = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
     assert run.returncode == 0, run.stderr

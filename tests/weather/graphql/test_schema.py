@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from graphql import GraphQLObjectType, get_named_type
 
+from tests.support.processes.tree import environment
 from tests.support.servers import TOP
-from tests.support.tree import environment
 from weather.core.datasets import DATASETS
 from weather.graphql.schema import graphql_schema, python_names, sdl
 
@@ -75,7 +75,7 @@ def test_schemathesis_finds_nothing(instance, simulator, valkey):
         timeout=280,
         check=False,
         cwd=TOP,
-        env=os.environ | {"SCHEMATHESIS_HOOKS": "tests.support.graphql_hooks"},
+        env=os.environ | {"SCHEMATHESIS_HOOKS": "tests.support.hooks.graphql"},
     )
     print(run.stdout[-2500:])
     assert run.returncode == 0, run.stdout[-6000:]

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import pytest
 import time_machine
 
-from tests.support import outage
+from tests.support.redis import outage
 from tests.weather.graphql.conftest import URL
 from weather.graphql import views
 from weather.graphql.documents import document_cache

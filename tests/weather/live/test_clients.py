@@ -12,12 +12,12 @@ import pytest
 import websockets
 from websockets.sync.client import connect
 
-from tests.support import live_clients
+from tests.support.clients import live
+from tests.support.clients.openmeteo import install
 from tests.support.limits import LIFTED
-from tests.support.openmeteo_clients import install
-from tests.support.refreshed import refresh
+from tests.support.processes.tree import environment
 from tests.support.servers import Instance, Process, Valkey, eventually, free_port
-from tests.support.tree import environment
+from tests.support.weather.refreshed import refresh
 from weather.core.cells import Cell
 
 NEW_YORK, OSLO = Cell(407, -740), Cell(599, 107)
@@ -64,7 +64,7 @@ def test_pythons_websockets_is_refused_with_a_problem_before_the_upgrade(streams
 
 @pytest.mark.skipif(not (shutil.which("node") and shutil.which("npm")), reason="no node on the PATH")
 def test_nodes_ws_is_shown_a_refresh(streams, valkey_server: Valkey, tmp_path: Path):
-    folder = install.npm_folder(Path(live_clients.__file__).parent, "subscribe.mjs")
+    folder = install.npm_folder(Path(live.__file__).parent, "subscribe.mjs")
     command = ["node", str(folder / "subscribe.mjs"), f"ws://{streams}{PATH}", "40.7,-74.0", "59.9,10.7"]
     process = Process(command, tmp_path / "said", environment())
     try:

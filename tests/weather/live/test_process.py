@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from tests.support.limits import LIFTED
-from tests.support.live import PATIENCE_SECONDS, Live, heard, refresh, subscribe
+from tests.support.processes.live import PATIENCE_SECONDS, Live, heard, refresh, subscribe
 from tests.support.servers import eventually
 from weather.core.cells import Cell
 

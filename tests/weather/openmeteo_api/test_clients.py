@@ -12,7 +12,7 @@ import pytest
 from openmeteo_sdk.Unit import Unit
 from openmeteo_sdk.Variable import Variable
 
-from tests.support.openmeteo_clients import install
+from tests.support.clients.openmeteo import install
 from tests.support.servers import Instance
 
 NEW_YORK = {"latitude": 40.7128, "longitude": -74.006}

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.recordings import recording
-from tests.support.series import a_series, make_series
+from tests.support.weather.recordings import recording
+from tests.support.weather.series import a_series, make_series
 from weather.core import forecast
 from weather.core.series import Series
 from weather.core.variables import EXTRA, KNOWN

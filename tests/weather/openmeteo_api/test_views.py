@@ -6,7 +6,7 @@ import pytest
 import time_machine
 from openmeteo_sdk.WeatherApiResponse import WeatherApiResponse
 
-from tests.support import outage
+from tests.support.redis import outage
 from tests.support.servers import eventually
 from weather.api.service import service
 from weather.core.cells import Cell

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.manage import manage
+from tests.support.processes.manage import manage
 
-pytest_plugins = ["tests.support.postgresql"]
+pytest_plugins = ["tests.support.processes.postgresql"]
 
 # One process for all steps: to start Django for each would take most of the time.
 STORY = """

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.tree import copy_of_the_code, run
+from tests.support.processes.tree import copy_of_the_code, run
 from weather.places.data.build_positions import lines, packed
 from weather.places.models import Place
 from weather.places.search import COLUMNS

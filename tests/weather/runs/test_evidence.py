@@ -7,7 +7,7 @@ import pytest
 import redis as redis_py
 
 from tests.support.clocks import SetClock
-from tests.support.outage import take_redis_away
+from tests.support.redis.outage import take_redis_away
 from weather.core.cells import Cell
 from weather.core.datasets import WEATHER
 from weather.core.runs.evidence import LIFE_SECONDS, Counts, TileEvidence
@@ -17,7 +17,7 @@ from weather.runs.evidence import KEY, Evidence, Tile
 from weather.runs.table import RunTable
 from weathernote.telemetry import metrics
 
-pytest_plugins = ["tests.support.redis_fixtures"]
+pytest_plugins = ["tests.support.redis.fixtures"]
 
 HOUR = 3600
 NOON = 1_795_564_800

@@ -9,7 +9,7 @@ from weather.runs import held_times
 from weather.runs.held_times import HeldTimes
 from weathernote import redis
 
-pytest_plugins = ["tests.support.redis_fixtures"]
+pytest_plugins = ["tests.support.redis.fixtures"]
 
 HOLD_SECONDS = 48 * 3600
 BERLIN, TOKYO, NOWHERE = Cell(525, 134), Cell(357, 1397), Cell(0, -1800)

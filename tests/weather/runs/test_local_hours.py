@@ -5,12 +5,12 @@ from collections import Counter
 import pytest
 
 from tests.support.clocks import MIDNIGHT, SetClock
-from tests.support.outage import take_redis_away
+from tests.support.redis.outage import take_redis_away
 from weather.core.cells import Cell
 from weather.core.runs.rate_shape import RateShape
 from weather.runs.local_hours import DAY_SECONDS, EDGE_SECONDS, LIFE_SECONDS, LocalHours
 
-pytest_plugins = ["tests.support.redis_fixtures"]
+pytest_plugins = ["tests.support.redis.fixtures"]
 
 HOUR = 3600
 BERLIN, TOKYO = Cell(525, 134), Cell(357, 1397)

@@ -4,7 +4,7 @@ import pytest
 import redis as redis_py
 
 from tests.support.clocks import SetClock
-from tests.support.outage import take_redis_away
+from tests.support.redis.outage import take_redis_away
 from weather.core.cells import Cell
 from weather.core.datasets import WEATHER
 from weather.core.runs.evidence import Counts, TileEvidence
@@ -13,7 +13,7 @@ from weather.runs.evidence import Evidence, Tile
 from weather.runs.probes import KEY, Probes
 from weather.runs.table import RunTable
 
-pytest_plugins = ["tests.support.redis_fixtures"]
+pytest_plugins = ["tests.support.redis.fixtures"]
 
 HOUR = 3600
 NOON = 1_795_564_800

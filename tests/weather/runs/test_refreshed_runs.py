@@ -3,13 +3,13 @@
 import pytest
 
 from tests.support.clocks import MIDNIGHT
-from tests.support.outage import take_redis_away
+from tests.support.redis.outage import take_redis_away
 from weather.core.runs.run_times import Run, RunTimes
 from weather.runs import refreshed_runs
 from weather.runs.refreshed_runs import DAY_BEGINS_SECONDS, KEY, LIFE_SECONDS, news, note
 from weathernote.redis import RedisDown
 
-pytest_plugins = ["tests.support.redis_fixtures"]
+pytest_plugins = ["tests.support.redis.fixtures"]
 
 HOUR, DAY = 3600, 86_400
 NOON = MIDNIGHT + 12 * HOUR

@@ -2,11 +2,11 @@
 
 import pytest
 
-from tests.support.outage import take_redis_away
+from tests.support.redis.outage import take_redis_away
 from weather.core.runs.run_times import Run, RunTimes
 from weather.runs.table import KEY, LIFE_SECONDS, USED_SECONDS, RunTable
 
-pytest_plugins = ["tests.support.redis_fixtures"]
+pytest_plugins = ["tests.support.redis.fixtures"]
 
 NOON = 1_764_072_000
 MODELS = ("dwd_icon_d2", "ecmwf_ifs")

@@ -19,8 +19,8 @@ from urllib.parse import urlencode
 import pytest
 import requests
 
-from tests.support.recordings import recording
 from tests.support.servers import eventually
+from tests.support.weather.recordings import recording
 from weather.core.variables import HOURLY, HOURLY_NAMES
 from weather.simulator.answers.forecast import FORECAST
 from weather.simulator.answers.json_text import joined, place_texts

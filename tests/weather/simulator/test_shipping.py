@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.processes.tree import Served, copy_of_the_code, run
 from tests.support.servers import TOP
-from tests.support.tree import Served, copy_of_the_code, run
 
 PLACE = "lat=40.7128&lon=-74.0060"
 

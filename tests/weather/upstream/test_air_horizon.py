@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.staged_upstream import CELL, MIDNIGHT, NOW
+from tests.support.staged.upstream import CELL, MIDNIGHT, NOW
 from weather.core.answers import Question, derive
 from weather.core.datasets import AIR_QUALITY
 from weather.core.records.packing import pack, unpack

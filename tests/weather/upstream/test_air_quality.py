@@ -10,7 +10,7 @@ import pytest
 from django.core.management import call_command
 
 from tests.support.clocks import SetClock
-from tests.support.recordings import recording
+from tests.support.weather.recordings import recording
 from weather.core.cells import Cell
 from weather.core.datasets import AIR_QUALITY
 from weather.core.series import Series

@@ -4,7 +4,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from tests.support.staged_upstream import CELL, CELLS, NOW, StagedUpstream, answer, http
+from tests.support.staged.upstream import CELL, CELLS, NOW, StagedUpstream, answer, http
 from weather.core.cells import Cell
 from weather.core.datasets import WEATHER
 from weather.core.series import Series

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.staged_upstream import StagedUpstream, http
+from tests.support.staged.upstream import StagedUpstream, http
 from weather.core.runs.run_times import CLOCK_SLACK_SECONDS, Run
 from weather.simulator.server import OpenMeteoSimulator
 from weather.upstream.errors import InvalidResponse, UpstreamRefused, UpstreamUnavailable

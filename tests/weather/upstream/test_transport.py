@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.staged_upstream import CELL, NOW, StagedUpstream, answer, http
+from tests.support.staged.upstream import CELL, NOW, StagedUpstream, answer, http
 from weather.core.datasets import WEATHER
 from weather.core.series import Series
 from weather.upstream.client import OpenMeteo

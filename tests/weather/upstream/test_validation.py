@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.support.staged_upstream import CELL, CELLS, MIDNIGHT, NOW, answer, place
+from tests.support.staged.upstream import CELL, CELLS, MIDNIGHT, NOW, answer, place
 from weather.core.cells import Cell, great_circle_km
 from weather.core.datasets import WEATHER, Dataset
 from weather.core.records.packing import pack, unpack

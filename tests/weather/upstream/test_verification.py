@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 from tests.settings import OURS
 from tests.support.clocks import SetClock
 from tests.support.servers import TOP
-from tests.support.staged_upstream import StagedUpstream, http
+from tests.support.staged.upstream import StagedUpstream, http
 from weather.api.service import service
 from weather.core.datasets import WEATHER
 from weather.core.variables import EXTRA_NAMES, HOURLY_NAMES

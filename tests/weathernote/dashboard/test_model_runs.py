@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.support.outage import take_redis_away
+from tests.support.redis.outage import take_redis_away
 from weather.core.runs.run_times import Run, RunTimes
 from weather.runs.table import RunTable
 from weathernote.dashboard.model_runs import ModelRuns, model_runs

@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from prewarm.cities.models import City
 from prewarm.runs.models import PrewarmRun
-from tests.support.outage import take_redis_away
-from tests.support.redis_cluster import RedisCluster
+from tests.support.redis.cluster import RedisCluster
+from tests.support.redis.outage import take_redis_away
 from tests.weathernote.dashboard.test_redis_snapshot import ask_for, fetch
 from weather.api.service import service
 from weather.core.cells import Cell

@@ -9,7 +9,7 @@ import time_machine
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 
-from tests.support.outage import round_trips
+from tests.support.redis.outage import round_trips
 from weather.api.service import Service
 from weather.api.views import CellViewSet
 from weather.core.datasets import DATASETS

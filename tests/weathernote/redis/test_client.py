@@ -10,15 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.core.cache import cache
 
-from tests.support.outage import all_down, is_open, open_the_breaker
+from tests.support.proxies.tcp_proxy import TcpProxy
+from tests.support.redis.outage import all_down, is_open, open_the_breaker
 from tests.support.servers import eventually
-from tests.support.tcp_proxy import TcpProxy
 from weathernote import redis
 from weathernote.redis import RedisDown, Role, ask, at, script
 from weathernote.redis.servers import by_role
 from weathernote.redis.servers.node import Node
 
-pytest_plugins = ["tests.support.redis_fixtures"]
+pytest_plugins = ["tests.support.redis.fixtures"]
 
 COUNT = script("local n = redis.call('INCR', KEYS[1]) redis.call('EXPIRE', KEYS[1], ARGV[1]) return n")
 

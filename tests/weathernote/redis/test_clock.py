@@ -9,7 +9,7 @@ from weathernote import redis
 from weathernote.redis import RedisClock
 from weathernote.redis.clock import NOW_LUA
 
-pytest_plugins = ["tests.support.redis_fixtures"]
+pytest_plugins = ["tests.support.redis.fixtures"]
 
 NOW = redis.script(NOW_LUA + "return string.format('%.3f', now)")
 

@@ -5,11 +5,11 @@ from typing import Any, assert_type
 
 import pytest
 
-from tests.support.outage import open_the_breaker
+from tests.support.redis.outage import open_the_breaker
 from weathernote import redis
 from weathernote.redis import Lookup, RedisDown, Several, Sourced, fetch, fetch_all, fetch_one
 
-pytest_plugins = ["tests.support.redis_fixtures"]
+pytest_plugins = ["tests.support.redis.fixtures"]
 
 
 def number(key: str) -> Lookup[int]:

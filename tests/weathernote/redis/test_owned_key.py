@@ -3,7 +3,7 @@
 from weathernote import redis
 from weathernote.redis import owned_key
 
-pytest_plugins = ["tests.support.redis_fixtures"]
+pytest_plugins = ["tests.support.redis.fixtures"]
 
 
 def test_the_owner_renews_and_releases_its_key(here):

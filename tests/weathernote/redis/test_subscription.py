@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from redis.crc import key_slot
 
-from tests.support.redis_cluster import RedisCluster
+from tests.support.redis.cluster import RedisCluster
 from tests.support.servers import Valkey
 from weather.api.service import service
 from weather.core.cells import Cell
@@ -16,7 +16,7 @@ from weathernote.redis import Role, subscription
 from weathernote.redis.servers.node import Node
 from weathernote.redis.subscription import Subscription
 
-pytest_plugins = ["tests.support.redis_fixtures"]
+pytest_plugins = ["tests.support.redis.fixtures"]
 
 CHANNEL, CELL = "held:weather", Cell(407, -740)
 PATIENCE_SECONDS = 60

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import redis
 
+from tests.support.processes.tree import alive
 from tests.support.servers import TOP, eventually
-from tests.support.tree import alive
 from weathernote.instance import INSTANCE_VARIABLE, STOPPING_FILE, is_running
 from weathernote.runtime import local_servers
 from weathernote.runtime.local_servers import LocalServerError, locked_folder, redis_server, supervised

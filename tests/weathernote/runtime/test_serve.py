@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import requests
 
+from tests.support.processes.tree import Served, alive, copy_of_the_code, run
 from tests.support.servers import Valkey, children_of, command_of, eventually, listeners
-from tests.support.tree import Served, alive, copy_of_the_code, run
 from weather.simulator.server import OpenMeteoSimulator
 from weathernote.runtime import prepared, serve
 

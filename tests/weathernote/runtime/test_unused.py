@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.processes.tree import environment
 from tests.support.servers import TOP
-from tests.support.tree import environment
 
 #: Heavy, and none is needed before it is asked for.
 BEFORE_IT_IS_ASKED_FOR = {"flatbuffers", "graphql", "numpy", "openmeteo_sdk", "strawberry", "tzfpy"}

@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.limits import LIFTED
 from tests.support.servers import Instance, free_port
-from tests.support.staged_upstream import StagedUpstream, http
+from tests.support.staged.upstream import StagedUpstream, http
 from weather.core.cells import Cell
 from weathernote.site.docs import EXAMPLES, GUIDE, LIVE_EXAMPLES
 

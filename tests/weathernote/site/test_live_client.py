@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.servers import Process, eventually
-from tests.support.staged_streams import StagedStreams, event
+from tests.support.staged.streams import StagedStreams, event
 from weathernote.site.docs import GUIDE, PLACEHOLDER
 
 NODE = shutil.which("node")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from tests.support.tree import copy_of_the_code, run
+from tests.support.processes.tree import copy_of_the_code, run
 
 
 @pytest.mark.parametrize("address", ["203.0.113.9", "10.1.2.3", "2001:db8::1", "", "unknown"])

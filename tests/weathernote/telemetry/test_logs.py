@@ -17,9 +17,9 @@ import redis as redis_py
 from django.test import Client
 
 from tests.support.limits import LIFTED
-from tests.support.log_lines import BASE, OF_A_REQUEST, requests_in
+from tests.support.processes.tree import environment
+from tests.support.reading.log_lines import BASE, OF_A_REQUEST, requests_in
 from tests.support.servers import TOP, Instance, Valkey, eventually
-from tests.support.tree import environment
 from weather.simulator.server import OpenMeteoSimulator
 from weathernote.telemetry.logs import JsonLines, without_secrets
 

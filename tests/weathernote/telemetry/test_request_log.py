@@ -6,7 +6,7 @@ from collections import deque
 
 import pytest
 
-from tests.support.log_lines import OF_A_REQUEST
+from tests.support.reading.log_lines import OF_A_REQUEST
 from weathernote.telemetry import metrics, request_log
 from weathernote.telemetry.request_event import RequestEvent
 

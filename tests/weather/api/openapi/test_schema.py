@@ -102,7 +102,7 @@ def test_schemathesis_finds_nothing(instance, simulator, valkey):
         timeout=280,
         check=False,
         cwd=TOP,
-        env=os.environ | {"SCHEMATHESIS_HOOKS": "tests.support.schema_hooks"},
+        env=os.environ | {"SCHEMATHESIS_HOOKS": "tests.support.hooks.openapi"},
     )
     print(run.stdout[-2000:])
     assert run.returncode == 0, run.stdout[-6000:]

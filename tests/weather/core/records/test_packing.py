@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.series import a_series
+from tests.support.weather.series import a_series
 from weather.core.datasets import AIR_QUALITY, WEATHER
 from weather.core.records.packing import Unreadable, fetched_at
 from weather.core.records.packing import pack as pack_of

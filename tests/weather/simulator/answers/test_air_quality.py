@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import pytest
 import requests
 
-from tests.support.recordings import recording
+from tests.support.weather.recordings import recording
 from weather.simulator.answers.air_quality import AIR_QUALITY
 from weather.simulator.answers.json_text import joined, place_texts
 from weather.simulator.call import Asked

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from tests.support.outage import all_down
+from tests.support.redis.outage import all_down
 from tests.support.servers import eventually
 from weathernote import redis
 from weathernote.redis import Role, ask, servers_by_role
 from weathernote.redis.connections import multiplexer
 from weathernote.redis.connections.multiplexer import MOST_CALLS, Multiplexer
 
-pytest_plugins = ["tests.support.redis_fixtures"]
+pytest_plugins = ["tests.support.redis.fixtures"]
 
 SECONDS = 20
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.redis_cluster import RedisCluster
+from tests.support.redis.cluster import RedisCluster
 from tests.support.servers import eventually
 from weathernote import redis
 from weathernote.redis import Role, ask, at
@@ -13,7 +13,7 @@ from weathernote.redis.servers.cluster import Cluster
 from weathernote.redis.servers.node import Node
 from weathernote.redis.subscription import Subscription, listening_connection
 
-pytest_plugins = ["tests.support.redis_fixtures"]
+pytest_plugins = ["tests.support.redis.fixtures"]
 
 KEYS = [f"key:{number}" for number in range(20)]
 CHANNEL = "held:weather"

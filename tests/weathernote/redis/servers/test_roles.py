@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.support.outage import all_down
+from tests.support.proxies.tcp_proxy import TcpProxy, later
+from tests.support.redis.outage import all_down
 from tests.support.servers import Valkey, eventually
-from tests.support.tcp_proxy import TcpProxy, later
 from weathernote import redis
 from weathernote.redis import Lookup, RedisDown, Role, ask, at, fetch, script
 from weathernote.redis.servers.by_role import server as server_of_settings
@@ -19,7 +19,7 @@ from weathernote.redis.servers.cluster import Cluster
 from weathernote.redis.servers.node import Node
 from weathernote.redis.servers.roles import role_of
 
-pytest_plugins = ["tests.support.redis_fixtures"]
+pytest_plugins = ["tests.support.redis.fixtures"]
 
 #: settings.REDIS_TIMEOUT_SECONDS, which the tests' own settings raise.
 PRODUCT_TIMEOUT_SECONDS = 0.08

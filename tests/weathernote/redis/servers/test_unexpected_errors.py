@@ -11,7 +11,7 @@ from weathernote.redis import Role
 from weathernote.redis.connections.resolver import Resolver
 from weathernote.redis.servers.slot_map import SlotMap
 
-pytest_plugins = ["tests.support.redis_fixtures"]
+pytest_plugins = ["tests.support.redis.fixtures"]
 pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 
 

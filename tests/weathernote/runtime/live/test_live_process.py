@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.support.database import migrated
+from tests.support.processes.database import migrated
+from tests.support.processes.tree import Served, alive, copy_of_the_code, run
 from tests.support.servers import eventually, free_port
-from tests.support.tree import Served, alive, copy_of_the_code, run
 from weathernote.runtime.live import live_beside
 
 pytestmark = pytest.mark.usefixtures("valkey")

@@ -13,8 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from tests.support.processes.tree import environment, run
 from tests.support.servers import TOP, Process
-from tests.support.tree import environment, run
 
 
 @dataclass

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import shuffling
+from tests.support.suite import shuffling
 
 pytestmark = pytest.mark.pure
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.far_line import FarLine
+from tests.support.proxies.far_line import FarLine
 from tests.support.servers import Instance, Valkey, eventually
 
 #: Region → milliseconds of a round trip to the first one, where the records are written at the start.

@@ -2,8 +2,8 @@
 
 import pytest
 
+from tests.support.proxies.tcp_proxy import TcpProxy
 from tests.support.servers import Valkey
-from tests.support.tcp_proxy import TcpProxy
 
 
 @pytest.fixture

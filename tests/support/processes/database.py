@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
 
-from tests.support.manage import manage
+from tests.support.processes.manage import manage
 
 #: Removed when this process ends.
 _folder = TemporaryDirectory(prefix="weathernote-database-")

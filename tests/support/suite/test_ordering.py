@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from tests.support import ordering
 from tests.support.servers import TOP
+from tests.support.suite import ordering
 
 pytestmark = pytest.mark.pure
 

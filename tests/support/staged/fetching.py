@@ -3,7 +3,7 @@
 import threading
 from typing import Any, cast
 
-from tests.support.series import a_series
+from tests.support.weather.series import a_series
 from weather.budget.payment import Payments
 from weather.budget.quota import Denied, Granted
 from weather.budget.refresh_rule import RefreshRule

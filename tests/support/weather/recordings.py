@@ -10,7 +10,7 @@ from typing import Any
 
 from weather.core.series import Series
 
-_FOLDER = Path(__file__).parents[1] / "data" / "open_meteo"
+_FOLDER = Path(__file__).parents[2] / "data" / "open_meteo"
 
 
 @dataclass(frozen=True)

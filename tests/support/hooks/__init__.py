@@ -1,0 +1,1 @@
+"""Hooks for schemathesis: what a schema cannot say of its parameters and answers."""

@@ -1,0 +1,1 @@
+"""What a run of the tests begins with: the order of the files, and the servers on the PATH."""

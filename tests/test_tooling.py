@@ -44,7 +44,7 @@ def tracked_texts() -> list[Path]:
     return [
         TOP / name
         for name in listed.split("\0")
-        if name and not name.endswith((".gz", ".png", ".webp")) and (TOP / name).is_file()
+        if name and not name.endswith((".bin", ".gz", ".png", ".webp")) and (TOP / name).is_file()
     ]
 
 

@@ -174,6 +174,8 @@ class Instance(Process):
         own = {"PORT": self.port, "LIVE_PORT": 0, "DATABASE_URL": f"sqlite:///{folder / 'db.sqlite3'}", **variables}
         if "OPEN_METEO_URL" in own:  # the same server answers about air quality
             own.setdefault("AIR_QUALITY_URL", own["OPEN_METEO_URL"])
+        # The streams' process begins to listen later.
+        self._ports = [self.port, *filter(None, [int(str(own["LIVE_PORT"]))])]
         env = {name: value for name, value in os.environ.items() if name not in (*OURS, "DJANGO_SETTINGS_MODULE")}
         env |= {name: str(value) for name, value in own.items()}
         if env["DATABASE_URL"].startswith(_IN_A_FILE):
@@ -189,7 +191,8 @@ class Instance(Process):
         if self.popen.poll() is not None:
             raise AssertionError("ended")
         # The first worker that listens would get all that comes before the others do.
-        return requests.get(f"{self.base}/health", timeout=10).ok and listeners(self.port) in (None, self.workers)
+        are_up = all(requests.get(f"http://127.0.0.1:{port}/health", timeout=10).ok for port in self._ports)
+        return are_up and listeners(self.port) in (None, self.workers)
 
     def get(self, path: str, **options: Any) -> requests.Response:
         return requests.get(self.base + path, timeout=options.pop("timeout", 15), **options)

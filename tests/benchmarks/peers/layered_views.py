@@ -25,5 +25,6 @@ class OfDrf(ApiViewSet):
         return HttpResponse(BODY, content_type="application/json")
 
 
+plain.cls = ApiViewSet  # type: ignore[attr-defined] # whose short way the handler looks for
 view: Any = OfDrf.as_view({"get": "retrieve"}) if stays("DRF") else plain
 urlpatterns = [path("api/v1/weather", view), path("api/v1/forecast", view)]

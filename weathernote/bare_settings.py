@@ -1,4 +1,4 @@
-"""The settings for a process that need not load Django: `django.conf` loads asyncio, a third of all that it would take.
+"""The settings for a process that need not load Django: `django.conf` loads asyncio, a third of such a process.
 
 Where something else has loaded `django.conf`, `settings` are Django's own.
 """

@@ -1,4 +1,4 @@
-"""How the threads of a process share it."""
+"""How the threads of one process take turns at the interpreter."""
 
 import sys
 import threading
@@ -21,7 +21,7 @@ _at_work = 0
 def long_work() -> Iterator[None]:
     """In the block, which takes many milliseconds, the threads of this process switch ten times as often.
 
-    Always, that would cost more than it gains: cached answers alone wait for each other.
+    Not at other times: among cached answers alone, to switch more often costs more than it gains.
     """
     _count_work(1)
     try:

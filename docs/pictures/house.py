@@ -18,7 +18,7 @@ ROLES = {
     "weather.openmeteo_api": ("Open-Meteo's own question and", "answer: JSON, FlatBuffers"),
     "weather.graphql": ("one question about", "many cells and places"),
     "weather.api": ("query, decision,", "answer"),
-    "weather.places": ("search by", "name"),
+    "weather.places": ("search by name,", "and by position"),
     "weather.simulator": ("the Open-Meteo of", "make demo and tests"),
     "weather.fetching": ("queue, lease, round, worker,", "store, admission"),
     "weather.budget": ("quota, pace, price,", "popularity, allowance"),

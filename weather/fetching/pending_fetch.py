@@ -15,7 +15,7 @@ from weather.fetching.round_result import CellOutcomes
 from weather.upstream.errors import UpstreamError
 from weathernote.threads import let_answer
 
-#: A process that took a cell from the queue in vain also took it away from others; they queue it again so soon.
+#: Where the process that took a cell fails, the cell is gone from the queue: who still waits queues it again so soon.
 REQUEUE_SECONDS = 0.25
 
 
@@ -94,7 +94,7 @@ class PendingFetches:
             pending.spender, pending.deadline = spender, deadline
         return Submitted(pending.future, is_first)
 
-    def not_queued(self, cells: Iterable[Cell]) -> list[Cell]:
+    def cold_to_queue(self, cells: Iterable[Cell]) -> list[Cell]:
         """Those of the cells that are cold, and that the caller is to queue now."""
         with self._changed:
             found = {cell: one for cell in cells if (one := self._by_cell.get(cell)) and one.queued_at is None}
@@ -151,6 +151,6 @@ class PendingFetches:
                 let_answer()
 
     def fail(self, error: Exception, cells: Collection[Cell] | None = None) -> None:
-        """Ends the waiting for `cells`, or for all that is pending, with an error that nobody foresaw."""
+        """Ends the waiting for `cells`, or for all that is pending, with an error that nobody expected."""
         failed = list(self._by_cell) if cells is None else cells
         self.answer(dict.fromkeys(failed, UpstreamError(str(error))))

@@ -32,7 +32,7 @@ class Workers:
     """Fetches the cells that this process wants of one dataset, in threads that start with the first cell.
 
     Cold cells stay queued for `wait_seconds`. Without Redis `calling_alone` is held during each call, so that the
-    process makes one at once.
+    process makes one call at a time.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Workers:
         """
         submitted = self._pending.join(cells, self.wait_seconds, has_waiters=has_waiters, before_news=self._start_once)
         # The thread that queues cells is busy with a round: what comes meanwhile is queued here, for others to see.
-        if self.queue.slots == 1 and self._running and (late := self._pending.not_queued(cells)):
+        if self.queue.slots == 1 and self._running and (late := self._pending.cold_to_queue(cells)):
             self.queue.enqueue(late, self.wait_seconds)
         return submitted
 
@@ -133,7 +133,7 @@ class Workers:
         return lease
 
     def _start_round(self, lease: Lease) -> bool:
-        """Starts a round for the lease, or runs it; False if no call can be made now."""
+        """Starts a round for the lease, or runs it; False if none can be made now, or the round failed."""
         if self.budget.is_failing(self.round.dataset):
             # Try one cell only, so that a call that fails again costs least.
             lease = lease.first_cell_only()
@@ -166,16 +166,16 @@ class Workers:
 
         The holder of the lease removes a cell from the queue when it is done, and queue entries expire. A cell that is
         neither queued nor fetched will not be fetched any more. Those that are queued are looked up now and then, for a
-        process that held a record may not have got to their removal.
+        process may have stored a record and died before it removed the cell.
         """
         now = monotonic()
-        if 0 <= now - self._polled_at < POLL_SECONDS:
+        if now - self._polled_at < POLL_SECONDS:
             return
         self._polled_at = now
         queued = self.queue.queued_of(pending)
         ended = {cell for cell, one in pending.items() if one.spender == "refresh" or one.is_abandoned(now)} - queued
         looked_up = pending.keys() - queued
-        if not 0 <= now - self._looked_at_all < REQUEUE_SECONDS:
+        if now - self._looked_at_all >= REQUEUE_SECONDS:
             self._looked_at_all, looked_up = now, set(pending)
         # The region's replica may not have the record yet, which this process remembers if it looks at the newest.
         looks_at_ended = redis.is_replicated()
@@ -186,7 +186,7 @@ class Workers:
         )
         self._pending.answer(dict.fromkeys(ended, UpstreamUnavailable("nobody could ask for the cell in time")))
 
-    # ── in the thread of a round ──────────────────────────────────────────────────────────────────
+    # ── in the thread that runs a round ─────────────────────────────────────────────────────────────────
 
     def _run_round(self, lease: Lease) -> bool:
         """Runs a round for the lease and answers those who wait; False if it failed in a way that nobody foresaw."""

@@ -1,4 +1,4 @@
-"""Arrays of numbers in a file, which are there as soon as it is read; pure.
+"""Arrays of numbers in a file, as they lie in memory.
 
 Each is its type code, how many numbers it holds and the numbers, all of them little-endian.
 """
@@ -22,6 +22,8 @@ def write(file: IO[bytes], arrays: Iterable["array[Any]"]) -> None:
 def read(file: IO[bytes]) -> Iterator["array[Any]"]:
     """The arrays of a file, to its end; raises EOFError or ValueError if it ends in the midst of one."""
     while head := file.read(_HEAD.size):
+        if len(head) < _HEAD.size:
+            raise EOFError("the file ends before an array")
         code, count = _HEAD.unpack(head)
         numbers: array[Any] = array(code.decode())
         numbers.fromfile(file, count)

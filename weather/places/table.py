@@ -1,6 +1,6 @@
-"""The places as the service ships them, for positions: read from a file that is made of the one for the database.
+"""The places for positions, read from positions.bin, which is built from places.csv.gz.
 
-So a position needs no database, neither to be answered nor to make the index.
+So a position needs no database.
 """
 
 import csv
@@ -15,7 +15,7 @@ FILE = Path(__file__).parent / "data" / "positions.bin"
 
 
 class Table:
-    """Places as lines of CSV in UTF-8, of which only those named are parsed; the first is the most populous."""
+    """Places as lines of CSV in UTF-8, each parsed when it is answered with; the first is the most populous."""
 
     def __init__(self, text: "array[int]", starts: "array[int]", index: Index) -> None:
         self._text = text

@@ -26,8 +26,6 @@ _PIECE_CHARACTERS = 20_000
 _MOST_ITEMS = 1_000
 #: What ends one location of an answer and begins the next. Where it stands within a location too, no piece is JSON.
 _BETWEEN = b"},{"
-#: Several times the text of a location with all variables; more in one piece would hold the GIL for long.
-_MOST_BYTES_AT_ONCE = 200_000
 
 
 def parsed(body: bytes | bytearray) -> Any:
@@ -40,7 +38,7 @@ def parsed(body: bytes | bytearray) -> Any:
         if body.startswith(b"[{"):
             return _objects(body)
         if body.startswith(b"{"):
-            return _at_once(body)
+            return orjson.loads(body)
     except ValueError:
         pass
     text = body.decode("utf-8")
@@ -59,18 +57,12 @@ def _objects(body: bytes | bytearray) -> list[Any]:
     start, text = 1, memoryview(body)
     while len(objects) < _MOST_ITEMS:
         end = body.find(_BETWEEN, start) + 1
-        objects.append(_at_once(text[start : end or -1]))
+        objects.append(orjson.loads(text[start : end or -1]))
         if not end:
             return objects
         threads.give_way()
         start = end + 1
     raise ValueError(f"more than {_MOST_ITEMS} items")
-
-
-def _at_once(text: bytes | bytearray | memoryview) -> Any:
-    if len(text) > _MOST_BYTES_AT_ONCE:
-        raise ValueError("too much to be parsed at once")
-    return orjson.loads(text)
 
 
 def _value(text: str) -> Any:

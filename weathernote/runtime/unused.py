@@ -30,7 +30,7 @@ OPTIONAL = (
 )
 #: Packages of which some modules are imported, but no name of their own is used.
 HOLLOW = ("redis.asyncio",)
-#: Modules of which nothing but functions is used, and these first when somebody asks for the API's schema, if at all.
+#: Modules that stubs stand for, whose functions load them once they are called: by a request for the API's schema.
 CALLED_LATER = ("rest_framework.test", "yaml")
 
 

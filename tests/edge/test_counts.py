@@ -18,6 +18,7 @@ from tests.support.servers import eventually
 from weather.core.cells import Cell
 from weather.core.datasets import AIR_QUALITY, WEATHER
 
+LETTERS = str.maketrans("0123456789", "ABCDEFGHIJ")
 API_AND_OTHER = ("weather", "forecast", "cities", "other")
 
 
@@ -96,6 +97,26 @@ def test_a_client_is_one_user_though_the_edge_and_an_instance_saw_it(small_fleet
         return [value for labels, value in users if labels["window"] == "5m"]
 
     eventually(lambda: told() == [10, 10])
+
+
+def test_methods_of_any_length_push_no_count_out(fleet):
+    """What is told to an instance at once has room for a few hundred texts of 8 kB."""
+    before = fleet.settled_counts()
+    with fleet.edge.session() as session:
+        for number in range(560):
+            method = f"{number:04}".translate(LETTERS) + "A" * 7_900
+            assert session.request(method, f"{fleet.edge.base}/a//b", timeout=20).status_code == 404
+    for _ in range(20):
+        fleet.get("/nowhere//x")
+    assert difference(fleet.settled_counts(), before) == {("other", 404): 580}
+
+
+def test_a_method_that_ends_as_options_does_is_counted(fleet, place):
+    path, client = f"/api/v1/weather?{place()}", uuid4().hex
+    for method, left in (("OPTIONS", 59), ("XOPTIONS", 53)):
+        for _ in range(5):
+            fleet.get(path, method=method, client=client)
+        assert f"r={left}" in fleet.get(path, client=client).headers["RateLimit"]
 
 
 def test_a_stream_that_the_edge_refuses_is_counted_as_one(fleet):

@@ -84,7 +84,10 @@ def host_and_port(port: int) -> str:
 
 def _reload_settings() -> None:
     """Reads the settings as a process of this instance, as until now they may name the servers of another one."""
-    own = importlib.reload(importlib.import_module(os.environ["DJANGO_SETTINGS_MODULE"]))
+    own = importlib.reload(importlib.import_module("weathernote.settings"))
+    chosen = importlib.import_module(os.environ["DJANGO_SETTINGS_MODULE"])
+    if chosen is not own:  # which takes them from there
+        own = importlib.reload(chosen)
     for name in ("INSTANCE", "REDIS_URL", "OPEN_METEO_URL", "OPEN_METEO_RUNS_URL", "AIR_QUALITY_URL", "SOURCE"):
         setattr(settings, name, getattr(own, name))
     settings.CACHES["default"].update(own.CACHES["default"])

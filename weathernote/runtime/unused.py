@@ -5,7 +5,7 @@ that are off, redis-py's asyncio clients.
 """
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from importlib import import_module
@@ -30,7 +30,7 @@ OPTIONAL = (
 )
 #: Packages of which some modules are imported, but no name of their own is used.
 HOLLOW = ("redis.asyncio",)
-#: Modules that stubs stand for, whose functions load them once they are called: by a request for the API's schema.
+#: Modules that stubs stand for until one of their functions or classes is used: by a request for the API's schema.
 CALLED_LATER = ("rest_framework.test", "yaml")
 
 
@@ -75,17 +75,33 @@ class _Unused:
 
 
 class _CalledLater(Loader):
-    """A loader of modules whose every name is a function, which calls what has that name in the module itself."""
+    """A loader of modules whose every name is a _Later."""
 
     def exec_module(self, module: ModuleType) -> None:
-        """Has the module make a function of each name that it is asked for."""
-        module.__getattr__ = partial(_called_later, module.__name__)  # type: ignore[method-assign] # as PEP 562 has it
+        """Has the module make one of each name that it is asked for."""
+        module.__getattr__ = partial(_later, module.__name__)  # type: ignore[method-assign] # as PEP 562 has it
 
 
-def _called_later(module: str, name: str) -> Callable[..., Any]:
+def _later(module: str, name: str) -> "_Later":
     if name.startswith("__"):
         raise AttributeError(name)
-    return lambda *arguments, **named: getattr(import_module(module), name)(*arguments, **named)
+    return _Later(module, name)
+
+
+class _Later:
+    """What has a name in a module that is loaded once that is called, or a class is derived from it."""
+
+    def __init__(self, module: str, name: str) -> None:
+        self._module, self._name = module, name
+
+    def _loaded(self) -> Any:
+        return getattr(import_module(self._module), self._name)
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        return self._loaded()(*arguments, **named)
+
+    def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[Any, ...]:
+        return (self._loaded(),)
 
 
 def _forget(name: str) -> None:

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ EXAMPLES = {"Dart": "weather.dart", "Kotlin": "weather.kt", "Swift": "weather.sw
 LIVE_EXAMPLES = {"Dart": "live.dart", "Kotlin": "live.kt", "Swift": "live.swift", "JavaScript": "live.mjs"}
 #: The address in the files, replaced by that of this service.
 PLACEHOLDER = "https://weather.example"
+
+_generating = threading.Lock()
 
 
 class DocsView(SpectacularSwaggerView):
@@ -61,8 +64,14 @@ def schema(request: HttpRequest) -> HttpResponse:
     return HttpResponse(_schema_text(), content_type="application/vnd.oai.openapi+json")
 
 
-@functools.cache
 def _schema_text() -> str:
+    # By one thread at a time: drf-spectacular loads its extensions at the first call, and a second finds half of them.
+    with _generating:
+        return _generated_text()
+
+
+@functools.cache
+def _generated_text() -> str:
     # It changes only with code and settings, and generating it takes as long as a hundred answers.
     document = SchemaGenerator().get_schema(request=None, public=True)
     document["info"] = {

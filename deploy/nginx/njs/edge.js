@@ -55,7 +55,7 @@ function logged(r) {
     if (here) {
         const has_cell = record && record !== 'graphql';
         const cell = record === 'openmeteo' ? variables.edge_question_cell : has_cell ? variables.edge_cell : '';
-        count(ngx.shared.answers, `${record || 'other'} ${r.method} ${status} NONE ${cell}`);
+        count(ngx.shared.answers, `${record || 'other'} ${variables.edge_method} ${status} NONE ${cell}`);
     }
     return here && status < 400 ? '' : '1';
 }

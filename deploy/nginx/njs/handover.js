@@ -15,7 +15,7 @@ async function hand() {
 }
 
 // Written by hand, since JSON.stringify takes four times as long for each of thousands of pairs. No key has a character that JSON
-// escapes: it is a digest, or words of the configuration, a method, numbers and a cell.
+// escapes: it is a digest, or words of the configuration, a method that is known, numbers and a cell.
 function next() {
     const answers = taken(ngx.shared.answers), clients = taken(ngx.shared.clients);
     if (!answers && !clients) {

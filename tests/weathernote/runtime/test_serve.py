@@ -200,6 +200,18 @@ def test_two_at_once_do_not_disturb_each_other_and_each_second_terminal_finds_it
         demo.stop()
 
 
+def test_an_instance_with_further_settings_keeps_to_a_folder_of_its_own(tree: Path, live: Served) -> None:
+    (tree / "further_settings.py").write_text("from weathernote.settings import *\n")
+    metrics = tree / f".run/run-{live.port}/metrics"
+    before = metrics.stat().st_ino
+    other = Served(tree, "serve", "--demo", DJANGO_SETTINGS_MODULE="further_settings")
+    try:
+        assert metrics.stat().st_ino == before
+    finally:
+        other.stop()
+    assert live.get("/health").ok  # it was not told that it is the one that stops
+
+
 def _joined(tree: Path) -> list[str]:
     """What a process in a second terminal takes for its source and its Redis."""
     return run(tree, "-c", "from weathernote import settings as s; print(s.SOURCE, s.REDIS_URL)").stdout.split()

@@ -78,5 +78,17 @@ assert b"/api/v1/weather" in schema(None).content
 """
 
 
+#: Of drf-spectacular, and used by no route: it derives a class from one of what is loaded later.
+AS_YAML = """
+import weathernote.wsgi
+from drf_spectacular.renderers import OpenApiYamlRenderer
+assert OpenApiYamlRenderer().render({"openapi": "3.1.0"}) == b"openapi: 3.1.0\\n"
+"""
+
+
+def test_what_is_called_later_is_all_there_once_the_service_is_loaded(tmp_path: Path) -> None:
+    assert "yaml" in modules(tmp_path, AS_YAML)
+
+
 def test_the_schema_loads_what_it_needs(tmp_path: Path) -> None:
     assert "django.test" in modules(tmp_path, THE_SCHEMA)

@@ -8,9 +8,14 @@ import csv
 import html
 import re
 import subprocess
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -18,6 +23,7 @@ from tests.support.limits import LIFTED
 from tests.support.servers import Instance, free_port
 from tests.support.staged.upstream import StagedUpstream, http
 from weather.core.cells import Cell
+from weathernote.site import docs
 from weathernote.site.docs import EXAMPLES, GUIDE, LIVE_EXAMPLES
 
 with (Path(__file__).parents[2] / "data" / "cells.csv").open(encoding="utf-8") as file:
@@ -202,6 +208,28 @@ def test_swift_reads_the_empty_lines_that_end_events(page):
     """By its words: the usual way to read lines leaves them out."""
     (code,) = codes(page, "swift-live")
     assert "in bytes {" in code and "in bytes.lines" not in code
+
+
+def test_the_schema_is_made_by_one_thread_at_a_time_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the first requests drf-spectacular looks for its extensions, and another thread would find half of them."""
+    making = threading.Lock()
+
+    class Generator:
+        def get_schema(self, **_: object) -> dict[str, Any]:
+            assert making.acquire(blocking=False)
+            time.sleep(0.05)
+            making.release()
+            return {"paths": {}}
+
+    made = mock.Mock(wraps=Generator)
+    monkeypatch.setattr(docs, "SchemaGenerator", made)
+    docs._generated_text.cache_clear()
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            assert len(set(threads.map(lambda _: docs._schema_text(), range(8)))) == 1
+    finally:
+        docs._generated_text.cache_clear()
+    assert made.call_count == 1
 
 
 def test_every_name_that_the_guide_and_the_clients_read_is_in_the_schema(page, instance):

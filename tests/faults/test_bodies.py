@@ -79,8 +79,9 @@ def answer_to(connection: socket.socket, within_seconds: float = 20) -> tuple[in
 
 
 def answer_to_nothing(connection: socket.socket) -> bool:
-    """Whether the connection ends without an answer."""
-    with suppress(ConnectionError):
+    """Whether the connection ends without an answer, or stays open without one: by then all of a body has been read."""
+    connection.settimeout(3)
+    with suppress(ConnectionError, TimeoutError):
         return connection.recv(65536) == b""
     return True
 

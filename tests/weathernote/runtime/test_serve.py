@@ -205,13 +205,21 @@ def _joined(tree: Path) -> list[str]:
     return run(tree, "-c", "from weathernote import settings as s; print(s.SOURCE, s.REDIS_URL)").stdout.split()
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, 137), (signal.SIGTERM, 0)])
+@pytest.mark.parametrize(
+    ("which", "number", "code"),
+    [
+        (1, signal.SIGKILL, 137),
+        (1, signal.SIGTERM, 0),
+        pytest.param(0, signal.SIGKILL, -9, marks=pytest.mark.skipif(sys.platform != "linux", reason="Linux alone")),
+    ],
+    ids=["killed", "terminated", "its supervisor killed"],
+)
 def test_a_server_that_ends_by_itself_is_told_in_one_line_and_leaves_no_worker(
-    tree: Path, valkey_server: Valkey, number: int, code: int
+    tree: Path, valkey_server: Valkey, which: int, number: int, code: int
 ) -> None:
     server = Served(tree, "serve", REDIS_URL=valkey_server.url, OPEN_METEO_URL=CLOSED)
     family = server.family()
-    os.kill(sorted(server.started("granian"))[1], number)
+    os.kill(sorted(server.started("granian"))[which], number)
     assert server.popen.wait(60) == 1
     eventually(lambda: not alive(family))
     assert server.lines()[-1].startswith(f"CommandError: The server ended by itself (exit code {code})")

@@ -49,7 +49,8 @@ class Server(Granian):  # type: ignore[misc, valid-type]  # granian takes one of
         ended = [worker for worker in workers if not self.wrks[worker].is_alive()]
         pause = self.failed_begins.note(ended, [now - worker.birth for worker in self.wrks])
         if self.failed_begins.too_many:
-            logger.error(f"No worker can begin: {self.failed_begins.in_a_row} in a row have ended. The end.")
+            failed = self.failed_begins.in_a_row
+            logger.error(f"No worker can begin: {failed} in a row ended within {_BEGUN_SECONDS} s. So the server ends.")
             self.interrupt_children.extend(workers)  # for the exit code
             self.signal_handler_interrupt()
             return

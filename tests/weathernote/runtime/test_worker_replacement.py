@@ -103,7 +103,7 @@ def test_where_no_worker_can_begin_the_server_ends_after_some_attempts_with_one_
 ) -> None:
     server = start(NEVER_BEGINS, 1)
     assert server.popen.wait(30) == 1
-    assert server.messages()[-1] == "No worker can begin: 3 in a row have ended. The end."
+    assert server.messages()[-1] == "No worker can begin: 3 in a row ended within 5 s. So the server ends."
     assert server.said().count("ZeroDivisionError: ") == 3
 
 

@@ -6,18 +6,23 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from typing import Any
 
+import django.db
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 
 from weathernote.runtime import prepared
+from weathernote.runtime.local_servers import LocalServerError
 
 Say = Callable[[str], None]
 _DEMO_USER = "demo"
 
 
 def prepare(*, demo: bool, say: Say) -> None:
-    """Migrates the database and names or makes a staff user, in lines passed to `say`; does not if MIGRATE is off."""
+    """Migrates the database and names or makes a staff user, in lines passed to `say`; does not if MIGRATE is off.
+
+    Raises LocalServerError if the database cannot be used.
+    """
     if not settings.MIGRATE:
         return
     with ExitStack() as stack:
@@ -25,8 +30,18 @@ def prepare(*, demo: bool, say: Say) -> None:
             lock = stack.enter_context((settings.RUN_DIR / "migrate.lock").open("w"))
             # Two first starts at the same time would both create the tables and the demo's user.
             fcntl.flock(lock, fcntl.LOCK_EX)
-        call_command("migrate", interactive=False, verbosity=0)
-        _ensure_staff(demo, say)
+        try:
+            call_command("migrate", interactive=False, verbosity=0)
+            _ensure_staff(demo, say)
+        except django.db.Error as error:
+            raise LocalServerError(_cannot_use(error)) from error
+
+
+def _cannot_use(error: Exception) -> str:
+    # PostgreSQL's reason has more lines, with a hint in each; none has the password.
+    reason = str(error).strip().partition("\n")[0] or type(error).__name__
+    database = settings.DATABASES["default"]["NAME"]
+    return f"Cannot use the database {database} ({reason}): mend it, or name another with DATABASE_URL."
 
 
 def _ensure_staff(demo: bool, say: Say) -> None:

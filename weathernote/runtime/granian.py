@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 _LOG_CONFIG = Path(__file__).with_name("granian_log.json")
 #: Open connections of a worker, and connections that no worker has accepted yet.
 _CONNECTIONS, _BACKLOG = 16_384, 4096
+#: Before a worker that ended soon after it began is replaced.
+_PAUSE_SECONDS = 0.5
 
 _loads_for_workers = False
 
@@ -66,12 +68,13 @@ def options() -> argparse.ArgumentParser:
 
 def server(chosen: argparse.Namespace) -> Any:
     """granian's server, without its command line, whose libraries take a tenth of the start."""
-    from granian import Granian
     from granian.constants import HTTPModes, Interfaces
     from granian.http import HTTP1Settings
     from granian.log import LogLevels
 
-    return Granian(
+    from weathernote.runtime.worker_replacement import Server
+
+    return Server(
         chosen.target,
         address=chosen.host,
         port=chosen.port,
@@ -86,7 +89,7 @@ def server(chosen: argparse.Namespace) -> Any:
         backlog=_BACKLOG,
         # Otherwise a worker that is killed would end the server.
         respawn_failed_workers=True,
-        respawn_interval=0.5,
+        respawn_interval=_PAUSE_SECONDS,
         workers_kill_timeout=chosen.grace_seconds,
         # Its warnings are about the number of threads, which is intended.
         log_level=LogLevels.error,

@@ -2,7 +2,7 @@
 
 The pipe closes when the parent ends, however it ends (a kill -9 too), and then the command gets SIGTERM
 and, after the grace, SIGKILL. At the end what is left of the command's process group is killed too. With `--again` a
-command that ends by itself is started again.
+command that ends by itself is started again. On Linux the command gets SIGTERM if this process itself is killed.
 It imports the standard library alone, so that it starts in a few milliseconds and takes little memory.
 """
 
@@ -12,8 +12,10 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
+from functools import partial
 
 _PAUSE_SECONDS = 0.5
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 class Supervisor:
@@ -28,7 +30,8 @@ class Supervisor:
 
     def run(self) -> int:
         """Runs to the end; returns the exit code as a shell does: 128 plus the signal if a signal has ended it."""
-        signal.signal(signal.SIGTERM, lambda *_: self.stop())
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda *_: self.stop())
         # A terminal's Ctrl-C is for the parent, which closes the pipe when it is ready.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         threading.Thread(target=self._stop_with_the_parent, daemon=True).start()
@@ -46,7 +49,13 @@ class Supervisor:
         self.child.terminate()
 
     def _start(self) -> "subprocess.Popen[bytes]":
-        return subprocess.Popen(self.command, stdin=subprocess.DEVNULL, process_group=0)
+        # Always from the main thread: the kernel takes the end of the thread that started a child for its parent's.
+        return subprocess.Popen(
+            self.command,
+            stdin=subprocess.DEVNULL,
+            process_group=0,
+            preexec_fn=partial(_end_with, os.getpid()) if sys.platform == "linux" else None,
+        )
 
     def _wait(self) -> int:
         code = self.child.wait()
@@ -66,6 +75,16 @@ class Supervisor:
 def _kill_group(child: "subprocess.Popen[bytes]") -> None:
     with suppress(ProcessLookupError, PermissionError):  # macOS raises PermissionError for a group that has ended
         os.killpg(child.pid, signal.SIGKILL)
+
+
+def _end_with(parent: int) -> None:
+    """Has the kernel end this process, which is to become the command, by SIGTERM when its parent has ended."""
+    with suppress(ImportError):  # a Python without libffi
+        import ctypes  # in the child alone, whose memory the command replaces
+
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:  # it had ended before
+        os._exit(1)
 
 
 if __name__ == "__main__":

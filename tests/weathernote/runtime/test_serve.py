@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from tests.support.processes.tree import Served, alive, copy_of_the_code, run
-from tests.support.servers import Valkey, children_of, command_of, eventually, listeners
+from tests.support.servers import Valkey, children_of, command_of, eventually, free_port, listeners
 from weather.simulator.server import OpenMeteoSimulator
 from weathernote.runtime import prepared, serve
 
@@ -217,13 +217,21 @@ def _joined(tree: Path) -> list[str]:
     return run(tree, "-c", "from weathernote import settings as s; print(s.SOURCE, s.REDIS_URL)").stdout.split()
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, 137), (signal.SIGTERM, 0)])
+@pytest.mark.parametrize(
+    ("which", "number", "code"),
+    [
+        (1, signal.SIGKILL, 137),
+        (1, signal.SIGTERM, 0),
+        pytest.param(0, signal.SIGKILL, -9, marks=pytest.mark.skipif(sys.platform != "linux", reason="Linux alone")),
+    ],
+    ids=["killed", "terminated", "its supervisor killed"],
+)
 def test_a_server_that_ends_by_itself_is_told_in_one_line_and_leaves_no_worker(
-    tree: Path, valkey_server: Valkey, number: int, code: int
+    tree: Path, valkey_server: Valkey, which: int, number: int, code: int
 ) -> None:
     server = Served(tree, "serve", REDIS_URL=valkey_server.url, OPEN_METEO_URL=CLOSED)
     family = server.family()
-    os.kill(sorted(server.started("granian"))[1], number)
+    os.kill(sorted(server.started("granian"))[which], number)
     assert server.popen.wait(60) == 1
     eventually(lambda: not alive(family))
     assert server.lines()[-1].startswith(f"CommandError: The server ended by itself (exit code {code})")
@@ -327,6 +335,46 @@ def test_a_port_that_is_taken_is_one_line_and_nothing_is_started(tree: Path, com
     assert (told.returncode, told.stdout) == (1, "")
     assert told.stderr == f"CommandError: Cannot listen on 127.0.0.1:{port} (Address already in use): {remedy}\n"
     assert not list((tree / ".run").glob(f"*-{port}"))
+
+
+# ── a database or settings that cannot be used ────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("url", "named", "reason"),
+    [
+        ("postgres://user:secret@127.0.0.1:9/weather", "weather", 'connection .* "127.0.0.1", port 9 .* refused'),
+        ("sqlite:///{folder}/garbage", "{folder}/garbage", "file is not a database"),
+        ("sqlite:///{folder}/nowhere/db", "{folder}/nowhere/db", "unable to open database file"),
+    ],
+    ids=["PostgreSQL away", "no SQLite file", "no folder"],
+)
+def test_a_database_that_cannot_be_used_is_one_line(
+    tree: Path, tmp_path: Path, url: str, named: str, reason: str
+) -> None:
+    (tmp_path / "garbage").write_text("this is no database" * 100)
+    told = run(tree, "manage.py", "serve", PORT=free_port(), DATABASE_URL=url.format(folder=tmp_path))
+    assert (told.returncode, told.stdout) == (1, "")
+    database = re.escape(named.format(folder=tmp_path))
+    line = rf"CommandError: Cannot use the database {database} \({reason}\): .* with DATABASE_URL\.\n"
+    assert re.fullmatch(line, told.stderr)
+    assert "secret" not in told.stderr
+
+
+@pytest.mark.parametrize("module", ["nowhere.settings", "weathernote.nowhere", "weathernote.settings.nowhere"])
+@pytest.mark.parametrize("command", ["serve", "live"])
+def test_settings_that_are_no_module_are_one_line(tree: Path, command: str, module: str) -> None:
+    told = run(tree, "manage.py", command, DJANGO_SETTINGS_MODULE=module)
+    assert (told.returncode, told.stdout) == (1, "")
+    assert told.stderr == (
+        f"CommandError: no module {module} (DJANGO_SETTINGS_MODULE): correct it, or unset it for our settings.\n"
+    )
+
+
+def test_a_module_that_the_settings_lack_is_not_taken_for_the_settings(tree: Path) -> None:
+    (tree / "their_settings.py").write_text("import nowhere")
+    told = run(tree, "manage.py", "serve", DJANGO_SETTINGS_MODULE="their_settings")
+    assert told.stderr.endswith("ModuleNotFoundError: No module named 'nowhere'\n")
 
 
 def test_two_first_starts_at_once_make_one_database_and_one_staff_user(tmp_path: Path, valkey_server: Valkey) -> None:

@@ -1,13 +1,20 @@
 """The supervisor ends a command when the pipe from its parent closes; test_local_servers.py kills the parent."""
 
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.processes.tree import alive
+from tests.support.servers import TOP, eventually
 from weathernote.runtime import supervisor
+
+UP = "import os, signal; print(os.getpid()); signal.pause()"
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process of its parent's end")
 
 
 def supervised(code: str, grace_seconds: float = 60) -> Any:
@@ -48,6 +55,48 @@ def test_the_end_of_the_pipe_terminates_the_command(started):
     process.stdin.close()
     process.stdin = None
     assert process.wait(60) == 128 + 15
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_sigterm_and_sighup_terminate_the_command(started, number):
+    started.append(process := supervised(UP))
+    command = int(process.stdout.readline())
+    eventually(lambda: _catches(process.pid, number))
+    process.send_signal(number)
+    assert process.wait(60) == 128 + 15
+    assert not alive({command: ""})
+
+
+@on_linux
+def test_a_supervisor_that_is_killed_takes_its_command_along(started):
+    started.append(process := supervised(UP))
+    command = int(process.stdout.readline())
+    process.kill()
+    eventually(lambda: not alive({command: ""}))
+
+
+@on_linux
+def test_one_that_is_killed_before_the_command_begins_leaves_none():
+    """The parent has ended by the time that the child asks for the signal."""
+    code = """
+import os, time
+from weathernote.runtime import supervisor
+parent = os.getpid()
+if not os.fork():
+    while os.getppid() == parent:
+        time.sleep(0.01)
+    supervisor._end_with(parent)
+    print("left", flush=True)
+"""
+    assert subprocess.run([sys.executable, "-c", code], cwd=TOP, capture_output=True, timeout=60).stdout == b""
+
+
+def _catches(pid: int, number: int) -> bool:
+    status = Path(f"/proc/{pid}/status")
+    if not status.exists():
+        pytest.skip("needs /proc")
+    caught = next(line for line in status.read_text().splitlines() if line.startswith("SigCgt"))
+    return bool(int(caught.split()[1], 16) & 1 << (number - 1))
 
 
 def test_after_the_grace_it_is_killed(started):

@@ -22,15 +22,14 @@ class Command(BaseCommand):
         parser.add_argument("--demo", action="store_true", help="ask the built-in Open-Meteo simulator")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Replaces this process by the server; raises CommandError with one line where the port is taken."""
+        """Replaces this process by the server; raises CommandError with one line if port or database cannot be had."""
         # As for the workers, so that a relative path in a setting means the same file to all.
         os.chdir(settings.BASE_DIR)
         try:
             local_servers.require_free_port(settings.HOST, settings.PORT, serve.OTHER_PORT)
-        except LocalServerError as error:
-            raise CommandError(str(error)) from None
-        try:
             database.prepare(demo=options["demo"], say=self.say)
+        except LocalServerError as error:
+            raise CommandError(str(error)) from error
         except KeyboardInterrupt:
             return
         demo = ["--demo"] if options["demo"] else []

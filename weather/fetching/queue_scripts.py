@@ -31,12 +31,14 @@ return redis.call('EXPIRE', KEYS[1], 600)
 )
 #: KEYS: the queue, its hash of cells that are asked for, the turn, each slot. ARGV: a new token, the milliseconds of a
 #: lease, the most cells of a call, the milliseconds of a turn, 1 if refreshes take no turn, how many cells are not
-#: divided, and the holder's own cells, if it has any. The reply is false without a lease; else the slot's index, the
-#: cold cells, and the refreshes, or the holder's own cells in their place.
+#: divided, the milliseconds over which fewer are spread, and the holder's own cells, if it has any. The reply is false
+#: without a lease; else the slot's index, the cold cells, and the refreshes, or the holder's own cells in their place.
 #:
 #: The datasets' queues take turns: one whose requests wait while another dataset has leases, and none is free, is next.
 #: Its processes ask for a lease every few milliseconds, so that a turn which nobody takes up soon ends. Refreshes have
-#: no turn if they are late ones. Where several slots are free, what waits is divided among them.
+#: no turn if they are late ones. Where several slots are free, what waits is divided among them. Few cells wait for a
+#: moment after the last call began, the longer the more slots are taken: else the first to come would take all slots
+#: one by one, and those behind them wait until these calls end, which is at the same time.
 LEASE_LUA = """
 for i, type in ipairs({'zset', 'hash'}) do
     local kind = redis.call('TYPE', KEYS[i]).ok
@@ -80,10 +82,16 @@ if not free then
     if #cold > 0 or (ARGV[5] == '0' and #refresh > 0) then redis.call('SET', KEYS[3], KEYS[1], 'PX', ARGV[4]) end
     return false
 end
-redis.call('DEL', KEYS[3])
 local own = {}
-for i = 7, #ARGV do own[#own + 1] = ARGV[i] end
-if #ARGV >= 7 then
+for i = 8, #ARGV do own[#own + 1] = ARGV[i] end
+local slots = #KEYS - 3
+if #own == 0 and free_count < slots and #cold + #refresh < tonumber(ARGV[6]) then
+    local longest_left = 0
+    for i = 4, #KEYS do longest_left = math.max(longest_left, redis.call('PTTL', KEYS[i])) end
+    if ARGV[2] - longest_left < ARGV[7] * (slots - free_count) / slots then return false end
+end
+redis.call('DEL', KEYS[3])
+if #own > 0 then
     refresh = not_asked(own)
     if #refresh == 0 then return false end
 elseif #cold + #refresh == 0 then

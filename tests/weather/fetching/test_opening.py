@@ -27,7 +27,7 @@ def opening(valkey, api, forget, monkeypatch):
 
     def made(minute=100, weight_of_a_cell=1.0, slots=1):
         budget = Budget(minute=minute, hour=1000, day=1000, fleet_processes=1)
-        queue = FetchQueue(WEATHER.queue_key, slots, batch=10, call_seconds=5)
+        queue = FetchQueue(WEATHER.queue_key, slots, batch=10, call_seconds=5, spread_milliseconds=0)
         return Opening(queue, Store(WEATHER, 172_800), Payments(budget, weight_of_a_cell))
 
     return made

@@ -95,7 +95,7 @@ class PendingFetches:
         return Submitted(pending.future, is_first)
 
     def cold_to_queue(self, cells: Iterable[Cell]) -> list[Cell]:
-        """Those of the cells that are cold, and that the caller is to queue now."""
+        """Those of the cells that are cold and not queued; they count as queued now, and the caller is to do that."""
         with self._changed:
             found = {cell: one for cell in cells if (one := self._by_cell.get(cell)) and one.queued_at is None}
             cold = [cell for cell, one in found.items() if one.spender == "cold"]

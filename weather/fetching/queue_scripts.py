@@ -86,9 +86,12 @@ local own = {}
 for i = 8, #ARGV do own[#own + 1] = ARGV[i] end
 local slots = #KEYS - 3
 if #own == 0 and free_count < slots and #cold + #refresh < tonumber(ARGV[6]) then
-    local longest_left = 0
-    for i = 4, #KEYS do longest_left = math.max(longest_left, redis.call('PTTL', KEYS[i])) end
-    if ARGV[2] - longest_left < ARGV[7] * (slots - free_count) / slots then return false end
+    local gap = ARGV[7] * (slots - free_count) / slots
+    for i = 4, #KEYS do
+        -- The lease of a process with a longer timeout says nothing of when it began.
+        local age = ARGV[2] - redis.call('PTTL', KEYS[i])
+        if age >= 0 and age < gap then return false end
+    end
 end
 redis.call('DEL', KEYS[3])
 if #own > 0 then

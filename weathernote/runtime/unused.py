@@ -21,7 +21,6 @@ OPTIONAL = (
     "colorama",  # Django, for colours on Windows
     "django.contrib.postgres",  # DRF, for its fields
     "dotenv",  # granian, for files of settings
-    "jinja2",  # Django's test client, which drf-spectacular imports
     "markdown",  # DRF, for its browsable pages
     "opentelemetry",  # redis-py
     "pygments",  # DRF, for its browsable pages

@@ -162,6 +162,15 @@ def test_few_cells_wait_the_longer_after_the_last_call_the_more_slots_are_taken(
     assert leased() == CELLS[2:3]
 
 
+def test_the_lease_of_a_process_with_a_longer_timeout_holds_nobody_back(api):
+    """As while a setting is rolled out: what is left of that lease would look like a call that is yet to begin."""
+    patient = FetchQueue(WEATHER.queue_key, slots=3, batch=50, call_seconds=60, spread_milliseconds=3000)
+    queue = FetchQueue(WEATHER.queue_key, slots=3, batch=50, call_seconds=5, spread_milliseconds=3000)
+    assert patient.lease(CELLS[:1], 6)
+    other = queue.lease(CELLS[1:2], 6)
+    assert other and other.cold == CELLS[1:2]
+
+
 def test_many_cells_and_those_of_prewarm_do_not_wait_after_a_call(api):
     queue = FetchQueue(WEATHER.queue_key, slots=3, batch=50, call_seconds=5, spread_milliseconds=3000)
     queue.lease(CELLS[:1], 6)

@@ -9,7 +9,8 @@ from typing import Any
 from websockets.sync.client import ClientConnection, connect
 
 from tests.edge.edge_server import OUTSIDE, EdgeServer
-from tests.edge.wire import context_of
+from tests.edge.wire import connected_by_tls, context_of
+from tests.support.proxies.plain_end import plain_end
 
 LIVE, EVENTS = "/api/v1/live", "/api/v1/weather/events"
 #: The events of a position that is finer than its cell.
@@ -19,9 +20,8 @@ OF_A_PLACE = f"{EVENTS}?lat=40.7128&lon=-74.0060"
 def websocket(edge: EdgeServer, path: str = LIVE, *, address: str = OUTSIDE, client: str = "") -> ClientConnection:
     """An open WebSocket over TLS; raises websockets' InvalidStatus where it is refused."""
     return connect(
-        f"wss://127.0.0.1:{edge.edge.https_port}{path}",
-        ssl=context_of(edge),
-        source_address=(address, 0),
+        f"ws://127.0.0.1:{edge.edge.https_port}{path}",
+        sock=plain_end(connected_by_tls(edge, address=address)),
         additional_headers={"x-client-id": client} if client else None,
         compression=None,
         proxy=None,

@@ -9,9 +9,14 @@ from tests.edge.edge_server import OUTSIDE, EdgeServer
 
 
 def connected(edge: EdgeServer, *, secure: bool = True, address: str = OUTSIDE) -> socket.socket:
-    port = edge.edge.https_port if secure else edge.plain_port
-    line = socket.create_connection(("127.0.0.1", port), timeout=20, source_address=(address, 0))
-    return context_of(edge).wrap_socket(line, server_hostname="127.0.0.1") if secure else line
+    if secure:
+        return connected_by_tls(edge, address=address)
+    return socket.create_connection(("127.0.0.1", edge.plain_port), timeout=20, source_address=(address, 0))
+
+
+def connected_by_tls(edge: EdgeServer, *, address: str = OUTSIDE) -> ssl.SSLSocket:
+    line = socket.create_connection(("127.0.0.1", edge.edge.https_port), timeout=20, source_address=(address, 0))
+    return context_of(edge).wrap_socket(line, server_hostname="127.0.0.1")
 
 
 def context_of(edge: EdgeServer) -> ssl.SSLContext:

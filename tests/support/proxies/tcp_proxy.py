@@ -10,8 +10,10 @@ import struct
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Self
+
+from tests.support.proxies.plain_end import plain_end
 
 #: Given the client's side of a connection and what the server sent: does with it what it likes.
 Fault = Callable[[socket.socket, bytes], None]
@@ -78,15 +80,17 @@ class TcpProxy:
             self._start(self._serve, client)
 
     def _serve(self, client: socket.socket) -> None:
-        try:
-            if self.tls:
-                client = self.tls.wrap_socket(client, server_side=True)
-            server = socket.create_connection(("127.0.0.1", self.target))
-            for each in (client, server):
-                each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        except OSError:
-            client.close()
-            return
+        with ExitStack() as unless_served:
+            unless_served.enter_context(client)
+            try:
+                server = unless_served.enter_context(socket.create_connection(("127.0.0.1", self.target)))
+                for each in (client, server):
+                    each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                if self.tls:
+                    client = plain_end(self.tls.wrap_socket(client, server_side=True))
+            except OSError:
+                return
+            unless_served.pop_all()
         self._clients.add(client)
         self._sockets |= {client, server}
         self._start(self._pump, server, client, True)

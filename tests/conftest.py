@@ -44,6 +44,13 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput["shuffle"] = node.config.option.shuffle
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from tests.support.suite.by_file import ByFile  # here: only where processes share the work is xdist loaded
+
+    return ByFile(config, log) if config.option.dist == "loadfile" else None
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.option.shuffle = getattr(config, "workerinput", {}).get("shuffle", config.option.shuffle)
     config.option.loadscopereorder = False  # where processes share the work: by it the file of most tests comes first

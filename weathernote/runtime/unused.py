@@ -34,13 +34,13 @@ CALLED_LATER = ("rest_framework.test", "yaml")
 
 
 @contextmanager
-def without_unused(hollow: Sequence[str] = HOLLOW) -> Iterator[None]:
-    """Within the `with` block OPTIONAL are not to be found and packages of `hollow` are empty; not for threads.
+def without_unused() -> Iterator[None]:
+    """Within the `with` block OPTIONAL are not to be found and those of HOLLOW are empty; not for threads.
 
     Modules of CALLED_LATER are loaded by the first call. Afterwards whoever imports one of all these gets it. What was
     imported before stays.
     """
-    finder = _Unused(hollow)
+    finder = _Unused()
     sys.meta_path.insert(0, finder)
     try:
         yield
@@ -53,8 +53,7 @@ def without_unused(hollow: Sequence[str] = HOLLOW) -> Iterator[None]:
 class _Unused:
     """A finder that is asked before all others."""
 
-    def __init__(self, hollow: Sequence[str]) -> None:
-        self.hollow = hollow
+    def __init__(self) -> None:
         self.replaced: list[str] = []
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
@@ -64,7 +63,7 @@ class _Unused:
         if name in CALLED_LATER:
             self.replaced.append(name)
             return ModuleSpec(name, _CalledLater())
-        if name not in self.hollow:
+        if name not in HOLLOW:
             return None
         self.replaced.append(name)
         # An empty package, whose modules are found where they are.

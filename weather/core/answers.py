@@ -5,7 +5,6 @@ HTTP headers need are read from the end, just after `units`. A field that a rele
 `units`, and may be missing: during a rolling deploy instances of two releases read each other's answers.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from typing import Any
 
+import orjson
 from blake3 import blake3
 
 from weather.core.answer_shape import TIME, zone_of_answer
@@ -36,7 +36,7 @@ _TAIL = re.compile(
     + rb')","expires_at":"('
     + _TIME
     + rb')","attribution":'
-    + re.escape(json.dumps(ATTRIBUTION).encode())
+    + re.escape(orjson.dumps(ATTRIBUTION))
     + rb"}\Z"
 )
 _LONGEST_TAIL = 300
@@ -185,9 +185,10 @@ def _units_text(kind: AnswerKind, units: Name, extras: tuple[Variable, ...]) -> 
 
 
 def _json(body: Mapping[str, Any]) -> bytes:
-    return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    return orjson.dumps(body)
 
 
+@lru_cache(maxsize=4096)
 def _utc(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 

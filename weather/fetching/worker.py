@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 #: How often a process looks whether a lease is free, or another process has fetched the cells that it waits for.
 POLL_SECONDS = 0.025
+#: How long a process waits at least before it tries again: what comes meanwhile is queued together.
+PAUSE_SECONDS = 0.01
 
 
 class Workers:
@@ -115,6 +117,7 @@ class Workers:
         if lease:
             self.queue.release(lease)
         self._find_outcomes(pending)
+        sleep(PAUSE_SECONDS)
         return False
 
     def _lease(self, pending: Mapping[Cell, PendingFetch]) -> Lease | None:

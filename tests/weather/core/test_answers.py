@@ -243,10 +243,9 @@ def test_the_tag_is_weak_and_of_sixteen_digits():
     assert re.fullmatch(r'W/"[0-9a-f]{16}"', derived().etag)
 
 
-def test_what_is_no_number_is_never_shown():
+def test_what_is_no_number_is_shown_as_unknown():
     nan = replace(a_series(), elevation=float("nan"))
-    with pytest.raises(ValueError):
-        derive(WEATHER, nan, NOW, 600, stale=False)
+    assert json.loads(derive(WEATHER, nan, NOW, 600, stale=False).text)["grid"]["elevation"] is None
 
 
 @pytest.mark.parametrize("question", [WEATHER, FORECAST, Question(DATASET, NEW_YORK, units="imperial")])

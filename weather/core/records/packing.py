@@ -4,13 +4,13 @@ The version is part of the field's name in Redis, not of the bytes, so that two 
 records side by side. It follows from the dataset: nobody has to raise it.
 """
 
-import json
 import re
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import orjson
 from blake3 import blake3
 
 from weather.core import zones
@@ -99,7 +99,7 @@ def pack(series: Series, dataset: Dataset) -> bytes:
         "source": series.source,
         "columns": list(columns),
     }
-    text = json.dumps(header, separators=(",", ":")).encode()
+    text = orjson.dumps(header)
     raw = b"".join([row_steps.encode(column, 10 ** _decimals(name, decimals)) for name, column in columns.items()])
     # All low bytes, then all high bytes: the high ones are nearly all equal and compress well.
     return zlib.compress(_LENGTH.pack(len(text)) + text + raw[::2] + raw[1::2], _LEVEL)
@@ -170,7 +170,7 @@ def _header(raw: bytes) -> tuple[int, dict[str, Any]]:
     """The index at which the rows begin, and the fields before them; raises ValueError for an invalid header."""
     (length,) = _LENGTH.unpack_from(raw)
     begin = _LENGTH.size + length
-    header = json.loads(raw[_LENGTH.size : begin])
+    header = orjson.loads(raw[_LENGTH.size : begin])
     if type(header) is not dict or header.keys() != _HEADER or not _is_possible(header):
         raise ValueError("not the header of a record")
     return begin, header

@@ -35,6 +35,6 @@ granian.in_each_worker(loops.start)
 # are garbage, which is less than a search for them is worth.
 gc.freeze()
 gc.enable()
-# What a round reads is thousands of objects, which reference counts free. To traverse them as they come would take 4 % of
-# the CPU time of a new cell.
+# What a round reads is thousands of objects, which reference counts free. To traverse them as they come would take 4 %
+# of a new cell's CPU time.
 gc.set_threshold(10_000, 50, 1_000)

@@ -29,7 +29,7 @@ SPREAD_MILLISECONDS = 50
 # The same hash tag as the queues', because one script uses all of these keys.
 _LEASE_KEY = "slot:{{open-meteo}}:{}"
 _TURN_KEY = "slot:{open-meteo}:0:turn"
-#: Ten times as long as a process waits between two attempts to get a lease.
+#: Several times as long as a process waits between two attempts to get a lease.
 _TURN_MILLISECONDS = 250
 
 

@@ -30,7 +30,7 @@ def _draw(kind: str) -> str:
         left, top = _LEFT + at % 2 * (_WIDTH + _GAP), _TOP + at // 2 * (_HEIGHT + _GAP + _BOTTOM)
         shapes += _panel(left, top, name, [(point["size"], _value(point, field)) for point in points])
     height = _TOP + 2 * (_HEIGHT + _BOTTOM) + _GAP
-    return svg.picture(_LEFT + 2 * _WIDTH + _GAP + 24, height, f"What a request costs by the number of {kind}", shapes)
+    return svg.picture(_LEFT + 2 * _WIDTH + _GAP + 36, height, f"What a request costs by the number of {kind}", shapes)
 
 
 def _value(point: Point, field: str) -> float:

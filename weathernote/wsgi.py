@@ -37,4 +37,4 @@ gc.freeze()
 gc.enable()
 # What a round reads is thousands of objects, which reference counts free. To traverse them as they come would take 4 %
 # of a new cell's CPU time.
-gc.set_threshold(10_000, 50, 1_000)
+gc.set_threshold(10_000)

@@ -5,7 +5,6 @@ A location is the part of an answer about one of the cells that were asked for.
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any, Literal
 
 from weather.core import zones
@@ -183,19 +182,13 @@ def _hours(times: Any, now: float, dataset: Dataset) -> tuple[int, int]:
     if not isinstance(times, list) or not dataset.is_long_enough(len(times)):
         raise InvalidResponse(f"not as many hours as {dataset.forecast_days} days have")
     start, rows = times[0], len(times)
-    if type(start) is not int or times != _hours_from(start, rows):
+    if set(map(type, times)) != {int} or times != list(range(start, start + rows * HOUR_SECONDS, HOUR_SECONDS)):
         raise InvalidResponse("the hours do not follow each other")
     if not now - OLDEST_START_SECONDS <= start <= now + CLOCK_SLACK_SECONDS:
         raise UnreadableHere("the hours do not begin today, by this machine's clock")
     if times[-1] < now + dataset.covered_days * DAY_SECONDS:
         raise UnreadableHere(f"the hours end within {dataset.covered_days} days, by this machine's clock")
     return start, rows
-
-
-@lru_cache(maxsize=32)
-def _hours_from(start: int, rows: int) -> list[int]:
-    """So many full hours, which most locations of a call share."""
-    return list(range(start, start + rows * HOUR_SECONDS, HOUR_SECONDS))
 
 
 def _true_start(first_label: int, utc_offset_seconds: Any) -> int:

@@ -1,6 +1,7 @@
 """A TLS connection for two threads, of which one reads while the other writes.
 
-Python up to 3.12 lets both into OpenSSL at once, which now and then fails, or ends the process by a segmentation fault.
+Python 3.11 lets both into OpenSSL at once, which now and then fails, or ends the process by a segmentation fault
+(https://github.com/python/cpython/issues/151508).
 """
 
 import select

@@ -243,6 +243,12 @@ def test_the_tag_is_weak_and_of_sixteen_digits():
     assert re.fullmatch(r'W/"[0-9a-f]{16}"', derived().etag)
 
 
+def test_an_answer_about_a_grid_point_close_to_zero_is_read_back():
+    close = replace(a_series(), latitude=3.815e-06, longitude=-1e-07)
+    answer = derive(WEATHER, close, NOW, 600, stale=False)
+    assert read(WEATHER, answer.text, NOW) == answer and json.loads(answer.text)["grid"]["latitude"] == 3.815e-06
+
+
 def test_what_is_no_number_is_shown_as_unknown():
     nan = replace(a_series(), elevation=float("nan"))
     assert json.loads(derive(WEATHER, nan, NOW, 600, stale=False).text)["grid"]["elevation"] is None

@@ -183,6 +183,32 @@ def test_while_another_has_the_slot_its_records_are_found():
     assert future.result(60) == a_series() and upstream.calls == []
 
 
+def test_what_comes_after_an_attempt_without_a_lease_is_queued_together(monkeypatch):
+    queue, paused, go_on = Alone(), threading.Event(), threading.Event()
+    queue.is_free = False
+    attempts: list[int] = []
+    lease = queue.lease
+
+    def attempt(cold=(), wait_seconds=0.0, refresh=()):
+        attempts.append(len(cold))
+        return lease(cold, wait_seconds, refresh)
+
+    def pause(seconds):
+        paused.set()
+        go_on.wait(60)
+
+    monkeypatch.setattr(queue, "lease", attempt)
+    monkeypatch.setattr("weather.fetching.worker.sleep", pause)
+    one = Fetching(Upstream(), queue=queue)
+    futures = [one.want(CELLS[0])]
+    assert paused.wait(60)
+    futures += [one.want(cell) for cell in CELLS[1:6]]
+    queue.is_free = True
+    go_on.set()
+    assert not wait(futures, 60).not_done
+    assert attempts == [1, 5]
+
+
 def test_what_nobody_waits_for_any_more_is_not_asked():
     upstream, queue = Upstream(), Alone()
     queue.is_free = False

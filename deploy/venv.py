@@ -63,7 +63,8 @@ def _install(requirements: Path) -> None:
     command = [*pip, "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r", str(requirements)]
     if subprocess.run(command, check=False).returncode:
         sys.exit(
-            f"Could not install {requirements.name}: pip's lines above say why (is there internet, is pip there?)."
+            f"Could not install {requirements.name}. Check that pip reaches a package index, then update pip and try "
+            f"again: {PYTHON.relative_to(TOP)} -m pip install --upgrade pip"
         )
 
 

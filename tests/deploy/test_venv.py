@@ -4,13 +4,10 @@ import importlib.util
 import sys
 import threading
 import time
-from importlib.metadata import requires
 from pathlib import Path
 from types import ModuleType
 
 import pytest
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 from tests.support.servers import TOP
 
@@ -114,25 +111,3 @@ def test_two_at_once_take_turns(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> 
     for one in both:
         one.join()
     assert tree.did == ["begins", "ends", "begins", "ends"]
-
-
-def test_what_a_package_wants_with_extras_is_pinned_with_them():
-    """Else an older pip takes the newest of it, and refuses that for want of a hash."""
-    lines = (TOP / "requirements-dev.txt").read_text().splitlines()
-    pinned = [Requirement(line.rstrip(" \\")) for line in lines if line[:1].isalpha()]
-    extras = {str(canonicalize_name(one.name)): one.extras for one in pinned}
-    wanted = [Requirement(text) for one in pinned if _is_here(one) for text in requires(one.name) or []]
-    missing = [
-        f"{one.name}[{','.join(sorted(one.extras))}]"
-        for one in wanted
-        if one.extras and (not one.marker or one.marker.evaluate({"extra": ""})) and _lacks(extras, one)
-    ]
-    assert missing == []
-
-
-def _is_here(one: Requirement) -> bool:
-    return not one.marker or one.marker.evaluate()
-
-
-def _lacks(extras: dict[str, set[str]], one: Requirement) -> bool:
-    return not one.extras <= extras.get(canonicalize_name(one.name), set())
